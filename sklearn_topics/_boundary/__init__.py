@@ -1,0 +1,1 @@
+"""The only code that knows scikit-learn and scipy as well as torch."""

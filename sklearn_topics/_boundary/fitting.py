@@ -1,0 +1,168 @@
+"""The loop around a solver: stopping, history, progress, callbacks, interruption."""
+
+import math
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from sklearn.exceptions import ConvergenceWarning
+
+from .._core.solver import Solver, State
+from .sklearn_private import FitTask
+
+#: Iterations from one look at the objective to the next. A look costs about half an
+#: iteration, and on a GPU it is what waits for the device.
+CHECK_EVERY = 10
+
+
+@dataclass
+class FitResult:
+    """The outcome of `run_fit`.
+
+    Attributes
+    ----------
+    state : dict
+        The best state seen, or None if interrupted before the first iteration ended.
+    n_iter : int
+        Complete iterations.
+    history : dict of str to list of float
+        "iteration", "seconds", "objective" and "kkt", one entry per check.
+    interrupted : KeyboardInterrupt or None
+        To be raised once the fitted attributes are set.
+    """
+
+    state: State | None
+    n_iter: int = 0
+    history: dict[str, list[float]] = field(
+        default_factory=lambda: dict(iteration=[], seconds=[], objective=[], kkt=[])
+    )
+    interrupted: KeyboardInterrupt | None = None
+
+    def look(self, solver: Solver, X, state: State, seconds: float) -> None:
+        """Evaluate `state`, note it, and keep it if it is the best."""
+        found = solver.evaluate(X, state)
+        objective = found["objective"]
+        if not math.isfinite(objective):
+            raise FloatingPointError(
+                f"The objective became {objective} after {self.n_iter} iterations, "
+                f"computed in {X.dtype}. Values may be too large for this dtype: "
+                "rescale X or pass it as float64."
+            )
+        if objective >= max(self.history["objective"], default=-math.inf):
+            self.state = state
+        row = self.n_iter, seconds, objective, found["kkt"]
+        for column, value in zip(self.history.values(), row, strict=True):
+            column.append(value)
+
+    def gain(self) -> float:
+        """What the last check added to the objective."""
+        objective = self.history["objective"]
+        return objective[-1] - objective[-2] if len(objective) > 1 else math.inf
+
+
+def run_fit(
+    solver: Solver,
+    X,
+    state: State,
+    *,
+    max_iter: int,
+    tol: float,
+    scale: float,
+    verbose: int = 0,
+    task: FitTask,
+    attributes: Callable[[State, int], dict],
+) -> FitResult:
+    """Iterate until the objective gains less than ``tol * scale`` between two checks.
+
+    Parameters
+    ----------
+    solver : Solver
+    X : CSR or Tensor
+    state : dict
+        Where to begin.
+    max_iter : int
+    tol : float
+        0 runs all iterations, without a warning.
+    scale : float
+        What the gain in the objective is measured against.
+    verbose : int
+        1 shows a progress line on standard error.
+    task : FitTask
+        The callbacks of this fit.
+    attributes : callable
+        (state, n_iter) -> the fitted attributes, for callbacks that want a model.
+
+    Raises
+    ------
+    FloatingPointError
+        If the objective is not finite.
+    """
+    fit = FitResult(state=None)
+    begin = time.perf_counter()
+    fit.look(solver, X, state, 0.0)
+    with _Progress(max_iter, verbose) as progress:
+        try:
+            for number in range(max_iter):
+                with task.iteration(number) as end_of_iteration:
+                    state = solver.step(X, state)
+                    fit.n_iter = number + 1
+                    last = fit.n_iter == max_iter
+                    if fit.n_iter % CHECK_EVERY == 0 or last:
+                        fit.look(solver, X, state, time.perf_counter() - begin)
+                        progress.show(fit)
+                    done = fit.n_iter % CHECK_EVERY == 0 and fit.gain() <= tol * scale
+                    stop = end_of_iteration(partial(attributes, state, fit.n_iter))
+                    if stop or (done and tol > 0):
+                        break
+            else:
+                if tol > 0:
+                    _warn_not_converged(max_iter, fit.gain() / scale, tol)
+        except KeyboardInterrupt as interruption:
+            fit.interrupted = interruption
+        if fit.n_iter > fit.history["iteration"][-1]:  # stopped between two checks
+            fit.look(solver, X, state, time.perf_counter() - begin)
+    if fit.n_iter == 0:
+        fit.state = None
+    return fit
+
+
+def _warn_not_converged(max_iter: int, gain: float, tol: float) -> None:
+    warnings.warn(
+        f"Stopped after max_iter={max_iter} iterations, while the objective still gains "
+        f"{gain:.1e} a token between two checks (tol={tol:g}). Increase max_iter or tol.",
+        ConvergenceWarning,
+        stacklevel=4,
+    )
+
+
+class _Progress:
+    """One line on standard error; rewritten in place on a terminal."""
+
+    _WIDTH = 30
+
+    def __init__(self, max_iter: int, verbose: int):
+        self._max_iter, self._on = max_iter, verbose > 0
+        self._terminal = self._on and sys.stderr.isatty()
+
+    def __enter__(self):
+        return self
+
+    def show(self, fit: FitResult) -> None:
+        if not self._on:
+            return
+        last = {name: column[-1] for name, column in fit.history.items()}
+        filled = round(self._WIDTH * fit.n_iter / self._max_iter)
+        bar = "#" * filled + "." * (self._WIDTH - filled)
+        line = (
+            f"[{bar}] {fit.n_iter}/{self._max_iter}  {last['seconds']:.1f} s  "
+            f"objective {last['objective']:.6g}  KKT {last['kkt']:.2g}"
+        )
+        end = "\r" if self._terminal else "\n"
+        print(line, end=end, file=sys.stderr, flush=True)
+
+    def __exit__(self, *exception):
+        if self._terminal:
+            print(file=sys.stderr)

@@ -1,0 +1,131 @@
+"""Any container of counts -> one canonical scipy CSR array or ndarray."""
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn.utils.validation import validate_data
+
+#: Integers up to here are exact in float32.
+_FLOAT32_EXACT = 2**24
+
+
+def check_counts(estimator, X, *, reset: bool, method: str):
+    """Validate nonnegative data and bring it into the form that all models compute on.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose feature names and counts are set (`reset`) or checked.
+    X : array-like, sparse matrix or array, DataFrame, or torch.Tensor
+        Documents x terms.
+    reset : bool
+        True in fit.
+    method : str
+        The method called, for error messages.
+
+    Returns
+    -------
+    X : csr_array or ndarray
+        Sparse X as CSR with sorted distinct indices and no stored zeros; dense X
+        C-contiguous. float32 for float32 and for integers below 2^24, which float32
+        holds exactly; float64 otherwise. Never written to: it may share memory with
+        the argument.
+    """
+    X = _from_torch(X)
+    X = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        accept_sparse="csr",
+        dtype="numeric",
+        ensure_all_finite=False,  # checked below, with positions
+    )
+    values = X.data if sp.issparse(X) else X
+    name = type(estimator).__name__
+    _check_finite(X, values)
+    _check_nonnegative(X, values, f"{name}.{method}")
+    dtype = _compute_dtype(values)
+    return _canonical(X, dtype) if sp.issparse(X) else np.ascontiguousarray(X, dtype)
+
+
+def _from_torch(X):
+    """A tensor's values in a numpy or scipy container, without a copy on the CPU."""
+    if not isinstance(X, torch.Tensor):
+        return X
+    if X.dtype in (torch.float16, torch.bfloat16):
+        raise ValueError(
+            f"X has dtype {X.dtype}, which is too narrow to sum counts in; pass "
+            "float32, float64 or an integer dtype, for instance X.float()."
+        )
+    X = X.detach().cpu()
+    if X.layout == torch.strided:
+        return X.numpy()
+    if X.layout == torch.sparse_coo:
+        X = X.coalesce()
+        rows, columns = X.indices().numpy()
+        return sp.coo_array((X.values().numpy(), (rows, columns)), shape=X.shape)
+    if X.layout == torch.sparse_csr:
+        parts = X.values(), X.col_indices(), X.crow_indices()
+        return sp.csr_array(tuple(part.numpy() for part in parts), shape=X.shape)
+    raise ValueError(
+        f"X has torch layout {X.layout}; pass a dense, COO or CSR tensor."
+    )
+
+
+def _check_finite(X, values) -> None:
+    if values.dtype.kind != "f":
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum(dtype=np.float64)):
+            return
+    bad = ~np.isfinite(values)
+    if bad.any():
+        what = "NaN" if np.isnan(values).any() else "infinity"
+        raise ValueError(
+            f"Input X contains {what}: {_count_and_place(X, bad)}. Remove or replace "
+            "non-finite values first."
+        )
+
+
+def _check_nonnegative(X, values, whom: str) -> None:
+    if values.size and values.dtype.kind not in "bu" and values.min() < 0:
+        raise ValueError(
+            f"Negative values in data passed to {whom}: "
+            f"{_count_and_place(X, values < 0)}. X must hold counts or other "
+            "nonnegative numbers."
+        )
+
+
+def _count_and_place(X, bad) -> str:
+    first = int(np.flatnonzero(bad)[0])
+    if sp.issparse(X):
+        row = int(np.searchsorted(X.indptr, first, side="right")) - 1
+        column = int(X.indices[first])
+    else:
+        row, column = (int(i) for i in np.unravel_index(first, X.shape))
+    count = int(bad.sum())
+    entries = "1 entry" if count == 1 else f"{count} entries, the first"
+    return f"{entries} at row {row}, column {column}"
+
+
+def _compute_dtype(values) -> np.dtype:
+    kind = values.dtype.kind
+    if kind == "f":
+        return np.dtype("float32" if values.dtype.itemsize == 4 else "float64")
+    small = values.size == 0 or kind == "b" or values.max() < _FLOAT32_EXACT
+    return np.dtype("float32" if small else "float64")
+
+
+def _canonical(X, dtype) -> sp.csr_array:
+    # has_canonical_format looks at the indices and notes what it finds on X; all that
+    # changes them is done on a copy.
+    if not (X.has_canonical_format and X.has_sorted_indices):
+        X = X.copy()
+        X.sum_duplicates()
+    data, indices, indptr = X.data, X.indices, X.indptr
+    data = np.ascontiguousarray(data, dtype)
+    out = sp.csr_array((data, indices, indptr), shape=X.shape, copy=False)
+    if not np.all(data):
+        out = out.copy()
+        out.eliminate_zeros()
+    return out

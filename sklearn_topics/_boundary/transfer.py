@@ -1,0 +1,84 @@
+"""Devices, random generators, and the way of the data to the device and back."""
+
+import warnings
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn.utils import check_random_state
+
+from .._kernels import CSR
+
+
+def available_devices() -> list[str]:
+    """The values of `device` that work on this machine, "auto" aside."""
+    devices = ["cpu"]
+    if torch.cuda.is_available():
+        devices += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    if torch.backends.mps.is_available():
+        devices.append("mps")
+    if hasattr(torch, "xpu") and torch.xpu.is_available():
+        devices += ["xpu", *(f"xpu:{i}" for i in range(torch.xpu.device_count()))]
+    return devices
+
+
+def resolve_device(device: str) -> torch.device:
+    """The torch device of a `device` parameter; "auto" is cuda if present, else cpu.
+
+    Raises
+    ------
+    ValueError
+        If this machine has no such device.
+    """
+    available = available_devices()
+    if device == "auto":
+        return torch.device("cuda" if "cuda" in available else "cpu")
+    if device not in available and device != "cpu:0":
+        raise ValueError(
+            f"device={device!r} is not available here. Available: "
+            f"{', '.join(['auto', *available])}."
+        )
+    return torch.device(device)
+
+
+def make_generator(random_state) -> torch.Generator:
+    """A private generator on the host, seeded by scikit-learn's `random_state`."""
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    return torch.Generator().manual_seed(int(seed))
+
+
+def to_device(X, device: torch.device) -> CSR | torch.Tensor:
+    """Upload what `check_counts` returned (or a factor); shared on the CPU."""
+    if not sp.issparse(X):
+        return _tensor(X, device)
+    wide = X.shape[1] > np.iinfo(np.int32).max
+    return CSR(
+        _tensor(X.indptr.astype(np.int64, copy=False), device),
+        _tensor(X.indices.astype(np.int64 if wide else np.int32, copy=False), device),
+        _tensor(X.data, device),
+        X.shape,
+    )
+
+
+def _tensor(array: np.ndarray, device: torch.device) -> torch.Tensor:
+    if device.type == "mps" and array.dtype == np.float64:
+        warnings.warn(
+            "mps has no float64: computing in float32.", UserWarning, stacklevel=2
+        )
+        array = array.astype(np.float32)
+    with warnings.catch_warnings():
+        # Read-only memory maps are only read here, whatever torch fears.
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
+        return torch.from_numpy(array).to(device)
+
+
+def to_numpy(tensor: torch.Tensor) -> np.ndarray:
+    """Download; always memory of its own, so that no buffer outlives the fit."""
+    return tensor.detach().cpu().numpy().copy()
+
+
+def like_input(array: np.ndarray, X) -> np.ndarray | torch.Tensor:
+    """A result in the kind of container that X came in: torch in, torch out."""
+    if isinstance(X, torch.Tensor):
+        return torch.from_numpy(array).to(X.device)
+    return array

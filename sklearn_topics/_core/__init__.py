@@ -1,0 +1,1 @@
+"""Algorithms on tensors: they import torch and the kernels, nothing else."""

@@ -1,0 +1,57 @@
+"""Runs a CPU kernel over blocks of rows on a small pool of threads."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import numpy as np
+import torch
+
+#: Several blocks a thread even out rows whose cost is not their number of entries.
+_BLOCKS_PER_THREAD = 4
+#: Below this much work a hand-over to another thread costs more than it saves.
+_SERIAL_WORK = 1 << 16
+
+_pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
+
+
+def _pool(n_threads: int) -> ThreadPoolExecutor:
+    # Keyed by process: the threads of a parent do not live on in its forked child.
+    key = os.getpid(), n_threads
+    if key not in _pools:
+        _pools[key] = ThreadPoolExecutor(n_threads, thread_name_prefix="sklearn_topics")
+    return _pools[key]
+
+
+def balanced_bounds(indptr: np.ndarray, n_blocks: int) -> np.ndarray:
+    """Row bounds of at most `n_blocks` non-empty blocks of about equal entries."""
+    n = len(indptr) - 1
+    targets = np.linspace(0, indptr[-1], n_blocks + 1)[1:-1]
+    inner = np.searchsorted(indptr, targets)
+    return np.unique(np.concatenate([[0], np.minimum(inner, n), [n]]))
+
+
+def run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
+    """Call ``kernel(first_row, last_row, indptr, *args)`` over all rows.
+
+    The thread count is torch's, read at each call: workers of a process pool get
+    one thread each. All blocks have ended when this returns or raises, also after
+    Ctrl-C, so that no thread writes into arrays that the caller has given up.
+    """
+    n_threads = torch.get_num_threads()
+    n_rows = len(indptr) - 1
+    if n_threads == 1 or indptr[-1] * work_per_entry < _SERIAL_WORK:
+        kernel(0, n_rows, indptr, *args)
+        return
+    bounds = balanced_bounds(indptr, n_threads * _BLOCKS_PER_THREAD)
+    pool = _pool(n_threads)
+    futures = [
+        pool.submit(kernel, first, last, indptr, *args)
+        for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
+    ]
+    try:
+        for future in futures:
+            future.result()
+    finally:
+        for future in futures:
+            future.cancel()
+        wait(futures)

@@ -1,0 +1,75 @@
+"""Sequential coordinate descent in plain torch, for whichever way the rows are held."""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+
+def coordinate_step(w: Tensor, S: Tensor, q: Tensor, u: Tensor, a: float) -> Tensor:
+    """The new coordinate of every row: see `ops.scd_rows` for the derivation."""
+    used = q > 0
+    slope = torch.where(used, S / q.where(used, 1), 0)  # S / q
+    if a == 0:
+        new = (w + slope * (S / u - 1)).clamp(min=0)
+    else:
+        # u v^2 - b v - a A = 0, solved for its positive root without cancellation
+        A = (slope - w).clamp(min=0)
+        b = a + slope * (S - u) + u * w
+        root = (b * b + 4 * u * a * A).sqrt()
+        small = 2 * a * A / (root - b).where(b < 0, 1)
+        new = torch.where(b < 0, small, (b + root) / (2 * u))
+    down = new < w
+    upper = (q * w * w + a) / (u - S + q * w).where(down, 1)
+    new = torch.where(down, torch.maximum(new, upper * upper / w.where(down, 1)), new)
+    return torch.where(used, new, a / u)
+
+
+class Descent(ABC):
+    """Rows of W that descend together, one coordinate at a time, each until it stops.
+
+    A subclass says how the entries of its rows are laid out: `spread` copies one value
+    per row onto its entries, `row_sum` sums entries by row, and `term_weights` is the
+    other factor's column k at every entry.
+    """
+
+    def __init__(self, x: Tensor, W: Tensor, floor: float):
+        self.x, self.W, self.floor = x, W.clone(), floor
+
+    @abstractmethod
+    def term_weights(self, k: int) -> Tensor: ...
+
+    @abstractmethod
+    def row_sum(self, values: Tensor) -> Tensor: ...
+
+    @abstractmethod
+    def spread(self, per_row: Tensor) -> Tensor: ...
+
+    def run(self, u: Tensor, a: float, n_sweeps: int, tol: float) -> Tensor:
+        """The rows after at most `n_sweeps` sweeps."""
+        W = self.W
+        used = u > 0  # an empty topic explains nothing and gets no weight
+        W[:, ~used] = 0
+        topics = torch.nonzero(used).flatten().tolist()
+        size = self.row_sum(self.x)
+        tiny = size * (torch.finfo(W.dtype).eps / 100) if a == 0 else -1
+        y = torch.zeros_like(self.x)
+        for k in topics:
+            y += self.spread(W[:, k]) * self.term_weights(k)
+        y.clamp_(min=self.floor)
+        active = torch.ones_like(size, dtype=torch.bool)
+        for _ in range(n_sweeps):
+            moved = torch.zeros_like(size)
+            for k in topics:
+                h, w = self.term_weights(k), W[:, k].clone()
+                r = h / y
+                xr = self.x * r
+                new = coordinate_step(w, self.row_sum(xr), self.row_sum(xr * r), u[k], a)
+                new = new.where(new * u[k] >= tiny, 0).where(active, w)
+                W[:, k] = new
+                moved = torch.maximum(moved, (new - w).abs() * u[k])
+                y = (y + self.spread(new - w) * h).clamp_(min=self.floor)
+            active &= moved > tol * (size + a * len(u))
+            if not bool(active.any()):
+                break
+        return W

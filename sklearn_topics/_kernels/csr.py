@@ -1,0 +1,85 @@
+"""A compressed sparse row matrix of torch tensors, with its transpose cached."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+def wide_dtype(device: torch.device) -> torch.dtype:
+    """The dtype that sums are accumulated in: float64 where the device has it."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+@dataclass(eq=False)
+class CSR:
+    """A canonical CSR matrix: column indices sorted and distinct within each row.
+
+    Not ``torch.sparse_csr``: mps and xpu have none, and this one holds 64-bit row
+    pointers beside 32-bit column indices.
+
+    Parameters
+    ----------
+    indptr : Tensor of shape (n + 1,), int64
+    indices : Tensor of shape (nnz,), int32, or int64 when m >= 2^31
+    data : Tensor of shape (nnz,), float32 or float64
+    shape : tuple (n, m)
+    """
+
+    indptr: Tensor
+    indices: Tensor
+    data: Tensor
+    shape: tuple[int, int]
+    _transpose: "CSR | None" = field(default=None, repr=False)
+
+    @property
+    def device(self) -> torch.device:
+        return self.data.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.data.dtype
+
+    @property
+    def nnz(self) -> int:
+        return self.data.shape[0]
+
+    @property
+    def T(self) -> "CSR":
+        """The transpose, built on first use and kept."""
+        if self._transpose is None:
+            from . import ops  # ops imports this module
+
+            self._transpose = ops.transpose(self)
+            self._transpose._transpose = self
+        return self._transpose
+
+    def with_data(self, data: Tensor) -> "CSR":
+        """The same pattern with other values; indices are shared."""
+        return CSR(self.indptr, self.indices, data, self.shape)
+
+    def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Entries of rows [start, stop): row counted from `start`, column, value."""
+        counts = self.indptr[start + 1 : stop + 1] - self.indptr[start:stop]
+        first, last = int(self.indptr[start]), int(self.indptr[stop])
+        local = torch.arange(stop - start, device=self.device)
+        local = local.repeat_interleave(counts, output_size=last - first)
+        return local, self.indices[first:last], self.data[first:last]
+
+    def row_sums(self) -> Tensor:  # [n]
+        """Row sums, accumulated wide."""
+        out = self.data.new_zeros(self.shape[0], dtype=wide_dtype(self.device))
+        for start, stop in self.chunks():
+            local, _, x = self.rows(start, stop)
+            out[start:stop].index_add_(0, local, x.to(out.dtype))
+        return out
+
+    def chunks(self, entries: int = 1 << 18):
+        """Ranges of whole rows that hold about `entries` stored entries each."""
+        start, n = 0, self.shape[0]
+        while start < n:
+            target = self.indptr[start] + entries
+            stop = int(torch.searchsorted(self.indptr, target, right=True)) - 1
+            stop = min(max(stop, start + 1), n, start + entries)
+            yield start, stop
+            start = stop

@@ -1,0 +1,64 @@
+"""The same operations on a dense X, through matrix products over blocks of rows."""
+
+import torch
+from torch import Tensor
+
+from ._scd import Descent
+from .csr import wide_dtype
+
+_BLOCK = 1 << 20  # cells: the temporaries of a block stay in cache
+
+
+def _blocks(X: Tensor):
+    n, m = X.shape
+    step = max(1, _BLOCK // max(m, 1))
+    return ((start, min(start + step, n)) for start in range(0, n, step))
+
+
+def dense_column_sums(A: Tensor) -> Tensor:
+    return A.sum(0, dtype=wide_dtype(A.device)).to(A.dtype)
+
+
+def dense_spmm(X: Tensor, B: Tensor) -> Tensor:
+    return X @ B
+
+
+def _log_sums(x: Tensor, y: Tensor) -> Tensor:  # [rows]
+    wide = wide_dtype(x.device)
+    return (x.to(wide) * y.to(wide).log()).sum(1)
+
+
+def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor: float):
+    out = torch.empty_like(W)
+    loglik = W.new_empty(W.shape[0], dtype=wide_dtype(W.device))
+    for start, stop in _blocks(X):
+        x = X[start:stop]
+        y = (W[start:stop] @ HT.T).clamp_(min=floor)
+        loglik[start:stop] = _log_sums(x, y)
+        torch.matmul(torch.div(x, y, out=y), HT, out=out[start:stop])
+    return out, loglik
+
+
+class _DenseRows(Descent):
+    """A block of rows of a dense X."""
+
+    def __init__(self, x: Tensor, W: Tensor, HT: Tensor, floor: float):
+        self.HT = HT
+        super().__init__(x, W, floor)
+
+    def term_weights(self, k):
+        return self.HT[:, k]
+
+    def row_sum(self, values):
+        return values.sum(1)
+
+    def spread(self, per_row):
+        return per_row[:, None]
+
+
+def dense_scd_rows(X, W, HT, u, pseudocount, n_sweeps, tol, floor):
+    parts = []
+    for start, stop in _blocks(X):
+        rows = _DenseRows(X[start:stop], W[start:stop], HT, floor)
+        parts.append(rows.run(u, pseudocount, n_sweeps, tol))
+    return torch.cat(parts)

@@ -1,0 +1,431 @@
+"""Sparse operations on the CPU: numba kernels over blocks of rows.
+
+Not ``parallel=True``: numba's thread layers abort when two threads launch a kernel or
+kill a forked child. Each kernel releases the GIL and works on whole rows, so results
+depend neither on the number of threads nor on the blocks.
+
+``fastmath`` allows reassociation (sums become vector sums), fused multiply-add and
+reciprocals, but not the assumption that nothing is NaN or infinite.
+"""
+
+import numba
+import numpy as np
+import torch
+from numba.extending import overload
+from torch import Tensor
+
+from ._blocks import run_blocks
+from .csr import CSR
+
+_JIT = {
+    "nogil": True,
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "arcp", "nsz"},
+}
+# Rows are padded to whole vectors, so that the loops have no scalar remainder.
+_PAD = 8
+_SUM_CHUNKS = 64
+
+
+# --------------------------------------------------------------------------- csr
+
+
+@numba.njit(**_JIT)
+def _transpose(indptr, indices, data, t_indptr, t_indices, t_data):
+    for j in indices:
+        t_indptr[j + 1] += 1
+    for j in range(len(t_indptr) - 1):
+        t_indptr[j + 1] += t_indptr[j]
+    # Each column's pointer walks to its end, which is where the next one begins ...
+    for i in range(len(indptr) - 1):
+        for p in range(indptr[i], indptr[i + 1]):
+            j = indices[p]
+            t_indices[t_indptr[j]] = i
+            t_data[t_indptr[j]] = data[p]
+            t_indptr[j] += 1
+    # ... so one shift puts all of them back.
+    for j in range(len(t_indptr) - 1, 0, -1):
+        t_indptr[j] = t_indptr[j - 1]
+    t_indptr[0] = 0
+
+
+def csr_transpose(X: CSR) -> CSR:
+    n, m = X.shape
+    out = CSR(
+        X.indptr.new_zeros(m + 1),
+        torch.empty_like(X.indices),
+        torch.empty_like(X.data),
+        (m, n),
+    )
+    _transpose(*_arrays(X), *_arrays(out))
+    return out
+
+
+@numba.njit(**_JIT)
+def _sddmm_rows(first, last, indptr, indices, W, HT, out):
+    for i in range(first, last):
+        w = W[i]
+        for p in range(indptr[i], indptr[i + 1]):
+            h = HT[indices[p]]
+            y = w[0] * h[0]
+            for k in range(1, len(w)):
+                y += w[k] * h[k]
+            out[p] = y
+
+
+def csr_sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
+    out = X.data.new_empty(X.nnz, dtype=W.dtype)
+    indptr, indices, _ = _arrays(X)
+    args = (indices, _array(W), _array(HT), out.numpy())
+    run_blocks(_sddmm_rows, indptr, W.shape[1], *args)
+    return out
+
+
+@numba.njit(**_JIT)
+def _spmm_rows(first, last, indptr, indices, data, B, out):
+    for i in range(first, last):
+        row = out[i]
+        row[:] = 0
+        for p in range(indptr[i], indptr[i + 1]):
+            x, b = data[p], B[indices[p]]
+            for k in range(len(b)):
+                row[k] += x * b[k]
+
+
+def csr_spmm(X: CSR, B: Tensor) -> Tensor:
+    out = B.new_empty(X.shape[0], B.shape[1])
+    indptr, indices, data = _arrays(X)
+    run_blocks(_spmm_rows, indptr, B.shape[1], indices, data, _array(B), out.numpy())
+    return out
+
+
+@numba.njit(**_JIT)
+def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, out, loglik):
+    K = W.shape[1]
+    x, y, scratch = _row_buffers(_longest(first, last, indptr), W)
+    for i in range(first, last):
+        begin = indptr[i]
+        length = indptr[i + 1] - begin
+        w, total = W[i], out[i]
+        total[:] = 0
+        for j in range(length):
+            h = HT[indices[begin + j]]
+            v = w[0] * h[0]
+            for k in range(1, K):
+                v += w[k] * h[k]
+            v = max(v, floor)
+            ratio = data[begin + j] / v
+            for k in range(K):
+                total[k] += ratio * h[k]
+            x[j], y[j] = data[begin + j], v
+        padded = _pad_row(x, y, length)
+        loglik[i] = _sum_x_log_y(x, scratch, padded)
+
+
+def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor: float):
+    out = torch.empty_like(W)
+    loglik = W.new_empty(W.shape[0], dtype=torch.float64)
+    indptr, indices, data = _arrays(X)
+    floor = data.dtype.type(floor)
+    args = (indices, data, _array(W), _array(HT), floor, out.numpy(), loglik.numpy())
+    run_blocks(_ratio_rows, indptr, 2 * W.shape[1], *args)
+    return out, loglik
+
+
+@numba.njit(**_JIT)
+def _csr_scd_rows(
+    first, last, indptr, indices, data, W, HT, u, a, n_sweeps, tol, floor, out
+):
+    K = W.shape[1]
+    width = _longest(first, last, indptr)
+    tile = np.empty((K, width), W.dtype)
+    x, y = np.empty(width, W.dtype), np.empty(width, W.dtype)
+    for i in range(first, last):
+        begin = indptr[i]
+        length = indptr[i + 1] - begin
+        _gather(indices[begin : begin + length], HT, tile)
+        for j in range(length):
+            x[j] = data[begin + j]
+        padded = _pad_row(x, y, length)
+        _descend(x, y, tile, padded, W[i], out[i], u, a, n_sweeps, tol, floor)
+
+
+def csr_scd_rows(X: CSR, W, HT, u, pseudocount, n_sweeps, tol, floor):
+    indptr, indices, data = _arrays(X)
+    factors = (data, _array(W), _array(HT), _array(u))
+    args, out = _scd_args(W, pseudocount, n_sweeps, tol, floor)
+    work = W.shape[1] * (n_sweeps + 1)
+    run_blocks(_csr_scd_rows, indptr, work, indices, *factors, *args)
+    return out
+
+
+# ------------------------------------------------------------------------- dense
+
+
+@numba.njit(**_JIT)
+def _column_sums(first, last, bounds, A, out):
+    for c in range(first, last):
+        total = out[c]
+        for i in range(bounds[c], bounds[c + 1]):
+            for k in range(A.shape[1]):
+                total[k] += A[i, k]
+
+
+def dense_column_sums(A: Tensor) -> Tensor:
+    n, K = A.shape
+    # As many partial sums on every machine: the result does not depend on threads.
+    bounds = np.linspace(0, n, _SUM_CHUNKS + 1).astype(np.int64)
+    out = A.new_zeros(_SUM_CHUNKS, K, dtype=torch.float64)
+    run_blocks(_column_sums, bounds, K, _array(A), out.numpy())
+    return out.sum(0).to(A.dtype)
+
+
+@numba.njit(**_JIT)
+def _dense_scd_rows(
+    first, last, indptr, X, W, tile, u, a, n_sweeps, tol, floor, out
+):
+    width = tile.shape[1]
+    x, y = np.empty(width, W.dtype), np.empty(width, W.dtype)
+    for i in range(first, last):
+        for j in range(X.shape[1]):
+            x[j] = X[i, j]
+        padded = _pad_row(x, y, X.shape[1])
+        _descend(x, y, tile, padded, W[i], out[i], u, a, n_sweeps, tol, floor)
+
+
+def dense_scd_rows(X: Tensor, W, HT, u, pseudocount, n_sweeps, tol, floor):
+    n, m = X.shape
+    # The factor itself is every row's tile.
+    tile = HT.new_zeros(HT.shape[1], -(-m // _PAD) * _PAD)
+    tile[:, :m] = HT.T
+    # X.T of a dense X is a view: its rows are read with a stride, not copied whole.
+    factors = (X.numpy(), _array(W), tile.numpy(), _array(u))
+    args, out = _scd_args(W, pseudocount, n_sweeps, tol, floor)
+    work = W.shape[1] * (n_sweeps + 1)
+    run_blocks(_dense_scd_rows, np.arange(n + 1) * m, work, *factors, *args)
+    return out
+
+
+# ---------------------------------------------------------------- pieces of kernels
+
+
+@numba.njit(**_JIT)
+def _longest(first, last, indptr):
+    longest = 1
+    for i in range(first, last):
+        longest = max(longest, indptr[i + 1] - indptr[i])
+    return (longest + _PAD - 1) // _PAD * _PAD
+
+
+@numba.njit(**_JIT)
+def _row_buffers(width, like):
+    """A row's entries x, their reconstruction y, and what the logarithm of y needs."""
+    y = np.empty(width, like.dtype)
+    mantissa = np.empty(_LOG_CHUNK, like.dtype)
+    exponent = np.empty(_LOG_CHUNK, like.dtype)
+    scratch = _bits(y), mantissa, _bits(mantissa), exponent
+    return np.empty(width, like.dtype), y, scratch
+
+
+@numba.njit(**_JIT)
+def _pad_row(x, y, length):
+    """Entries that change no sum: x = 0, y = 1 (and zero weights in a tile)."""
+    padded = (length + _PAD - 1) // _PAD * _PAD
+    for j in range(length, padded):
+        x[j] = 0
+        y[j] = 1
+    return padded
+
+
+@numba.njit(**_JIT)
+def _gather(indices, HT, tile):
+    """tile[k, j] = HT[indices[j], k]: the row's weights, one contiguous line a topic.
+
+    Eight entries at a time: their eight rows stay in L1 while K lines are written,
+    and the compiler joins each line's eight stores.
+    """
+    length, K = len(indices), HT.shape[1]
+    whole = length // 8 * 8
+    for j in range(0, whole, 8):
+        h0, h1 = HT[indices[j]], HT[indices[j + 1]]
+        h2, h3 = HT[indices[j + 2]], HT[indices[j + 3]]
+        h4, h5 = HT[indices[j + 4]], HT[indices[j + 5]]
+        h6, h7 = HT[indices[j + 6]], HT[indices[j + 7]]
+        for k in range(K):
+            line = tile[k]
+            line[j], line[j + 1], line[j + 2], line[j + 3] = h0[k], h1[k], h2[k], h3[k]
+            line[j + 4], line[j + 5] = h4[k], h5[k]
+            line[j + 6], line[j + 7] = h6[k], h7[k]
+    for j in range(whole, length):
+        h = HT[indices[j]]
+        for k in range(K):
+            tile[k, j] = h[k]
+    padded = (length + _PAD - 1) // _PAD * _PAD
+    for k in range(K):
+        line = tile[k]
+        for j in range(length, padded):
+            line[j] = 0
+
+
+@numba.njit(**_JIT)
+def _reconstruct(w, tile, y, length, floor):
+    for j in range(length):
+        y[j] = 0
+    for k in range(len(w)):
+        line, wk = tile[k], w[k]
+        if wk != 0:
+            for j in range(length):
+                y[j] += wk * line[j]
+    for j in range(length):
+        y[j] = max(y[j], floor)
+
+
+@numba.njit(**_JIT)
+def _coordinate(w, S, q, u, a):
+    """The scalar twin of `_scd.coordinate_step`, with one division where it can."""
+    if q <= 0:
+        return a / u
+    if a == 0:
+        new = max(w + S * (S - u) / (q * u), 0.0)
+    else:
+        slope = S / q
+        A = max(slope - w, 0.0)
+        b = a + slope * (S - u) + u * w
+        root = np.sqrt(b * b + 4 * u * a * A)
+        new = 2 * a * A / (root - b) if b < 0 else (b + root) / (2 * u)
+    if new < w:
+        least = (q * w * w + a) / (u - S + q * w)
+        if new * w < least * least:
+            new = least * least / w
+    return new
+
+
+@numba.njit(**_JIT)
+def _descend(x, y, tile, length, start, w, u, a, n_sweeps, tol, floor):
+    """`ops.scd_rows` for one row, from `start` into w."""
+    K = len(w)
+    zero = a - a
+    size = zero
+    for j in range(length):
+        size += x[j]
+    for k in range(K):
+        # An empty topic explains nothing and gets no weight.
+        w[k] = start[k] if u[k] > 0 else zero
+    _reconstruct(w, tile, y, length, floor)
+    tiny = size * _eps(y) / 100 if a == 0 else -size - 1
+    step, last = zero, 0
+    for _ in range(n_sweeps):
+        moved = zero
+        for k in range(K):
+            if u[k] <= 0:
+                continue
+            line, previous = tile[k], tile[last]
+            S, q = zero, zero
+            # One pass: y takes the previous coordinate's step while S and q are summed.
+            for j in range(length):
+                v = max(y[j] + step * previous[j], floor)
+                y[j] = v
+                r = line[j] / v
+                xr = x[j] * r
+                S += xr
+                q += xr * r
+            # Back to the row's type: a float64 step would make the loop above scalar.
+            wide = np.float64(w[k]), np.float64(S), np.float64(q), np.float64(u[k])
+            new = y.dtype.type(_coordinate(*wide, a))
+            if new * u[k] < tiny:
+                new = zero
+            step = new - w[k]
+            w[k] = new
+            last = k
+            moved = max(moved, abs(step) * u[k])
+        if moved <= tol * (size + a * K):
+            break
+
+
+# ------------------------------------------------------------------------ logarithm
+# numba's np.log is a scalar call, 8 ns an entry: half of an iteration. These loops
+# become vector code: log y = e log 2 + 2 atanh((m - 1) / (m + 1)) with y = m 2^e and
+# m in [sqrt(1/2), sqrt(2)). Arguments are positive and normal (y >= floor).
+
+_LOG2 = np.log(2.0)
+_LOG_CHUNK = 256  # entries: the scratch stays in L1
+_HALF32, _HALF64 = 0x3F3504F3, 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
+
+
+def _bits(y):
+    raise NotImplementedError("only inside compiled code")
+
+
+def _eps(y):
+    raise NotImplementedError("only inside compiled code")
+
+
+def _sum_x_log_y(x, scratch, length):
+    raise NotImplementedError("only inside compiled code")
+
+
+@overload(_bits)
+def _bits_overload(y):
+    wide = y.dtype == numba.float64
+    return (lambda y: y.view(np.int64)) if wide else (lambda y: y.view(np.int32))
+
+
+@overload(_eps)
+def _eps_overload(y):
+    real = np.float64 if y.dtype == numba.float64 else np.float32
+    eps = np.finfo(real).eps
+    return lambda y: eps
+
+
+@overload(_sum_x_log_y, jit_options={"fastmath": _JIT["fastmath"]})
+def _sum_x_log_y_overload(x, scratch, length):
+    if x.dtype == numba.float64:
+        integer, real, shift, half, n_terms = np.int64, np.float64, 52, _HALF64, 11
+    else:
+        integer, real, shift, half, n_terms = np.int32, np.float32, 23, _HALF32, 5
+    shift, half, one, log2 = integer(shift), integer(half), real(1), real(_LOG2)
+    series = tuple(real(2 / (2 * t + 1)) for t in range(n_terms))
+
+    def impl(x, scratch, length):
+        bits, mantissa, mantissa_bits, exponent = scratch
+        total = 0.0
+        for begin in range(0, length, _LOG_CHUNK):
+            size = min(_LOG_CHUNK, length - begin)
+            # Two loops: within one, stores to bits that are read as reals would keep
+            # the compiler from vectorising.
+            for j in range(size):
+                b = bits[begin + j]
+                e = (b - half) >> shift
+                mantissa_bits[j] = b - (e << shift)
+                exponent[j] = e
+            for j in range(size):
+                s = (mantissa[j] - one) / (mantissa[j] + one)
+                s2 = s * s
+                p = series[n_terms - 1]
+                for t in range(n_terms - 2, -1, -1):
+                    p = p * s2 + series[t]
+                total += np.float64(x[begin + j] * (s * p + exponent[j] * log2))
+        return total
+
+    return impl
+
+
+# -------------------------------------------------------------------- torch to numba
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    """A C-contiguous view: an update in place must not land in a silent copy."""
+    if not tensor.is_contiguous():
+        raise ValueError("CPU kernels need contiguous tensors.")
+    return tensor.detach().numpy()
+
+
+def _arrays(X: CSR) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return X.indptr.numpy(), X.indices.numpy(), X.data.numpy()
+
+
+def _scd_args(W: Tensor, pseudocount, n_sweeps, tol, floor):
+    real = W.new_empty(0).numpy().dtype.type
+    out = torch.empty_like(W)
+    return (real(pseudocount), n_sweeps, real(tol), real(floor), out.numpy()), out

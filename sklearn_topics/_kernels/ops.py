@@ -1,0 +1,127 @@
+"""One function per sparse operation: its contract, and the choice of implementation.
+
+Shapes: X is n x m, stored as :class:`~sklearn_topics._kernels.csr.CSR` or as a dense
+Tensor; W is n x K; HT is the *transposed* other factor, m x K, so that one term's K
+weights lie side by side. A factor's own update always runs over the rows of X; for
+the other factor pass ``X.T`` and exchange W and HT.
+
+``reference`` holds the plain-torch version of each operation, which runs on any
+device and is its specification; faster versions are found by container and device in
+`_MODULES`. A fast version that fails raises: there is no fallback.
+"""
+
+from importlib import import_module
+
+from torch import Tensor
+
+from .csr import CSR
+
+# (container, device type) -> the modules searched for an operation, fastest first
+_MODULES = {
+    ("csr", "cpu"): ("numba_cpu", "reference"),
+    ("csr", None): ("reference",),
+    ("dense", "cpu"): ("numba_cpu", "dense"),
+    ("dense", None): ("dense",),
+}
+
+
+def _implementation(name: str, X: CSR | Tensor):
+    kind = "csr" if isinstance(X, CSR) else "dense"
+    modules = _MODULES.get((kind, X.device.type), _MODULES[kind, None])
+    for module in modules:
+        function = getattr(import_module(f"{__package__}.{module}"), f"{kind}_{name}", None)
+        if function is not None:
+            return function
+    raise NotImplementedError(f"{name} has no {kind} version for {X.device.type}.")
+
+
+def transpose(X: CSR) -> CSR:
+    """X^T in CSR form, rows sorted. The result is a copy."""
+    return _implementation("transpose", X)(X)
+
+
+def column_sums(A: Tensor) -> Tensor:
+    """Sums over the rows of a factor (n, K), accumulated wide: a Tensor of shape (K,).
+
+    Not ``A.sum(0)`` on the CPU: torch's own threads spin for milliseconds after each
+    parallel operation, on the cores that the next kernel needs.
+    """
+    return _implementation("column_sums", A)(A)
+
+
+def sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
+    """Sampled dense-dense product: (W HT^T) at the stored entries of X, in their order.
+
+    Returns a Tensor of shape (nnz,). Nothing of size nnz x K is made.
+    """
+    return _implementation("sddmm", X)(X, W, HT)
+
+
+def spmm(X: CSR | Tensor, B: Tensor) -> Tensor:
+    """X @ B for a dense B of shape (m, K): a Tensor of shape (n, K)."""
+    return _implementation("spmm", X)(X, B)
+
+
+def ratio_product(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float):
+    """The numerator of the EM and of the multiplicative update, and the likelihood.
+
+    With ``Y = max(W HT^T, floor)`` at the positive entries of X, returns
+
+    - ``(X / Y) HT``, a Tensor of shape (n, K);
+    - ``sum_j X_ij log Y_ij``, a float64 Tensor of shape (n,).
+    """
+    return _implementation("ratio_product", X)(X, W, HT, floor)
+
+
+def scd_rows(
+    X: CSR | Tensor,
+    W: Tensor,
+    HT: Tensor,
+    u: Tensor,
+    *,
+    pseudocount: float,
+    n_sweeps: int,
+    tol: float = 0.0,
+    floor: float,
+) -> Tensor:
+    """Sequential coordinate descent on every row of W; no step raises the objective.
+
+    Row w of W descends on, with y = HT w at the row's positive entries x,
+
+        f(w) = sum_k u_k w_k - sum_j x_j log y_j - a sum_k log w_k,  a = pseudocount.
+
+    For one coordinate v, from its value w, let S(v) = sum_j x_j h_kj / y_j(v) and
+    q = sum_j x_j (h_kj / y_j)^2 at w. The minimiser v* solves S(v) + a / v = u_k. S is
+    a sum of terms c_j / (d_j + v) with d_j >= 0, so that for every v > 0
+
+        C / (A + v)  <=  S(v)  <=  (S - q w) + q w^2 / v,   A = S/q - w,  C = S^2/q,
+
+    both with the value and the slope of S at w (1/S is concave on the left; two terms
+    and w/v + v/w >= 2 on the right). The lower bound gives v_low <= v*, closer than
+    Newton's step, which is the tangent of S itself; for a = 0 it is
+    w + (S / u_k) (S - u_k) / q, clipped at zero. The upper bound gives
+    v_up = (q w^2 + a) / (u_k - S + q w) >= v*. A step up goes to v_low and cannot pass
+    the minimiser. A step down goes to max(v_low, v_up^2 / w): integrating the upper
+    bound, f does not rise there, because log(1/r) <= (1 - r) / sqrt(r) for r = v / w.
+
+    At most `n_sweeps` sweeps over the K coordinates; a row stops by itself once a
+    sweep moves no coordinate by more than `tol` times the row's size, so a row's
+    result depends on that row alone.
+
+    Parameters
+    ----------
+    u : Tensor of shape (K,)
+        Cost of one unit of each coordinate; a topic of cost 0 is empty and gets
+        weight 0.
+    pseudocount : float
+        a, in tokens.
+    floor : float
+        Smallest reconstruction y.
+
+    Returns
+    -------
+    W : Tensor of shape (n, K)
+        The new rows; the argument is left as it was.
+    """
+    impl = _implementation("scd_rows", X)
+    return impl(X, W, HT, u, pseudocount, n_sweeps, tol, floor)

@@ -1,0 +1,92 @@
+"""Plain-torch sparse operations, on any device: the specification of `ops`.
+
+Everything runs over chunks of whole rows, so that no temporary grows with nnz or with
+nnz x K. Indexing and ``index_add_`` only: torch has no sparse CSR on mps or xpu.
+"""
+
+import torch
+from torch import Tensor
+
+from ._scd import Descent
+from .csr import CSR, wide_dtype
+
+
+def csr_transpose(X: CSR) -> CSR:
+    n, m = X.shape
+    order = torch.argsort(X.indices, stable=True)  # rows stay sorted within a column
+    rows = torch.arange(n, device=X.device, dtype=X.indices.dtype)
+    rows = rows.repeat_interleave(X.indptr.diff(), output_size=X.nnz)
+    indptr = X.indptr.new_zeros(m + 1)
+    torch.cumsum(torch.bincount(X.indices, minlength=m), 0, out=indptr[1:])
+    return CSR(indptr, rows[order], X.data[order], (m, n))
+
+
+def _product(local, cols, W, HT) -> Tensor:  # [entries]
+    y = torch.zeros_like(cols, dtype=W.dtype)
+    for k in range(W.shape[1]):
+        y.addcmul_(W[:, k][local], HT[:, k][cols])
+    return y
+
+
+def csr_sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
+    parts = [X.data.new_empty(0)]
+    for start, stop in X.chunks():
+        local, cols, _ = X.rows(start, stop)
+        parts.append(_product(local, cols, W[start:stop], HT))
+    return torch.cat(parts)
+
+
+def _scatter_product(local, cols, values, HT, out) -> None:
+    """out[local] += values * HT[cols], one column of HT at a time."""
+    for k in range(HT.shape[1]):
+        out[:, k].index_add_(0, local, values * HT[:, k][cols])
+
+
+def csr_spmm(X: CSR, B: Tensor) -> Tensor:
+    out = B.new_zeros(X.shape[0], B.shape[1])
+    for start, stop in X.chunks():
+        _scatter_product(*X.rows(start, stop), B, out[start:stop])
+    return out
+
+
+def _log_sums(local, x, y, n) -> Tensor:  # [n]
+    out = x.new_zeros(n, dtype=wide_dtype(x.device))
+    return out.index_add_(0, local, x.to(out.dtype) * y.to(out.dtype).log())
+
+
+def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor: float):
+    out = torch.zeros_like(W)
+    loglik = W.new_empty(W.shape[0], dtype=wide_dtype(W.device))
+    for start, stop in X.chunks():
+        local, cols, x = X.rows(start, stop)
+        y = _product(local, cols, W[start:stop], HT).clamp_(min=floor)
+        _scatter_product(local, cols, x / y, HT, out[start:stop])
+        loglik[start:stop] = _log_sums(local, x, y, stop - start)
+    return out, loglik
+
+
+class _SparseRows(Descent):
+    """A chunk of rows, held by its stored entries."""
+
+    def __init__(self, X: CSR, start: int, stop: int, W, HT, floor):
+        self.local, self.cols, x = X.rows(start, stop)
+        self.HT = HT
+        super().__init__(x, W[start:stop], floor)
+
+    def term_weights(self, k):
+        return self.HT[:, k][self.cols]
+
+    def row_sum(self, values):
+        out = values.new_zeros(self.W.shape[0])
+        return out.index_add_(0, self.local, values)
+
+    def spread(self, per_row):
+        return per_row[self.local]
+
+
+def csr_scd_rows(X: CSR, W, HT, u, pseudocount, n_sweeps, tol, floor):
+    parts = []
+    for start, stop in X.chunks():
+        rows = _SparseRows(X, start, stop, W, HT, floor)
+        parts.append(rows.run(u, pseudocount, n_sweeps, tol))
+    return torch.cat(parts)
