@@ -17,6 +17,8 @@ from .sklearn_private import FitTask
 #: iteration, and on a GPU it is what waits for the device.
 CHECK_EVERY = 10
 
+_HISTORY = "iteration", "seconds", "objective", "kkt"
+
 
 @dataclass
 class FitResult:
@@ -37,7 +39,7 @@ class FitResult:
     state: State | None
     n_iter: int = 0
     history: dict[str, list[float]] = field(
-        default_factory=lambda: dict(iteration=[], seconds=[], objective=[], kkt=[])
+        default_factory=lambda: {name: [] for name in _HISTORY}
     )
     interrupted: KeyboardInterrupt | None = None
 
@@ -131,8 +133,9 @@ def run_fit(
 
 def _warn_not_converged(max_iter: int, gain: float, tol: float) -> None:
     warnings.warn(
-        f"Stopped after max_iter={max_iter} iterations, while the objective still gains "
-        f"{gain:.1e} a token between two checks (tol={tol:g}). Increase max_iter or tol.",
+        f"Stopped after max_iter={max_iter} iterations, while the objective still "
+        f"gains {gain:.1e} a token between two checks (tol={tol:g}). Increase max_iter "
+        "or tol.",
         ConvergenceWarning,
         stacklevel=4,
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 import torch
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_array, validate_data
 
 #: Integers up to here are exact in float32.
 _FLOAT32_EXACT = 2**24
@@ -31,19 +31,21 @@ def check_counts(estimator, X, *, reset: bool, method: str):
         holds exactly; float64 otherwise. Never written to: it may share memory with
         the argument.
     """
-    X = _from_torch(X)
-    X = validate_data(
-        estimator,
-        X,
-        reset=reset,
-        accept_sparse="csr",
-        dtype="numeric",
-        ensure_all_finite=False,  # checked below, with positions
-    )
+    named = _from_torch(X)
+    options = {
+        "accept_sparse": "csr",
+        "dtype": "numeric",
+        "ensure_all_finite": False,  # checked below, with positions
+    }
+    if reset:
+        X = check_array(named, estimator=estimator, input_name="X", **options)
+    else:
+        X = validate_data(estimator, named, reset=False, **options)
     values = X.data if sp.issparse(X) else X
-    name = type(estimator).__name__
     _check_finite(X, values)
-    _check_nonnegative(X, values, f"{name}.{method}")
+    _check_nonnegative(X, values, f"{type(estimator).__name__}.{method}")
+    if reset:  # last, so that data which are refused leave no mark on the estimator
+        validate_data(estimator, named, reset=True, skip_check_array=True)
     dtype = _compute_dtype(values)
     return _canonical(X, dtype) if sp.issparse(X) else np.ascontiguousarray(X, dtype)
 
@@ -67,9 +69,7 @@ def _from_torch(X):
     if X.layout == torch.sparse_csr:
         parts = X.values(), X.col_indices(), X.crow_indices()
         return sp.csr_array(tuple(part.numpy() for part in parts), shape=X.shape)
-    raise ValueError(
-        f"X has torch layout {X.layout}; pass a dense, COO or CSR tensor."
-    )
+    raise ValueError(f"X has torch layout {X.layout}; pass a dense, COO or CSR tensor.")
 
 
 def _check_finite(X, values) -> None:

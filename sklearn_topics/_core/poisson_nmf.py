@@ -23,7 +23,6 @@ from .._kernels import CSR, ops
 from .._kernels.csr import wide_dtype
 from .solver import State
 
-
 #: A topic that has lost all its tokens keeps a multiplier that can be divided by.
 _FEWEST_TOKENS = 1e-6
 
@@ -51,7 +50,7 @@ class PoissonSolver:
     def _smoothed(self) -> bool:
         return self.doc_topic_pseudocount > 0 or self.topic_word_pseudocount > 0
 
-    def _topic_cost(self, expected: Tensor, v: Tensor, u: Tensor, m: int) -> Tensor:
+    def topic_cost(self, expected: Tensor, v: Tensor, u: Tensor, m: int) -> Tensor:
         """The cost of one unit of each topic in the update of H: [K].
 
         Maximum likelihood: v, the column sums of W. With pseudocounts: the multiplier
@@ -71,7 +70,7 @@ class PoissonSolver:
         docs, loglik = ops.ratio_product(X, W, HT, floor=self.floor)
         terms, _ = ops.ratio_product(X.T, HT, W, floor=self.floor)
         expected = ops.column_sums(HT * terms)  # tokens of each topic
-        cost = self._topic_cost(expected, v, u, HT.shape[0])
+        cost = self.topic_cost(expected, v, u, HT.shape[0])
         used = u > 0
         residuals = (W * (u - docs) - a)[:, used], (HT * (cost - terms) - b)[:, used]
         wide = wide_dtype(W.device)
@@ -100,16 +99,7 @@ class EM(PoissonSolver):
     """
 
     def step(self, X: CSR | Tensor, state: State) -> State:
-        a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
-        W, HT = state["W"], state["HT"]
-        u = ops.column_sums(HT)
-        counts, _ = ops.ratio_product(X, W, HT, floor=self.floor)
-        W = _divide(counts.mul_(W).add_(a), u)
-        counts, _ = ops.ratio_product(X.T, HT, W, floor=self.floor)
-        counts.mul_(HT)
-        v, expected = ops.column_sums(W), ops.column_sums(counts)
-        cost = self._topic_cost(expected, v, u, HT.shape[0])
-        return {**state, "W": W, "HT": _divide(counts.add_(b), cost)}
+        return _em_step(self, X, state)
 
 
 @dataclass(frozen=True)
@@ -118,23 +108,47 @@ class SCD(PoissonSolver):
 
     Parameters
     ----------
+    em_steps : int
+        EM iterations before the first one of coordinate descent. From a random start,
+        where topics are alike, coordinate descent commits a document to the first
+        topics in turn; EM treats them alike and ends in better optima.
     inner_sweeps : int
         Sweeps over a factor before the other one's turn.
     """
 
+    em_steps: int = 20
     inner_sweeps: int = 1
 
     def step(self, X: CSR | Tensor, state: State) -> State:
-        a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
-        W, HT = state["W"], state["HT"]
-        options = {"n_sweeps": self.inner_sweeps, "floor": self.floor}
-        u = ops.column_sums(HT)
-        W = ops.scd_rows(X, W, HT, u, pseudocount=a, **options)
-        v = ops.column_sums(W)
-        # At the maximum over W, W u is the expected tokens plus a.
-        cost = self._topic_cost(u * v - a * W.shape[0], v, u, HT.shape[0])
-        HT = ops.scd_rows(X.T, HT, W, cost, pseudocount=b, **options)
-        return {**state, "W": W, "HT": HT}
+        done = state.get("iteration", 0)
+        advance = _em_step if done < self.em_steps else _scd_step
+        return {**advance(self, X, state), "iteration": done + 1}
+
+
+def _em_step(solver: PoissonSolver, X: CSR | Tensor, state: State) -> State:
+    a, b = solver.doc_topic_pseudocount, solver.topic_word_pseudocount
+    W, HT = state["W"], state["HT"]
+    u = ops.column_sums(HT)
+    counts, _ = ops.ratio_product(X, W, HT, floor=solver.floor)
+    W = _divide(counts.mul_(W).add_(a), u)
+    counts, _ = ops.ratio_product(X.T, HT, W, floor=solver.floor)
+    counts.mul_(HT)
+    v, expected = ops.column_sums(W), ops.column_sums(counts)
+    cost = solver.topic_cost(expected, v, u, HT.shape[0])
+    return {**state, "W": W, "HT": _divide(counts.add_(b), cost)}
+
+
+def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> State:
+    a, b = solver.doc_topic_pseudocount, solver.topic_word_pseudocount
+    W, HT = state["W"], state["HT"]
+    options = {"n_sweeps": solver.inner_sweeps, "floor": solver.floor}
+    u = ops.column_sums(HT)
+    W = ops.scd_rows(X, W, HT, u, pseudocount=a, **options)
+    v = ops.column_sums(W)
+    # At the maximum over W, W u is the expected tokens plus a.
+    cost = solver.topic_cost(u * v - a * W.shape[0], v, u, HT.shape[0])
+    HT = ops.scd_rows(X.T, HT, W, cost, pseudocount=b, **options)
+    return {**state, "W": W, "HT": HT}
 
 
 def _divide(A: Tensor, u: Tensor) -> Tensor:

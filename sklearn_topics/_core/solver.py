@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .._kernels import CSR
 
-State = dict[str, Tensor]
+State = dict[str, Tensor | int]
 
 
 class Solver(Protocol):

@@ -64,7 +64,9 @@ class Descent(ABC):
                 h, w = self.term_weights(k), W[:, k].clone()
                 r = h / y
                 xr = self.x * r
-                new = coordinate_step(w, self.row_sum(xr), self.row_sum(xr * r), u[k], a)
+                new = coordinate_step(
+                    w, self.row_sum(xr), self.row_sum(xr * r), u[k], a
+                )
                 new = new.where(new * u[k] >= tiny, 0).where(active, w)
                 W[:, k] = new
                 moved = torch.maximum(moved, (new - w).abs() * u[k])

@@ -182,9 +182,7 @@ def dense_column_sums(A: Tensor) -> Tensor:
 
 
 @numba.njit(**_JIT)
-def _dense_scd_rows(
-    first, last, indptr, X, W, tile, u, a, n_sweeps, tol, floor, out
-):
+def _dense_scd_rows(first, last, indptr, X, W, tile, u, a, n_sweeps, tol, floor, out):
     width = tile.shape[1]
     x, y = np.empty(width, W.dtype), np.empty(width, W.dtype)
     for i in range(first, last):

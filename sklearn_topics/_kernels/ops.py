@@ -29,7 +29,9 @@ def _implementation(name: str, X: CSR | Tensor):
     kind = "csr" if isinstance(X, CSR) else "dense"
     modules = _MODULES.get((kind, X.device.type), _MODULES[kind, None])
     for module in modules:
-        function = getattr(import_module(f"{__package__}.{module}"), f"{kind}_{name}", None)
+        function = getattr(
+            import_module(f"{__package__}.{module}"), f"{kind}_{name}", None
+        )
         if function is not None:
             return function
     raise NotImplementedError(f"{name} has no {kind} version for {X.device.type}.")

@@ -21,7 +21,7 @@ from sklearn.utils import Bunch
 from ._prose import count_words, docstring_to_prose
 
 # To be raised with every change of what is extracted, so that old caches are not read.
-_FORMAT = 1
+_FORMAT = 2
 _DISTRIBUTIONS = {"numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn"}
 _MIN_WORDS = 30
 _MIN_TARGET_SIZE = 10

@@ -50,8 +50,6 @@ _INLINE = (
 )
 _QUOTED = re.compile(r"(?::[\w:+-]+:)?(`{1,2})([^\n]+?)\1_{0,2}")
 _EMPHASIS = re.compile(r"(?<![\w*])(\*{1,2})(?=\S)([^*\n]+?)(?<=\S)\1(?![\w*])")
-_READS_AS_WORDS = re.compile(r"[\w'’-]+(?:[ /][\w'’-]+)*")
-_DOTTED_NAME = re.compile(r"[~!.]?(?:\w+\.)+(\w+)(?:\(\))?")
 _LEFT_OVER = re.compile(r"[`\\]|:(?=:)|(?<!\w):[a-z]+(?::[a-z]+)?:")
 _BLANKS = re.compile(r"[^\S\n]+")
 _BLANK_BEFORE = re.compile(r" (?=[.,;:!?)])")
@@ -63,8 +61,7 @@ def docstring_to_prose(docstring):
 
     Section headings, ``name : type`` lines, references, doctests, literal blocks,
     tables, formulas and directives other than admonitions are removed with what
-    belongs to them; of *See Also* the descriptions stay. Of inline markup the text is
-    kept, apart from code that is an expression rather than a name.
+    belongs to them. Of inline markup the text is kept.
 
     Parameters
     ----------
@@ -153,8 +150,8 @@ def _paragraphs(lines):
                 paragraphs.append([])
             continue
         if section == "see also" and indent == 0:
-            # A list of names, or `name : description`.
-            paragraphs.append([text.partition(" : ")[2]])
+            # A list of names, or `name : description`; not a type line.
+            paragraphs.append([text.replace(" : ", ": ", 1)])
             continue
         if section in _FIELD_SECTIONS and indent == 0 or _TYPE_LINE.match(text):
             paragraphs.append([])
@@ -181,12 +178,8 @@ def _is_table_row(text):
 
 def _clean_quoted(match):
     text = match[2].strip()
-    if text.startswith("sphx_"):  # the label of an example's page
-        return " "
-    dotted = _DOTTED_NAME.fullmatch(text)
-    if dotted:
-        return dotted[1]
-    return text if _READS_AS_WORDS.fullmatch(text) else " "
+    # "sphx_..." is the label of an example's page; "~" and "!" are for Sphinx.
+    return " " if text.startswith("sphx_") else text.lstrip("~!.")
 
 
 def _clean_inline(text):

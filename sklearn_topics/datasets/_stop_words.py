@@ -36,7 +36,7 @@ API_STOP_WORDS = frozenset(
     calculated case cases chosen contain create created defined depending desired
     details determines different directly does equal equivalent expected following
     follows form general greater information instead known large larger like make means
-    multiple necessary need non obtained original perform performed possible set sets
+    multiple necessary need non np obtained original perform performed possible set sets
     setting single small smaller specific takes unless way
     """.split()
 )

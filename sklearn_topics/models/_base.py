@@ -39,6 +39,10 @@ class BaseTopicModel(
     def _n_features_out(self):
         return self.components_.shape[0]
 
+    def __sklearn_is_fitted__(self):
+        # Not any attribute with an underscore: a fit that fails half-way sets some.
+        return hasattr(self, "components_")
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True

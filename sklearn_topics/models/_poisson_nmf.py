@@ -54,8 +54,8 @@ class TorchPoissonNMF(BaseTopicModel):
         - "custom": the W and H passed to `fit` or `fit_transform`.
 
     solver : {"scd", "em"}, default="scd"
-        - "scd": sequential coordinate descent, W and H in turn, every coordinate by
-          a step that cannot lower the likelihood;
+        - "scd": 20 iterations of "em", then sequential coordinate descent, W and H
+          in turn, every coordinate by a step that cannot lower the likelihood;
         - "em": expectation-maximisation; without pseudocounts these are the
           multiplicative updates of scikit-learn's NMF. Slower; the objective never
           falls.

@@ -257,15 +257,16 @@ def test_a_docstring_with_everything():
     The slope is right.
     """
     assert docstring_to_prose(docstring).split("\n") == [
-        "Fit a smooth curve to y by least_squares.",
+        "Fit a smooth curve to y by scipy.optimize.least_squares.",
         "The model is, see and the guide.",
         "Kept, as it is prose.",
         "The observed points",
         "in any order.",
         "'lm': a damped method.",
-        "another.",
+        "x[0] + 1: another.",
         "The slope.",
-        "Fit a polynomial.",
+        "polyfit: Fit a polynomial.",
+        "interp, spline",
         "It minimises",
         "for a cost of with no copy.",
         "Two points",
