@@ -30,13 +30,21 @@ API_STOP_WORDS = frozenset(
     returned returns specified specifies specify stored support supported use used
     useful uses using valid version warning
     """
+    # Where in an array, and which of its entries.
+    """
+    axis column columns end entries left maximum minimum negative order positive
+    range right row rows second zero zeros
+    """
     # Verbs, adjectives and connectives of any technical prose.
     """
-    additional allows applied apply assumed automatically based behavior calculate
-    calculated case cases chosen contain create created defined depending desired
-    details determines different directly does equal equivalent expected following
-    follows form general greater information instead known large larger like make means
-    multiple necessary need non np obtained original perform performed possible set sets
-    setting single small smaller specific takes unless way
+    according additional allows applied apply appropriate assumed automatically avoid
+    based behavior calculate calculated case cases change chosen computing consider
+    considered contain convert converted create created defined depending desired
+    details determine determined determines different directly does equal equivalent
+    expected faster following follows form general gives greater higher information
+    instead just known large larger like make means multiple necessary need non np
+    obtained original perform performed possible representation representing represents
+    respectively set sets setting similar single small smaller specific taken takes th
+    times unless way wise
     """.split()
 )

@@ -22,6 +22,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from sklearn_topics import TorchPoissonNMF
+from sklearn_topics._kernels import ops
 from sklearn_topics.datasets import make_topic_corpus
 
 ML = {"doc_topic_pseudocount": 0, "topic_word_pseudocount": 0}
@@ -178,6 +179,22 @@ def test_order_of_documents_and_terms_does_not_matter(X):
     np.testing.assert_allclose(
         plain.components_[:, columns], mixed.components_, atol=1e-10
     )
+
+
+@pytest.mark.parametrize("pseudocounts", [{}, ML])
+@pytest.mark.parametrize("container", [sp.csr_array, sp.csr_array.toarray])
+def test_other_devices_compute_the_same(known, monkeypatch, pseudocounts, container):
+    """The plain-torch kernels, which run on any device, beside the compiled ones."""
+    X = container(sp.csr_array(known[0][:60], dtype=np.float64))
+    options = {"max_iter": 30, "tol": 0, **pseudocounts}
+    compiled = model(**options)
+    theta = compiled.fit_transform(X)
+    modules = {("csr", None): ("reference",), ("dense", None): ("dense",)}
+    monkeypatch.setattr(ops, "_MODULES", modules)
+    plain = model(**options)
+    np.testing.assert_allclose(plain.fit_transform(X), theta, atol=1e-9)
+    np.testing.assert_allclose(plain.components_, compiled.components_, atol=1e-10)
+    assert plain.score(X) == pytest.approx(compiled.score(X), rel=1e-10)
 
 
 def test_float32_is_enough(X):

@@ -1,0 +1,36 @@
+"""Sphinx: ``sphinx-build -W --keep-going -b html docs docs/_build/html``."""
+
+from pathlib import Path
+
+import sklearn_topics
+
+project = "sklearn_topics"
+author = "The sklearn_topics developers"
+copyright = "2026, The sklearn_topics developers"
+version = release = sklearn_topics.__version__
+
+# No intersphinx: the documentation builds without a network.
+extensions = [
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build"]
+html_theme = "pydata_sphinx_theme"
+html_title = f"sklearn_topics {release}"
+
+# The members of a class are listed by _templates/autosummary/class.rst.
+numpydoc_show_class_members = False
+
+if (Path(__file__).parents[1] / "examples" / "GALLERY_HEADER.rst").exists():
+    extensions.append("sphinx_gallery.gen_gallery")
+    sphinx_gallery_conf = {
+        "examples_dirs": "../examples",
+        "gallery_dirs": "auto_examples",
+        "download_all_examples": False,
+        "show_signature": False,
+    }
+else:
+    suppress_warnings = ["toc.not_readable"]  # auto_examples/index, in index.rst

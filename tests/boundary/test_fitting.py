@@ -1,0 +1,340 @@
+"""The loop: stopping, history, best state, interruption, progress, callbacks."""
+
+import math
+import sys
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import sklearn
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.fixes import parse_version
+
+from sklearn_topics._boundary.fitting import run_fit
+from sklearn_topics._boundary.sklearn_private import (
+    CallbackSupportMixin,
+    FitTask,
+    _fit_context,
+    fit_task,
+)
+
+X = torch.zeros(2, 2)
+
+
+@dataclass
+class Climb:
+    """A solver whose objective is a function of the iteration number."""
+
+    objective: object = lambda i: 1 - 0.5**i
+    step_raises: tuple = ()  # (iteration, error)
+    evaluate_raises: tuple = ()  # (iteration, error), the first time
+
+    def step(self, X, state):
+        if self.step_raises and state["i"] + 1 == self.step_raises[0]:
+            raise self.step_raises[1]
+        return {"i": state["i"] + 1}
+
+    def evaluate(self, X, state):
+        if self.evaluate_raises and state["i"] == self.evaluate_raises[0]:
+            error, self.evaluate_raises = self.evaluate_raises[1], ()
+            raise error
+        return {"objective": self.objective(state["i"]), "kkt": 1 / (1 + state["i"])}
+
+
+def fit(solver, *, max_iter=100, tol=1e-5, scale=1.0, task=None, **options):
+    return run_fit(
+        solver,
+        X,
+        {"i": 0},
+        max_iter=max_iter,
+        tol=tol,
+        scale=scale,
+        task=task or FitTask(None, None, None),
+        attributes=options.pop("attributes", lambda state, n_iter: {}),
+        **options,
+    )
+
+
+def assert_columns(history, iterations):
+    assert list(history) == ["iteration", "seconds", "objective", "kkt"]
+    assert history["iteration"] == iterations
+    assert {len(column) for column in history.values()} == {len(iterations)}
+    assert history["seconds"][0] == 0
+    assert np.all(np.diff(history["seconds"]) >= 0)
+    assert np.all(np.diff(history["iteration"]) > 0)
+
+
+# ----------------------------------------------------------------------------- stopping
+
+
+def test_stops_when_the_gain_is_small():
+    # From 10 to 20 the objective gains 1e-3, from 20 to 30 1e-6.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = fit(Climb())
+    assert found.n_iter == 30
+    assert found.state == {"i": 30}
+    assert found.interrupted is None
+    assert_columns(found.history, [0, 10, 20, 30])
+    assert found.history["objective"] == [1 - 0.5**i for i in (0, 10, 20, 30)]
+    assert found.history["kkt"] == [1 / (1 + i) for i in (0, 10, 20, 30)]
+
+
+def test_the_gain_is_relative_to_the_scale():
+    assert fit(Climb(), scale=1e3).n_iter == 20
+    assert fit(Climb(), scale=1e-3).n_iter == 40
+
+
+def test_a_small_gain_at_the_last_iteration_is_convergence():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fit(Climb(), max_iter=30).n_iter == 30
+
+
+@pytest.mark.parametrize("max_iter", [1, 9, 10, 25])
+def test_warns_at_max_iter(max_iter):
+    with pytest.warns(ConvergenceWarning, match=f"max_iter={max_iter} iterations"):
+        found = fit(Climb(float), max_iter=max_iter)
+    assert found.n_iter == max_iter
+    checks = [i for i in (0, 10, 20) if i < max_iter]
+    assert_columns(found.history, [*checks, max_iter])
+
+
+@pytest.mark.parametrize("objective", [float, lambda i: 0.0, lambda i: -float(i)])
+def test_without_tolerance_runs_all_iterations_without_a_warning(objective):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = fit(Climb(objective), max_iter=25, tol=0)
+    assert found.n_iter == 25
+    assert_columns(found.history, [0, 10, 20, 25])
+
+
+def test_keeps_the_best_state():
+    peak = Climb(lambda i: -abs(i - 20.0))
+    found = fit(peak, max_iter=45, tol=0)
+    assert found.n_iter == 45
+    assert found.state == {"i": 20}
+    stopped = fit(peak)  # a fall is no gain
+    assert stopped.n_iter == 30
+    assert stopped.state == {"i": 20}
+
+
+def test_an_equal_state_is_not_older():
+    assert fit(Climb(lambda i: 7.0), max_iter=20, tol=0).state == {"i": 20}
+
+
+# ------------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("at", [0, 20])
+def test_an_objective_that_is_not_finite_raises_and_names_the_dtype(value, at):
+    solver = Climb(lambda i: value if i >= at else float(i))
+    message = f"became {value} after {at} iterations, computed in torch.float32"
+    with pytest.raises(FloatingPointError, match=message):
+        fit(solver)
+
+
+def test_errors_of_the_solver_are_raised():
+    with pytest.raises(ZeroDivisionError, match="here"):
+        fit(Climb(step_raises=(3, ZeroDivisionError("here"))))
+
+
+# ------------------------------------------------------------------------- interruption
+
+
+def test_interruption_keeps_the_last_complete_iteration():
+    stop = KeyboardInterrupt()
+    found = fit(Climb(step_raises=(7, stop)))
+    assert found.interrupted is stop
+    assert found.n_iter == 6
+    assert found.state == {"i": 6}
+    assert_columns(found.history, [0, 6])
+    assert found.history["objective"][-1] == 1 - 0.5**6
+
+
+def test_interruption_after_a_check():
+    found = fit(Climb(step_raises=(21, KeyboardInterrupt())), tol=0)
+    assert found.n_iter == 20
+    assert found.state == {"i": 20}
+    assert_columns(found.history, [0, 10, 20])
+
+
+def test_interruption_within_a_check():
+    found = fit(Climb(evaluate_raises=(10, KeyboardInterrupt())), tol=0)
+    assert found.interrupted is not None
+    assert found.n_iter == 10
+    assert found.state == {"i": 10}
+    assert_columns(found.history, [0, 10])
+
+
+def test_interruption_keeps_the_best_state():
+    peak = Climb(lambda i: -abs(i - 10.0), step_raises=(16, KeyboardInterrupt()))
+    found = fit(peak, tol=0)
+    assert found.n_iter == 15
+    assert found.state == {"i": 10}
+
+
+def test_interruption_before_the_first_iteration():
+    found = fit(Climb(step_raises=(1, KeyboardInterrupt())))
+    assert found.interrupted is not None
+    assert found.state is None
+    assert found.n_iter == 0
+
+
+def test_interruption_does_not_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fit(Climb(float, step_raises=(25, KeyboardInterrupt())), max_iter=30)
+
+
+# ----------------------------------------------------------------------------- progress
+
+
+def test_silent_by_default(capsys):
+    fit(Climb())
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_goes_to_standard_error(capsys):
+    fit(Climb(), verbose=1, max_iter=60)
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert len(lines) == 3
+    for line, n_iter in zip(lines, (10, 20, 30), strict=True):
+        assert f" {n_iter}/60 " in line
+        assert f"objective {1 - 0.5**n_iter:.6g}" in line
+        assert line.count("#") == n_iter // 2  # of a bar of 30
+
+
+def test_progress_on_a_terminal_is_one_line(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    fit(Climb(), verbose=1)
+    _, err = capsys.readouterr()
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    assert err.count("\r") == 3
+
+
+# ---------------------------------------------------------------------------- callbacks
+
+with_callbacks = pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.9.dev0"),
+    reason="scikit-learn has callbacks from 1.9 on",
+)
+
+
+class Model(CallbackSupportMixin, BaseEstimator):
+    """The least estimator that fits through `run_fit`."""
+
+    _parameter_constraints = {}
+
+    def __init__(self, solver=None, max_iter=25):
+        self.solver = solver
+        self.max_iter = max_iter
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, data):
+        with fit_task(self, data, None, max_iter=self.max_iter) as task:
+            self.watched_ = task.watched
+            found = fit(
+                self.solver or Climb(float),
+                max_iter=self.max_iter,
+                tol=0,
+                task=task,
+                attributes=lambda state, n_iter: {"i_": state["i"], "n_iter_": n_iter},
+            )
+            self.n_iter_ = found.n_iter
+            if found.interrupted:
+                raise found.interrupted
+        return self
+
+
+class Recorder:
+    """Notes every hook; asks to stop at one iteration."""
+
+    def __init__(self, stop_at=None):
+        self.stop_at, self.events = stop_at, []
+
+    def setup(self, estimator, context):
+        self.events.append(("setup", context.task_name))
+
+    def teardown(self, estimator, context):
+        self.events.append(("teardown", context.task_name))
+
+    def on_fit_task_begin(self, estimator, context, *, X=None):
+        self.events.append(("begin", context.task_name))
+
+    def on_fit_task_end(self, estimator, context, *, X=None):
+        self.events.append(("end", context.task_name))
+        return context.task_id + 1 == self.stop_at and context.parent is not None
+
+    def names(self, event):
+        return [name for kind, name in self.events if kind == event]
+
+
+class Watcher(Recorder):
+    """Asks for the model as if fit had stopped."""
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        self.events.append((context.task_name, vars(fitted_estimator).get("i_")))
+
+
+@with_callbacks
+def test_callbacks_see_every_iteration_begin_and_end():
+    recorder = Recorder()
+    model = Model(max_iter=12).set_callbacks(recorder).fit([[1]])
+    assert model.watched_
+    iterations = [f"iteration {i}" for i in range(12)]
+    assert recorder.names("begin") == ["fit", *iterations]
+    assert recorder.names("end") == [*iterations, "fit"]
+    assert recorder.names("setup") == recorder.names("teardown") == ["fit"]
+    inner = [e for e in recorder.events if e[1] != "fit"]
+    assert inner == [(k, name) for name in iterations for k in ("begin", "end")]
+
+
+@with_callbacks
+@pytest.mark.parametrize("stop_at", [1, 5, 10, 12])
+def test_a_callback_stops_the_fit(stop_at):
+    recorder = Recorder(stop_at)
+    model = Model(max_iter=12).set_callbacks(recorder).fit([[1]])
+    assert model.n_iter_ == stop_at
+    assert len(recorder.names("begin")) == len(recorder.names("end")) == stop_at + 1
+
+
+@with_callbacks
+def test_one_of_several_callbacks_stops_the_fit():
+    recorders = Recorder(), Recorder(4), Recorder()
+    assert Model().set_callbacks(*recorders).fit([[1]]).n_iter_ == 4
+    assert {len(r.names("end")) for r in recorders} == {5}
+
+
+@with_callbacks
+def test_a_callback_gets_the_model_as_if_fit_had_stopped():
+    watcher = Watcher()
+    Model(max_iter=3).set_callbacks(watcher).fit([[1]])
+    ends = [e for e in watcher.events if e[0].startswith("iteration")]
+    assert ends == [("iteration 0", 1), ("iteration 1", 2), ("iteration 2", 3)]
+
+
+@with_callbacks
+def test_callbacks_are_torn_down_after_ctrl_c():
+    recorder = Recorder()
+    model = Model(Climb(step_raises=(7, KeyboardInterrupt())))
+    with pytest.raises(KeyboardInterrupt):
+        model.set_callbacks(recorder).fit([[1]])
+    assert model.n_iter_ == 6
+    assert recorder.names("end") == [f"iteration {i}" for i in range(6)]
+    assert recorder.names("teardown") == ["fit"]
+
+
+def test_without_callbacks_nothing_is_asked_of_the_model():
+    def attributes(state, n_iter):
+        raise AssertionError("attributes were downloaded for nobody")
+
+    assert not Model().fit([[1]]).watched_
+    assert fit(Climb(), attributes=attributes).n_iter == 30

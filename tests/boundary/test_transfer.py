@@ -1,0 +1,140 @@
+"""Devices by name, private generators, and what is shared or copied."""
+
+import random
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from numpy.testing import assert_array_equal
+
+from sklearn_topics._boundary import transfer
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """A machine with so many CUDA devices and no other accelerator."""
+
+    def describe(n_cuda):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: n_cuda > 0)
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: n_cuda)
+        monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+        monkeypatch.setattr(torch.xpu, "is_available", lambda: False)
+
+    return describe
+
+
+@pytest.mark.parametrize(
+    ("n_cuda", "device", "expected"),
+    [
+        (0, "auto", "cpu"),
+        (0, "cpu", "cpu"),
+        (0, "cpu:0", "cpu:0"),
+        (2, "auto", "cuda"),
+        (2, "cpu", "cpu"),
+        (2, "cuda", "cuda"),
+        (2, "cuda:1", "cuda:1"),
+    ],
+)
+def test_resolve_device(machine, n_cuda, device, expected):
+    machine(n_cuda)
+    assert transfer.resolve_device(device) == torch.device(expected)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "mps", "xpu", "gpu", "", "cpu:1"])
+def test_an_absent_device_is_an_error_that_lists_what_is_there(machine, device):
+    machine(0)
+    with pytest.raises(ValueError, match=r"Available: auto, cpu\.") as error:
+        transfer.resolve_device(device)
+    assert f"device={device!r}" in str(error.value)
+
+
+def test_the_error_lists_every_device(machine):
+    machine(2)
+    with pytest.raises(ValueError, match=r"auto, cpu, cuda, cuda:0, cuda:1\."):
+        transfer.resolve_device("cuda:2")
+
+
+# --------------------------------------------------------------------------- generators
+
+
+def _draws(random_state):
+    return torch.randn(4, generator=transfer.make_generator(random_state)).tolist()
+
+
+def test_the_seed_decides():
+    assert _draws(3) == _draws(3)
+    assert _draws(3) != _draws(4)
+    legacy = np.random.RandomState(3)
+    assert _draws(legacy) == _draws(3)
+    assert _draws(legacy) != _draws(3)  # an instance moves on, as in scikit-learn
+
+
+def test_no_seed_gives_other_draws_each_time():
+    assert _draws(None) != _draws(None)
+
+
+@pytest.mark.parametrize("random_state", [0, np.random.RandomState(0)])
+def test_global_generators_are_left_alone(random_state):
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    state = torch.get_rng_state()
+    _draws(random_state)
+    assert random.getstate() == python
+    assert_array_equal(np.random.get_state()[1], legacy[1])  # noqa: NPY002
+    assert np.random.get_state()[2] == legacy[2]  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+# ----------------------------------------------------------------------- there and back
+
+
+@pytest.mark.parametrize("index_dtype", [np.int32, np.int64])
+def test_csr_to_device(index_dtype):
+    A = np.array([[0, 2, 0], [0, 0, 0], [1, 0, 3]], np.float32)
+    X = sp.csr_array(A)
+    X.indices, X.indptr = X.indices.astype(index_dtype), X.indptr.astype(index_dtype)
+    out = transfer.to_device(X, CPU)
+    assert out.shape == (3, 3)
+    assert (out.indptr.dtype, out.indices.dtype) == (torch.int64, torch.int32)
+    assert out.indptr.tolist() == [0, 1, 1, 3]
+    assert out.indices.tolist() == [1, 0, 2]
+    assert out.data.tolist() == [2, 1, 3]
+    assert np.shares_memory(out.data.numpy(), X.data)
+    assert X.indices.dtype == index_dtype
+
+
+def test_more_columns_than_32_bits():
+    column = 2**31 + 3
+    X = sp.csr_array(([1.0], ([0], [column])), shape=(1, 2**31 + 5))
+    out = transfer.to_device(X, CPU)
+    assert out.indices.dtype == torch.int64
+    assert out.indices.tolist() == [column]
+
+
+def test_dense_to_device_is_shared_also_when_read_only():
+    A = np.ones((2, 3))
+    A.flags.writeable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        out = transfer.to_device(A, CPU)
+    assert np.shares_memory(out.numpy(), A)
+    assert out.dtype == torch.float64
+
+
+def test_to_numpy_is_memory_of_its_own():
+    tensor = torch.ones(2, 3, requires_grad=True)
+    array = transfer.to_numpy(tensor)
+    with torch.no_grad():
+        tensor.zero_()
+    assert_array_equal(array, np.ones((2, 3)))
+
+
+def test_like_input():
+    array = np.arange(3.0)
+    assert transfer.like_input(array, [[1]]) is array
+    out = transfer.like_input(array, torch.ones(1, 1))
+    assert isinstance(out, torch.Tensor)
+    assert out.tolist() == [0, 1, 2]

@@ -1,0 +1,38 @@
+"""What every test may use: real corpora, and a data home that is not the user's."""
+
+import os
+from pathlib import Path
+
+import pytest
+import scipy.sparse as sp
+from hypothesis import settings
+
+# The first call of a kernel compiles it, which no deadline allows for.
+settings.register_profile("sklearn_topics", deadline=None)
+settings.load_profile("sklearn_topics")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_home(tmp_path_factory):
+    """scikit-learn's data home, where `load_docstrings` keeps its corpus: a new one."""
+    path = tmp_path_factory.mktemp("scikit_learn_data")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCIKIT_LEARN_DATA", str(path))
+        yield path
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    """Function of (corpus, part="counts"): counts of documents x terms, as CSR.
+
+    The test is skipped where SKLEARN_TOPICS_DATA does not name the corpora's folder,
+    and fails where it does and the file is not there.
+    """
+    folder = os.environ.get("SKLEARN_TOPICS_DATA")
+
+    def load(name, part="counts"):
+        if not folder:
+            pytest.skip("SKLEARN_TOPICS_DATA, the folder of the corpora, is not set")
+        return sp.csr_matrix(sp.load_npz(Path(folder) / name / f"{part}.npz"))
+
+    return load

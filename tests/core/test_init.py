@@ -1,0 +1,110 @@
+"""Starting points: scale, structure, scikit-learn's NNDSVD."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.decomposition._nmf import _initialize_nmf
+
+from sklearn_topics._core import init
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture
+def separated():
+    """Nonnegative, with singular values far apart: all programs find the same SVD."""
+    rng = np.random.default_rng(0)
+    topics = rng.dirichlet(np.full(30, 0.2), 6)
+    weights = rng.dirichlet(np.full(6, 0.2), 40) * 2.0 ** -np.arange(6)
+    A = 100 * weights @ topics
+    A[A < 0.05] = 0
+    return A
+
+
+@pytest.mark.parametrize("name", init.INITS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_every_start_fits_the_solvers(name, dtype, load, separated):
+    X = load(separated.astype(dtype))
+    W, HT = init.initial_factors(X, 5, name, generator())
+    assert (W.shape, HT.shape) == ((40, 5), (30, 5))
+    for factor in (W, HT):
+        assert factor.dtype == X.dtype
+        assert factor.is_contiguous()
+        assert factor.isfinite().all()
+        assert (factor >= 0).all()
+        assert (factor.sum(0) > 0).all()
+    again = init.initial_factors(X, 5, name, generator())
+    assert torch.equal(W, again[0])
+    assert torch.equal(HT, again[1])
+
+
+@pytest.mark.parametrize("name", ["random", "nndsvdar"])
+def test_another_seed_gives_another_start(name, load, separated):
+    one, two = (
+        init.initial_factors(load(separated), 5, name, generator(s)) for s in (0, 1)
+    )
+    assert not torch.equal(one[0], two[0])
+    assert not torch.equal(one[1], two[1])
+
+
+def test_random_factors_have_the_scale_of_x(load):
+    A = np.random.default_rng(0).poisson(0.3, (300, 200)) * 1.0
+    W, HT = init.initial_factors(load(A), 8, "random", generator())
+    scale = np.sqrt(A.mean() / 8)
+    for factor in (W, HT):
+        # |N(0, 1)| has mean sqrt(2 / pi); 1500 draws or more
+        assert_allclose(factor.mean() / scale, np.sqrt(2 / np.pi), rtol=0.08)
+        assert_allclose((factor**2).mean() / scale**2, 1, rtol=0.15)
+
+
+def test_random_factors_do_not_depend_on_dtype(to_csr, separated):
+    wide = init.initial_factors(to_csr(separated), 5, "random", generator())
+    narrow = init.initial_factors(
+        to_csr(separated.astype("f4")), 5, "random", generator()
+    )
+    for one, two in zip(narrow, wide, strict=True):
+        assert_allclose(one, two, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["nndsvd", "nndsvda"])
+def test_nndsvd_is_that_of_scikit_learn(name, load, separated):
+    W, H = init.nndsvd_factors(load(separated), 5, generator(), name)
+    theirs = _initialize_nmf(separated, 5, init=name, random_state=0)
+    for ours, other in zip((W, H), theirs, strict=True):
+        assert_array_equal(ours == 0, other == 0)
+        assert_allclose(ours, other, rtol=1e-6, atol=1e-9)
+
+
+def test_nndsvdar_fills_the_zeros_of_nndsvd(load, separated):
+    X = load(separated)
+    plain = init.nndsvd_factors(X, 5, generator(), "nndsvd")
+    filled = init.nndsvd_factors(X, 5, generator(), "nndsvdar")
+    for zeros, full in zip(plain, filled, strict=True):
+        gaps = zeros == 0
+        assert gaps.any()
+        assert torch.equal(full[~gaps], zeros[~gaps])
+        assert (full[gaps] > 0).all()
+        assert full[gaps].mean() < separated.mean() / 50
+
+
+def test_nndsvd_of_nothing_is_zero(load):
+    W, H = init.nndsvd_factors(load(np.zeros((6, 5))), 3, generator(), "nndsvd")
+    assert_array_equal(W, 0)
+    assert_array_equal(H, 0)
+
+
+def test_mean_value_counts_zeros(load):
+    A = np.array([[0, 3.0], [0, 0], [5.0, 0]], dtype="f4")
+    assert init.mean_value(load(A)) == 8 / 6
+
+
+def test_global_generators_are_left_alone(load, separated):
+    torch.manual_seed(5)
+    states = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    for name in init.INITS:
+        init.initial_factors(load(separated), 5, name, generator())
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert_array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002

@@ -1,0 +1,77 @@
+"""Randomised SVD against numpy's, and its convention of signs."""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+from sklearn.utils.extmath import svd_flip
+
+from sklearn_topics._core.svd import randomized_svd
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(params=[(40, 30), (30, 40), (200, 25)], ids=str)
+def separated(request):
+    """Singular values 100, 50, 25, ...; vectors of both signs."""
+    rng = np.random.default_rng(0)
+    (n, m), rank = request.param, 12
+    U = np.linalg.qr(rng.standard_normal((n, rank)))[0]
+    V = np.linalg.qr(rng.standard_normal((m, rank)))[0]
+    return (U * (100 * 0.5 ** np.arange(rank))) @ V.T
+
+
+def test_against_numpy(load, separated):
+    U, s, Vt = (t.numpy() for t in randomized_svd(load(separated), 5, generator()))
+    exact_U, exact_s, exact_Vt = np.linalg.svd(separated, full_matrices=False)
+    exact_U, exact_Vt = svd_flip(exact_U[:, :5], exact_Vt[:5])
+    assert_allclose(s, exact_s[:5], rtol=1e-10)
+    assert_allclose(U, exact_U, atol=1e-8)
+    assert_allclose(Vt, exact_Vt, atol=1e-8)
+
+
+def test_the_largest_entry_of_a_left_vector_is_positive(load, separated):
+    for X in (separated, -separated):
+        U, _, _ = randomized_svd(load(X), 5, generator())
+        assert (U.gather(0, U.abs().argmax(0, keepdim=True)) > 0).all()
+
+
+def test_float32(load, separated):
+    X = separated.astype(np.float32)
+    U, s, Vt = randomized_svd(load(X), 5, generator())
+    assert {t.dtype for t in (U, s, Vt)} == {torch.float32}
+    exact = np.linalg.svd(separated, compute_uv=False)[:5]
+    assert_allclose(s, exact, rtol=1e-5)
+    assert_allclose(U.T @ U, np.eye(5), atol=1e-5)
+    assert_allclose(Vt @ Vt.T, np.eye(5), atol=1e-5)
+
+
+def test_slowly_falling_spectrum_is_found_by_power_iterations(load):
+    X = np.random.default_rng(0).standard_normal((300, 200))
+    _, s, _ = randomized_svd(load(X), 5, generator(), n_iter=20)
+    assert_allclose(s, np.linalg.svd(X, compute_uv=False)[:5], rtol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(1, 7), (7, 1), (4, 4), (1, 1), (5, 3)])
+def test_full_rank_of_small_matrices(shape, load):
+    X = np.random.default_rng(0).random(shape)
+    U, s, Vt = randomized_svd(load(X), min(shape), generator())
+    assert_allclose((U * s) @ Vt, X, atol=1e-12)
+
+
+def test_zeros(load):
+    U, s, Vt = randomized_svd(load(np.zeros((5, 4))), 2, generator())
+    assert (s == 0).all()
+    assert U.isfinite().all()
+    assert Vt.isfinite().all()
+
+
+def test_the_generator_decides(load):
+    X = np.random.default_rng(0).standard_normal((60, 50))
+    one, two, other = (
+        randomized_svd(load(X), 3, generator(seed), n_iter=0)[1] for seed in (1, 1, 2)
+    )
+    assert torch.equal(one, two)
+    assert not torch.equal(one, other)

@@ -1,0 +1,180 @@
+"""Kernel fixtures: every implementation of an operation, ugly matrices, poison."""
+
+from dataclasses import dataclass
+from importlib import import_module
+
+import numpy as np
+import pytest
+import torch
+
+from sklearn_topics._kernels import CSR, ops
+
+# Where implementations live: (module of _kernels, container). A new one is added here
+# and is then run by every test of the operations that it has.
+IMPLEMENTATIONS = [
+    ("numba_cpu", "csr"),
+    ("reference", "csr"),
+    ("numba_cpu", "dense"),
+    ("dense", "dense"),
+]
+TYPES = {
+    "csr": [("float32", "int32"), ("float64", "int64")],
+    "dense": [("float32", ""), ("float64", "")],
+}
+
+
+def _to_csr(A: np.ndarray, index_dtype="int32") -> CSR:
+    rows, columns = np.nonzero(A)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(A)))])
+    return CSR(
+        torch.from_numpy(indptr.astype(np.int64)),
+        torch.from_numpy(columns.astype(index_dtype)),
+        torch.from_numpy(A[rows, columns]),
+        A.shape,
+    )
+
+
+@pytest.fixture
+def to_csr():
+    """A dense array's nonzeros as a CSR."""
+    return _to_csr
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """One implementation of one operation, called through the public function."""
+
+    operation: str
+    module: str
+    container: str
+    dtype: str
+    index_dtype: str
+
+    @property
+    def eps(self) -> float:
+        return float(np.finfo(self.dtype).eps)
+
+    def round(self, *arrays):
+        """float64 arrays whose values this implementation's dtype holds exactly."""
+        return [np.asarray(A, self.dtype).astype(np.float64) for A in arrays]
+
+    def load(self, X: np.ndarray):
+        X = np.ascontiguousarray(X, self.dtype)
+        if self.container == "csr":
+            return _to_csr(X, self.index_dtype)
+        return torch.from_numpy(X)
+
+    def __call__(self, X, *factors, **options):
+        factors = [torch.tensor(A, dtype=getattr(torch, self.dtype)) for A in factors]
+        out = getattr(ops, self.operation)(self.load(X), *factors, **options)
+        if isinstance(out, CSR):
+            return out
+        return [t.numpy() for t in out] if isinstance(out, tuple) else out.numpy()
+
+
+def _implementations(operation: str) -> list[Implementation]:
+    return [
+        Implementation(operation, module, container, *types)
+        for module, container in IMPLEMENTATIONS
+        if hasattr(
+            import_module(f"sklearn_topics._kernels.{module}"),
+            f"{container}_{operation}",
+        )
+        for types in TYPES[container]
+    ]
+
+
+def _fixture(operation: str):
+    def run_only(request, monkeypatch):
+        one = request.param
+        monkeypatch.setattr(ops, "_MODULES", {(one.container, None): (one.module,)})
+        return one
+
+    found = _implementations(operation)
+    names = [
+        "-".join(filter(None, [f.module, f.container, f.dtype, f.index_dtype]))
+        for f in found
+    ]
+    return pytest.fixture(params=found, ids=names, name=operation)(run_only)
+
+
+transpose = _fixture("transpose")
+column_sums = _fixture("column_sums")
+sddmm = _fixture("sddmm")
+spmm = _fixture("spmm")
+ratio_product = _fixture("ratio_product")
+scd_rows = _fixture("scd_rows")
+
+
+@pytest.fixture(autouse=True)
+def poisoned_outputs(monkeypatch):
+    """New memory holds NaN (or an absurd integer), so that no gap goes unseen."""
+
+    def poison(create):
+        def poisoned(*args, **kwargs):
+            out = create(*args, **kwargs)
+            return out.fill_(torch.nan if out.is_floating_point() else -(2**30))
+
+        return poisoned
+
+    monkeypatch.setattr(torch, "empty_like", poison(torch.empty_like))
+    monkeypatch.setattr(torch, "empty", poison(torch.empty))
+    monkeypatch.setattr(torch.Tensor, "new_empty", poison(torch.Tensor.new_empty))
+
+
+def _counts(n, m, *, density=0.3, seed=0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    counts = 1.0 + rng.poisson(2.0, (n, m))
+    return counts * (rng.random((n, m)) < density)
+
+
+def _empty_rows_and_columns():
+    X = _counts(23, 19)
+    X[[0, 7, 8, 22]] = 0
+    X[:, [0, 3, 18]] = 0
+    return X
+
+
+def _long_rows():
+    # Around the pads (8) and the chunks of the logarithm (256), and beyond both.
+    lengths = [1, 7, 8, 9, 255, 256, 257, 264, 511, 1030]
+    X = _counts(len(lengths), 1030, density=1)
+    for i, length in enumerate(lengths):
+        X[i, length:] = 0
+    return X
+
+
+MATRICES = {
+    "plain": _counts(23, 17),
+    "empty rows and columns": _empty_rows_and_columns(),
+    "one row": _counts(1, 30),
+    "one column": _counts(30, 1),
+    "one cell": np.array([[3.0]]),
+    "one empty row": np.zeros((1, 4)),
+    "all empty": np.zeros((6, 5)),
+    "long rows": _long_rows(),
+    "long columns": _long_rows().T.copy(),
+    "not integer": _counts(9, 11) * 0.37,
+}
+
+
+# All matrices with K = 3, and some with K = 1 and with K beyond a pad.
+PROBLEMS = [
+    *((name, 3) for name in MATRICES),
+    *((name, K) for name in ("plain", "one cell", "long rows") for K in (1, 17)),
+    ("empty rows and columns", 17),
+]
+
+
+@pytest.fixture(params=PROBLEMS, ids=[f"{name}, K={K}" for name, K in PROBLEMS])
+def problem(request):
+    """An ugly X (dense, float64), and positive W (n x K) and HT (m x K)."""
+    name, K = request.param
+    X, rng = MATRICES[name], np.random.default_rng(1)
+    return X, rng.random((X.shape[0], K)) + 0.01, rng.random((X.shape[1], K)) + 0.01
+
+
+@pytest.fixture(params=MATRICES.values(), ids=MATRICES.keys())
+def matrix(request):
+    """An ugly X alone."""
+    return request.param

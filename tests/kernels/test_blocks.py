@@ -1,0 +1,250 @@
+"""Blocks of rows on threads: coverage, identical bits, errors, forks, the cache."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sklearn_topics._kernels import _blocks, ops
+from sklearn_topics._kernels._blocks import balanced_bounds, run_blocks
+
+
+@pytest.fixture
+def use_threads(monkeypatch):
+    """Set the thread count that kernels see, with blocks for any amount of work."""
+
+    def use(n_threads):
+        monkeypatch.setattr(_blocks, "_SERIAL_WORK", 0)
+        monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
+
+    return use
+
+
+@settings(max_examples=200)
+@given(
+    lengths=st.lists(st.integers(0, 1000) | st.just(0), min_size=1, max_size=60),
+    n_blocks=st.integers(1, 20),
+)
+def test_bounds_are_balanced(lengths, n_blocks):
+    indptr = np.array([0, *np.cumsum(lengths)])
+    bounds = balanced_bounds(indptr, n_blocks)
+    assert bounds[0] == 0
+    assert bounds[-1] == len(lengths)
+    assert (np.diff(bounds) > 0).all()
+    assert len(bounds) <= n_blocks + 1
+    entries = np.diff(indptr[bounds])
+    assert entries.max() <= indptr[-1] / n_blocks + max(lengths)
+
+
+# ------------------------------------------------------------------------ equal bits
+
+
+def _operations(to_csr):
+    """Results of all kernels on rows of very unequal lengths."""
+    rng = np.random.default_rng(0)
+    density = rng.random((150, 1)) ** 4
+    A = rng.poisson(1.0, (150, 90)) * (rng.random((150, 90)) < density)
+    A[17] = 3
+    A[[0, 80, 149]] = 0
+    A = A.astype(np.float32)
+    W, HT = (torch.tensor(rng.random((r, 7)), dtype=torch.float32) for r in A.shape)
+    X, dense = to_csr(A), torch.from_numpy(A)
+    scd = {"pseudocount": 0.1, "n_sweeps": 3, "floor": 1e-10}
+    return {
+        "sddmm": ops.sddmm(X, W, HT),
+        "spmm": ops.spmm(X, HT),
+        "ratio": ops.ratio_product(X, W, HT, floor=1e-10)[0],
+        "loglik": ops.ratio_product(X, W, HT, floor=1e-10)[1],
+        "scd": ops.scd_rows(X, W, HT, HT.sum(0), **scd),
+        "scd of X.T": ops.scd_rows(X.T, HT, W, W.sum(0), **scd),
+        "dense scd": ops.scd_rows(dense, W, HT, HT.sum(0), **scd),
+        "dense scd of X.T": ops.scd_rows(dense.T, HT, W, W.sum(0), **scd),
+        "column sums": ops.column_sums(W),
+    }
+
+
+@pytest.mark.parametrize("n_threads", [2, 3, 16])
+def test_bits_do_not_depend_on_threads(to_csr, use_threads, n_threads):
+    use_threads(1)
+    serial = _operations(to_csr)
+    use_threads(n_threads)
+    for name, result in _operations(to_csr).items():
+        assert result.isfinite().all(), name
+        assert torch.equal(result, serial[name]), name
+
+
+def test_two_threads_may_run_kernels_at_once(to_csr, use_threads):
+    use_threads(2)
+    expected = _operations(to_csr)
+    with ThreadPoolExecutor(2) as callers:
+        results = list(callers.map(lambda _: _operations(to_csr), range(8)))
+    for result in results:
+        assert all(torch.equal(result[name], expected[name]) for name in expected)
+
+
+# ---------------------------------------------------------------------------- errors
+
+
+class Blocks:
+    """A kernel that notes the rows of blocks that began and ended."""
+
+    def __init__(self, at_row, act):
+        self.at_row, self.act = at_row, act
+        self.begun, self.ended = [], []
+
+    def __call__(self, first, last, indptr):
+        self.begun.append(first)
+        try:
+            if first <= self.at_row < last:
+                self.act()
+            time.sleep(0.02)
+        finally:
+            self.ended.append(first)
+
+
+def _raiser(error):
+    def act():
+        raise error
+
+    return act
+
+
+@pytest.mark.parametrize("error", [MemoryError("no room"), KeyboardInterrupt()])
+@pytest.mark.parametrize("at_row", [0, 50, 99])
+def test_an_error_in_a_block_is_raised_when_all_have_ended(use_threads, error, at_row):
+    use_threads(2)
+    kernel = Blocks(at_row, _raiser(error))
+    with pytest.raises(type(error)):
+        run_blocks(kernel, np.arange(101), 1)
+    begun = sorted(kernel.begun)
+    assert begun == sorted(kernel.ended)
+    time.sleep(0.05)
+    assert sorted(kernel.begun) == begun  # nothing begins afterwards
+
+
+def test_blocks_have_ended_after_ctrl_c(use_threads):
+    use_threads(2)
+    main = threading.main_thread().ident
+    kernel = Blocks(40, lambda: signal.pthread_kill(main, signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        run_blocks(kernel, np.arange(101), 1)
+    begun = sorted(kernel.begun)
+    assert begun == sorted(kernel.ended)
+    time.sleep(0.05)
+    assert sorted(kernel.begun) == begun
+
+
+def test_blocks_have_ended_after_ctrl_c_while_they_are_handed_out(
+    use_threads, monkeypatch
+):
+    use_threads(2)
+    kernel = Blocks(-1, None)
+    with ThreadPoolExecutor(2) as pool:
+
+        class Interrupted:
+            submitted = 0
+
+            def submit(self, *args):
+                self.submitted += 1
+                if self.submitted == 4:
+                    raise KeyboardInterrupt
+                return pool.submit(*args)
+
+        monkeypatch.setattr(_blocks, "_pool", lambda n_threads: Interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            run_blocks(kernel, np.arange(101), 1)
+        begun = len(kernel.begun)
+        assert len(kernel.ended) == begun
+    assert len(kernel.begun) == begun
+
+
+def test_small_work_stays_on_the_calling_thread(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    callers = []
+
+    def kernel(first, last, indptr):
+        callers.append((first, last, threading.current_thread()))
+
+    run_blocks(kernel, np.arange(11), 1)
+    assert callers == [(0, 10, threading.current_thread())]
+
+
+# ---------------------------------------------------------------------- fresh processes
+
+
+def _run_script(script, **environment):
+    code = textwrap.dedent(_PRELUDE) + textwrap.dedent(script)
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+_PRELUDE = """
+    import os, signal, sys
+    import torch
+    from sklearn_topics._kernels import CSR, _blocks, numba_cpu, ops
+
+    def compute():
+        X = CSR(
+            torch.arange(0, 301, 3),
+            torch.arange(300, dtype=torch.int32) % 40,
+            torch.arange(1, 301, dtype=torch.float32),
+            (100, 120),
+        )
+        W = torch.arange(1, 301, dtype=torch.float32).reshape(100, 3)
+        HT = torch.arange(1, 361, dtype=torch.float32).reshape(120, 3)
+        sums = ops.column_sums(HT)
+        W, _ = ops.ratio_product(X, W, HT, floor=1e-10)
+        scd = {"pseudocount": 0.1, "n_sweeps": 2, "floor": 1e-10}
+        return ops.scd_rows(X, W, HT, sums, **scd)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_kernels_run_in_a_forked_child():
+    result = _run_script(
+        """
+        _blocks._SERIAL_WORK = 0
+        torch.get_num_threads = lambda: 2
+        expected = compute()  # starts the parent's pool
+        assert len(_blocks._pools) == 1
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)  # a child that hangs must not stay
+            os._exit(0 if torch.equal(compute(), expected) else 1)
+        print("child ended with", os.waitpid(child, 0)[1])
+        assert torch.equal(compute(), expected)
+        """
+    )
+    assert result.stderr == ""
+    assert result.stdout == "child ended with 0\n"
+
+
+def test_compiled_kernels_come_from_the_cache_in_the_next_process(tmp_path):
+    script = """
+        compute()
+        kernels = numba_cpu._ratio_rows, numba_cpu._csr_scd_rows, numba_cpu._column_sums
+        for kernel in kernels:
+            hits, misses = kernel.stats.cache_hits, kernel.stats.cache_misses
+            print(sum(hits.values()), sum(misses.values()))
+        """
+    first, second = (
+        _run_script(script, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)
+    )
+    assert (first.stdout, first.stderr) == ("0 1\n" * 3, "")
+    assert (second.stdout, second.stderr) == ("1 0\n" * 3, "")

@@ -1,0 +1,85 @@
+"""The container: transpose, chunks, sums."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from sklearn_topics._kernels import CSR
+from sklearn_topics._kernels.csr import wide_dtype
+
+
+def to_dense(X: CSR) -> np.ndarray:
+    out = np.zeros(X.shape)
+    rows = np.repeat(np.arange(X.shape[0]), X.indptr.diff().numpy())
+    out[rows, X.indices.numpy()] = X.data.numpy()
+    return out
+
+
+def test_transpose_is_built_once_and_knows_its_way_back(to_csr, matrix):
+    X = to_csr(matrix)
+    assert_array_equal(to_dense(X.T), matrix.T)
+    assert X.T is X.T
+    assert X.T.T is X
+
+
+def test_other_values_have_a_transpose_of_their_own(to_csr):
+    A = np.array([[1.0, 0, 2], [0, 3, 0]])
+    X = to_csr(A)
+    assert_array_equal(to_dense(X.T), A.T)
+    Y = X.with_data(X.data * 2)
+    assert Y.indices is X.indices
+    assert_array_equal(to_dense(Y.T), 2 * A.T)
+    assert_array_equal(to_dense(X.T), A.T)
+
+
+def test_rows_are_numbered_from_the_first(to_csr, matrix):
+    X, n = to_csr(matrix), len(matrix)
+    for start, stop in [(0, n), (n // 2, n), (0, n // 2), (n - 1, n)]:
+        local, columns, values = X.rows(start, stop)
+        rows, expected = np.nonzero(matrix[start:stop])
+        assert_array_equal(local, rows)
+        assert_array_equal(columns, expected)
+        assert_array_equal(values, matrix[start:stop][rows, expected])
+
+
+def test_row_sums_are_accumulated_wide(to_csr, matrix):
+    X = to_csr((matrix * 0.1).astype(np.float32))
+    sums = X.row_sums()
+    assert sums.dtype == torch.float64
+    exact = (matrix * 0.1).astype(np.float32).sum(1, dtype=np.float64)
+    np.testing.assert_allclose(sums, exact, rtol=1e-14)
+
+
+@settings(max_examples=100)
+@given(
+    lengths=st.lists(st.just(0) | st.integers(0, 20), min_size=1, max_size=30),
+    entries=st.integers(1, 5) | st.integers(1, 40),
+)
+def test_chunks_are_whole_rows_of_bounded_size(lengths, entries):
+    indptr = torch.tensor([0, *np.cumsum(lengths)])
+    nnz = int(indptr[-1])
+    indices = torch.cat([torch.arange(n, dtype=torch.int32) for n in lengths])
+    X = CSR(indptr, indices, torch.ones(nnz), (len(lengths), 20))
+    chunks = list(X.chunks(entries))
+    edges = [start for start, _ in chunks] + [chunks[-1][1]]
+    assert edges[0] == 0
+    assert edges[-1] == len(lengths)
+    assert [stop for _, stop in chunks] == edges[1:]
+    for start, stop in chunks:
+        assert start < stop <= start + entries  # temporaries of the row count too
+        assert stop == start + 1 or int(indptr[stop] - indptr[start]) <= entries
+
+
+def test_properties(to_csr):
+    X = to_csr(np.array([[0, 1.5], [2.5, 3.5]], np.float32))
+    assert (X.nnz, X.dtype, X.device.type) == (3, torch.float32, "cpu")
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype"), [("cpu", torch.float64), ("mps", torch.float32)]
+)
+def test_sums_are_as_wide_as_the_device_allows(device, dtype):
+    assert wide_dtype(torch.device(device)) == dtype

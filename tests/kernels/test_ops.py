@@ -1,0 +1,366 @@
+"""Every operation, by every implementation, against naive dense float64 numpy."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import brentq, minimize
+
+from sklearn_topics._kernels import _scd, numba_cpu, ops, reference
+
+FLOOR = 1e-10
+
+
+def assert_within(actual, expected, scale, *, eps, n_terms):
+    """Rounding of sums of `n_terms` terms whose absolute values sum to `scale`."""
+    assert actual.shape == expected.shape
+    assert np.isfinite(actual).all()
+    excess = np.abs(actual - expected) - 8 * eps * np.sqrt(n_terms + 4) * scale
+    assert (excess <= 0).all(), f"off by {excess.max():.2g} more than rounding"
+
+
+# ----------------------------------------------------------------- linear operations
+
+
+def test_transpose(transpose, matrix):
+    out = transpose(matrix)
+    expected = matrix.T.astype(transpose.dtype)
+    rows, columns = np.nonzero(expected)
+    assert out.shape == expected.shape
+    assert_array_equal(out.indptr.diff(), np.bincount(rows, minlength=len(expected)))
+    assert_array_equal(out.indices, columns)
+    assert_array_equal(out.data, expected[rows, columns])
+    assert str(out.dtype) == f"torch.{transpose.dtype}"
+    assert str(out.indices.dtype) == f"torch.{transpose.index_dtype}"
+    assert out.indptr.dtype == torch.int64
+
+
+def test_column_sums(column_sums, problem):
+    _, A, _ = column_sums.round(*problem)
+    sums = column_sums(A)
+    # Accumulated wide: in float32 only the result is rounded.
+    assert_allclose(sums, A.sum(0), rtol=max(column_sums.eps, 1e-14))
+    assert sums.dtype == column_sums.dtype
+
+
+def test_column_sums_of_many_rows_are_accumulated_wide(column_sums):
+    A = np.full((300_000, 2), 0.1)
+    (exact,) = column_sums.round(A[:1])
+    rtol = max(column_sums.eps, 1e-12)
+    assert_allclose(column_sums(A), exact[0] * 300_000, rtol=rtol)
+
+
+def test_sddmm(sddmm, problem):
+    X, W, HT = sddmm.round(*problem)
+    expected = (W @ HT.T)[np.nonzero(X)]
+    out = sddmm(X, W, HT)
+    assert_within(out, expected, expected, eps=sddmm.eps, n_terms=W.shape[1])
+
+
+def test_spmm(spmm, problem):
+    X, _, HT = problem
+    X, B = spmm.round(X, np.random.default_rng(2).standard_normal(HT.shape))
+    scale = X @ np.abs(B)
+    assert_within(spmm(X, B), X @ B, scale, eps=spmm.eps, n_terms=X.shape[1])
+
+
+def test_ratio_product(ratio_product, problem):
+    X, W, HT = ratio_product.round(*problem)
+    out, loglik = ratio_product(X, W, HT, floor=FLOOR)
+    Y = W @ HT.T
+    expected, logs = (X / Y) @ HT, np.log(Y)
+    rounding = {"eps": ratio_product.eps, "n_terms": X.shape[1] + W.shape[1]}
+    assert_within(out, expected, expected, **rounding)
+    scale = (X * (np.abs(logs) + 1)).sum(1)
+    assert_within(loglik, (X * logs).sum(1), scale, **rounding)
+    assert loglik.dtype == np.float64
+
+
+def test_ratio_product_floors_the_reconstruction(ratio_product):
+    X = np.array([[2.0, 0.0, 5.0], [0.0, 3.0, 0.0]])
+    W = np.array([[0.0, 0.0], [1.0, 0.0]])
+    HT = np.array([[1.0, 2.0], [0.0, 1.0], [0.0, 1.0]])
+    floor = 2.0**-20  # exact in both dtypes
+    out, loglik = ratio_product(X, W, HT, floor=floor)
+    assert_allclose(out, [[2 / floor, 9 / floor], [0, 3 / floor]], rtol=1e-6)
+    assert_allclose(loglik, np.array([7, 3]) * np.log(floor), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_logarithm_over_all_magnitudes(dtype):
+    # One entry a row, so that the sum shows each logarithm.
+    info = np.finfo(dtype)
+    decades = np.logspace(np.log10(info.tiny), np.log10(info.max) - 0.01, 4001)
+    near_one = 1 + np.linspace(-0.5, 1, 3001)
+    edges = [0.5, np.sqrt(0.5), 1 - info.epsneg, 1, 1 + info.eps, np.sqrt(2), 2]
+    y = np.concatenate([decades, near_one, edges]).astype(dtype)
+    X = np.ones((len(y), 1), dtype)
+    tensors = [torch.from_numpy(A) for A in (y[:, None], np.ones((1, 1), dtype))]
+    csr = (torch.arange(len(y) + 1), torch.zeros(len(y), dtype=torch.int32))
+    X = ops.CSR(*csr, torch.from_numpy(X[:, 0]), (len(y), 1))
+    _, loglik = numba_cpu.csr_ratio_product(X, *tensors, float(info.tiny))
+    exact = np.log(y.astype(np.float64))
+    # Relative to the logarithm, but never finer than y itself is rounded.
+    error = np.abs(loglik.numpy() - exact) / (np.abs(exact) + 1)
+    assert error.max() < 2 * info.eps
+
+
+# ------------------------------------------------------- sequential coordinate descent
+
+
+def bounds(w, S, q, u, a):
+    """v_low and v_up of the docstring of `ops.scd_rows`, where q > 0."""
+    A, C = np.maximum(S / q - w, 0), S * S / q
+    # C / (A + v) + a / v = u, times v (A + v)
+    b = u * A - C - a
+    low = (np.sqrt(b * b + 4 * u * a * A) - b) / (2 * u)
+    return np.maximum(low, 0), (q * w * w + a) / (u - S + q * w)
+
+
+def naive_step(w, S, q, u, a):
+    with np.errstate(invalid="ignore", divide="ignore"):
+        low, up = bounds(w, S, q, u, a)
+        new = np.where(low >= w, low, np.maximum(low, up * up / w))
+    return np.where(q > 0, new, a / u)
+
+
+def naive_scd(X, W, HT, u, a, n_sweeps, floor=FLOOR):
+    W = W.copy()
+    W[:, u == 0] = 0
+    for _ in range(n_sweeps):
+        for k in np.flatnonzero(u):
+            Y = np.maximum(W @ HT.T, floor)
+            S, q = (X / Y) @ HT[:, k], (X / Y**2) @ HT[:, k] ** 2
+            W[:, k] = naive_step(W[:, k], S, q, u[k], a)
+    return W
+
+
+def objective(X, W, HT, u, a, floor=FLOOR):
+    """f by row, and the size of its terms."""
+    Y = np.maximum(W @ HT.T, floor)
+    with np.errstate(divide="ignore"):
+        logs = a * np.log(W[:, u > 0]) if a else np.zeros((len(W), 1))
+    parts = W * u, -(X * np.log(Y)), -logs
+    return sum(p.sum(1) for p in parts), sum(np.abs(p).sum(1) for p in parts)
+
+
+@pytest.mark.parametrize(("pseudocount", "n_sweeps"), [(0, 1), (0, 3), (0.1, 3)])
+def test_scd_rows(scd_rows, problem, pseudocount, n_sweeps):
+    X, W, HT = problem
+    HT = HT * (np.random.default_rng(3).random(HT.shape) < 0.6)
+    HT[:, 1:2] = 0  # an empty topic
+    X, W, HT, u, a = scd_rows.round(X, W, HT, HT.sum(0), pseudocount)
+    options = {"pseudocount": pseudocount, "n_sweeps": n_sweeps, "floor": FLOOR}
+    out = scd_rows(X, W, HT, u, **options)
+    expected = naive_scd(X, W, HT, u, a, n_sweeps)
+    # In tokens, those of the start included: they are what the first steps subtract.
+    size = (X.sum(1) + (W * u).sum(1) + a * len(u))[:, None]
+    assert_within(out * u, expected * u, size, eps=scd_rows.eps, n_terms=200)
+    assert_array_equal(out[:, u == 0], 0)
+
+
+def test_scd_rows_leaves_its_arguments(scd_rows):
+    rng = np.random.default_rng(0)
+    X = scd_rows.load(rng.poisson(1.0, (8, 9)).astype(float))
+    dtype = getattr(torch, scd_rows.dtype)
+    factors = [torch.tensor(rng.random(s), dtype=dtype) for s in [(8, 3), (9, 3), 3]]
+    before = [t.clone() for t in factors]
+    options = {"pseudocount": 0.1, "n_sweeps": 2, "floor": FLOOR}
+    out = ops.scd_rows(X, *factors, **options)
+    assert not torch.equal(out, before[0])
+    for tensor, copy in zip(factors, before, strict=True):
+        assert torch.equal(tensor, copy)
+
+
+def test_scd_rows_of_a_row_depend_on_that_row_alone(scd_rows):
+    rng = np.random.default_rng(0)
+    X = rng.poisson(1.0, (40, 30)).astype(float)
+    W, HT = rng.random((len(X), 5)), rng.random((30, 5))
+    # A tolerance at which the rows stop after different numbers of sweeps.
+    options = {"pseudocount": 0.1, "n_sweeps": 50, "tol": 1e-2, "floor": FLOOR}
+    out = scd_rows(X, W, HT, HT.sum(0), **options)
+    some = [3, 17, 18, 39]
+    alone = scd_rows(X[some], W[some], HT, HT.sum(0), **options)
+    assert_array_equal(alone, out[some])
+    shorter = scd_rows(X, W, HT, HT.sum(0), **(options | {"n_sweeps": 6}))
+    stopped = (shorter == out).all(1)
+    assert stopped.any()
+    assert not stopped.all()
+
+
+def test_scd_rows_stops_by_tolerance(scd_rows):
+    rng = np.random.default_rng(0)
+    X = rng.poisson(1.0, (20, 30)).astype(float)
+    W, HT = rng.random((len(X), 5)), rng.random((30, 5))
+    options = {"pseudocount": 0.0, "floor": FLOOR}
+    once = scd_rows(X, W, HT, HT.sum(0), n_sweeps=1, **options)
+    many = scd_rows(X, W, HT, HT.sum(0), n_sweeps=50, **options)
+    stopped = scd_rows(X, W, HT, HT.sum(0), n_sweeps=50, tol=1e6, **options)
+    assert_array_equal(stopped, once)
+    assert np.abs(many - once).max() > 0.01
+
+
+@pytest.mark.parametrize("pseudocount", [0, 0.05, 1])
+def test_scd_rows_converge_to_the_optimum(scd_rows, pseudocount):
+    rng = np.random.default_rng(4)
+    X = rng.poisson(1.0, (6, 15)).astype(float)
+    W, HT = rng.random((6, 4)), rng.random((15, 4))
+    HT *= rng.random(HT.shape) < 0.5
+    W, HT = scd_rows.round(W, HT)
+    u = HT.sum(0)
+    small = 1e-8 if scd_rows.dtype == "float64" else 1e-5
+    options = {"pseudocount": pseudocount, "n_sweeps": 500, "floor": FLOOR}
+    out = scd_rows(X, W, HT, u, **options).astype(float)
+    Y = np.maximum(out @ HT.T, FLOOR)
+    gradient = u - (X / Y) @ HT  # of f, without a / w
+    size = X.sum() + 1
+    assert np.abs(out * gradient - pseudocount).max() < small * size
+    assert gradient.min() > -small * size
+    f, _ = objective(X, out, HT, u, pseudocount)
+
+    def f_and_slope(log_w, x):
+        w = np.exp(log_w)
+        value = objective(x[None], w[None], HT, u, pseudocount)[0][0]
+        slope = w * (u - HT.T @ (x / np.maximum(HT @ w, FLOOR))) - pseudocount
+        return value, slope
+
+    for x, value in zip(X, f, strict=True):
+        best = minimize(f_and_slope, np.zeros(len(u)), args=(x,), jac=True)
+        assert value < best.fun + small * size
+
+
+magnitudes = st.floats(-3, 3).map(lambda e: 10.0**e)
+
+
+@settings(
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    shape=st.tuples(st.integers(1, 5), st.integers(1, 20), st.integers(1, 6)),
+    scales=st.tuples(magnitudes, magnitudes, magnitudes),
+    spread=st.floats(0, 3),
+    density=st.floats(0.1, 1),
+    pseudocount=st.sampled_from([0, 0.05, 1]),
+)
+def test_no_sweep_raises_the_objective(
+    scd_rows, seed, shape, scales, spread, density, pseudocount
+):
+    n, m, K = shape
+    rng = np.random.default_rng(seed)
+    X = rng.poisson(scales[0], (n, m)) * (rng.random((n, m)) < density) * 1.0
+    W, HT = (
+        scale * rng.random(size) * np.exp(spread * rng.standard_normal(size))
+        for scale, size in [(scales[1], (n, K)), (scales[2], (m, K))]
+    )
+    W += 1e-6 * scales[1]
+    HT *= rng.random(HT.shape) < density
+    u = HT.sum(0)
+    X, W, HT, u = scd_rows.round(X, W, HT, u)
+    # f depends on the last step's rounding as much as on y's.
+    a, rounding = pseudocount, 200 * scd_rows.eps
+    f, _ = objective(X, W, HT, u, a)
+    options = {"pseudocount": a, "n_sweeps": 1, "floor": FLOOR}
+    for _ in range(5):
+        W = scd_rows(X, W, HT, u, **options).astype(float)
+        assert (W >= 0).all()
+        previous = f
+        f, scale = objective(X, W, HT, u, a)
+        assert (f <= previous + rounding * (scale + np.abs(previous))).all()
+
+
+def scalar_numba(w, S, q, u, a):
+    return numba_cpu._coordinate(*map(float, (w, S, q, u, a)))
+
+
+def scalar_torch(w, S, q, u, a):
+    w, S, q, u = (torch.tensor([v], dtype=torch.float64) for v in (w, S, q, u))
+    return float(_scd.coordinate_step(w, S, q, u, a)[0])
+
+
+@settings(max_examples=300)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n_terms=st.integers(1, 8),
+    w=magnitudes,
+    u=magnitudes,
+    spread=st.floats(0, 4),
+    pseudocount=st.sampled_from([0.0, 1e-3, 0.1, 2.0]),
+)
+def test_one_coordinate_lies_within_its_brackets(
+    seed, n_terms, w, u, spread, pseudocount
+):
+    rng = np.random.default_rng(seed)
+    c = rng.integers(1, 20, n_terms).astype(float)
+    # S(v) = sum c_j / (d_j + v); d_j = 0 where no other topic explains the entry.
+    d = np.exp(spread * rng.standard_normal(n_terms)) * (rng.random(n_terms) < 0.8)
+
+    def excess(v):
+        return (c / (d + v)).sum() + pseudocount / v - u
+
+    def f(v):
+        return u * v - (c * np.log(d + v)).sum() - pseudocount * np.log(v)
+
+    S, q = (c / (d + w)).sum(), (c / (d + w) ** 2).sum()
+    lowest, highest = 1e-12, (c.sum() + pseudocount) / u + 1e-12
+    # Without a root the function falls from 0 on: the minimiser is 0.
+    best = brentq(excess, lowest, highest) if excess(lowest) > 0 else 0.0
+    with np.errstate(divide="ignore"):
+        low, up = bounds(w, S, q, u, pseudocount)
+    assert low <= best + 1e-9 * (best + w)
+    if u > S - q * w:  # otherwise the upper bound on S never meets u
+        assert up >= best * (1 - 1e-9)
+    for step in (scalar_numba, scalar_torch):
+        new = step(w, S, q, u, pseudocount)
+        # 1e-9: the root is the difference of numbers up to 1e6 times as large
+        assert_allclose(
+            new, naive_step(w, S, q, u, pseudocount), rtol=1e-9, atol=1e-9 * w
+        )
+        if best >= w:
+            assert w * (1 - 1e-9) <= new <= best * (1 + 1e-9) + 1e-9 * w
+        else:
+            assert new <= w * (1 + 1e-12)
+            assert f(max(new, 1e-300)) <= f(w) + 1e-9 * (abs(f(w)) + u * w)
+
+
+@pytest.mark.parametrize("step", [scalar_numba, scalar_torch])
+def test_a_coordinate_without_data_goes_to_the_prior(step):
+    assert step(3.0, 0.0, 0.0, 4.0, 0.0) == 0
+    assert step(3.0, 0.0, 0.0, 4.0, 0.5) == 0.125
+
+
+# --------------------------------------------------------------------------- dispatch
+
+
+def test_the_fast_version_is_chosen_on_the_cpu(to_csr):
+    X = to_csr(np.eye(3))
+    assert ops._implementation("spmm", X) is numba_cpu.csr_spmm
+    assert ops._implementation("scd_rows", X) is numba_cpu.csr_scd_rows
+    assert ops._implementation("scd_rows", torch.eye(3)) is numba_cpu.dense_scd_rows
+    elsewhere = torch.empty(3, 3, device="meta")
+    meta = ops.CSR(X.indptr, X.indices, elsewhere[0], (3, 3))
+    assert ops._implementation("spmm", meta) is reference.csr_spmm
+
+
+def test_a_failing_fast_version_raises(to_csr, monkeypatch):
+    def fails(*args):
+        raise MemoryError("no fallback")
+
+    monkeypatch.setattr(numba_cpu, "csr_spmm", fails)
+    with pytest.raises(MemoryError, match="no fallback"):
+        ops.spmm(to_csr(np.eye(3)), torch.eye(3, dtype=torch.float64))
+
+
+def test_an_operation_without_a_version_says_so():
+    with pytest.raises(NotImplementedError, match="sddmm has no dense version for cpu"):
+        ops.sddmm(torch.eye(3), torch.eye(3), torch.eye(3))
+
+
+def test_cpu_kernels_refuse_strided_factors(to_csr):
+    X = to_csr(np.eye(4))
+    B = torch.ones(3, 4, dtype=torch.float64).T
+    with pytest.raises(ValueError, match="contiguous"):
+        ops.spmm(X, B)

@@ -1,0 +1,60 @@
+"""The examples that users read: they run and print what they say."""
+
+import doctest
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import sklearn_topics
+from sklearn_topics import datasets
+
+ROOT = Path(__file__).parents[1]
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def _public():
+    for module in (sklearn_topics, datasets):
+        for name in module.__all__:
+            item = getattr(module, name)
+            if callable(item):
+                yield pytest.param(item, id=name)
+
+
+def _pages():
+    for pattern in ("*.rst", "user_guide/*.rst", "developer/*.rst"):
+        for path in sorted((ROOT / "docs").glob(pattern)):
+            if ">>>" in path.read_text(encoding="utf-8"):
+                yield pytest.param(path, id=path.stem)
+
+
+def _run(tests):
+    report = []
+    runner = doctest.DocTestRunner(optionflags=OPTIONS)
+    for test in tests:
+        runner.run(test, out=report.append)
+    assert runner.summarize(verbose=False).attempted > 0, "there is no example"
+    assert not report, "".join(report)
+
+
+@pytest.mark.parametrize("item", list(_public()))
+def test_docstring(item):
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    _run(finder.find(item, module=inspect.getmodule(item)))
+
+
+@pytest.mark.parametrize("page", list(_pages()))
+def test_page(page):
+    text = page.read_text(encoding="utf-8")
+    _run([doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)])
+
+
+def test_readme_example(capsys):
+    (example,) = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.M | re.S
+    )
+    exec(compile(example, "README.md", "exec"), {})
+    topics = [set(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert len(topics) == 12
+    assert any({"test", "statistic"} <= topic for topic in topics)
