@@ -46,8 +46,9 @@ def check_counts(estimator, X, *, reset: bool, method: str):
     _check_nonnegative(X, values, f"{type(estimator).__name__}.{method}")
     if reset:  # last, so that data which are refused leave no mark on the estimator
         validate_data(estimator, named, reset=True, skip_check_array=True)
-    dtype = _compute_dtype(values)
-    return _canonical(X, dtype) if sp.issparse(X) else np.ascontiguousarray(X, dtype)
+    if sp.issparse(X):
+        return _canonical(X)
+    return np.ascontiguousarray(X, _compute_dtype(X))
 
 
 def _from_torch(X):
@@ -116,15 +117,14 @@ def _compute_dtype(values) -> np.dtype:
     return np.dtype("float32" if small else "float64")
 
 
-def _canonical(X, dtype) -> sp.csr_array:
+def _canonical(X) -> sp.csr_array:
     # has_canonical_format looks at the indices and notes what it finds on X; all that
     # changes them is done on a copy.
     if not (X.has_canonical_format and X.has_sorted_indices):
         X = X.copy()
         X.sum_duplicates()
-    data, indices, indptr = X.data, X.indices, X.indptr
-    data = np.ascontiguousarray(data, dtype)
-    out = sp.csr_array((data, indices, indptr), shape=X.shape, copy=False)
+    data = np.ascontiguousarray(X.data, _compute_dtype(X.data))
+    out = sp.csr_array((data, X.indices, X.indptr), shape=X.shape, copy=False)
     if not np.all(data):
         out = out.copy()
         out.eliminate_zeros()

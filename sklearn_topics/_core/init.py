@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR
+from .._kernels.csr import wide_dtype
 from .svd import randomized_svd
 
 INITS = ("random", "nndsvd", "nndsvda", "nndsvdar")
@@ -14,7 +15,9 @@ _NNDSVD_EPS = 1e-6
 
 def mean_value(X: CSR | Tensor) -> float:
     values = X.data if isinstance(X, CSR) else X
-    return float(values.sum(dtype=torch.float64)) / (X.shape[0] * X.shape[1])
+    return float(values.sum(dtype=wide_dtype(values.device))) / (
+        X.shape[0] * X.shape[1]
+    )
 
 
 def random_factors(X: CSR | Tensor, K: int, generator: torch.Generator):
@@ -36,7 +39,6 @@ def nndsvd_factors(X: CSR | Tensor, K: int, generator: torch.Generator, fill: st
     """
     U, s, Vt = randomized_svd(X, K, generator)
     # The leading pair has one sign throughout; of the others, the heavier sign.
-    keep_positive = torch.ones(K, dtype=torch.bool, device=U.device)
     up, vp = U.clamp(min=0), Vt.clamp(min=0)
     un, vn = (-U).clamp(min=0), (-Vt).clamp(min=0)
     positive = up.norm(dim=0) * vp.norm(dim=1)

@@ -67,8 +67,9 @@ class PoissonSolver:
         a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
         W, HT = state["W"], state["HT"]
         u, v = ops.column_sums(HT), ops.column_sums(W)
-        docs, loglik = ops.ratio_product(X, W, HT, floor=self.floor)
-        terms, _ = ops.ratio_product(X.T, HT, W, floor=self.floor)
+        loglik = ops.log_sums(X, W, HT, floor=self.floor)
+        docs = ops.ratio_product(X, W, HT, floor=self.floor)
+        terms = ops.ratio_product(X.T, HT, W, floor=self.floor)
         expected = ops.column_sums(HT * terms)  # tokens of each topic
         cost = self.topic_cost(expected, v, u, HT.shape[0])
         used = u > 0
@@ -129,9 +130,9 @@ def _em_step(solver: PoissonSolver, X: CSR | Tensor, state: State) -> State:
     a, b = solver.doc_topic_pseudocount, solver.topic_word_pseudocount
     W, HT = state["W"], state["HT"]
     u = ops.column_sums(HT)
-    counts, _ = ops.ratio_product(X, W, HT, floor=solver.floor)
+    counts = ops.ratio_product(X, W, HT, floor=solver.floor)
     W = _divide(counts.mul_(W).add_(a), u)
-    counts, _ = ops.ratio_product(X.T, HT, W, floor=solver.floor)
+    counts = ops.ratio_product(X.T, HT, W, floor=solver.floor)
     counts.mul_(HT)
     v, expected = ops.column_sums(W), ops.column_sums(counts)
     cost = solver.topic_cost(expected, v, u, HT.shape[0])
@@ -207,7 +208,7 @@ def document_log_likelihood(X: CSR | Tensor, state: State, floor: float) -> floa
     size = X.row_sums() if isinstance(X, CSR) else X.sum(1)
     rates = theta.mul_(size.to(theta.dtype)[:, None])
     terms = topics_of(state).T.contiguous()
-    _, loglik = ops.ratio_product(X, rates, terms, floor=floor)
+    loglik = ops.log_sums(X, rates, terms, floor=floor)
     return float(loglik.sum() - size.to(loglik.dtype).sum())
 
 

@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor, wait
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -44,11 +45,10 @@ def run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
         return
     bounds = balanced_bounds(indptr, n_threads * _BLOCKS_PER_THREAD)
     pool = _pool(n_threads)
-    futures = [
-        pool.submit(kernel, first, last, indptr, *args)
-        for first, last in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
-    ]
+    futures = []
     try:
+        for first, last in pairwise(bounds.tolist()):
+            futures.append(pool.submit(kernel, first, last, indptr, *args))
         for future in futures:
             future.result()
     finally:

@@ -23,20 +23,21 @@ def dense_spmm(X: Tensor, B: Tensor) -> Tensor:
     return X @ B
 
 
-def _log_sums(x: Tensor, y: Tensor) -> Tensor:  # [rows]
-    wide = wide_dtype(x.device)
-    return (x.to(wide) * y.to(wide).log()).sum(1)
-
-
-def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor: float):
+def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     out = torch.empty_like(W)
-    loglik = W.new_empty(W.shape[0], dtype=wide_dtype(W.device))
     for start, stop in _blocks(X):
-        x = X[start:stop]
         y = (W[start:stop] @ HT.T).clamp_(min=floor)
-        loglik[start:stop] = _log_sums(x, y)
-        torch.matmul(torch.div(x, y, out=y), HT, out=out[start:stop])
-    return out, loglik
+        torch.matmul(torch.div(X[start:stop], y, out=y), HT, out=out[start:stop])
+    return out
+
+
+def dense_log_sums(X: Tensor, W: Tensor, HT: Tensor, floor: float) -> Tensor:
+    out = W.new_empty(W.shape[0], dtype=wide_dtype(W.device))
+    for start, stop in _blocks(X):
+        y = (W[start:stop] @ HT.T).clamp_(min=floor)
+        logs = y.to(out.dtype).log_()
+        torch.sum(logs.mul_(X[start:stop]), 1, out=out[start:stop])
+    return out
 
 
 class _DenseRows(Descent):

@@ -3,26 +3,18 @@
 Not ``parallel=True``: numba's thread layers abort when two threads launch a kernel or
 kill a forked child. Each kernel releases the GIL and works on whole rows, so results
 depend neither on the number of threads nor on the blocks.
-
-``fastmath`` allows reassociation (sums become vector sums), fused multiply-add and
-reciprocals, but not the assumption that nothing is NaN or infinite.
 """
 
 import numba
 import numpy as np
 import torch
-from numba.extending import overload
 from torch import Tensor
 
 from ._blocks import run_blocks
+from ._numba_log import JIT as _JIT
+from ._numba_log import log_scratch, machine_eps, sum_x_log_y
 from .csr import CSR
 
-_JIT = {
-    "nogil": True,
-    "cache": True,
-    "error_model": "numpy",
-    "fastmath": {"reassoc", "contract", "arcp", "nsz"},
-}
 # Rows are padded to whole vectors, so that the loops have no scalar remainder.
 _PAD = 8
 _SUM_CHUNKS = 64
@@ -101,36 +93,54 @@ def csr_spmm(X: CSR, B: Tensor) -> Tensor:
 
 
 @numba.njit(**_JIT)
-def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, out, loglik):
+def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, out):
     K = W.shape[1]
-    x, y, scratch = _row_buffers(_longest(first, last, indptr), W)
     for i in range(first, last):
-        begin = indptr[i]
-        length = indptr[i + 1] - begin
         w, total = W[i], out[i]
         total[:] = 0
+        for p in range(indptr[i], indptr[i + 1]):
+            h = HT[indices[p]]
+            y = w[0] * h[0]
+            for k in range(1, K):
+                y += w[k] * h[k]
+            ratio = data[p] / max(y, floor)
+            for k in range(K):
+                total[k] += ratio * h[k]
+
+
+def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
+    out = torch.empty_like(W)
+    indptr, indices, data = _arrays(X)
+    factors = _array(W), _array(HT), data.dtype.type(floor)
+    run_blocks(
+        _ratio_rows, indptr, 2 * W.shape[1], indices, data, *factors, out.numpy()
+    )
+    return out
+
+
+@numba.njit(**_JIT)
+def _log_rows(first, last, indptr, indices, data, W, HT, floor, out):
+    width = _longest(first, last, indptr)
+    y = np.empty(width, W.dtype)
+    scratch = log_scratch(y)
+    for i in range(first, last):
+        begin, w = indptr[i], W[i]
+        length = indptr[i + 1] - begin
         for j in range(length):
             h = HT[indices[begin + j]]
             v = w[0] * h[0]
-            for k in range(1, K):
+            for k in range(1, len(w)):
                 v += w[k] * h[k]
-            v = max(v, floor)
-            ratio = data[begin + j] / v
-            for k in range(K):
-                total[k] += ratio * h[k]
-            x[j], y[j] = data[begin + j], v
-        padded = _pad_row(x, y, length)
-        loglik[i] = _sum_x_log_y(x, scratch, padded)
+            y[j] = max(v, floor)
+        out[i] = sum_x_log_y(data[begin : begin + length], scratch, length)
 
 
-def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor: float):
-    out = torch.empty_like(W)
-    loglik = W.new_empty(W.shape[0], dtype=torch.float64)
+def csr_log_sums(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
+    out = W.new_empty(W.shape[0], dtype=torch.float64)
     indptr, indices, data = _arrays(X)
-    floor = data.dtype.type(floor)
-    args = (indices, data, _array(W), _array(HT), floor, out.numpy(), loglik.numpy())
-    run_blocks(_ratio_rows, indptr, 2 * W.shape[1], *args)
-    return out, loglik
+    args = _array(W), _array(HT), data.dtype.type(floor), out.numpy()
+    run_blocks(_log_rows, indptr, 2 * W.shape[1], indices, data, *args)
+    return out
 
 
 @numba.njit(**_JIT)
@@ -214,16 +224,6 @@ def _longest(first, last, indptr):
     for i in range(first, last):
         longest = max(longest, indptr[i + 1] - indptr[i])
     return (longest + _PAD - 1) // _PAD * _PAD
-
-
-@numba.njit(**_JIT)
-def _row_buffers(width, like):
-    """A row's entries x, their reconstruction y, and what the logarithm of y needs."""
-    y = np.empty(width, like.dtype)
-    mantissa = np.empty(_LOG_CHUNK, like.dtype)
-    exponent = np.empty(_LOG_CHUNK, like.dtype)
-    scratch = _bits(y), mantissa, _bits(mantissa), exponent
-    return np.empty(width, like.dtype), y, scratch
 
 
 @numba.njit(**_JIT)
@@ -311,7 +311,7 @@ def _descend(x, y, tile, length, start, w, u, a, n_sweeps, tol, floor):
         # An empty topic explains nothing and gets no weight.
         w[k] = start[k] if u[k] > 0 else zero
     _reconstruct(w, tile, y, length, floor)
-    tiny = size * _eps(y) / 100 if a == 0 else -size - 1
+    tiny = size * machine_eps(y) / 100 if a == 0 else -size - 1
     step, last = zero, 0
     for _ in range(n_sweeps):
         moved = zero
@@ -339,74 +339,6 @@ def _descend(x, y, tile, length, start, w, u, a, n_sweeps, tol, floor):
             moved = max(moved, abs(step) * u[k])
         if moved <= tol * (size + a * K):
             break
-
-
-# ------------------------------------------------------------------------ logarithm
-# numba's np.log is a scalar call, 8 ns an entry: half of an iteration. These loops
-# become vector code: log y = e log 2 + 2 atanh((m - 1) / (m + 1)) with y = m 2^e and
-# m in [sqrt(1/2), sqrt(2)). Arguments are positive and normal (y >= floor).
-
-_LOG2 = np.log(2.0)
-_LOG_CHUNK = 256  # entries: the scratch stays in L1
-_HALF32, _HALF64 = 0x3F3504F3, 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
-
-
-def _bits(y):
-    raise NotImplementedError("only inside compiled code")
-
-
-def _eps(y):
-    raise NotImplementedError("only inside compiled code")
-
-
-def _sum_x_log_y(x, scratch, length):
-    raise NotImplementedError("only inside compiled code")
-
-
-@overload(_bits)
-def _bits_overload(y):
-    wide = y.dtype == numba.float64
-    return (lambda y: y.view(np.int64)) if wide else (lambda y: y.view(np.int32))
-
-
-@overload(_eps)
-def _eps_overload(y):
-    real = np.float64 if y.dtype == numba.float64 else np.float32
-    eps = np.finfo(real).eps
-    return lambda y: eps
-
-
-@overload(_sum_x_log_y, jit_options={"fastmath": _JIT["fastmath"]})
-def _sum_x_log_y_overload(x, scratch, length):
-    if x.dtype == numba.float64:
-        integer, real, shift, half, n_terms = np.int64, np.float64, 52, _HALF64, 11
-    else:
-        integer, real, shift, half, n_terms = np.int32, np.float32, 23, _HALF32, 5
-    shift, half, one, log2 = integer(shift), integer(half), real(1), real(_LOG2)
-    series = tuple(real(2 / (2 * t + 1)) for t in range(n_terms))
-
-    def impl(x, scratch, length):
-        bits, mantissa, mantissa_bits, exponent = scratch
-        total = 0.0
-        for begin in range(0, length, _LOG_CHUNK):
-            size = min(_LOG_CHUNK, length - begin)
-            # Two loops: within one, stores to bits that are read as reals would keep
-            # the compiler from vectorising.
-            for j in range(size):
-                b = bits[begin + j]
-                e = (b - half) >> shift
-                mantissa_bits[j] = b - (e << shift)
-                exponent[j] = e
-            for j in range(size):
-                s = (mantissa[j] - one) / (mantissa[j] + one)
-                s2 = s * s
-                p = series[n_terms - 1]
-                for t in range(n_terms - 2, -1, -1):
-                    p = p * s2 + series[t]
-                total += np.float64(x[begin + j] * (s * p + exponent[j] * log2))
-        return total
-
-    return impl
 
 
 # -------------------------------------------------------------------- torch to numba

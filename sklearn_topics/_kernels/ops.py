@@ -64,15 +64,18 @@ def spmm(X: CSR | Tensor, B: Tensor) -> Tensor:
     return _implementation("spmm", X)(X, B)
 
 
-def ratio_product(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float):
-    """The numerator of the EM and of the multiplicative update, and the likelihood.
+def ratio_product(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float) -> Tensor:
+    """The fused numerator of EM and of the multiplicative update: (X / Y) HT.
 
-    With ``Y = max(W HT^T, floor)`` at the positive entries of X, returns
-
-    - ``(X / Y) HT``, a Tensor of shape (n, K);
-    - ``sum_j X_ij log Y_ij``, a float64 Tensor of shape (n,).
+    ``Y = max(W HT^T, floor)``, at the positive entries of X only; returns a Tensor of
+    shape (n, K).
     """
     return _implementation("ratio_product", X)(X, W, HT, floor)
+
+
+def log_sums(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float) -> Tensor:
+    """sum_j X_ij log Y_ij with the same Y: a float64 Tensor of shape (n,)."""
+    return _implementation("log_sums", X)(X, W, HT, floor)
 
 
 def scd_rows(

@@ -49,20 +49,22 @@ def csr_spmm(X: CSR, B: Tensor) -> Tensor:
     return out
 
 
-def _log_sums(local, x, y, n) -> Tensor:  # [n]
-    out = x.new_zeros(n, dtype=wide_dtype(x.device))
-    return out.index_add_(0, local, x.to(out.dtype) * y.to(out.dtype).log())
-
-
-def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor: float):
+def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     out = torch.zeros_like(W)
-    loglik = W.new_empty(W.shape[0], dtype=wide_dtype(W.device))
     for start, stop in X.chunks():
         local, cols, x = X.rows(start, stop)
         y = _product(local, cols, W[start:stop], HT).clamp_(min=floor)
         _scatter_product(local, cols, x / y, HT, out[start:stop])
-        loglik[start:stop] = _log_sums(local, x, y, stop - start)
-    return out, loglik
+    return out
+
+
+def csr_log_sums(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
+    out = W.new_zeros(W.shape[0], dtype=wide_dtype(W.device))
+    for start, stop in X.chunks():
+        local, cols, x = X.rows(start, stop)
+        y = _product(local, cols, W[start:stop], HT).clamp_(min=floor)
+        out[start:stop].index_add_(0, local, x.to(out.dtype) * y.to(out.dtype).log())
+    return out
 
 
 class _SparseRows(Descent):

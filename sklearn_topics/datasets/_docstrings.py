@@ -280,7 +280,7 @@ def _cache_path(data_home, versions):
     """Path of the cache file and the error, if any, that making its folder gave."""
     key = "-".join(f"{package}{version}" for package, version in versions.items())
     name = f"docstrings-{key}-format{_FORMAT}.json.gz"
-    home = data_home or os.environ.get("SKLEARN_DATA", "~/scikit_learn_data")
+    home = data_home or os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")
     path = Path(home).expanduser() / "sklearn_topics" / name
     try:
         path = Path(get_data_home(data_home)) / "sklearn_topics" / name

@@ -48,7 +48,7 @@ class TorchPoissonNMF(BaseTopicModel):
 
         - "random": absolute normal values of scale sqrt(X.mean() / n_components);
         - "nndsvd": nonnegative double singular value decomposition, with zeros
-          (only solver "scd" can leave them);
+          (solver "em" cannot leave them without pseudocounts);
         - "nndsvda", "nndsvdar": the same, with the zeros set to the mean of X, or to
           small random values;
         - "custom": the W and H passed to `fit` or `fit_transform`.

@@ -15,8 +15,11 @@ def generator(seed=0):
 
 @pytest.fixture
 def separated():
-    """Nonnegative, with singular values far apart: all programs find the same SVD."""
-    rng = np.random.default_rng(0)
+    """Nonnegative, with singular values far apart: all programs find the same SVD.
+
+    With this seed the fourth pair is heavier in its negative parts, others are not.
+    """
+    rng = np.random.default_rng(5)
     topics = rng.dirichlet(np.full(30, 0.2), 6)
     weights = rng.dirichlet(np.full(6, 0.2), 40) * 2.0 ** -np.arange(6)
     A = 100 * weights @ topics

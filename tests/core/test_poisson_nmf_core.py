@@ -485,7 +485,7 @@ def test_fold_in_agrees_with_em_and_with_a_general_optimiser(a, load, counts, to
     theta = fold_in(X, topics, pseudocount=a, **EXACT).numpy()
     W, HT = torch.ones(8, 4, dtype=torch.float64), topics.T.contiguous()
     for _ in range(5000):
-        weights, _ = ops.ratio_product(X, W, HT, floor=FLOOR)
+        weights = ops.ratio_product(X, W, HT, floor=FLOOR)
         W = weights * W + a
     em = W / W.sum(1, keepdim=True)
     # The optimum is flat: EM without pseudocounts ends slowly.

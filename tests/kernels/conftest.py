@@ -103,6 +103,7 @@ column_sums = _fixture("column_sums")
 sddmm = _fixture("sddmm")
 spmm = _fixture("spmm")
 ratio_product = _fixture("ratio_product")
+log_sums = _fixture("log_sums")
 scd_rows = _fixture("scd_rows")
 
 

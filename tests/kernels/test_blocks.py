@@ -63,8 +63,8 @@ def _operations(to_csr):
     return {
         "sddmm": ops.sddmm(X, W, HT),
         "spmm": ops.spmm(X, HT),
-        "ratio": ops.ratio_product(X, W, HT, floor=1e-10)[0],
-        "loglik": ops.ratio_product(X, W, HT, floor=1e-10)[1],
+        "ratio": ops.ratio_product(X, W, HT, floor=1e-10),
+        "loglik": ops.log_sums(X, W, HT, floor=1e-10),
         "scd": ops.scd_rows(X, W, HT, HT.sum(0), **scd),
         "scd of X.T": ops.scd_rows(X.T, HT, W, W.sum(0), **scd),
         "dense scd": ops.scd_rows(dense, W, HT, HT.sum(0), **scd),
@@ -209,7 +209,7 @@ _PRELUDE = """
         W = torch.arange(1, 301, dtype=torch.float32).reshape(100, 3)
         HT = torch.arange(1, 361, dtype=torch.float32).reshape(120, 3)
         sums = ops.column_sums(HT)
-        W, _ = ops.ratio_product(X, W, HT, floor=1e-10)
+        W = ops.ratio_product(X, W, HT, floor=1e-10)
         scd = {"pseudocount": 0.1, "n_sweeps": 2, "floor": 1e-10}
         return ops.scd_rows(X, W, HT, sums, **scd)
 """

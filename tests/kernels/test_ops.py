@@ -68,24 +68,40 @@ def test_spmm(spmm, problem):
 
 def test_ratio_product(ratio_product, problem):
     X, W, HT = ratio_product.round(*problem)
-    out, loglik = ratio_product(X, W, HT, floor=FLOOR)
-    Y = W @ HT.T
-    expected, logs = (X / Y) @ HT, np.log(Y)
+    out = ratio_product(X, W, HT, floor=FLOOR)
+    expected = (X / (W @ HT.T)) @ HT
     rounding = {"eps": ratio_product.eps, "n_terms": X.shape[1] + W.shape[1]}
     assert_within(out, expected, expected, **rounding)
+
+
+def test_log_sums(log_sums, problem):
+    X, W, HT = log_sums.round(*problem)
+    loglik = log_sums(X, W, HT, floor=FLOOR)
+    logs = np.log(W @ HT.T)
+    rounding = {"eps": log_sums.eps, "n_terms": X.shape[1] + W.shape[1]}
     scale = (X * (np.abs(logs) + 1)).sum(1)
     assert_within(loglik, (X * logs).sum(1), scale, **rounding)
     assert loglik.dtype == np.float64
 
 
+# Reconstructions of 0 at positive entries.
+ZEROS = (
+    np.array([[2.0, 0.0, 5.0], [0.0, 3.0, 0.0]]),
+    np.array([[0.0, 0.0], [1.0, 0.0]]),
+    np.array([[1.0, 2.0], [0.0, 1.0], [0.0, 1.0]]),
+)
+
+
 def test_ratio_product_floors_the_reconstruction(ratio_product):
-    X = np.array([[2.0, 0.0, 5.0], [0.0, 3.0, 0.0]])
-    W = np.array([[0.0, 0.0], [1.0, 0.0]])
-    HT = np.array([[1.0, 2.0], [0.0, 1.0], [0.0, 1.0]])
     floor = 2.0**-20  # exact in both dtypes
-    out, loglik = ratio_product(X, W, HT, floor=floor)
+    out = ratio_product(*ZEROS, floor=floor)
     assert_allclose(out, [[2 / floor, 9 / floor], [0, 3 / floor]], rtol=1e-6)
-    assert_allclose(loglik, np.array([7, 3]) * np.log(floor), rtol=1e-6)
+
+
+def test_log_sums_floor_the_reconstruction(log_sums):
+    floor = 2.0**-20
+    expected = np.array([7, 3]) * np.log(floor)
+    assert_allclose(log_sums(*ZEROS, floor=floor), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -100,7 +116,7 @@ def test_logarithm_over_all_magnitudes(dtype):
     tensors = [torch.from_numpy(A) for A in (y[:, None], np.ones((1, 1), dtype))]
     csr = (torch.arange(len(y) + 1), torch.zeros(len(y), dtype=torch.int32))
     X = ops.CSR(*csr, torch.from_numpy(X[:, 0]), (len(y), 1))
-    _, loglik = numba_cpu.csr_ratio_product(X, *tensors, float(info.tiny))
+    loglik = numba_cpu.csr_log_sums(X, *tensors, float(info.tiny))
     exact = np.log(y.astype(np.float64))
     # Relative to the logarithm, but never finer than y itself is rounded.
     error = np.abs(loglik.numpy() - exact) / (np.abs(exact) + 1)
