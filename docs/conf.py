@@ -1,7 +1,5 @@
 """Sphinx: ``sphinx-build -W --keep-going -b html docs docs/_build/html``."""
 
-from pathlib import Path
-
 import sklearn_topics
 
 project = "sklearn_topics"
@@ -15,6 +13,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.mathjax",
+    "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
@@ -24,13 +23,9 @@ html_title = f"sklearn_topics {release}"
 # The members of a class are listed by _templates/autosummary/class.rst.
 numpydoc_show_class_members = False
 
-if (Path(__file__).parents[1] / "examples" / "GALLERY_HEADER.rst").exists():
-    extensions.append("sphinx_gallery.gen_gallery")
-    sphinx_gallery_conf = {
-        "examples_dirs": "../examples",
-        "gallery_dirs": "auto_examples",
-        "download_all_examples": False,
-        "show_signature": False,
-    }
-else:
-    suppress_warnings = ["toc.not_readable"]  # auto_examples/index, in index.rst
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "download_all_examples": False,
+    "show_signature": False,
+}

@@ -70,21 +70,20 @@ class PoissonSolver:
         loglik = ops.log_sums(X, W, HT, floor=self.floor)
         docs = ops.ratio_product(X, W, HT, floor=self.floor)
         terms = ops.ratio_product(X.T, HT, W, floor=self.floor)
-        expected = ops.column_sums(HT * terms)  # tokens of each topic
+        expected = ops.column_sums(HT, terms)  # tokens of each topic
         cost = self.topic_cost(expected, v, u, HT.shape[0])
-        used = u > 0
-        residuals = (W * (u - docs) - a)[:, used], (HT * (cost - terms) - b)[:, used]
         wide = wide_dtype(W.device)
         objective = loglik.sum() - u.to(wide) @ v.to(wide) - self.log_factorial
+        used = u > 0
         if a > 0:
             objective += a * _log_sum(W[:, used] * u[used])
         if b > 0:
             objective += b * _log_sum(HT[:, used] / u[used])
-        kkt = [r.abs().max() for r in residuals if r.numel()]
-        return {
-            "objective": float(objective),
-            "kkt": float(torch.stack(kkt).max()) if kkt else 0.0,
-        }
+        kkt = (
+            ops.largest_violation(W, docs, u, a),
+            ops.largest_violation(HT, terms, cost, b),
+        )
+        return {"objective": float(objective), "kkt": max(kkt)}
 
 
 def _log_sum(A: Tensor) -> Tensor:
@@ -131,12 +130,12 @@ def _em_step(solver: PoissonSolver, X: CSR | Tensor, state: State) -> State:
     W, HT = state["W"], state["HT"]
     u = ops.column_sums(HT)
     counts = ops.ratio_product(X, W, HT, floor=solver.floor)
-    W = _divide(counts.mul_(W).add_(a), u)
+    W = ops.multiplicative_step(W, counts, u, a)
     counts = ops.ratio_product(X.T, HT, W, floor=solver.floor)
-    counts.mul_(HT)
-    v, expected = ops.column_sums(W), ops.column_sums(counts)
+    v, expected = ops.column_sums(W), ops.column_sums(HT, counts)
     cost = solver.topic_cost(expected, v, u, HT.shape[0])
-    return {**state, "W": W, "HT": _divide(counts.add_(b), cost)}
+    HT = ops.multiplicative_step(HT, counts, cost, b)
+    return {**state, "W": W, "HT": HT}
 
 
 def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> State:
@@ -150,11 +149,6 @@ def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> State:
     cost = solver.topic_cost(u * v - a * W.shape[0], v, u, HT.shape[0])
     HT = ops.scd_rows(X.T, HT, W, cost, pseudocount=b, **options)
     return {**state, "W": W, "HT": HT}
-
-
-def _divide(A: Tensor, u: Tensor) -> Tensor:
-    """A / u by column, in place; a column of an empty topic becomes 0."""
-    return A.mul_(torch.where(u > 0, 1 / u.where(u > 0, 1), 0))
 
 
 @dataclass(frozen=True)

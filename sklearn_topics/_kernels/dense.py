@@ -15,8 +15,19 @@ def _blocks(X: Tensor):
     return ((start, min(start + step, n)) for start in range(0, n, step))
 
 
-def dense_column_sums(A: Tensor) -> Tensor:
-    return A.sum(0, dtype=wide_dtype(A.device)).to(A.dtype)
+def dense_column_sums(A: Tensor, B: Tensor | None) -> Tensor:
+    product = A if B is None else A * B
+    return product.sum(0, dtype=wide_dtype(A.device)).to(A.dtype)
+
+
+def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
+    share = torch.where(cost > 0, 1 / cost.where(cost > 0, 1), 0)
+    return (A * N).add_(pseudocount).mul_(share)
+
+
+def dense_largest_violation(A, N, cost, pseudocount: float) -> float:
+    violation = (A * (cost - N)).sub_(pseudocount).abs_() * (cost > 0)
+    return float(violation.max()) if violation.numel() else 0.0
 
 
 def dense_spmm(X: Tensor, B: Tensor) -> Tensor:

@@ -17,7 +17,6 @@ from .csr import CSR
 
 # Rows are padded to whole vectors, so that the loops have no scalar remainder.
 _PAD = 8
-_SUM_CHUNKS = 64
 
 
 # --------------------------------------------------------------------------- csr
@@ -69,7 +68,7 @@ def _sddmm_rows(first, last, indptr, indices, W, HT, out):
 def csr_sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
     out = X.data.new_empty(X.nnz, dtype=W.dtype)
     indptr, indices, _ = _arrays(X)
-    args = (indices, _array(W), _array(HT), out.numpy())
+    args = (indices, array_of(W), array_of(HT), out.numpy())
     run_blocks(_sddmm_rows, indptr, W.shape[1], *args)
     return out
 
@@ -88,7 +87,7 @@ def _spmm_rows(first, last, indptr, indices, data, B, out):
 def csr_spmm(X: CSR, B: Tensor) -> Tensor:
     out = B.new_empty(X.shape[0], B.shape[1])
     indptr, indices, data = _arrays(X)
-    run_blocks(_spmm_rows, indptr, B.shape[1], indices, data, _array(B), out.numpy())
+    run_blocks(_spmm_rows, indptr, B.shape[1], indices, data, array_of(B), out.numpy())
     return out
 
 
@@ -111,7 +110,7 @@ def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, out):
 def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     out = torch.empty_like(W)
     indptr, indices, data = _arrays(X)
-    factors = _array(W), _array(HT), data.dtype.type(floor)
+    factors = array_of(W), array_of(HT), data.dtype.type(floor)
     run_blocks(
         _ratio_rows, indptr, 2 * W.shape[1], indices, data, *factors, out.numpy()
     )
@@ -138,7 +137,7 @@ def _log_rows(first, last, indptr, indices, data, W, HT, floor, out):
 def csr_log_sums(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     out = W.new_empty(W.shape[0], dtype=torch.float64)
     indptr, indices, data = _arrays(X)
-    args = _array(W), _array(HT), data.dtype.type(floor), out.numpy()
+    args = array_of(W), array_of(HT), data.dtype.type(floor), out.numpy()
     run_blocks(_log_rows, indptr, 2 * W.shape[1], indices, data, *args)
     return out
 
@@ -163,7 +162,7 @@ def _csr_scd_rows(
 
 def csr_scd_rows(X: CSR, W, HT, u, pseudocount, n_sweeps, tol, floor):
     indptr, indices, data = _arrays(X)
-    factors = (data, _array(W), _array(HT), _array(u))
+    factors = (data, array_of(W), array_of(HT), array_of(u))
     args, out = _scd_args(W, pseudocount, n_sweeps, tol, floor)
     work = W.shape[1] * (n_sweeps + 1)
     run_blocks(_csr_scd_rows, indptr, work, indices, *factors, *args)
@@ -171,24 +170,6 @@ def csr_scd_rows(X: CSR, W, HT, u, pseudocount, n_sweeps, tol, floor):
 
 
 # ------------------------------------------------------------------------- dense
-
-
-@numba.njit(**_JIT)
-def _column_sums(first, last, bounds, A, out):
-    for c in range(first, last):
-        total = out[c]
-        for i in range(bounds[c], bounds[c + 1]):
-            for k in range(A.shape[1]):
-                total[k] += A[i, k]
-
-
-def dense_column_sums(A: Tensor) -> Tensor:
-    n, K = A.shape
-    # As many partial sums on every machine: the result does not depend on threads.
-    bounds = np.linspace(0, n, _SUM_CHUNKS + 1).astype(np.int64)
-    out = A.new_zeros(_SUM_CHUNKS, K, dtype=torch.float64)
-    run_blocks(_column_sums, bounds, K, _array(A), out.numpy())
-    return out.sum(0).to(A.dtype)
 
 
 @numba.njit(**_JIT)
@@ -208,7 +189,7 @@ def dense_scd_rows(X: Tensor, W, HT, u, pseudocount, n_sweeps, tol, floor):
     tile = HT.new_zeros(HT.shape[1], -(-m // _PAD) * _PAD)
     tile[:, :m] = HT.T
     # X.T of a dense X is a view: its rows are read with a stride, not copied whole.
-    factors = (X.numpy(), _array(W), tile.numpy(), _array(u))
+    factors = (X.numpy(), array_of(W), tile.numpy(), array_of(u))
     args, out = _scd_args(W, pseudocount, n_sweeps, tol, floor)
     work = W.shape[1] * (n_sweeps + 1)
     run_blocks(_dense_scd_rows, np.arange(n + 1) * m, work, *factors, *args)
@@ -344,7 +325,7 @@ def _descend(x, y, tile, length, start, w, u, a, n_sweeps, tol, floor):
 # -------------------------------------------------------------------- torch to numba
 
 
-def _array(tensor: Tensor) -> np.ndarray:
+def array_of(tensor: Tensor) -> np.ndarray:
     """A C-contiguous view: an update in place must not land in a silent copy."""
     if not tensor.is_contiguous():
         raise ValueError("CPU kernels need contiguous tensors.")

@@ -20,7 +20,7 @@ from .csr import CSR
 _MODULES = {
     ("csr", "cpu"): ("numba_cpu", "reference"),
     ("csr", None): ("reference",),
-    ("dense", "cpu"): ("numba_cpu", "dense"),
+    ("dense", "cpu"): ("numba_cpu", "numba_factors", "dense"),
     ("dense", None): ("dense",),
 }
 
@@ -42,13 +42,33 @@ def transpose(X: CSR) -> CSR:
     return _implementation("transpose", X)(X)
 
 
-def column_sums(A: Tensor) -> Tensor:
-    """Sums over the rows of a factor (n, K), accumulated wide: a Tensor of shape (K,).
+# The next three are small. They are operations all the same, because on the CPU torch's
+# own threads spin for milliseconds after each parallel elementwise operation, on the
+# cores that the next kernel needs.
 
-    Not ``A.sum(0)`` on the CPU: torch's own threads spin for milliseconds after each
-    parallel operation, on the cores that the next kernel needs.
+
+def column_sums(A: Tensor, B: Tensor | None = None) -> Tensor:
+    """Column sums of a factor A (n x K), or of A * B: a Tensor of shape (K,).
+
+    Accumulated wide.
     """
-    return _implementation("column_sums", A)(A)
+    return _implementation("column_sums", A)(A, B)
+
+
+def multiplicative_step(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float):
+    """(A * N + pseudocount) / cost, by column: a Tensor of A's shape (n, K).
+
+    A column of cost 0 belongs to an empty topic and becomes 0.
+    """
+    return _implementation("multiplicative_step", A)(A, N, cost, pseudocount)
+
+
+def largest_violation(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float) -> float:
+    """max |A * (cost - N) - pseudocount| over the columns of positive cost, or 0.
+
+    How far the factor A is from what `multiplicative_step` would leave as it is.
+    """
+    return _implementation("largest_violation", A)(A, N, cost, pseudocount)
 
 
 def sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:

@@ -334,6 +334,20 @@ def test_objective_never_falls_from_em_to_scd(pseudocounts, counts, start, to_cs
     assert_never_falls(objectives(solver, to_csr(A), start(A, 4), 60))
 
 
+def test_only_scd_leaves_zeros(load, counts, start):
+    A = counts()
+    state = start(A, 3)
+    state["W"][:, 0] = 0
+    state["HT"][::2, 1] = 0
+    X = load(A)
+    assert_array_equal(run(EM(), X, state, 5)["W"][:, 0], 0)
+    assert_array_equal(run(EM(), X, state, 5)["HT"][::2, 1], 0)
+    moved = run(scd(), X, state, 5)
+    assert (moved["W"][:, 0] > 0).any()
+    assert (moved["HT"][::2, 1] > 0).any()
+    assert_never_falls(objectives(scd(), X, state, 20))
+
+
 @SOLVERS
 @SMOOTHING
 def test_step_leaves_the_old_state_as_it_was(Solver, pseudocounts, load, counts, start):

@@ -15,6 +15,7 @@ IMPLEMENTATIONS = [
     ("numba_cpu", "csr"),
     ("reference", "csr"),
     ("numba_cpu", "dense"),
+    ("numba_factors", "dense"),
     ("dense", "dense"),
 ]
 TYPES = {
@@ -65,11 +66,12 @@ class Implementation:
         return torch.from_numpy(X)
 
     def __call__(self, X, *factors, **options):
-        factors = [torch.tensor(A, dtype=getattr(torch, self.dtype)) for A in factors]
+        dtype = getattr(torch, self.dtype)
+        factors = [torch.tensor(A, dtype=dtype) if np.ndim(A) else A for A in factors]
         out = getattr(ops, self.operation)(self.load(X), *factors, **options)
         if isinstance(out, CSR):
             return out
-        return [t.numpy() for t in out] if isinstance(out, tuple) else out.numpy()
+        return out if isinstance(out, float) else out.numpy()
 
 
 def _implementations(operation: str) -> list[Implementation]:
@@ -104,6 +106,8 @@ sddmm = _fixture("sddmm")
 spmm = _fixture("spmm")
 ratio_product = _fixture("ratio_product")
 log_sums = _fixture("log_sums")
+multiplicative_step = _fixture("multiplicative_step")
+largest_violation = _fixture("largest_violation")
 scd_rows = _fixture("scd_rows")
 
 

@@ -238,7 +238,7 @@ def test_kernels_run_in_a_forked_child():
 def test_compiled_kernels_come_from_the_cache_in_the_next_process(tmp_path):
     script = """
         compute()
-        kernels = numba_cpu._ratio_rows, numba_cpu._csr_scd_rows, numba_cpu._column_sums
+        kernels = numba_cpu._ratio_rows, numba_cpu._csr_scd_rows
         for kernel in kernels:
             hits, misses = kernel.stats.cache_hits, kernel.stats.cache_misses
             print(sum(hits.values()), sum(misses.values()))
@@ -246,5 +246,5 @@ def test_compiled_kernels_come_from_the_cache_in_the_next_process(tmp_path):
     first, second = (
         _run_script(script, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)
     )
-    assert (first.stdout, first.stderr) == ("0 1\n" * 3, "")
-    assert (second.stdout, second.stderr) == ("1 0\n" * 3, "")
+    assert (first.stdout, first.stderr) == ("0 1\n" * 2, "")
+    assert (second.stdout, second.stderr) == ("1 0\n" * 2, "")

@@ -52,6 +52,44 @@ def test_column_sums_of_many_rows_are_accumulated_wide(column_sums):
     assert_allclose(column_sums(A), exact[0] * 300_000, rtol=rtol)
 
 
+def test_column_sums_of_a_product(column_sums, problem):
+    _, A, _ = column_sums.round(*problem)
+    B = column_sums.round(np.random.default_rng(3).random(A.shape))[0]
+    rtol = max(2 * column_sums.eps, 1e-14)
+    assert_allclose(column_sums(A, B), (A * B).sum(0), rtol=rtol)
+
+
+def _factor_step(operation, problem):
+    """A factor, a numerator and costs of which the first is that of an empty topic."""
+    rng = np.random.default_rng(4)
+    A = problem[1]
+    A, N, cost = operation.round(A, rng.random(A.shape), rng.random(A.shape[1]) + 0.5)
+    cost[0] = 0
+    return A, N, cost
+
+
+@pytest.mark.parametrize("a", [0.0, 0.25])
+def test_multiplicative_step(multiplicative_step, problem, a):
+    A, N, cost = _factor_step(multiplicative_step, problem)
+    out = multiplicative_step(A, N, cost, a)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = np.where(cost > 0, (A * N + a) / cost, 0)
+    assert_allclose(out, expected, rtol=8 * multiplicative_step.eps)
+
+
+@pytest.mark.parametrize("a", [0.0, 0.25])
+def test_largest_violation(largest_violation, problem, a):
+    A, N, cost = _factor_step(largest_violation, problem)
+    expected = np.abs(A * (cost - N) - a)[:, cost > 0].max(initial=0)
+    eps = largest_violation.eps
+    assert_allclose(
+        largest_violation(A, N, cost, a), expected, rtol=1e-6, atol=16 * eps
+    )
+    # Zero where the multiplicative step changes nothing.
+    still = np.where(cost > 0, cost - a / A, 1)
+    assert largest_violation(A, still, cost, a) <= 16 * eps * (A * cost + a).max()
+
+
 def test_sddmm(sddmm, problem):
     X, W, HT = sddmm.round(*problem)
     expected = (W @ HT.T)[np.nonzero(X)]
@@ -326,17 +364,18 @@ def test_one_coordinate_lies_within_its_brackets(
     best = brentq(excess, lowest, highest) if excess(lowest) > 0 else 0.0
     with np.errstate(divide="ignore"):
         low, up = bounds(w, S, q, u, pseudocount)
-    assert low <= best + 1e-9 * (best + w)
+    # u - S + q w and the like are differences of numbers that may be far larger.
+    size = S + q * w
+    rtol = 1e-9 + 4e-16 * size / max(abs(u - S + q * w), 1e-9 * size)
+    assert low <= best + rtol * (best + w)
     if u > S - q * w:  # otherwise the upper bound on S never meets u
-        assert up >= best * (1 - 1e-9)
+        assert up >= best * (1 - rtol)
     for step in (scalar_numba, scalar_torch):
         new = step(w, S, q, u, pseudocount)
-        # 1e-9: the root is the difference of numbers up to 1e6 times as large
-        assert_allclose(
-            new, naive_step(w, S, q, u, pseudocount), rtol=1e-9, atol=1e-9 * w
-        )
+        naive = naive_step(w, S, q, u, pseudocount)
+        assert_allclose(new, naive, rtol=rtol, atol=rtol * w)
         if best >= w:
-            assert w * (1 - 1e-9) <= new <= best * (1 + 1e-9) + 1e-9 * w
+            assert w * (1 - rtol) <= new <= best * (1 + rtol) + rtol * w
         else:
             assert new <= w * (1 + 1e-12)
             assert f(max(new, 1e-300)) <= f(w) + 1e-9 * (abs(f(w)) + u * w)
