@@ -104,7 +104,6 @@ def run_fit(
     """
     fit = FitResult(state=None)
     begin = time.perf_counter()
-    fit.look(solver, X, state, 0.0)
     with _Progress(max_iter, verbose) as progress:
         try:
             for number in range(max_iter):
@@ -124,18 +123,18 @@ def run_fit(
                     _warn_not_converged(max_iter, fit.gain() / scale, tol)
         except KeyboardInterrupt as interruption:
             fit.interrupted = interruption
-        if fit.n_iter > fit.history["iteration"][-1]:  # stopped between two checks
+        if fit.n_iter not in (0, *fit.history["iteration"][-1:]):  # between two checks
             fit.look(solver, X, state, time.perf_counter() - begin)
-    if fit.n_iter == 0:
-        fit.state = None
     return fit
 
 
 def _warn_not_converged(max_iter: int, gain: float, tol: float) -> None:
+    seen = "too few to see whether the objective still gains"
+    if math.isfinite(gain):
+        seen = f"while the objective still gains {gain:.1e} a token between two checks"
     warnings.warn(
-        f"Stopped after max_iter={max_iter} iterations, while the objective still "
-        f"gains {gain:.1e} a token between two checks (tol={tol:g}). Increase max_iter "
-        "or tol.",
+        f"Stopped after max_iter={max_iter} iterations, {seen} (tol={tol:g}). Increase "
+        "max_iter or tol.",
         ConvergenceWarning,
         stacklevel=4,
     )

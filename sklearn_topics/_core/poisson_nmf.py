@@ -139,15 +139,25 @@ def _em_step(solver: PoissonSolver, X: CSR | Tensor, state: State) -> State:
 
 
 def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> State:
+    """W, then H, each by sweeps that raise the objective or leave it.
+
+    For fixed W, and topics of any sum u, the objective holds (a n - b m) sum_k log u_k.
+    Where the factor is negative, log u_k is at most its tangent, and the slope adds to
+    the topic's cost; where it is positive, log u_k is at least the mean of log h over
+    the topic's present terms, which adds to their pseudocounts. Either way coordinate
+    descent works on a lower bound that touches the objective.
+    """
     a, b = solver.doc_topic_pseudocount, solver.topic_word_pseudocount
     W, HT = state["W"], state["HT"]
     options = {"n_sweeps": solver.inner_sweeps, "floor": solver.floor}
     u = ops.column_sums(HT)
     W = ops.scd_rows(X, W, HT, u, pseudocount=a, **options)
-    v = ops.column_sums(W)
-    # At the maximum over W, W u is the expected tokens plus a.
-    cost = solver.topic_cost(u * v - a * W.shape[0], v, u, HT.shape[0])
-    HT = ops.scd_rows(X.T, HT, W, cost, pseudocount=b, **options)
+    excess = b * HT.shape[0] - a * W.shape[0]
+    present = u > 0
+    per_sum = torch.where(present, 1 / u.where(present, 1), 0)
+    cost = (ops.column_sums(W) + max(excess, 0.0) * per_sum) * present
+    share = max(-excess, 0.0) * per_sum
+    HT = ops.scd_rows(X.T, HT, W, cost, pseudocount=b, share=share, **options)
     return {**state, "W": W, "HT": HT}
 
 

@@ -6,19 +6,16 @@ import torch
 from torch import Tensor
 
 
-def coordinate_step(w: Tensor, S: Tensor, q: Tensor, u: Tensor, a: float) -> Tensor:
+def coordinate_step(w: Tensor, S: Tensor, q: Tensor, u: Tensor, a: Tensor) -> Tensor:
     """The new coordinate of every row: see `ops.scd_rows` for the derivation."""
     used = q > 0
     slope = torch.where(used, S / q.where(used, 1), 0)  # S / q
-    if a == 0:
-        new = (w + slope * (S / u - 1)).clamp(min=0)
-    else:
-        # u v^2 - b v - a A = 0, solved for its positive root without cancellation
-        A = (slope - w).clamp(min=0)
-        b = a + slope * (S - u) + u * w
-        root = (b * b + 4 * u * a * A).sqrt()
-        small = 2 * a * A / (root - b).where(b < 0, 1)
-        new = torch.where(b < 0, small, (b + root) / (2 * u))
+    # u v^2 - b v - a A = 0, solved for its larger root without cancellation
+    A = (slope - w).clamp(min=0)
+    b = a + slope * (S - u) + u * w
+    root = (b * b + 4 * u * a * A).sqrt()
+    small = 2 * a * A / (root - b).where(b < 0, 1)
+    new = torch.where(b < 0, small, (b + root) / (2 * u))
     down = new < w
     upper = (q * w * w + a) / (u - S + q * w).where(down, 1)
     new = torch.where(down, torch.maximum(new, upper * upper / w.where(down, 1)), new)
@@ -45,14 +42,15 @@ class Descent(ABC):
     @abstractmethod
     def spread(self, per_row: Tensor) -> Tensor: ...
 
-    def run(self, u: Tensor, a: float, n_sweeps: int, tol: float) -> Tensor:
+    def run(self, u: Tensor, share: Tensor, pseudocount: float, n_sweeps: int, tol):
         """The rows after at most `n_sweeps` sweeps."""
         W = self.W
+        a = pseudocount + share * W
         used = u > 0  # an empty topic explains nothing and gets no weight
         W[:, ~used] = 0
         topics = torch.nonzero(used).flatten().tolist()
         size = self.row_sum(self.x)
-        tiny = size * (torch.finfo(W.dtype).eps / 100) if a == 0 else -1
+        tiny = size * (torch.finfo(W.dtype).eps / 100)
         y = torch.zeros_like(self.x)
         for k in topics:
             y += self.spread(W[:, k]) * self.term_weights(k)
@@ -64,14 +62,13 @@ class Descent(ABC):
                 h, w = self.term_weights(k), W[:, k].clone()
                 r = h / y
                 xr = self.x * r
-                new = coordinate_step(
-                    w, self.row_sum(xr), self.row_sum(xr * r), u[k], a
-                )
-                new = new.where(new * u[k] >= tiny, 0).where(active, w)
-                W[:, k] = new
+                S, q = self.row_sum(xr), self.row_sum(xr * r)
+                new = coordinate_step(w, S, q, u[k], a[:, k])
+                new = new.where((a[:, k] > 0) | (new * u[k] >= tiny), 0)
+                W[:, k] = new = new.where(active, w)
                 moved = torch.maximum(moved, (new - w).abs() * u[k])
                 y = (y + self.spread(new - w) * h).clamp_(min=self.floor)
-            active &= moved > tol * (size + a * len(u))
+            active &= moved > tol * (size + a.sum(1))
             if not bool(active.any()):
                 break
         return W

@@ -68,9 +68,9 @@ class _DenseRows(Descent):
         return per_row[:, None]
 
 
-def dense_scd_rows(X, W, HT, u, pseudocount, n_sweeps, tol, floor):
+def dense_scd_rows(X, W, HT, u, share, pseudocount, n_sweeps, tol, floor):
     parts = []
     for start, stop in _blocks(X):
         rows = _DenseRows(X[start:stop], W[start:stop], HT, floor)
-        parts.append(rows.run(u, pseudocount, n_sweeps, tol))
+        parts.append(rows.run(u, share, pseudocount, n_sweeps, tol))
     return torch.cat(parts)

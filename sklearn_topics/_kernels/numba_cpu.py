@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from ._blocks import run_blocks
-from ._numba_log import JIT as _JIT
-from ._numba_log import log_scratch, machine_eps, sum_x_log_y
+from ._numba import JIT, array_of, arrays_of
 from .csr import CSR
 
 # Rows are padded to whole vectors, so that the loops have no scalar remainder.
@@ -22,7 +21,7 @@ _PAD = 8
 # --------------------------------------------------------------------------- csr
 
 
-@numba.njit(**_JIT)
+@numba.njit(**JIT)
 def _transpose(indptr, indices, data, t_indptr, t_indices, t_data):
     for j in indices:
         t_indptr[j + 1] += 1
@@ -49,11 +48,11 @@ def csr_transpose(X: CSR) -> CSR:
         torch.empty_like(X.data),
         (m, n),
     )
-    _transpose(*_arrays(X), *_arrays(out))
+    _transpose(*arrays_of(X), *arrays_of(out))
     return out
 
 
-@numba.njit(**_JIT)
+@numba.njit(**JIT)
 def _sddmm_rows(first, last, indptr, indices, W, HT, out):
     for i in range(first, last):
         w = W[i]
@@ -67,13 +66,13 @@ def _sddmm_rows(first, last, indptr, indices, W, HT, out):
 
 def csr_sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
     out = X.data.new_empty(X.nnz, dtype=W.dtype)
-    indptr, indices, _ = _arrays(X)
+    indptr, indices, _ = arrays_of(X)
     args = (indices, array_of(W), array_of(HT), out.numpy())
     run_blocks(_sddmm_rows, indptr, W.shape[1], *args)
     return out
 
 
-@numba.njit(**_JIT)
+@numba.njit(**JIT)
 def _spmm_rows(first, last, indptr, indices, data, B, out):
     for i in range(first, last):
         row = out[i]
@@ -86,12 +85,12 @@ def _spmm_rows(first, last, indptr, indices, data, B, out):
 
 def csr_spmm(X: CSR, B: Tensor) -> Tensor:
     out = B.new_empty(X.shape[0], B.shape[1])
-    indptr, indices, data = _arrays(X)
+    indptr, indices, data = arrays_of(X)
     run_blocks(_spmm_rows, indptr, B.shape[1], indices, data, array_of(B), out.numpy())
     return out
 
 
-@numba.njit(**_JIT)
+@numba.njit(**JIT)
 def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, out):
     K = W.shape[1]
     for i in range(first, last):
@@ -109,7 +108,7 @@ def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, out):
 
 def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     out = torch.empty_like(W)
-    indptr, indices, data = _arrays(X)
+    indptr, indices, data = arrays_of(X)
     factors = array_of(W), array_of(HT), data.dtype.type(floor)
     run_blocks(
         _ratio_rows, indptr, 2 * W.shape[1], indices, data, *factors, out.numpy()
@@ -117,35 +116,8 @@ def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     return out
 
 
-@numba.njit(**_JIT)
-def _log_rows(first, last, indptr, indices, data, W, HT, floor, out):
-    width = _longest(first, last, indptr)
-    y = np.empty(width, W.dtype)
-    scratch = log_scratch(y)
-    for i in range(first, last):
-        begin, w = indptr[i], W[i]
-        length = indptr[i + 1] - begin
-        for j in range(length):
-            h = HT[indices[begin + j]]
-            v = w[0] * h[0]
-            for k in range(1, len(w)):
-                v += w[k] * h[k]
-            y[j] = max(v, floor)
-        out[i] = sum_x_log_y(data[begin : begin + length], scratch, length)
-
-
-def csr_log_sums(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
-    out = W.new_empty(W.shape[0], dtype=torch.float64)
-    indptr, indices, data = _arrays(X)
-    args = array_of(W), array_of(HT), data.dtype.type(floor), out.numpy()
-    run_blocks(_log_rows, indptr, 2 * W.shape[1], indices, data, *args)
-    return out
-
-
-@numba.njit(**_JIT)
-def _csr_scd_rows(
-    first, last, indptr, indices, data, W, HT, u, a, n_sweeps, tol, floor, out
-):
+@numba.njit(**JIT)
+def _csr_scd_rows(first, last, indptr, indices, data, W, HT, u, share, options, out):
     K = W.shape[1]
     width = _longest(first, last, indptr)
     tile = np.empty((K, width), W.dtype)
@@ -157,49 +129,62 @@ def _csr_scd_rows(
         for j in range(length):
             x[j] = data[begin + j]
         padded = _pad_row(x, y, length)
-        _descend(x, y, tile, padded, W[i], out[i], u, a, n_sweeps, tol, floor)
+        _descend(x, y, tile, padded, W[i], out[i], u, share, options)
 
 
-def csr_scd_rows(X: CSR, W, HT, u, pseudocount, n_sweeps, tol, floor):
-    indptr, indices, data = _arrays(X)
-    factors = (data, array_of(W), array_of(HT), array_of(u))
-    args, out = _scd_args(W, pseudocount, n_sweeps, tol, floor)
-    work = W.shape[1] * (n_sweeps + 1)
-    run_blocks(_csr_scd_rows, indptr, work, indices, *factors, *args)
+def csr_scd_rows(X: CSR, W, HT, u, share, *options):
+    indptr, indices, data = arrays_of(X)
+    factors = array_of(W), array_of(HT), array_of(u), array_of(share)
+    options, work, out = _scd_arguments(W, *options)
+    run_blocks(
+        _csr_scd_rows, indptr, work, indices, data, *factors, options, out.numpy()
+    )
     return out
+
+
+def _scd_arguments(W: Tensor, pseudocount, n_sweeps, tol, floor):
+    """Scalars in W's type (a float64 one would make float32 loops scalar); the output.
+
+    The last scalar is the share of a row's size below which a weight is zero.
+    """
+    real = array_of(W).dtype.type
+    tiny = np.finfo(real).eps / 100
+    options = real(pseudocount), n_sweeps, real(tol), real(floor), real(tiny)
+    return options, W.shape[1] * (n_sweeps + 1), torch.empty_like(W)
 
 
 # ------------------------------------------------------------------------- dense
 
 
-@numba.njit(**_JIT)
-def _dense_scd_rows(first, last, indptr, X, W, tile, u, a, n_sweeps, tol, floor, out):
+@numba.njit(**JIT)
+def _dense_scd_rows(first, last, indptr, X, W, tile, u, share, options, out):
     width = tile.shape[1]
     x, y = np.empty(width, W.dtype), np.empty(width, W.dtype)
     for i in range(first, last):
         for j in range(X.shape[1]):
             x[j] = X[i, j]
         padded = _pad_row(x, y, X.shape[1])
-        _descend(x, y, tile, padded, W[i], out[i], u, a, n_sweeps, tol, floor)
+        _descend(x, y, tile, padded, W[i], out[i], u, share, options)
 
 
-def dense_scd_rows(X: Tensor, W, HT, u, pseudocount, n_sweeps, tol, floor):
+def dense_scd_rows(X: Tensor, W, HT, u, share, *options):
     n, m = X.shape
     # The factor itself is every row's tile.
     tile = HT.new_zeros(HT.shape[1], -(-m // _PAD) * _PAD)
     tile[:, :m] = HT.T
     # X.T of a dense X is a view: its rows are read with a stride, not copied whole.
-    factors = (X.numpy(), array_of(W), tile.numpy(), array_of(u))
-    args, out = _scd_args(W, pseudocount, n_sweeps, tol, floor)
-    work = W.shape[1] * (n_sweeps + 1)
-    run_blocks(_dense_scd_rows, np.arange(n + 1) * m, work, *factors, *args)
+    factors = X.numpy(), array_of(W), tile.numpy(), array_of(u), array_of(share)
+    options, work, out = _scd_arguments(W, *options)
+    run_blocks(
+        _dense_scd_rows, np.arange(n + 1) * m, work, *factors, options, out.numpy()
+    )
     return out
 
 
 # ---------------------------------------------------------------- pieces of kernels
 
 
-@numba.njit(**_JIT)
+@numba.njit(**JIT)
 def _longest(first, last, indptr):
     longest = 1
     for i in range(first, last):
@@ -207,7 +192,7 @@ def _longest(first, last, indptr):
     return (longest + _PAD - 1) // _PAD * _PAD
 
 
-@numba.njit(**_JIT)
+@numba.njit(**JIT)
 def _pad_row(x, y, length):
     """Entries that change no sum: x = 0, y = 1 (and zero weights in a tile)."""
     padded = (length + _PAD - 1) // _PAD * _PAD
@@ -217,7 +202,7 @@ def _pad_row(x, y, length):
     return padded
 
 
-@numba.njit(**_JIT)
+@numba.njit(**JIT)
 def _gather(indices, HT, tile):
     """tile[k, j] = HT[indices[j], k]: the row's weights, one contiguous line a topic.
 
@@ -247,7 +232,7 @@ def _gather(indices, HT, tile):
             line[j] = 0
 
 
-@numba.njit(**_JIT)
+@numba.njit(**JIT)
 def _reconstruct(w, tile, y, length, floor):
     for j in range(length):
         y[j] = 0
@@ -260,7 +245,7 @@ def _reconstruct(w, tile, y, length, floor):
         y[j] = max(y[j], floor)
 
 
-@numba.njit(**_JIT)
+@numba.njit(**JIT)
 def _coordinate(w, S, q, u, a):
     """The scalar twin of `_scd.coordinate_step`, with one division where it can."""
     if q <= 0:
@@ -280,19 +265,21 @@ def _coordinate(w, S, q, u, a):
     return new
 
 
-@numba.njit(**_JIT)
-def _descend(x, y, tile, length, start, w, u, a, n_sweeps, tol, floor):
+@numba.njit(**JIT)
+def _descend(x, y, tile, length, start, w, u, share, options):
     """`ops.scd_rows` for one row, from `start` into w."""
+    pseudocount, n_sweeps, tol, floor, tiny = options
     K = len(w)
-    zero = a - a
+    zero = floor - floor
     size = zero
     for j in range(length):
         size += x[j]
+    total = size
     for k in range(K):
         # An empty topic explains nothing and gets no weight.
         w[k] = start[k] if u[k] > 0 else zero
+        total += pseudocount + share[k] * start[k]
     _reconstruct(w, tile, y, length, floor)
-    tiny = size * machine_eps(y) / 100 if a == 0 else -size - 1
     step, last = zero, 0
     for _ in range(n_sweeps):
         moved = zero
@@ -309,34 +296,15 @@ def _descend(x, y, tile, length, start, w, u, a, n_sweeps, tol, floor):
                 xr = x[j] * r
                 S += xr
                 q += xr * r
-            # Back to the row's type: a float64 step would make the loop above scalar.
+            a = pseudocount + share[k] * start[k]
             wide = np.float64(w[k]), np.float64(S), np.float64(q), np.float64(u[k])
+            # Back to the row's type: a float64 step would make the loop above scalar.
             new = y.dtype.type(_coordinate(*wide, a))
-            if new * u[k] < tiny:
+            if a == 0 and new * u[k] < tiny * size:
                 new = zero
             step = new - w[k]
             w[k] = new
             last = k
             moved = max(moved, abs(step) * u[k])
-        if moved <= tol * (size + a * K):
+        if moved <= tol * total:
             break
-
-
-# -------------------------------------------------------------------- torch to numba
-
-
-def array_of(tensor: Tensor) -> np.ndarray:
-    """A C-contiguous view: an update in place must not land in a silent copy."""
-    if not tensor.is_contiguous():
-        raise ValueError("CPU kernels need contiguous tensors.")
-    return tensor.detach().numpy()
-
-
-def _arrays(X: CSR) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return X.indptr.numpy(), X.indices.numpy(), X.data.numpy()
-
-
-def _scd_args(W: Tensor, pseudocount, n_sweeps, tol, floor):
-    real = W.new_empty(0).numpy().dtype.type
-    out = torch.empty_like(W)
-    return (real(pseudocount), n_sweeps, real(tol), real(floor), out.numpy()), out

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from ._blocks import run_blocks
-from ._numba_log import JIT
-from .numba_cpu import array_of
+from ._numba import JIT, array_of
 
 # As many partial results on every machine: sums do not depend on the threads.
 _CHUNKS = 64

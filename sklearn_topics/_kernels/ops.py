@@ -12,13 +12,14 @@ device and is its specification; faster versions are found by container and devi
 
 from importlib import import_module
 
+import torch
 from torch import Tensor
 
 from .csr import CSR
 
 # (container, device type) -> the modules searched for an operation, fastest first
 _MODULES = {
-    ("csr", "cpu"): ("numba_cpu", "reference"),
+    ("csr", "cpu"): ("numba_cpu", "numba_log", "reference"),
     ("csr", None): ("reference",),
     ("dense", "cpu"): ("numba_cpu", "numba_factors", "dense"),
     ("dense", None): ("dense",),
@@ -105,6 +106,7 @@ def scd_rows(
     u: Tensor,
     *,
     pseudocount: float,
+    share: Tensor | None = None,
     n_sweeps: int,
     tol: float = 0.0,
     floor: float,
@@ -140,6 +142,9 @@ def scd_rows(
         weight 0.
     pseudocount : float
         a, in tokens.
+    share : Tensor of shape (K,), default=None
+        Makes a larger for each coordinate by ``share[k]`` times its value in the
+        argument W.
     floor : float
         Smallest reconstruction y.
 
@@ -149,4 +154,5 @@ def scd_rows(
         The new rows; the argument is left as it was.
     """
     impl = _implementation("scd_rows", X)
-    return impl(X, W, HT, u, pseudocount, n_sweeps, tol, floor)
+    share = torch.zeros_like(u) if share is None else share
+    return impl(X, W, HT, u, share, pseudocount, n_sweeps, tol, floor)

@@ -62,7 +62,7 @@ def assert_columns(history, iterations):
     assert list(history) == ["iteration", "seconds", "objective", "kkt"]
     assert history["iteration"] == iterations
     assert {len(column) for column in history.values()} == {len(iterations)}
-    assert history["seconds"][0] == 0
+    assert history["seconds"][0] > 0
     assert np.all(np.diff(history["seconds"]) >= 0)
     assert np.all(np.diff(history["iteration"]) > 0)
 
@@ -78,9 +78,9 @@ def test_stops_when_the_gain_is_small():
     assert found.n_iter == 30
     assert found.state == {"i": 30}
     assert found.interrupted is None
-    assert_columns(found.history, [0, 10, 20, 30])
-    assert found.history["objective"] == [1 - 0.5**i for i in (0, 10, 20, 30)]
-    assert found.history["kkt"] == [1 / (1 + i) for i in (0, 10, 20, 30)]
+    assert_columns(found.history, [10, 20, 30])
+    assert found.history["objective"] == [1 - 0.5**i for i in (10, 20, 30)]
+    assert found.history["kkt"] == [1 / (1 + i) for i in (10, 20, 30)]
 
 
 def test_the_gain_is_relative_to_the_scale():
@@ -99,7 +99,7 @@ def test_warns_at_max_iter(max_iter):
     with pytest.warns(ConvergenceWarning, match=f"max_iter={max_iter} iterations"):
         found = fit(Climb(float), max_iter=max_iter)
     assert found.n_iter == max_iter
-    checks = [i for i in (0, 10, 20) if i < max_iter]
+    checks = [i for i in (10, 20) if i < max_iter]
     assert_columns(found.history, [*checks, max_iter])
 
 
@@ -109,7 +109,7 @@ def test_without_tolerance_runs_all_iterations_without_a_warning(objective):
         warnings.simplefilter("error")
         found = fit(Climb(objective), max_iter=25, tol=0)
     assert found.n_iter == 25
-    assert_columns(found.history, [0, 10, 20, 25])
+    assert_columns(found.history, [10, 20, 25])
 
 
 def test_keeps_the_best_state():
@@ -130,7 +130,7 @@ def test_an_equal_state_is_not_older():
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("at", [0, 20])
+@pytest.mark.parametrize("at", [10, 20])
 def test_an_objective_that_is_not_finite_raises_and_names_the_dtype(value, at):
     solver = Climb(lambda i: value if i >= at else float(i))
     message = f"became {value} after {at} iterations, computed in torch.float32"
@@ -152,7 +152,7 @@ def test_interruption_keeps_the_last_complete_iteration():
     assert found.interrupted is stop
     assert found.n_iter == 6
     assert found.state == {"i": 6}
-    assert_columns(found.history, [0, 6])
+    assert_columns(found.history, [6])
     assert found.history["objective"][-1] == 1 - 0.5**6
 
 
@@ -160,7 +160,7 @@ def test_interruption_after_a_check():
     found = fit(Climb(step_raises=(21, KeyboardInterrupt())), tol=0)
     assert found.n_iter == 20
     assert found.state == {"i": 20}
-    assert_columns(found.history, [0, 10, 20])
+    assert_columns(found.history, [10, 20])
 
 
 def test_interruption_within_a_check():
@@ -168,7 +168,7 @@ def test_interruption_within_a_check():
     assert found.interrupted is not None
     assert found.n_iter == 10
     assert found.state == {"i": 10}
-    assert_columns(found.history, [0, 10])
+    assert_columns(found.history, [10])
 
 
 def test_interruption_keeps_the_best_state():

@@ -70,6 +70,9 @@ def _operations(to_csr):
         "dense scd": ops.scd_rows(dense, W, HT, HT.sum(0), **scd),
         "dense scd of X.T": ops.scd_rows(dense.T, HT, W, W.sum(0), **scd),
         "column sums": ops.column_sums(W),
+        "column sums of a product": ops.column_sums(W, W + 1),
+        "multiplicative step": ops.multiplicative_step(W, W + 1, W[0], 0.1),
+        "violation": torch.tensor(ops.largest_violation(W, W + 1, W[0], 0.1)),
     }
 
 
@@ -198,6 +201,7 @@ _PRELUDE = """
     import os, signal, sys
     import torch
     from sklearn_topics._kernels import CSR, _blocks, numba_cpu, ops
+    from sklearn_topics._kernels import numba_factors, numba_log
 
     def compute():
         X = CSR(
@@ -211,7 +215,8 @@ _PRELUDE = """
         sums = ops.column_sums(HT)
         W = ops.ratio_product(X, W, HT, floor=1e-10)
         scd = {"pseudocount": 0.1, "n_sweeps": 2, "floor": 1e-10}
-        return ops.scd_rows(X, W, HT, sums, **scd)
+        W = ops.scd_rows(X, W, HT, sums, **scd)
+        return ops.log_sums(X, W, HT, floor=1e-10)
 """
 
 
@@ -238,13 +243,17 @@ def test_kernels_run_in_a_forked_child():
 def test_compiled_kernels_come_from_the_cache_in_the_next_process(tmp_path):
     script = """
         compute()
-        kernels = numba_cpu._ratio_rows, numba_cpu._csr_scd_rows
-        for kernel in kernels:
+        for kernel in (
+            numba_cpu._ratio_rows,
+            numba_cpu._csr_scd_rows,
+            numba_log._log_rows,
+            numba_factors._column_sums,
+        ):
             hits, misses = kernel.stats.cache_hits, kernel.stats.cache_misses
             print(sum(hits.values()), sum(misses.values()))
         """
     first, second = (
         _run_script(script, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)
     )
-    assert (first.stdout, first.stderr) == ("0 1\n" * 2, "")
-    assert (second.stdout, second.stderr) == ("1 0\n" * 2, "")
+    assert (first.stdout, first.stderr) == ("0 1\n" * 4, "")
+    assert (second.stdout, second.stderr) == ("1 0\n" * 4, "")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import brentq, minimize
 
-from sklearn_topics._kernels import _scd, numba_cpu, ops, reference
+from sklearn_topics._kernels import _scd, numba_cpu, numba_log, ops, reference
 
 FLOOR = 1e-10
 
@@ -154,7 +154,7 @@ def test_logarithm_over_all_magnitudes(dtype):
     tensors = [torch.from_numpy(A) for A in (y[:, None], np.ones((1, 1), dtype))]
     csr = (torch.arange(len(y) + 1), torch.zeros(len(y), dtype=torch.int32))
     X = ops.CSR(*csr, torch.from_numpy(X[:, 0]), (len(y), 1))
-    loglik = numba_cpu.csr_log_sums(X, *tensors, float(info.tiny))
+    loglik = numba_log.csr_log_sums(X, *tensors, float(info.tiny))
     exact = np.log(y.astype(np.float64))
     # Relative to the logarithm, but never finer than y itself is rounded.
     error = np.abs(loglik.numpy() - exact) / (np.abs(exact) + 1)
@@ -326,13 +326,25 @@ def test_no_sweep_raises_the_objective(
         assert (f <= previous + rounding * (scale + np.abs(previous))).all()
 
 
+def test_share_adds_to_each_coordinates_pseudocount(scd_rows, problem):
+    """share_k w_k is the same for all k here, and so is one larger pseudocount."""
+    X, _, HT = scd_rows.round(*problem)
+    start = 2.0 ** np.arange(HT.shape[1])
+    W, u = np.tile(start, (len(X), 1)), HT.sum(0) + 0.1
+    share = torch.tensor(0.5 / start, dtype=scd_rows.torch)
+    options = {"n_sweeps": 2, "floor": FLOOR}
+    out = scd_rows(X, W, HT, u, pseudocount=0.25, share=share, **options)
+    expected = scd_rows(X, W, HT, u, pseudocount=0.75, **options)
+    assert_allclose(out, expected, rtol=16 * scd_rows.eps)
+
+
 def scalar_numba(w, S, q, u, a):
     return numba_cpu._coordinate(*map(float, (w, S, q, u, a)))
 
 
 def scalar_torch(w, S, q, u, a):
-    w, S, q, u = (torch.tensor([v], dtype=torch.float64) for v in (w, S, q, u))
-    return float(_scd.coordinate_step(w, S, q, u, a)[0])
+    values = (torch.tensor([v], dtype=torch.float64) for v in (w, S, q, u, a))
+    return float(_scd.coordinate_step(*values)[0])
 
 
 @settings(max_examples=300)

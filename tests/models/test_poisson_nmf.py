@@ -54,7 +54,7 @@ def poisson_log_likelihood(X, theta, components):
 
 
 @pytest.mark.parametrize("solver", ["scd", "em"])
-@pytest.mark.parametrize("init", ["random", "nndsvda", "nndsvdar"])
+@pytest.mark.parametrize("init", ["random", "nndsvd", "nndsvda", "nndsvdar"])
 def test_finds_the_known_topics(known, solver, init):
     X, _, topics = known
     found = model(solver=solver, init=init, max_iter=500).fit(X).components_
@@ -417,6 +417,17 @@ def test_degenerate_data(X, solver, parameters):
     np.testing.assert_allclose(fitted.components_.sum(1), 1, rtol=1e-6)
     assert np.isfinite(fitted.log_likelihood_)
     assert np.isfinite(fitted.kkt_residual_)
+
+
+def test_smoothing_does_not_fall_when_documents_outnumber_terms():
+    """Where the objective grows with the scale of the topics (a n > b m)."""
+    rng = np.random.default_rng(162)
+    X = rng.poisson(0.3, (rng.integers(3, 40), rng.integers(2, 30))) * 1.0
+    fitted = model(
+        5, doc_topic_pseudocount=1.0, topic_word_pseudocount=0, max_iter=100, tol=0
+    ).fit(X)
+    objective = fitted.loss_history_["objective"]
+    assert (np.diff(objective) >= -1e-9 * np.abs(objective[:-1])).all()
 
 
 def test_empty_terms_get_no_probability_without_smoothing(X):

@@ -1,0 +1,31 @@
+"""What all numba kernels share; holds no compiled function.
+
+numba's cache on disk looks at the file of a kernel only. So a kernel and every
+compiled function that it calls stand in one file: otherwise a change in one would
+leave the other's old code in use.
+"""
+
+import numpy as np
+from torch import Tensor
+
+from .csr import CSR
+
+#: ``fastmath`` allows reassociation (sums become vector sums), fused multiply-add and
+#: reciprocals, but not the assumption that nothing is NaN or infinite.
+JIT = {
+    "nogil": True,
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "arcp", "nsz"},
+}
+
+
+def array_of(tensor: Tensor) -> np.ndarray:
+    """A C-contiguous view: an update in place must not land in a silent copy."""
+    if not tensor.is_contiguous():
+        raise ValueError("CPU kernels need contiguous tensors.")
+    return tensor.detach().numpy()
+
+
+def arrays_of(X: CSR) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return X.indptr.numpy(), X.indices.numpy(), X.data.numpy()
