@@ -47,17 +47,21 @@ class FitResult:
         """Evaluate `state`, note it, and keep it if it is the best."""
         found = solver.evaluate(X, state)
         objective = found["objective"]
-        if not math.isfinite(objective):
-            raise FloatingPointError(
-                f"The objective became {objective} after {self.n_iter} iterations, "
-                f"computed in {X.dtype}. Values may be too large for this dtype: "
-                "rescale X or pass it as float64."
-            )
+        self.require_finite("objective", objective, X.dtype)
         if objective >= max(self.history["objective"], default=-math.inf):
             self.state = state
         row = self.n_iter, seconds, objective, found["kkt"]
         for column, value in zip(self.history.values(), row, strict=True):
             column.append(value)
+
+    def require_finite(self, name: str, value: float, dtype) -> None:
+        """Raise, and name the dtype, if a likelihood has overflowed or is undefined."""
+        if not math.isfinite(value):
+            raise FloatingPointError(
+                f"The {name} became {value} after {self.n_iter} iterations, computed "
+                f"in {dtype}. Values may be too large for this dtype: rescale X or "
+                "pass it as float64."
+            )
 
     def gain(self) -> float:
         """What the last check added to the objective."""

@@ -68,10 +68,14 @@ class CSR:
 
     def row_sums(self) -> Tensor:  # [n]
         """Row sums, accumulated wide."""
-        out = self.data.new_zeros(self.shape[0], dtype=wide_dtype(self.device))
+        out = self.data.new_empty(self.shape[0], dtype=wide_dtype(self.device))
         for start, stop in self.chunks():
-            local, _, x = self.rows(start, stop)
-            out[start:stop].index_add_(0, local, x.to(out.dtype))
+            ends = self.indptr[start : stop + 1] - self.indptr[start]
+            x = self.data[int(self.indptr[start]) : int(self.indptr[stop])]
+            # Differences of running sums: several times as fast as index_add_.
+            running = torch.cumsum(x, 0, dtype=out.dtype)
+            running = torch.cat([running.new_zeros(1), running])
+            out[start:stop] = running[ends].diff()
         return out
 
     def chunks(self, entries: int = 1 << 18):

@@ -306,6 +306,7 @@ class TorchPoissonNMF(BaseTopicModel):
 
     def _set_fitted(self, X, solver, constants, fit):
         loglik = poisson_nmf.document_log_likelihood(X, fit.state, solver.floor)
+        fit.require_finite("log-likelihood", loglik, X.dtype)
         self.components_ = to_numpy(poisson_nmf.topics_of(fit.state))
         self.n_components_ = self.components_.shape[0]
         self.n_iter_ = fit.n_iter
