@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
-from sklearn.utils.fixes import parse_version
 
 from sklearn_topics.datasets import API_STOP_WORDS, _docstrings, load_docstrings
 from sklearn_topics.datasets._prose import count_words, docstring_to_prose
@@ -78,8 +77,10 @@ def test_targets_are_prefixes_of_the_names(docstrings):
 
 def test_compiled_functions_have_their_docstrings_too(docstrings):
     names = set(docstrings.names)
-    core = "_core" if parse_version(np.__version__) >= parse_version("2") else "core"
-    assert f"numpy.{core}.multiarray.arange" in names
+    # numpy.core became numpy._core, and some 1.26 already name it so.
+    assert any(
+        n.startswith("numpy.") and n.endswith("multiarray.arange") for n in names
+    )
     assert "scipy.special.bdtr" in names
 
 
