@@ -4,7 +4,7 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -34,6 +34,8 @@ class FitResult:
         "iteration", "seconds", "objective" and "kkt", one entry per check.
     interrupted : KeyboardInterrupt or None
         To be raised once the fitted attributes are set.
+    stopped : bool
+        Whether a callback asked to stop.
     """
 
     state: State | None
@@ -42,13 +44,14 @@ class FitResult:
         default_factory=lambda: {name: [] for name in _HISTORY}
     )
     interrupted: KeyboardInterrupt | None = None
+    stopped: bool = False
 
     def look(self, solver: Solver, X, state: State, seconds: float) -> None:
         """Evaluate `state`, note it, and keep it if it is the best."""
         found = solver.evaluate(X, state)
         objective = found["objective"]
         self.require_finite("objective", objective, X.dtype)
-        if objective >= max(self.history["objective"], default=-math.inf):
+        if objective >= self.best:
             self.state = state
         row = self.n_iter, seconds, objective, found["kkt"]
         for column, value in zip(self.history.values(), row, strict=True):
@@ -63,10 +66,34 @@ class FitResult:
                 "pass it as float64."
             )
 
+    @property
+    def best(self) -> float:
+        """The objective of `state`."""
+        return max(self.history["objective"], default=-math.inf)
+
     def gain(self) -> float:
         """What the last check added to the objective."""
         objective = self.history["objective"]
         return objective[-1] - objective[-2] if len(objective) > 1 else math.inf
+
+
+def run_fits(solver: Solver, X, starts: Iterable[State], **options) -> FitResult:
+    """`run_fit` from each start in turn; returns the fit with the best objective.
+
+    Ctrl-C and callbacks that ask to stop end all of it.
+    """
+    best = None
+    for number, start in enumerate(starts):
+        first = number * options["max_iter"]
+        fit = run_fit(solver, X, start, first=first, **options)
+        interrupted, stopped = fit.interrupted, fit.stopped
+        if best is not None and fit.best <= best.best:
+            fit = best
+        best = fit
+        if interrupted or stopped:
+            best.interrupted = interrupted
+            break
+    return best
 
 
 def run_fit(
@@ -78,6 +105,7 @@ def run_fit(
     tol: float,
     scale: float,
     verbose: int = 0,
+    first: int = 0,
     task: FitTask,
     attributes: Callable[[State, int], dict],
 ) -> FitResult:
@@ -96,6 +124,8 @@ def run_fit(
         What the gain in the objective is measured against.
     verbose : int
         1 shows a progress line on standard error.
+    first : int
+        The number by which callbacks know the first iteration.
     task : FitTask
         The callbacks of this fit.
     attributes : callable
@@ -111,7 +141,7 @@ def run_fit(
     with _Progress(max_iter, verbose) as progress:
         try:
             for number in range(max_iter):
-                with task.iteration(number) as end_of_iteration:
+                with task.iteration(first + number) as end_of_iteration:
                     state = solver.step(X, state)
                     fit.n_iter = number + 1
                     last = fit.n_iter == max_iter
@@ -120,6 +150,7 @@ def run_fit(
                         progress.show(fit)
                     done = fit.n_iter % CHECK_EVERY == 0 and fit.gain() <= tol * scale
                     stop = end_of_iteration(partial(attributes, state, fit.n_iter))
+                    fit.stopped = bool(stop)
                     if stop or (done and tol > 0):
                         break
             else:
@@ -140,7 +171,7 @@ def _warn_not_converged(max_iter: int, gain: float, tol: float) -> None:
         f"Stopped after max_iter={max_iter} iterations, {seen} (tol={tol:g}). Increase "
         "max_iter or tol.",
         ConvergenceWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 

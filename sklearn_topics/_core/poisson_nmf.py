@@ -14,13 +14,16 @@ with u the column sums of HT, and W u in place of W. Every update below is the o
 the simplex written in terms of W and H, so that nothing is ever rescaled.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from math import lgamma
 
 import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.csr import wide_dtype
+from .extrapolation import extrapolated_step
 from .solver import State
 
 #: A topic that has lost all its tokens keeps a multiplier that can be divided by.
@@ -28,8 +31,8 @@ _FEWEST_TOKENS = 1e-6
 
 
 @dataclass(frozen=True)
-class PoissonSolver:
-    """What both solvers share: the objective and its stationarity.
+class PoissonObjective:
+    """What every solver maximises, and how far from stationary a state is.
 
     Parameters
     ----------
@@ -46,10 +49,6 @@ class PoissonSolver:
     log_factorial: float = 0.0
     floor: float = 1e-10
 
-    @property
-    def _smoothed(self) -> bool:
-        return self.doc_topic_pseudocount > 0 or self.topic_word_pseudocount > 0
-
     def topic_cost(self, expected: Tensor, v: Tensor, u: Tensor, m: int) -> Tensor:
         """The cost of one unit of each topic in the update of H: [K].
 
@@ -57,53 +56,142 @@ class PoissonSolver:
         of the constraint that a topic sums to one, which is the topic's expected
         tokens plus m b, here for a topic of sum u.
         """
-        if not self._smoothed:
+        if self.doc_topic_pseudocount == self.topic_word_pseudocount == 0:
             return v
         tokens = expected.clamp(min=_FEWEST_TOKENS) + m * self.topic_word_pseudocount
-        return torch.where(u > 0, tokens / u.where(u > 0, 1), 0)
+        return tokens * _inverse(u)
+
+    def objective(self, X: CSR | Tensor, state: State) -> float:
+        """P at `state`, accumulated wide."""
+        W, HT = state["W"], state["HT"]
+        u, v = ops.column_sums(HT), ops.column_sums(W)
+        wide = wide_dtype(W.device)
+        value = ops.log_sums(X, W, HT, floor=self.floor).sum() - u.to(wide) @ v.to(wide)
+        documents = _log_prior(self.doc_topic_pseudocount, W, u, power=1)
+        topics = _log_prior(self.topic_word_pseudocount, HT, u, power=-1)
+        return float(value) - self.log_factorial + documents + topics
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """Objective and KKT residual: max |W (u - (X/Y) H^T) - a|, likewise for H."""
-        a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
         W, HT = state["W"], state["HT"]
         u, v = ops.column_sums(HT), ops.column_sums(W)
-        loglik = ops.log_sums(X, W, HT, floor=self.floor)
-        docs = ops.ratio_product(X, W, HT, floor=self.floor)
+        objective = state.get("objective")
+        if objective is None:
+            objective = self.objective(X, state)
         terms = ops.ratio_product(X.T, HT, W, floor=self.floor)
-        expected = ops.column_sums(HT, terms)  # tokens of each topic
-        cost = self.topic_cost(expected, v, u, HT.shape[0])
-        wide = wide_dtype(W.device)
-        objective = loglik.sum() - u.to(wide) @ v.to(wide) - self.log_factorial
-        used = u > 0
-        if a > 0:
-            objective += a * _log_sum(W[:, used] * u[used])
-        if b > 0:
-            objective += b * _log_sum(HT[:, used] / u[used])
+        cost = self.topic_cost(ops.column_sums(HT, terms), v, u, HT.shape[0])
         kkt = (
-            ops.largest_violation(W, docs, u, a),
-            ops.largest_violation(HT, terms, cost, b),
+            self._document_violation(X, W, HT, u),
+            ops.largest_violation(HT, terms, cost, self.topic_word_pseudocount),
         )
-        return {"objective": float(objective), "kkt": max(kkt)}
+        return {"objective": objective, "kkt": max(kkt)}
+
+    def _document_violation(self, X, W, HT, u) -> float:
+        numerator = ops.ratio_product(X, W, HT, floor=self.floor)
+        return ops.largest_violation(W, numerator, u, self.doc_topic_pseudocount)
 
 
-def _log_sum(A: Tensor) -> Tensor:
-    return A.to(wide_dtype(A.device)).log().sum()
+def _inverse(u: Tensor) -> Tensor:
+    """1 / u, and 0 for an empty topic."""
+    return torch.where(u > 0, 1 / u.where(u > 0, 1), 0)
+
+
+def _log_prior(pseudocount: float, A: Tensor, u: Tensor, *, power: int) -> float:
+    """pseudocount * sum log(A u^power), over the topics in use."""
+    if pseudocount == 0:
+        return 0.0
+    used = u > 0
+    if not bool(used.all()):
+        A, u = A[:, used].contiguous(), u[used]
+    scale = A.shape[0] * float(u.to(wide_dtype(u.device)).log().sum())
+    return pseudocount * (ops.log_sum(A) + power * scale)
 
 
 @dataclass(frozen=True)
-class EM(PoissonSolver):
-    """Expectation-maximisation, W then H; the objective never falls.
+class Alternating(PoissonObjective, ABC):
+    """W, then H, by updates that never lower the objective.
+
+    Parameters
+    ----------
+    extrapolate : bool
+        Whether iterations begin beyond the last factors: see `extrapolation`.
+    """
+
+    extrapolate: bool = True
+
+    def begin(self, W: Tensor, HT: Tensor, generator: torch.Generator) -> State:
+        """The state of a start; nothing more is drawn."""
+        return {"W": W, "HT": HT}
+
+    @abstractmethod
+    def advance(self, X: CSR | Tensor, state: State) -> State:
+        """One iteration from the factors of `state`."""
+
+    def step(self, X: CSR | Tensor, state: State) -> State:
+        if self.extrapolate:
+            return extrapolated_step(self.advance, self.objective, X, state)
+        return self.advance(X, state)
+
+    def documents(self, W: Tensor, numerator: Tensor, u: Tensor) -> Tensor:
+        """W from the numerator (X / Y) H^T of its EM update."""
+        return ops.multiplicative_step(W, numerator, u, self.doc_topic_pseudocount)
+
+
+class EM(Alternating):
+    """Expectation-maximisation, W then H.
 
     For pseudocounts 0 these are Lee and Seung's multiplicative updates for the
     generalised Kullback-Leibler divergence.
     """
 
-    def step(self, X: CSR | Tensor, state: State) -> State:
+    def advance(self, X: CSR | Tensor, state: State) -> State:
         return _em_step(self, X, state)
 
 
+class VariationalEM(EM):
+    r"""EM in which documents have a posterior, not a point, under Dirichlet(a), a > 0.
+
+    The weights of the topics in a document are exp(digamma(c + a)) with c its expected
+    counts, in place of c + a. With those weights fixed in the allocation of the tokens,
+    and the posterior Dirichlet(c + a) at its best for that allocation, the evidence
+    lower bound is
+
+    .. math:: \sum_{ij} x_{ij} \log y_{ij} - \sum_{ik} c_{ik} \log w_{ik}
+              + \sum_i \log \frac{\mathrm{B}(c_i + a)}{\mathrm{B}(a)}
+              + b \sum_{kj} \log B_{kj}
+
+    with B the multivariate beta function; sum log x! is subtracted as in P.
+    """
+
+    def documents(self, W: Tensor, numerator: Tensor, u: Tensor) -> Tensor:
+        counts = ops.multiplicative_step(
+            W, numerator, torch.ones_like(u), self.doc_topic_pseudocount
+        )
+        return torch.digamma(counts).exp_().mul_(_inverse(u))
+
+    def objective(self, X: CSR | Tensor, state: State) -> float:
+        W, HT = state["W"], state["HT"]
+        u, wide = ops.column_sums(HT), wide_dtype(W.device)
+        value = ops.log_sums(X, W, HT, floor=self.floor).sum()
+        used = u > 0
+        numerator = ops.ratio_product(X, W, HT, floor=self.floor)
+        c = (W * numerator)[:, used].to(wide)
+        tiny = torch.finfo(W.dtype).tiny
+        value -= (c * (W * u)[:, used].clamp(min=tiny).to(wide).log()).sum()
+        a, K = self.doc_topic_pseudocount, c.shape[1]
+        value += torch.lgamma(c + a).sum() - torch.lgamma(c.sum(1) + K * a).sum()
+        value += c.shape[0] * (lgamma(K * a) - K * lgamma(a))
+        topics = _log_prior(self.topic_word_pseudocount, HT, u, power=-1)
+        return float(value) - self.log_factorial + topics
+
+    def _document_violation(self, X, W, HT, u) -> float:
+        numerator = ops.ratio_product(X, W, HT, floor=self.floor)
+        moved = (self.documents(W, numerator, u) - W) * u
+        return float(moved.abs().max()) if moved.numel() else 0.0
+
+
 @dataclass(frozen=True)
-class SCD(PoissonSolver):
+class SCD(Alternating):
     """Sequential coordinate descent, W then H: see `ops.scd_rows` for one factor.
 
     Parameters
@@ -116,26 +204,26 @@ class SCD(PoissonSolver):
         Sweeps over a factor before the other one's turn.
     """
 
-    em_steps: int = 20
+    em_steps: int = 15
     inner_sweeps: int = 1
 
-    def step(self, X: CSR | Tensor, state: State) -> State:
+    def advance(self, X: CSR | Tensor, state: State) -> State:
         done = state.get("iteration", 0)
-        advance = _em_step if done < self.em_steps else _scd_step
-        return {**advance(self, X, state), "iteration": done + 1}
+        begun = done < self.em_steps
+        new = _em_step(self, X, state) if begun else _scd_step(self, X, state)
+        return {**new, "iteration": done + 1}
 
 
-def _em_step(solver: PoissonSolver, X: CSR | Tensor, state: State) -> State:
-    a, b = solver.doc_topic_pseudocount, solver.topic_word_pseudocount
+def _em_step(solver: Alternating, X: CSR | Tensor, state: State) -> State:
     W, HT = state["W"], state["HT"]
     u = ops.column_sums(HT)
-    counts = ops.ratio_product(X, W, HT, floor=solver.floor)
-    W = ops.multiplicative_step(W, counts, u, a)
-    counts = ops.ratio_product(X.T, HT, W, floor=solver.floor)
-    v, expected = ops.column_sums(W), ops.column_sums(HT, counts)
+    numerator = ops.ratio_product(X, W, HT, floor=solver.floor)
+    W = solver.documents(W, numerator, u)
+    numerator = ops.ratio_product(X.T, HT, W, floor=solver.floor)
+    v, expected = ops.column_sums(W), ops.column_sums(HT, numerator)
     cost = solver.topic_cost(expected, v, u, HT.shape[0])
-    HT = ops.multiplicative_step(HT, counts, cost, b)
-    return {**state, "W": W, "HT": HT}
+    HT = ops.multiplicative_step(HT, numerator, cost, solver.topic_word_pseudocount)
+    return {**state, "W": W, "HT": HT, "objective": None}
 
 
 def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> State:
@@ -153,110 +241,8 @@ def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> State:
     u = ops.column_sums(HT)
     W = ops.scd_rows(X, W, HT, u, pseudocount=a, **options)
     excess = b * HT.shape[0] - a * W.shape[0]
-    present = u > 0
-    per_sum = torch.where(present, 1 / u.where(present, 1), 0)
-    cost = (ops.column_sums(W) + max(excess, 0.0) * per_sum) * present
+    per_sum = _inverse(u)
+    cost = (ops.column_sums(W) + max(excess, 0.0) * per_sum) * (u > 0)
     share = max(-excess, 0.0) * per_sum
     HT = ops.scd_rows(X.T, HT, W, cost, pseudocount=b, share=share, **options)
-    return {**state, "W": W, "HT": HT}
-
-
-@dataclass(frozen=True)
-class Constants:
-    """Sums over the data that the likelihood needs and the factors do not change.
-
-    Attributes
-    ----------
-    tokens : float
-        sum x.
-    log_factorial : float
-        sum log x!, with the gamma function where x is not an integer.
-    saturated : float
-        The log-likelihood of the model whose mean is x itself.
-    mean_entry : float
-        Mean of the positive entries; 0 if there is none.
-    """
-
-    tokens: float
-    log_factorial: float
-    saturated: float
-    mean_entry: float
-
-    @classmethod
-    def of(cls, X: CSR | Tensor) -> "Constants":
-        values = X.data if isinstance(X, CSR) else X
-        wide = wide_dtype(values.device)
-        sums, positive = torch.zeros(3, dtype=wide, device=values.device), 0
-        # In chunks, because the wide temporaries would outweigh X itself.
-        for chunk in values.flatten().split(1 << 18):
-            x = chunk.to(wide)
-            sums += torch.stack(
-                [x.sum(), torch.lgamma(x + 1).sum(), torch.xlogy(x, x).sum()]
-            )
-            positive += int((x > 0).sum())
-        tokens, log_factorial, entropy = sums.tolist()
-        return cls(
-            tokens,
-            log_factorial,
-            saturated=entropy - tokens - log_factorial,
-            mean_entry=tokens / positive if positive else 0.0,
-        )
-
-
-def document_log_likelihood(X: CSR | Tensor, state: State, floor: float) -> float:
-    """sum_ij x log y - y, y = t_i (theta B)_ij: each document's size is its total t_i.
-
-    No other sizes give these topics and proportions a higher likelihood.
-    """
-    theta = normalize_rows(state["W"] * ops.column_sums(state["HT"]))
-    size = X.row_sums() if isinstance(X, CSR) else X.sum(1)
-    rates = theta.mul_(size.to(theta.dtype)[:, None])
-    terms = topics_of(state).T.contiguous()
-    loglik = ops.log_sums(X, rates, terms, floor=floor)
-    return float(loglik.sum() - size.to(loglik.dtype).sum())
-
-
-def topics_of(state: State) -> Tensor:  # [K, m]
-    """The topics: rows that sum to one."""
-    return normalize_rows(state["HT"].T.contiguous())
-
-
-def normalize_rows(A: Tensor) -> Tensor:
-    """Rows that sum to one; a row of zeros becomes uniform."""
-    wide = A.to(wide_dtype(A.device))
-    total = wide.sum(1, keepdim=True)
-    uniform = torch.full_like(wide, 1 / A.shape[1])
-    return torch.where(total > 0, wide / total.where(total > 0, 1), uniform).to(A.dtype)
-
-
-def fold_in(
-    X: CSR | Tensor,
-    topics: Tensor,
-    *,
-    pseudocount: float,
-    floor: float,
-    max_sweeps: int = 200,
-    tol: float = 1e-4,
-) -> Tensor:
-    """Topic proportions (n x K) of each document given the topics (K x m).
-
-    The convex problem max_theta sum_j x_j log(theta B)_j + a sum_k log theta_k, by
-    coordinate descent from the uniform start. Each row stops by itself, when a sweep
-    moves no coordinate by more than `tol` of the document's size, so that a row of the
-    result depends on that document alone. A document without tokens gets the uniform
-    row.
-    """
-    n, K = X.shape[0], topics.shape[0]
-    size = X.row_sums() if isinstance(X, CSR) else X.sum(1)
-    start = ((size + K * pseudocount) / K).to(topics.dtype)
-    W = ops.scd_rows(
-        X,
-        start[:, None].expand(n, K).contiguous(),
-        topics.T.contiguous(),
-        topics.new_ones(K),
-        pseudocount=pseudocount,
-        n_sweeps=max_sweeps,
-        tol=tol,
-        floor=floor,
-    )
-    return normalize_rows(W)
+    return {**state, "W": W, "HT": HT, "objective": None}

@@ -66,6 +66,16 @@ class CSR:
         local = local.repeat_interleave(counts, output_size=last - first)
         return local, self.indices[first:last], self.data[first:last]
 
+    def take(self, rows: Tensor) -> "CSR":
+        """A copy of the given rows, in that order."""
+        begins, counts = self.indptr[rows], self.indptr.diff()[rows]
+        indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+        nnz = int(indptr[-1])
+        shift = (begins - indptr[:-1]).repeat_interleave(counts, output_size=nnz)
+        entries = shift + torch.arange(nnz, device=self.device)
+        shape = len(rows), self.shape[1]
+        return CSR(indptr, self.indices[entries], self.data[entries], shape)
+
     def row_sums(self) -> Tensor:  # [n]
         """Row sums, accumulated wide."""
         out = self.data.new_empty(self.shape[0], dtype=wide_dtype(self.device))

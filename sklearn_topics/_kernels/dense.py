@@ -30,6 +30,15 @@ def dense_largest_violation(A, N, cost, pseudocount: float) -> float:
     return float(violation.max()) if violation.numel() else 0.0
 
 
+def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
+    return torch.maximum(torch.lerp(A, previous, -beta), least * A)
+
+
+def dense_log_sum(A: Tensor) -> float:
+    positive = A.clamp(min=torch.finfo(A.dtype).tiny)
+    return float(positive.to(wide_dtype(A.device)).log_().sum())
+
+
 def dense_spmm(X: Tensor, B: Tensor) -> Tensor:
     return X @ B
 

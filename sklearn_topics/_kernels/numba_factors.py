@@ -81,3 +81,20 @@ def dense_largest_violation(A, N, cost, pseudocount: float) -> float:
         _largest_violation, _chunk_bounds(A), A.shape[1], *factors, a, out.numpy()
     )
     return float(out.max())
+
+
+@numba.njit(**JIT)
+def _extrapolate(first, last, bounds, A, previous, beta, least, out):
+    for i in range(bounds[first], bounds[last]):
+        for k in range(A.shape[1]):
+            new = A[i, k] + beta * (A[i, k] - previous[i, k])
+            out[i, k] = max(new, least * A[i, k])
+
+
+def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
+    out = torch.empty_like(A)
+    factors = array_of(A), array_of(previous)
+    real = factors[0].dtype.type
+    args = *factors, real(beta), real(least), out.numpy()
+    run_blocks(_extrapolate, _chunk_bounds(A), A.shape[1], *args)
+    return out

@@ -49,6 +49,31 @@ def csr_log_sums(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     return out
 
 
+@numba.njit(**JIT)
+def _log_sum(first, last, bounds, A, ones, tiny, out):
+    y = np.empty(_CHUNK, A.dtype)
+    mantissa = np.empty(_CHUNK, A.dtype)
+    exponent = np.empty(_CHUNK, A.dtype)
+    scratch = _bits(y), mantissa, _bits(mantissa), exponent
+    for c in range(first, last):
+        out[c] = 0
+        for begin in range(bounds[c], bounds[c + 1], _CHUNK):
+            length = min(_CHUNK, bounds[c + 1] - begin)
+            for j in range(length):
+                y[j] = max(A[begin + j], tiny)
+            out[c] += _sum_x_log_y(ones[:length], scratch)
+
+
+def dense_log_sum(A: Tensor) -> float:
+    flat = array_of(A).reshape(-1)
+    # As many partial sums on every machine: the total does not depend on the threads.
+    bounds = np.linspace(0, len(flat), 65).astype(np.int64)
+    out = np.empty(64)
+    ones, tiny = np.ones(_CHUNK, flat.dtype), np.finfo(flat.dtype).tiny
+    run_blocks(_log_sum, bounds, 4, flat, ones, tiny, out)
+    return float(out.sum())
+
+
 def _bits(y):
     raise NotImplementedError("only inside compiled code")
 

@@ -21,7 +21,7 @@ from .csr import CSR
 _MODULES = {
     ("csr", "cpu"): ("numba_cpu", "numba_log", "reference"),
     ("csr", None): ("reference",),
-    ("dense", "cpu"): ("numba_cpu", "numba_factors", "dense"),
+    ("dense", "cpu"): ("numba_cpu", "numba_factors", "numba_log", "dense"),
     ("dense", None): ("dense",),
 }
 
@@ -43,7 +43,7 @@ def transpose(X: CSR) -> CSR:
     return _implementation("transpose", X)(X)
 
 
-# The next three are small. They are operations all the same, because on the CPU torch's
+# The next five are small. They are operations all the same, because on the CPU torch's
 # own threads spin for milliseconds after each parallel elementwise operation, on the
 # cores that the next kernel needs.
 
@@ -70,6 +70,19 @@ def largest_violation(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float) ->
     How far the factor A is from what `multiplicative_step` would leave as it is.
     """
     return _implementation("largest_violation", A)(A, N, cost, pseudocount)
+
+
+def extrapolate(A: Tensor, previous: Tensor, beta: float, least: float) -> Tensor:
+    """max(A + beta (A - previous), least A), elementwise: a Tensor of A's shape."""
+    return _implementation("extrapolate", A)(A, previous, beta, least)
+
+
+def log_sum(A: Tensor) -> float:
+    """Sum of log A over a positive factor, accumulated wide.
+
+    What is below the smallest normal number counts as that.
+    """
+    return _implementation("log_sum", A)(A)
 
 
 def sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:

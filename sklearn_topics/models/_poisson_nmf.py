@@ -5,7 +5,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_array
 
-from .._boundary.fitting import run_fit
+from .._boundary.fitting import run_fits
 from .._boundary.inputs import check_counts
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
 from .._boundary.transfer import (
@@ -15,11 +15,30 @@ from .._boundary.transfer import (
     to_device,
     to_numpy,
 )
-from .._core import poisson_nmf
+from .._core import softmax_adam
+from .._core.fold_in import fold_in, variational_fold_in
 from .._core.init import INITS, initial_factors
+from .._core.poisson_nmf import EM, SCD, VariationalEM
+from .._core.softmax_adam import SoftmaxAdam
+from .._core.topic_model import (
+    Constants,
+    document_log_likelihood,
+    document_sizes,
+    topics_of,
+)
 from ._base import BaseTopicModel
 
-_SOLVERS = {"scd": poisson_nmf.SCD, "em": poisson_nmf.EM}
+_SOLVERS = {"scd": SCD, "em": EM, "adam": SoftmaxAdam}
+
+#: The inits that draw another start each time.
+_RANDOM_INITS = "random", "nndsvdar"
+
+#: What only "adam" uses: parameter -> its value for None, the name in SoftmaxAdam.
+_ADAM_OPTIONS = {
+    "learning_rate": (0.5, "learning_rate"),
+    "batch_size": (1024, "batch_size"),
+    "learning_rate_schedule": ("cosine", "schedule"),
+}
 
 #: Smallest reconstruction of a positive entry, relative to their mean.
 _RELATIVE_FLOOR = 1e-10
@@ -53,27 +72,67 @@ class TorchPoissonNMF(BaseTopicModel):
           small random values;
         - "custom": the W and H passed to `fit` or `fit_transform`.
 
-    solver : {"scd", "em"}, default="scd"
-        - "scd": 20 iterations of "em", then sequential coordinate descent, W and H
-          in turn, every coordinate by a step that cannot lower the likelihood;
-        - "em": expectation-maximisation; without pseudocounts these are the
-          multiplicative updates of scikit-learn's NMF. Slower; the objective never
-          falls.
+    n_init : int, default=1
+        Starts from which the model is fitted; the fit with the best objective is
+        kept. For init "random" and "nndsvdar".
+
+    solver : {"auto", "scd", "em", "adam"}, default="auto"
+        - "auto": "adam" if a learning_rate is given, "em" for variational
+          inference, "scd" otherwise;
+        - "scd": 15 iterations of "em", then sequential coordinate descent, W and H
+          in turn, every coordinate by a step that cannot lower the objective;
+        - "em": expectation-maximisation; slower, for comparison and for variational
+          inference;
+        - "adam": stochastic gradients of softmax factors over batches of documents,
+          as in tinytopics.
+
+        "scd" and "em" are extrapolated, and restart where that would lower the
+        objective [2]_: it never falls.
+
+    inference : {"auto", "map", "variational"}, default="auto"
+        What is known of a document's topics, in fit and in `transform`.
+
+        - "map": a point, the maximum a posteriori under the prior
+          Dirichlet(1 + doc_topic_pseudocount);
+        - "variational": a Dirichlet posterior under the prior
+          Dirichlet(doc_topic_pseudocount), as in latent Dirichlet allocation;
+          `transform` gives its mean. Pseudocounts mean another thing here: 0.6 gives
+          about the topics that 0.1 gives with "map";
+        - "auto": "map", the better and faster one in the experiments of the user
+          guide.
 
     doc_topic_pseudocount : float, default=0.1
-        Tokens added to every topic of every document. 0 is maximum likelihood. The
-        same value is used when new documents are folded in.
+        Tokens added to every topic of every document. 0 is maximum likelihood.
 
     topic_word_pseudocount : float, default=0.1
         Tokens added to every term of every topic. 0 is maximum likelihood.
 
+    transform_pseudocount : float, default=None
+        The doc_topic_pseudocount of `transform`, `fit_transform` and `score`. None is
+        half of doc_topic_pseudocount: the topics that predict best are fitted with
+        more smoothing than the documents need that are folded in.
+
     max_iter : int, default=200
-        Most iterations, each over both factors.
+        Most iterations, each over both factors; epochs of "adam".
 
     tol : float, default=1e-4
         Stop when the objective gains less than this per token in ten iterations,
         that is, when the fitted perplexity improves by less than a factor 1 - tol.
         0 runs `max_iter` iterations.
+
+    learning_rate : float, default=None
+        For "adam": the step in a softmax's logarithms. None is 0.5.
+
+    batch_size : int, default=None
+        For "adam": documents in a batch. None is 1024.
+
+    learning_rate_schedule : {"constant", "cosine"}, default=None
+        For "adam": "cosine" lets the learning rate fall to zero in `max_iter`
+        epochs. None is "cosine".
+
+    warm_start : bool, default=False
+        True begins from the topics of the last fit, if there was one, instead of
+        from `init`; documents by fold-in. For data that have grown.
 
     random_state : int, RandomState instance or None, default=None
         Determines the start. Pass an int for reproducible results.
@@ -111,8 +170,9 @@ class TorchPoissonNMF(BaseTopicModel):
 
     loss_history_ : dict of str to ndarray
         "iteration", "seconds", "objective" and "kkt", one entry every ten
-        iterations. The objective is the log-likelihood plus the pseudocounts'
-        terms; it is maximised, and `tol` and `kkt_residual_` refer to it.
+        iterations, of the start that was kept. The objective is the log-likelihood
+        plus the pseudocounts' terms (for variational inference the evidence lower
+        bound); it is maximised, and `tol` and `kkt_residual_` refer to it.
 
     n_features_in_ : int
         Number of terms seen in fit.
@@ -139,6 +199,8 @@ class TorchPoissonNMF(BaseTopicModel):
     .. [1] P. Carbonetto, A. Sarkar, Z. Wang, M. Stephens, "Non-negative matrix
        factorization algorithms greatly improve topic model fits",
        arXiv:2105.13440, 2021, equations 1 to 6.
+    .. [2] A. M. S. Ang, N. Gillis, "Accelerating nonnegative matrix factorization
+       algorithms using extrapolation", Neural Computation 31, 2019, algorithm 1.
 
     Examples
     --------
@@ -157,11 +219,18 @@ class TorchPoissonNMF(BaseTopicModel):
     _parameter_constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "init": [StrOptions({*INITS, "custom"})],
-        "solver": [StrOptions(set(_SOLVERS))],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "solver": [StrOptions({"auto", *_SOLVERS})],
+        "inference": [StrOptions({"auto", "map", "variational"})],
         "doc_topic_pseudocount": [Interval(Real, 0, None, closed="left")],
         "topic_word_pseudocount": [Interval(Real, 0, None, closed="left")],
+        "transform_pseudocount": [Interval(Real, 0, None, closed="left"), None],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "learning_rate_schedule": [StrOptions(set(softmax_adam.SCHEDULES)), None],
+        "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
         "device": [str],
@@ -172,22 +241,36 @@ class TorchPoissonNMF(BaseTopicModel):
         n_components=10,
         *,
         init="random",
-        solver="scd",
+        n_init=1,
+        solver="auto",
+        inference="auto",
         doc_topic_pseudocount=0.1,
         topic_word_pseudocount=0.1,
+        transform_pseudocount=None,
         max_iter=200,
         tol=1e-4,
+        learning_rate=None,
+        batch_size=None,
+        learning_rate_schedule=None,
+        warm_start=False,
         random_state=None,
         verbose=0,
         device="auto",
     ):
         self.n_components = n_components
         self.init = init
+        self.n_init = n_init
         self.solver = solver
+        self.inference = inference
         self.doc_topic_pseudocount = doc_topic_pseudocount
         self.topic_word_pseudocount = topic_word_pseudocount
+        self.transform_pseudocount = transform_pseudocount
         self.max_iter = max_iter
         self.tol = tol
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.learning_rate_schedule = learning_rate_schedule
+        self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
         self.device = device
@@ -243,22 +326,16 @@ class TorchPoissonNMF(BaseTopicModel):
 
     def _fit(self, X, W, H):
         """Set the fitted attributes; returns X on the device."""
-        with fit_task(self, X, None, max_iter=self.max_iter) as task:
+        inference, solver_name = self._choose()
+        with fit_task(self, X, None, max_iter=self.max_iter * self.n_init) as task:
             data = check_counts(self, X, reset=True, method="fit")
-            device = resolve_device(self.device)
-            X_device = to_device(data, device)
-            state = self._initial_state(X_device, data, W, H)
-            constants = poisson_nmf.Constants.of(X_device)
-            solver = _SOLVERS[self.solver](
-                self.doc_topic_pseudocount,
-                self.topic_word_pseudocount,
-                constants.log_factorial,
-                floor=_RELATIVE_FLOOR * (constants.mean_entry or 1.0),
-            )
-            fit = run_fit(
+            X_device = to_device(data, resolve_device(self.device))
+            constants = Constants.of(X_device)
+            solver = self._make_solver(solver_name, inference, constants)
+            fit = run_fits(
                 solver,
                 X_device,
-                state,
+                self._starts(X_device, data, W, H, solver),
                 max_iter=self.max_iter,
                 tol=self.tol,
                 scale=constants.tokens or 1.0,
@@ -272,25 +349,116 @@ class TorchPoissonNMF(BaseTopicModel):
                 raise fit.interrupted
         return X_device
 
-    def _initial_state(self, X, data, W, H):
-        n, m = X.shape
-        if self.init == "custom":
-            W = self._custom_factor(W, "W", (n, self.n_components), data.dtype)
-            H = self._custom_factor(H, "H", (self.n_components, m), data.dtype)
-            HT = np.ascontiguousarray(H.T)
-            return {"W": to_device(W, X.device), "HT": to_device(HT, X.device)}
-        if W is not None or H is not None:
+    def _choose(self):
+        """What "auto" means for inference and solver; refuses what they cannot use."""
+        inference = "map" if self.inference == "auto" else self.inference
+        variational = inference == "variational"
+        solver = self.solver
+        if solver == "auto" and self.learning_rate is not None:
+            solver = "adam"
+        elif solver == "auto":
+            solver = "em" if variational else "scd"
+        if variational and solver != "em":
             raise ValueError(
-                f"W and H are used with init='custom' only; init is {self.init!r}."
+                "inference='variational' needs solver='em'; the parameters choose "
+                f"{solver!r}."
             )
-        if self.init != "random" and self.n_components > min(n, m):
+        if variational and 0 in (self.doc_topic_pseudocount, self._fold_in_pseudocount):
             raise ValueError(
-                f"init={self.init!r} needs n_components <= min(n_samples, n_features) "
-                f"= {min(n, m)}, but n_components is {self.n_components}; use 'random'."
+                "inference='variational' needs doc_topic_pseudocount and "
+                "transform_pseudocount > 0; with 0 use 'map'."
+            )
+        given = [name for name in _ADAM_OPTIONS if getattr(self, name) is not None]
+        if solver != "adam" and given:
+            raise ValueError(
+                f"{' and '.join(given)} can be used by solver='adam' only; the "
+                f"parameters choose {solver!r}. Leave them None, or choose 'adam'."
+            )
+        return inference, solver
+
+    def _make_solver(self, name, inference, constants):
+        shared = (
+            self.doc_topic_pseudocount,
+            self.topic_word_pseudocount,
+            constants.log_factorial,
+            _RELATIVE_FLOOR * (constants.mean_entry or 1.0),
+        )
+        if name == "adam":
+            options = {}
+            for parameter, (default, field) in _ADAM_OPTIONS.items():
+                value = getattr(self, parameter)
+                options[field] = default if value is None else value
+            return SoftmaxAdam(*shared, n_epochs=self.max_iter, **options)
+        if inference == "variational":
+            return VariationalEM(*shared)
+        if name == "scd" and self._continues:
+            return SCD(*shared, em_steps=0)
+        return _SOLVERS[name](*shared)
+
+    @property
+    def _continues(self):
+        """Whether fit begins from the topics of the last one."""
+        return self.warm_start and hasattr(self, "components_")
+
+    @property
+    def _fold_in_pseudocount(self):
+        if self.transform_pseudocount is None:
+            return self.doc_topic_pseudocount / 2
+        return self.transform_pseudocount
+
+    def _starts(self, X, data, W, H, solver):
+        """`n_init` states to begin from, drawn when asked for."""
+        if (W is not None or H is not None) and (
+            self.init != "custom" or self._continues
+        ):
+            raise ValueError(
+                "W and H are used with init='custom', and not by a warm start; init "
+                f"is {self.init!r}."
+            )
+        if self.n_init > 1 and (self.init not in _RANDOM_INITS or self._continues):
+            raise ValueError(
+                f"n_init={self.n_init} needs starts that differ, from init='random' "
+                f"or 'nndsvdar' and without a warm start; init is {self.init!r}."
             )
         generator = make_generator(self.random_state)
-        W, HT = initial_factors(X, self.n_components, self.init, generator)
-        return {"W": W, "HT": HT}
+        if self._continues:
+            factors = (self._last_topics(X) for _ in range(1))
+        elif self.init == "custom":
+            factors = (self._custom_factors(X, data, W, H) for _ in range(1))
+        else:
+            self._check_rank(X)
+            factors = (
+                initial_factors(X, self.n_components, self.init, generator)
+                for _ in range(self.n_init)
+            )
+        return (solver.begin(W, HT, generator) for W, HT in factors)
+
+    def _last_topics(self, X):
+        expected = self.n_components, X.shape[1]
+        if self.components_.shape != expected:
+            raise ValueError(
+                f"warm_start=True continues from topics of shape "
+                f"{self.components_.shape}, but n_components and X ask for {expected}."
+            )
+        topics = to_device(self.components_, X.device).to(X.dtype)
+        theta = self._infer(X, topics)
+        W = theta * document_sizes(X).to(theta.dtype)[:, None]
+        return W, topics.T.contiguous()
+
+    def _check_rank(self, X):
+        if self.init != "random" and self.n_components > min(X.shape):
+            raise ValueError(
+                f"init={self.init!r} needs n_components <= min(n_samples, n_features) "
+                f"= {min(X.shape)}, but n_components is {self.n_components}; use "
+                "'random'."
+            )
+
+    def _custom_factors(self, X, data, W, H):
+        n, m = X.shape
+        W = self._custom_factor(W, "W", (n, self.n_components), data.dtype)
+        H = self._custom_factor(H, "H", (self.n_components, m), data.dtype)
+        HT = np.ascontiguousarray(H.T)
+        return to_device(W, X.device), to_device(HT, X.device)
 
     def _custom_factor(self, factor, name, shape, dtype):
         if factor is None:
@@ -305,9 +473,9 @@ class TorchPoissonNMF(BaseTopicModel):
         return factor
 
     def _set_fitted(self, X, solver, constants, fit):
-        loglik = poisson_nmf.document_log_likelihood(X, fit.state, solver.floor)
+        loglik = document_log_likelihood(X, fit.state, solver.floor)
         fit.require_finite("log-likelihood", loglik, X.dtype)
-        self.components_ = to_numpy(poisson_nmf.topics_of(fit.state))
+        self.components_ = to_numpy(topics_of(fit.state))
         self.n_components_ = self.components_.shape[0]
         self.n_iter_ = fit.n_iter
         self.log_likelihood_ = loglik - constants.log_factorial
@@ -318,18 +486,16 @@ class TorchPoissonNMF(BaseTopicModel):
         }
 
     def _infer(self, X, topics):
-        mean = poisson_nmf.Constants.of(X).mean_entry or 1.0
-        return poisson_nmf.fold_in(
-            X,
-            topics,
-            pseudocount=self.doc_topic_pseudocount,
-            floor=_RELATIVE_FLOOR * mean,
-        )
+        inference, _ = self._choose()
+        infer = variational_fold_in if inference == "variational" else fold_in
+        mean = Constants.of(X).mean_entry or 1.0
+        pseudocount = self._fold_in_pseudocount
+        return infer(X, topics, pseudocount=pseudocount, floor=_RELATIVE_FLOOR * mean)
 
 
 def _topic_attributes(state, n_iter):
     """What a callback needs to see the model as if fit had stopped here."""
-    topics = to_numpy(poisson_nmf.topics_of(state))
+    topics = to_numpy(topics_of(state))
     return {
         "components_": topics,
         "n_components_": topics.shape[0],

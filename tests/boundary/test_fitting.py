@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.fixes import parse_version
 
-from sklearn_topics._boundary.fitting import run_fit
+from sklearn_topics._boundary.fitting import run_fit, run_fits
 from sklearn_topics._boundary.sklearn_private import (
     CallbackSupportMixin,
     FitTask,
@@ -338,3 +338,84 @@ def test_without_callbacks_nothing_is_asked_of_the_model():
 
     assert not Model().fit([[1]]).watched_
     assert fit(Climb(), attributes=attributes).n_iter == 30
+
+
+# ----------------------------------------------------------------------- several starts
+
+
+@dataclass
+class Hill(Climb):
+    """Climbs to the height that its start names."""
+
+    def step(self, X, state):
+        return {**super().step(X, state), "height": state["height"]}
+
+    def evaluate(self, X, state):
+        return {"objective": state["height"] * (1 - 0.5 ** state["i"]), "kkt": 0.0}
+
+
+def fits(heights, *, max_iter=100, task=None, solver=None):
+    return run_fits(
+        solver or Hill(),
+        X,
+        ({"i": 0, "height": height} for height in heights),
+        max_iter=max_iter,
+        tol=1e-5,
+        scale=1.0,
+        task=task or FitTask(None, None, None),
+        attributes=lambda state, n_iter: {},
+    )
+
+
+@pytest.mark.parametrize("heights", [[3.0], [1.0, 3.0, 2.0], [3.0, 2.0], [1.0, 3.0]])
+def test_the_best_of_several_starts_is_kept(heights):
+    found = fits(heights)
+    assert found.state["height"] == 3.0
+    assert found.best == pytest.approx(3.0)
+    assert found.n_iter == found.history["iteration"][-1]
+
+
+def test_an_interruption_ends_all_starts_and_keeps_the_best():
+    taken = []
+
+    def heights():
+        for height in (2.0, 1.0, 5.0):
+            taken.append(height)
+            yield height
+
+    @dataclass
+    class Interrupted(Hill):
+        def step(self, X, state):
+            if state["height"] == 1.0 and state["i"] == 14:
+                raise KeyboardInterrupt
+            return super().step(X, state)
+
+    found = fits(heights(), solver=Interrupted())
+    assert taken == [2.0, 1.0]
+    assert found.state["height"] == 2.0
+    assert isinstance(found.interrupted, KeyboardInterrupt)
+
+
+def test_callbacks_number_the_iterations_through():
+    numbers = []
+
+    class Task(FitTask):
+        def iteration(self, number):
+            numbers.append(number)
+            return super().iteration(number)
+
+    fits([1.0, 2.0], max_iter=100, task=Task(None, None, None))
+    assert numbers == [*range(30), *range(100, 130)]
+
+
+def test_a_callback_that_stops_ends_all_starts():
+    class Task(FitTask):
+        def iteration(self, number):
+            from contextlib import nullcontext
+
+            return nullcontext(lambda attributes: number == 4)
+
+    found = fits([1.0, 2.0], task=Task(None, None, None))
+    assert found.stopped
+    assert found.n_iter == 5
+    assert found.state["height"] == 1.0

@@ -10,8 +10,10 @@ from scipy import special, stats
 from scipy.optimize import minimize
 from sklearn.decomposition import NMF
 
-from sklearn_topics._core import poisson_nmf
-from sklearn_topics._core.poisson_nmf import EM, SCD, Constants, fold_in
+from sklearn_topics._core import topic_model
+from sklearn_topics._core.fold_in import fold_in
+from sklearn_topics._core.poisson_nmf import EM, SCD
+from sklearn_topics._core.topic_model import Constants
 from sklearn_topics._kernels import ops
 
 FLOOR = 1e-10
@@ -22,7 +24,15 @@ def scd(*args, **options):
     return SCD(*args, em_steps=0, **options)
 
 
-SOLVERS = pytest.mark.parametrize("Solver", [EM, scd])
+def plain_em(*args, **options):
+    return EM(*args, extrapolate=False, **options)
+
+
+def plain_scd(*args, **options):
+    return scd(*args, extrapolate=False, **options)
+
+
+SOLVERS = pytest.mark.parametrize("Solver", [EM, scd, plain_em, plain_scd])
 PSEUDOCOUNTS = [(0, 0), (0.1, 0.1), (0.5, 0), (0, 0.5)]
 SMOOTHING = pytest.mark.parametrize("pseudocounts", PSEUDOCOUNTS)
 
@@ -96,9 +106,19 @@ def test_objective_never_falls(Solver, pseudocounts, far, counts, start, to_csr)
     exponents=st.tuples(st.floats(-3, 3), st.floats(-3, 3)),
     inner_sweeps=st.sampled_from([1, 2, 5]),
     solver=st.sampled_from(["em", "scd"]),
+    extrapolate=st.booleans(),
 )
 def test_objective_never_falls_on_few_tokens(
-    seed, shape, pseudocounts, rate, density, spread, exponents, inner_sweeps, solver
+    seed,
+    shape,
+    pseudocounts,
+    rate,
+    density,
+    spread,
+    exponents,
+    inner_sweeps,
+    solver,
+    extrapolate,
 ):
     (n, m, K), (a, b) = shape, pseudocounts
     rng = np.random.default_rng(seed)
@@ -111,7 +131,10 @@ def test_objective_never_falls_on_few_tokens(
         )
         for rows, e in zip((n, m), exponents, strict=True)
     )
-    chosen = EM(a, b) if solver == "em" else scd(a, b, inner_sweeps=inner_sweeps)
+    options = {"extrapolate": extrapolate}
+    if solver == "scd":
+        options["inner_sweeps"] = inner_sweeps
+    chosen = (EM if solver == "em" else scd)(a, b, **options)
     assert_never_falls(objectives(chosen, X, {"W": W, "HT": HT}, 10))
 
 
@@ -166,7 +189,7 @@ def test_one_topic_is_solved_in_closed_form(Solver, load, counts, start):
 def test_evaluate_against_naive_formulas(pseudocounts, load, counts, start):
     A = counts(12, 9)
     a, b = pseudocounts
-    state = run(EM(a, b), load(A), start(A, 3), 2)
+    state = run(plain_em(a, b), load(A), start(A, 3), 2)
     log_factorial = special.gammaln(A + 1).sum()
     found = SCD(a, b, log_factorial).evaluate(load(A), state)
     expected = naive_objective(A, state, a, b)
@@ -198,7 +221,7 @@ def test_evaluate_is_the_same_for_both_solvers(to_csr, counts, start):
 def test_em_without_pseudocounts_is_multiplicative_nmf(load, counts, start):
     A = counts()
     state = start(A, 4)
-    ours = run(EM(), load(A), state, 5)
+    ours = run(plain_em(), load(A), state, 5)
     nmf = NMF(
         4, solver="mu", beta_loss="kullback-leibler", init="custom", max_iter=5, tol=0
     )
@@ -369,7 +392,7 @@ def test_degenerate_data_stay_finite(Solver, pseudocounts, A, load, start):
     for factor in (state["W"], state["HT"]):
         assert factor.isfinite().all()
         assert (factor >= 0).all()
-    topics = poisson_nmf.topics_of(state)
+    topics = topic_model.topics_of(state)
     assert_allclose(topics.sum(1), 1, rtol=1e-12)
 
 
@@ -427,7 +450,7 @@ def test_document_log_likelihood(load, counts, start):
     theta = W / W.sum(1, keepdims=True).clip(1e-300)
     theta[4] = 1 / 3
     sizes = A.sum(1)
-    found = poisson_nmf.document_log_likelihood(load(A), state, FLOOR)
+    found = topic_model.document_log_likelihood(load(A), state, FLOOR)
     found -= Constants.of(load(A)).log_factorial
     exact = stats.poisson.logpmf(A, sizes[:, None] * (theta @ B)).sum()
     assert_allclose(found, exact, rtol=1e-12)
@@ -444,7 +467,7 @@ def test_document_log_likelihood(load, counts, start):
 def test_normalize_rows():
     A = torch.tensor([[1.0, 3.0], [0.0, 0.0], [1e-30, 1e-30]])
     expected = [[0.25, 0.75], [0.5, 0.5], [0.5, 0.5]]
-    assert_array_equal(poisson_nmf.normalize_rows(A), np.float32(expected))
+    assert_array_equal(topic_model.normalize_rows(A), np.float32(expected))
 
 
 # ------------------------------------------------------------------------------ fold-in

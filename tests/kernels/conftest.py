@@ -17,6 +17,7 @@ IMPLEMENTATIONS = [
     ("reference", "csr"),
     ("numba_cpu", "dense"),
     ("numba_factors", "dense"),
+    ("numba_log", "dense"),
     ("dense", "dense"),
 ]
 TYPES = {
@@ -113,6 +114,8 @@ ratio_product = _fixture("ratio_product")
 log_sums = _fixture("log_sums")
 multiplicative_step = _fixture("multiplicative_step")
 largest_violation = _fixture("largest_violation")
+extrapolate = _fixture("extrapolate")
+log_sum = _fixture("log_sum")
 scd_rows = _fixture("scd_rows")
 
 

@@ -72,6 +72,8 @@ def _operations(to_csr):
         "column sums": ops.column_sums(W),
         "column sums of a product": ops.column_sums(W, W + 1),
         "multiplicative step": ops.multiplicative_step(W, W + 1, W[0], 0.1),
+        "extrapolation": ops.extrapolate(W, W + 1, 0.5, 0.1),
+        "logarithms": torch.tensor(ops.log_sum(W + 1)),
         "violation": torch.tensor(ops.largest_violation(W, W + 1, W[0], 0.1)),
     }
 

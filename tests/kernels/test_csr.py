@@ -83,3 +83,17 @@ def test_properties(to_csr):
 )
 def test_sums_are_as_wide_as_the_device_allows(device, dtype):
     assert wide_dtype(torch.device(device)) == dtype
+
+
+@pytest.mark.parametrize("rows", [[], [0], [3, 1, 1, 0], list(range(5))])
+def test_take(to_csr, rows):
+    A = np.random.default_rng(0).poisson(0.7, (5, 6)) * 1.0
+    A[1] = 0
+    taken = to_csr(A).take(torch.tensor(rows, dtype=torch.int64))
+    assert taken.shape == (len(rows), 6)
+    out = np.zeros(taken.shape)
+    for i in range(len(rows)):
+        entries = slice(int(taken.indptr[i]), int(taken.indptr[i + 1]))
+        out[i, taken.indices[entries].numpy()] = taken.data[entries].numpy()
+    np.testing.assert_array_equal(out, A[rows])
+    assert taken.indices.dtype == torch.int32

@@ -90,6 +90,32 @@ def test_largest_violation(largest_violation, problem, a):
     assert largest_violation(A, still, cost, a) <= 16 * eps * (A * cost + a).max()
 
 
+@pytest.mark.parametrize("beta", [0.5, 0.99])
+def test_extrapolate(extrapolate, problem, beta):
+    rng = np.random.default_rng(6)
+    A, previous = extrapolate.round(problem[1], rng.random(problem[1].shape))
+    A[0] = 0
+    expected = np.maximum(A + beta * (A - previous), 0.5 * A)
+    out = extrapolate(A, previous, beta, 0.5)
+    assert_allclose(out, expected, rtol=1e-6, atol=8 * extrapolate.eps)
+
+
+def test_log_sum(log_sum, problem):
+    for factor in problem[1:]:
+        (A,) = log_sum.round(
+            factor * 10.0 ** np.linspace(-30, 30, len(factor))[:, None]
+        )
+        logs = np.log(A)
+        # Each logarithm is rounded; their sum is accumulated wide.
+        atol = 2 * log_sum.eps * (np.abs(logs).sum() + A.size)
+        assert_allclose(log_sum(A), logs.sum(), rtol=1e-12, atol=atol)
+
+
+def test_log_sum_of_zeros_is_finite(log_sum):
+    tiny = float(np.finfo(log_sum.dtype).tiny)
+    assert_allclose(log_sum(np.zeros((3, 2))), 6 * np.log(tiny), rtol=1e-6)
+
+
 def test_sddmm(sddmm, problem):
     X, W, HT = sddmm.round(*problem)
     expected = (W @ HT.T)[np.nonzero(X)]

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from scipy.special import gammaln, xlogy
+from scipy.special import digamma, xlogy
 from scipy.stats import poisson
 from sklearn.base import clone
-from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import GridSearchCV
@@ -53,11 +52,19 @@ def poisson_log_likelihood(X, theta, components):
 # ------------------------------------------------------------------- what it finds
 
 
-@pytest.mark.parametrize("solver", ["scd", "em"])
+SOLVERS = [
+    {"solver": "scd"},
+    {"solver": "em"},
+    {"solver": "em", "inference": "variational", "doc_topic_pseudocount": 0.6},
+    {"solver": "adam", "learning_rate": 0.2, "batch_size": 100},
+]
+
+
+@pytest.mark.parametrize("options", SOLVERS)
 @pytest.mark.parametrize("init", ["random", "nndsvd", "nndsvda", "nndsvdar"])
-def test_finds_the_known_topics(known, solver, init):
+def test_finds_the_known_topics(known, options, init):
     X, _, topics = known
-    found = model(solver=solver, init=init, max_iter=500).fit(X).components_
+    found = model(init=init, max_iter=500, **options).fit(X).components_
     overlap = np.minimum(found[:, None], topics).sum(2)  # 1 - total variation
     # Sampling noise alone costs .06: 300 x 120 tokens for 4 x 80 probabilities.
     assert sorted(overlap.argmax(1)) == [0, 1, 2, 3]
@@ -94,24 +101,6 @@ def test_objective_never_falls(X, solver, pseudocounts):
     assert (np.diff(objective) >= -1e-9 * np.abs(objective[:-1])).all()
 
 
-def test_em_is_scikit_learns_multiplicative_update(X):
-    rng = np.random.default_rng(0)
-    W, H = rng.random((300, 4)) + 0.1, rng.random((4, 80)) + 0.1
-    peer = NMF(
-        4, init="custom", solver="mu", beta_loss="kullback-leibler", max_iter=10, tol=0
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        theirs = peer.fit_transform(X.astype(np.float64), W=W.copy(), H=H.copy())
-    theirs = theirs @ peer.components_
-    constant = gammaln(X.data + 1.0).sum()
-    data = X.toarray()
-    expected = xlogy(data, theirs).sum() - theirs.sum() - constant
-    ours = model(init="custom", solver="em", max_iter=10, tol=0, **ML)
-    ours.fit(X.astype(np.float64), W=W, H=H)
-    assert ours.loss_history_["objective"][-1] == pytest.approx(expected, rel=1e-9)
-
-
 def test_log_likelihood_and_deviance(X):
     fitted = model(max_iter=5000, tol=0, **ML).fit(X.astype(np.float64))
     theta = fitted.transform(X.astype(np.float64))
@@ -140,6 +129,143 @@ def test_score_finds_the_number_of_topics(known):
         warnings.simplefilter("ignore", ConvergenceWarning)
         search.fit(known[0])
     assert search.best_params_ == {"n_components": 4}
+
+
+# ------------------------------------------------------------- what "auto" chooses
+
+
+@pytest.mark.parametrize(
+    ("parameters", "chosen"),
+    [
+        ({}, {"solver": "scd", "inference": "map"}),
+        ({"learning_rate": 0.1}, {"solver": "adam", "learning_rate": 0.1}),
+        ({"inference": "variational"}, {"solver": "em", "inference": "variational"}),
+        (ML, {"solver": "scd", "inference": "map", **ML}),
+    ],
+)
+def test_auto(X, parameters, chosen):
+    options = {"max_iter": 20, "tol": 0}
+    auto = model(**options, **parameters).fit(X)
+    named = model(**options, **chosen).fit(X)
+    assert np.array_equal(auto.components_, named.components_)
+    assert np.array_equal(auto.transform(X), named.transform(X))
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"solver": "em"},
+        {"solver": "adam"},
+        {"inference": "variational"},
+        {"learning_rate": 0.01},
+        {"learning_rate": 0.1, "batch_size": 50},
+        {"learning_rate": 0.1, "learning_rate_schedule": "constant"},
+        {"topic_word_pseudocount": 1.0},
+        {"doc_topic_pseudocount": 1.0},
+        {"random_state": 1},
+        {"n_init": 5},
+    ],
+)
+def test_every_parameter_changes_the_topics(X, parameters):
+    options = {"max_iter": 30, "tol": 0, "topic_word_pseudocount": 0.1}
+    reference = model(**options)
+    if "learning_rate" in parameters and len(parameters) > 1:
+        reference.set_params(learning_rate=0.1)
+    changed = clone(reference).set_params(**parameters)
+    assert not np.array_equal(reference.fit(X).components_, changed.fit(X).components_)
+
+
+def test_grid_over_learning_rate(known):
+    search = GridSearchCV(
+        model(max_iter=40, tol=0, batch_size=64, learning_rate=1.0),
+        {"learning_rate": [1e-4, 0.2]},
+        cv=2,
+    ).fit(known[0])
+    assert search.best_params_ == {"learning_rate": 0.2}
+
+
+def test_transform_pseudocount(X):
+    fitted = model().fit(X)
+    half = fitted.transform(X)
+    assert np.array_equal(
+        fitted.set_params(transform_pseudocount=0.05).transform(X), half
+    )
+    entropies = [
+        -xlogy(theta, theta).sum()
+        for a in (0.0, 0.05, 1.0, 100.0)
+        for theta in [fitted.set_params(transform_pseudocount=a).transform(X)]
+    ]
+    assert entropies == sorted(entropies)
+    assert entropies[0] < 0.9 * entropies[2]
+    topics = fitted.components_
+    assert np.array_equal(model(transform_pseudocount=1.0).fit(X).components_, topics)
+
+
+def test_variational_transform_is_the_posterior_mean(X):
+    parameters = {"inference": "variational", "doc_topic_pseudocount": 0.4}
+    fitted = model(**parameters).fit(X.astype(np.float64))
+    theta = fitted.transform(X.astype(np.float64))
+    a, B = 0.2, fitted.components_  # a is half of that of the fit
+    sizes = X.sum(1).A1 if hasattr(X.sum(1), "A1") else X.sum(1)
+    gamma = theta * (sizes + 4 * a)[:, None]
+    weights = np.exp(digamma(gamma))
+    expected = weights * ((X.toarray() / (weights @ B)) @ B.T) + a
+    np.testing.assert_allclose(gamma, expected, atol=1e-3 * sizes.max())
+
+
+def test_n_init_keeps_the_best(X):
+    options = {"max_iter": 20, "tol": 0, "n_components": 8}
+    generator_seeds = model(**options, n_init=6).fit(X)
+    single = model(**options).fit(X)
+    best = generator_seeds.loss_history_["objective"][-1]
+    assert best >= single.loss_history_["objective"][-1]
+    assert generator_seeds.n_iter_ == 20
+
+
+def test_warm_start_goes_on(X):
+    once = model(warm_start=True, max_iter=20, tol=0).fit(X)
+    first, topics = once.loss_history_["objective"][-1], once.components_
+    again = once.fit(X)
+    assert again.loss_history_["objective"][0] >= first - 1e-6 * abs(first)
+    cold = model(max_iter=20, tol=0).fit(X)
+    assert np.array_equal(cold.components_, topics)
+    # Topics keep their order on more data.
+    grown = once.fit(sp.vstack([X, X[:50]])).components_
+    assert (np.minimum(grown[:, None], topics).sum(2).argmax(1) == range(4)).all()
+
+
+def test_warm_start_needs_the_same_shape(X):
+    fitted = model(warm_start=True, max_iter=20, tol=0).fit(X)
+    topics = fitted.components_
+    with pytest.raises(ValueError, match=r"shape \(4, 80\).*ask for \(5, 80\)"):
+        fitted.set_params(n_components=5).fit(X)
+    assert fitted.components_ is topics
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"learning_rate": 0.1, "solver": "scd"}, "learning_rate .*'adam' only"),
+        ({"batch_size": 10}, "batch_size .*'adam' only.*choose 'scd'"),
+        ({"learning_rate_schedule": "cosine", "solver": "em"}, "schedule .*'adam'"),
+        ({"inference": "variational", "solver": "scd"}, "needs solver='em'"),
+        ({"inference": "variational", "learning_rate": 0.1}, "needs solver='em'"),
+        ({"inference": "variational", **ML}, "needs doc_topic_pseudocount"),
+        (
+            {"inference": "variational", "transform_pseudocount": 0},
+            "transform_pseudocount > 0",
+        ),
+        ({"n_init": 2, "init": "nndsvd"}, "starts that differ"),
+        ({"n_init": 2, "init": "custom"}, "starts that differ"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"n_init": 0}, "n_init"),
+        ({"transform_pseudocount": -0.1}, "transform_pseudocount"),
+        ({"inference": "gibbs"}, "variational"),
+    ],
+)
+def test_parameters_that_cannot_be_used_together(X, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        model(**parameters).fit(X)
 
 
 # ---------------------------------------------------------- equivalent problems
@@ -362,7 +488,7 @@ def test_bad_parameters_name_what_is_allowed(X, parameters, allowed):
         (np.ones((2, 2)), np.ones((2, 4)), "custom", r"W has shape \(2, 2\)"),
         (np.ones((3, 2)), -np.ones((2, 4)), "custom", "Negative values"),
         (np.zeros((3, 2)), np.ones((2, 4)), "custom", "all zeros"),
-        (np.ones((3, 2)), np.ones((2, 4)), "random", "init='custom' only"),
+        (np.ones((3, 2)), np.ones((2, 4)), "random", "used with init='custom'"),
         (None, None, "nndsvd", "n_components <= min"),
     ],
 )

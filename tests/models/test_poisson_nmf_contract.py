@@ -17,6 +17,10 @@ SETTINGS = [
     TorchPoissonNMF(solver="em"),
     TorchPoissonNMF(doc_topic_pseudocount=0, topic_word_pseudocount=0),
     TorchPoissonNMF(n_components=2, init="nndsvda"),
+    TorchPoissonNMF(solver="adam"),
+    TorchPoissonNMF(inference="variational", doc_topic_pseudocount=0.6),
+    TorchPoissonNMF(warm_start=True),
+    TorchPoissonNMF(n_init=2),
 ]
 
 

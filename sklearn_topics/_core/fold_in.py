@@ -1,0 +1,74 @@
+"""Topic proportions of documents, given the topics."""
+
+import torch
+from torch import Tensor
+
+from .._kernels import CSR, ops
+from .topic_model import document_sizes, normalize_rows
+
+
+def _uniform_start(X: CSR | Tensor, topics: Tensor, pseudocount: float) -> Tensor:
+    """Each document's tokens and pseudocounts, spread evenly: [n, K]."""
+    K = topics.shape[0]
+    start = ((document_sizes(X) + K * pseudocount) / K).to(topics.dtype)
+    return start[:, None].expand(X.shape[0], K).contiguous()
+
+
+def fold_in(
+    X: CSR | Tensor,
+    topics: Tensor,
+    *,
+    pseudocount: float,
+    floor: float,
+    max_sweeps: int = 200,
+    tol: float = 1e-4,
+) -> Tensor:
+    """Topic proportions (n x K) of each document given the topics (K x m).
+
+    The convex problem max_theta sum_j x_j log(theta B)_j + a sum_k log theta_k, by
+    coordinate descent from the uniform start. Each row stops by itself, when a sweep
+    moves no coordinate by more than `tol` of the document's size, so that a row of the
+    result depends on that document alone. A document without tokens gets the uniform
+    row.
+    """
+    W = ops.scd_rows(
+        X,
+        _uniform_start(X, topics, pseudocount),
+        topics.T.contiguous(),
+        topics.new_ones(topics.shape[0]),
+        pseudocount=pseudocount,
+        n_sweeps=max_sweeps,
+        tol=tol,
+        floor=floor,
+    )
+    return normalize_rows(W)
+
+
+def variational_fold_in(
+    X: CSR | Tensor,
+    topics: Tensor,
+    *,
+    pseudocount: float,
+    floor: float,
+    max_sweeps: int = 200,
+    tol: float = 1e-4,
+) -> Tensor:
+    """Mean topic proportions (n x K) under the variational posterior of each document.
+
+    theta ~ Dirichlet(a); the expected counts are iterated with the weights
+    exp(digamma(counts + a)) in place of the counts themselves (Blei, Ng and Jordan
+    2003, equations 6 and 7). Start, stop and result by row as in `fold_in`.
+    """
+    a, HT = pseudocount, topics.T.contiguous()
+    counts = _uniform_start(X, topics, a)  # tokens and pseudocounts
+    size = counts.sum(1, keepdim=True)
+    active = torch.ones_like(size, dtype=torch.bool)
+    for _ in range(max_sweeps):
+        weights = torch.digamma(counts).exp_()
+        new = weights * ops.ratio_product(X, weights, HT, floor=floor) + a
+        new = new.where(active, counts)
+        active &= (new - counts).abs().amax(1, keepdim=True) > tol * size
+        counts = new
+        if not bool(active.any()):
+            break
+    return normalize_rows(counts)

@@ -1,0 +1,132 @@
+r"""Sum-to-one Poisson NMF by stochastic gradients, as in tinytopics.
+
+The topic proportions are the softmax of a row of A (n x K), the topics that of a row of
+B (K x m), and the loss of a batch of documents is -sum x log(theta B) less the
+pseudocounts' terms: the objective of `poisson_nmf` with each document's size at its
+total. Its gradients are the residuals of EM,
+
+.. math:: \partial_{A_{ik}} = \theta_{ik} (t_i + K a) - (c_{ik} + a), \qquad
+          \partial_{B_{kj}} = B_{kj} \sum_j (c_{kj} + f b) - (c_{kj} + f b),
+
+with c the expected counts in the batch, t_i the tokens of document i and f the share of
+the documents that are in the batch. Only the rows of A that are in the batch are
+touched, and each has moments of its own (Kingma and Ba 2015).
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .._kernels import CSR, ops
+from .poisson_nmf import PoissonObjective
+from .solver import State
+from .topic_model import document_sizes
+
+_DECAY, _SECOND_DECAY, _EPS = 0.9, 0.999, 1e-8
+
+#: A share of this is the least that a start gives to a topic or a term.
+_LEAST_SHARE = 1e-6
+
+SCHEDULES = ("constant", "cosine")
+
+
+@dataclass(frozen=True)
+class SoftmaxAdam(PoissonObjective):
+    """One step is one epoch over shuffled batches.
+
+    Parameters
+    ----------
+    learning_rate : float
+    batch_size : int
+        Documents in a batch.
+    schedule : {"constant", "cosine"}
+        "cosine" falls from `learning_rate` to zero in `n_epochs`.
+    n_epochs : int
+    """
+
+    learning_rate: float = 0.05
+    batch_size: int = 1024
+    schedule: str = "cosine"
+    n_epochs: int = 100
+
+    def begin(self, W: Tensor, HT: Tensor, generator: torch.Generator) -> State:
+        """The state whose topic model is that of the factors."""
+        logits = {"A": _logits(W * ops.column_sums(HT), 1), "BT": _logits(HT, 0)}
+        moments = {
+            f"{name}_{moment}": torch.zeros_like(value)
+            for name, value in logits.items()
+            for moment in ("first", "second")
+        }
+        counters = {"epoch": 0, "generator": generator.get_state()}
+        return {"W": W, "HT": HT, **logits, **moments, **counters}
+
+    def step(self, X: CSR | Tensor, state: State) -> State:
+        names = [f"{p}{moment}" for p in ("A", "BT") for moment in _PARTS]
+        tensors = {name: state[name].clone() for name in names}
+        A, BT = (_Adam(*(tensors[p + part] for part in _PARTS)) for p in ("A", "BT"))
+        generator = torch.Generator()
+        generator.set_state(state["generator"])
+        n, epoch = X.shape[0], state["epoch"]
+        order = torch.randperm(n, generator=generator).to(X.device)
+        batches = order.split(self.batch_size)
+        for number, rows in enumerate(batches):
+            done = epoch * len(batches) + number
+            rate = self._rate(done / (self.n_epochs * len(batches)))
+            batch = X.take(rows) if isinstance(X, CSR) else X[rows]
+            theta = torch.softmax(A.value[rows], 1)
+            terms = torch.softmax(BT.value, 0)
+            gradients = self._gradients(batch, theta, terms, len(rows) / n)
+            A.update(gradients[0], rate, epoch + 1, rows)
+            BT.update(gradients[1], rate, done + 1)
+        theta, terms = torch.softmax(A.value, 1), torch.softmax(BT.value, 0)
+        tokens = document_sizes(X) + theta.shape[1] * self.doc_topic_pseudocount
+        factors = {"W": theta * tokens.to(theta.dtype)[:, None], "HT": terms}
+        return {
+            **state,
+            **tensors,
+            **factors,
+            "epoch": epoch + 1,
+            "generator": generator.get_state(),
+        }
+
+    def _rate(self, progress: float) -> float:
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+
+    def _gradients(self, batch, theta: Tensor, terms: Tensor, share: float):
+        """Of A, for the batch's rows, and of BT."""
+        a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
+        counts = theta * ops.ratio_product(batch, theta, terms, floor=self.floor) + a
+        of_documents = theta * counts.sum(1, keepdim=True) - counts
+        numerator = ops.ratio_product(batch.T, terms, theta, floor=self.floor)
+        counts = terms * numerator + share * b
+        return of_documents, terms * counts.sum(0) - counts
+
+
+_PARTS = "", "_first", "_second"
+
+
+class _Adam:
+    """Adam over a tensor, or over rows of it that each have their own moments."""
+
+    def __init__(self, value: Tensor, first: Tensor, second: Tensor):
+        self.value, self._first, self._second = value, first, second
+
+    def update(self, gradient: Tensor, rate: float, n_updates: int, rows=slice(None)):
+        """One step with the gradient of `rows`, which is their `n_updates`-th."""
+        first = torch.lerp(gradient, self._first[rows], _DECAY)
+        second = torch.lerp(gradient.square(), self._second[rows], _SECOND_DECAY)
+        self._first[rows], self._second[rows] = first, second
+        scale = second.div(1 - _SECOND_DECAY**n_updates).sqrt_().add_(_EPS)
+        step = first.div_(scale).mul_(rate / (1 - _DECAY**n_updates))
+        self.value[rows] = self.value[rows] - step
+
+
+def _logits(A: Tensor, dim: int) -> Tensor:
+    """Logarithms of shares along `dim`; a row or column of zeros becomes uniform."""
+    total = A.sum(dim, keepdim=True)
+    share = A / total.where(total > 0, 1)
+    return share.clamp_(min=_LEAST_SHARE / A.shape[dim]).log_()

@@ -1,0 +1,85 @@
+"""From factors to the topic model with the same likelihood, and sums over the data."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .._kernels import CSR, ops
+from .._kernels.csr import wide_dtype
+from .solver import State
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Sums over the data that the likelihood needs and the factors do not change.
+
+    Attributes
+    ----------
+    tokens : float
+        sum x.
+    log_factorial : float
+        sum log x!, with the gamma function where x is not an integer.
+    saturated : float
+        The log-likelihood of the model whose mean is x itself.
+    mean_entry : float
+        Mean of the positive entries; 0 if there is none.
+    """
+
+    tokens: float
+    log_factorial: float
+    saturated: float
+    mean_entry: float
+
+    @classmethod
+    def of(cls, X: CSR | Tensor) -> "Constants":
+        values = X.data if isinstance(X, CSR) else X
+        wide = wide_dtype(values.device)
+        sums, positive = torch.zeros(3, dtype=wide, device=values.device), 0
+        # In chunks, because the wide temporaries would outweigh X itself.
+        for chunk in values.flatten().split(1 << 18):
+            x = chunk.to(wide)
+            sums += torch.stack(
+                [x.sum(), torch.lgamma(x + 1).sum(), torch.xlogy(x, x).sum()]
+            )
+            positive += int((x > 0).sum())
+        tokens, log_factorial, entropy = sums.tolist()
+        return cls(
+            tokens,
+            log_factorial,
+            saturated=entropy - tokens - log_factorial,
+            mean_entry=tokens / positive if positive else 0.0,
+        )
+
+
+def document_log_likelihood(X: CSR | Tensor, state: State, floor: float) -> float:
+    """sum_ij x log y - y, y = t_i (theta B)_ij: each document's size is its total t_i.
+
+    No other sizes give these topics and proportions a higher likelihood.
+    """
+    theta = normalize_rows(state["W"] * ops.column_sums(state["HT"]))
+    size = document_sizes(X)
+    rates = theta.mul_(size.to(theta.dtype)[:, None])
+    terms = topics_of(state).T.contiguous()
+    loglik = ops.log_sums(X, rates, terms, floor=floor)
+    return float(loglik.sum() - size.to(loglik.dtype).sum())
+
+
+def document_sizes(X: CSR | Tensor) -> Tensor:  # [n]
+    """The tokens of each document, accumulated wide."""
+    if isinstance(X, CSR):
+        return X.row_sums()
+    return X.sum(1, dtype=wide_dtype(X.device))
+
+
+def topics_of(state: State) -> Tensor:  # [K, m]
+    """The topics: rows that sum to one."""
+    return normalize_rows(state["HT"].T.contiguous())
+
+
+def normalize_rows(A: Tensor) -> Tensor:
+    """Rows that sum to one; a row of zeros becomes uniform."""
+    wide = A.to(wide_dtype(A.device))
+    total = wide.sum(1, keepdim=True)
+    uniform = torch.full_like(wide, 1 / A.shape[1])
+    return torch.where(total > 0, wide / total.where(total > 0, 1), uniform).to(A.dtype)

@@ -1,0 +1,92 @@
+"""Extrapolation: where iterations begin, and what a restart gives back."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sklearn_topics._core.extrapolation import extrapolated_step
+
+
+def halfway(X, state):
+    """A monotone update: half of the way to the maximum of `height`."""
+    return {**state, "W": (state["W"] + X) / 2, "HT": (state["HT"] + X) / 2}
+
+
+def height(X, state):
+    return -float((state["W"] - X).square().sum() + (state["HT"] - X).square().sum())
+
+
+def begin(value):
+    return {
+        name: torch.full((2, 1), value, dtype=torch.float64) for name in ("W", "HT")
+    }
+
+
+def run(X, state, n_iter, advance=halfway, objective=height):
+    states = [state]
+    for _ in range(n_iter):
+        states.append(extrapolated_step(advance, objective, X, states[-1]))
+    return states
+
+
+def test_the_second_iteration_begins_beyond_the_first():
+    X = torch.tensor(0.0, dtype=torch.float64)
+    _, first, second = run(X, begin(8.0), 2)
+    assert first["W"][0] == 4
+    # From 4 - (8 - 4) / 2 = 2, half of the way.
+    assert second["W"][0] == second["HT"][0] == 1
+    assert second["beta"] == pytest.approx(0.55)
+
+
+def test_no_entry_falls_to_zero_between_iterations():
+    X = torch.tensor(1e-12, dtype=torch.float64)
+    begun = []
+
+    def advance(X, state):
+        begun.append(state["W"])
+        return halfway(X, state)
+
+    run(X, begin(1.0), 20, advance)
+    assert all((W > 0).all() for W in begun)
+
+
+def test_a_fall_is_dropped_and_the_next_iteration_is_plain():
+    # Beyond the second state lies a fall: the update is fine, the momentum is not.
+    X = torch.tensor(0.0, dtype=torch.float64)
+    cliff = iter([-1.0, -2.0, 3.0])  # objective of the new factors at each iteration
+    one, dropped, plain = run(X, begin(8.0), 3, objective=lambda X, s: next(cliff))[1:]
+    assert torch.equal(dropped["W"], one["W"])
+    assert torch.equal(dropped["HT"], one["HT"])
+    assert dropped["objective"] == -1
+    assert dropped["beta"] == pytest.approx(0.375)
+    assert plain["W"][0] == one["W"][0] / 2
+    assert plain["objective"] == 3
+
+
+def test_what_else_the_update_notes_is_kept_after_a_fall():
+    X = torch.tensor(0.0, dtype=torch.float64)
+
+    def advance(X, state):
+        return {**halfway(X, state), "count": state.get("count", 0) + 1}
+
+    cliff = iter([-1.0, -2.0])
+    last = run(X, begin(8.0), 2, advance, lambda X, s: next(cliff))[-1]
+    assert last["count"] == 2
+
+
+def test_an_objective_that_is_nan_is_a_fall():
+    X = torch.tensor(0.0, dtype=torch.float64)
+    values = iter([-1.0, float("nan")])
+    one, after = run(X, begin(8.0), 2, objective=lambda X, s: next(values))[1:]
+    assert torch.equal(after["W"], one["W"])
+    assert after["objective"] == -1
+
+
+@given(values=st.lists(st.floats(-10, 10), min_size=30, max_size=30))
+def test_beta_keeps_its_bounds(values):
+    X, state = torch.tensor(0.0, dtype=torch.float64), begin(8.0)
+    values = iter(values)
+    for _ in range(30):
+        state = extrapolated_step(halfway, lambda X, s: next(values), X, state)
+        assert 0 < state["beta"] <= state["bound"] <= 1
