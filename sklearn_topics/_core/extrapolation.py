@@ -25,12 +25,11 @@ _FACTORS = "W", "HT"
 
 
 def extrapolated_step(
-    advance: Callable[[CSR | Tensor, State], State],
-    objective: Callable[[CSR | Tensor, State], float],
+    update: Callable[[CSR | Tensor, State], tuple[State, float]],
     X: CSR | Tensor,
     state: State,
 ) -> State:
-    """`advance` from beyond the factors W and HT of `state`.
+    """`update`, which gives a state and its objective, from beyond W and HT of `state`.
 
     The state gains "objective", that of its factors, "beta" and "bound" (the step
     beyond and its limit), and the previous factors, unless they led nowhere.
@@ -45,10 +44,9 @@ def extrapolated_step(
             for name, old in zip(_FACTORS, previous, strict=True)
         )
         begin = {**state, **dict(zip(_FACTORS, beyond, strict=True))}
-    new = advance(X, begin)
-    value = objective(X, new)
+    new, objective = update(X, begin)
     old = {name: state[name] for name in _FACTORS}
-    if momentum and not value >= state["objective"]:
+    if momentum and not objective >= state["objective"]:
         kept = {f"previous_{name}": None for name in _FACTORS}
         decayed = {"beta": beta * _DECAY, "bound": beta}
         return {**new, **old, **kept, **decayed, "objective": state["objective"]}
@@ -56,4 +54,4 @@ def extrapolated_step(
         bound = min(_BOUND, _BOUND_GROWTH * bound)
         beta = min(bound, _GROWTH * beta)
     kept = {f"previous_{name}": factor for name, factor in old.items()}
-    return {**new, **kept, "beta": beta, "bound": bound, "objective": value}
+    return {**new, **kept, "beta": beta, "bound": bound, "objective": objective}

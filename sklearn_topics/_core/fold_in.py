@@ -31,7 +31,7 @@ def fold_in(
     result depends on that document alone. A document without tokens gets the uniform
     row.
     """
-    W = ops.scd_rows(
+    W, _ = ops.scd_rows(
         X,
         _uniform_start(X, topics, pseudocount),
         topics.T.contiguous(),

@@ -61,12 +61,19 @@ class PoissonObjective:
         tokens = expected.clamp(min=_FEWEST_TOKENS) + m * self.topic_word_pseudocount
         return tokens * _inverse(u)
 
-    def objective(self, X: CSR | Tensor, state: State) -> float:
-        """P at `state`, accumulated wide."""
+    def objective(
+        self, X: CSR | Tensor, state: State, log_sums: Tensor | None = None
+    ) -> float:
+        """P at `state`, accumulated wide.
+
+        `log_sums` are those of ``ops.log_sums``, of documents or of terms, if known.
+        """
         W, HT = state["W"], state["HT"]
         u, v = ops.column_sums(HT), ops.column_sums(W)
         wide = wide_dtype(W.device)
-        value = ops.log_sums(X, W, HT, floor=self.floor).sum() - u.to(wide) @ v.to(wide)
+        if log_sums is None:
+            log_sums = ops.log_sums(X, W, HT, floor=self.floor)
+        value = log_sums.sum() - u.to(wide) @ v.to(wide)
         documents = _log_prior(self.doc_topic_pseudocount, W, u, power=1)
         topics = _log_prior(self.topic_word_pseudocount, HT, u, power=-1)
         return float(value) - self.log_factorial + documents + topics
@@ -124,13 +131,17 @@ class Alternating(PoissonObjective, ABC):
         return {"W": W, "HT": HT}
 
     @abstractmethod
-    def advance(self, X: CSR | Tensor, state: State) -> State:
-        """One iteration from the factors of `state`."""
+    def advance(self, X: CSR | Tensor, state: State) -> tuple[State, Tensor | None]:
+        """One iteration from the factors of `state`; its ``ops.log_sums`` if known."""
 
     def step(self, X: CSR | Tensor, state: State) -> State:
         if self.extrapolate:
-            return extrapolated_step(self.advance, self.objective, X, state)
-        return self.advance(X, state)
+            return extrapolated_step(self._judged_advance, X, state)
+        return self.advance(X, state)[0]
+
+    def _judged_advance(self, X, state):
+        new, log_sums = self.advance(X, state)
+        return new, self.objective(X, new, log_sums)
 
     def documents(self, W: Tensor, numerator: Tensor, u: Tensor) -> Tensor:
         """W from the numerator (X / Y) H^T of its EM update."""
@@ -144,8 +155,8 @@ class EM(Alternating):
     generalised Kullback-Leibler divergence.
     """
 
-    def advance(self, X: CSR | Tensor, state: State) -> State:
-        return _em_step(self, X, state)
+    def advance(self, X: CSR | Tensor, state: State) -> tuple[State, None]:
+        return _em_step(self, X, state), None
 
 
 class VariationalEM(EM):
@@ -169,7 +180,7 @@ class VariationalEM(EM):
         )
         return torch.digamma(counts).exp_().mul_(_inverse(u))
 
-    def objective(self, X: CSR | Tensor, state: State) -> float:
+    def objective(self, X: CSR | Tensor, state: State, log_sums=None) -> float:
         W, HT = state["W"], state["HT"]
         u, wide = ops.column_sums(HT), wide_dtype(W.device)
         value = ops.log_sums(X, W, HT, floor=self.floor).sum()
@@ -207,11 +218,13 @@ class SCD(Alternating):
     em_steps: int = 15
     inner_sweeps: int = 1
 
-    def advance(self, X: CSR | Tensor, state: State) -> State:
-        done = state.get("iteration", 0)
-        begun = done < self.em_steps
-        new = _em_step(self, X, state) if begun else _scd_step(self, X, state)
-        return {**new, "iteration": done + 1}
+    def advance(self, X: CSR | Tensor, state: State) -> tuple[State, Tensor | None]:
+        done, log_sums = state.get("iteration", 0), None
+        if done < self.em_steps:
+            new = _em_step(self, X, state)
+        else:
+            new, log_sums = _scd_step(self, X, state)
+        return {**new, "iteration": done + 1}, log_sums
 
 
 def _em_step(solver: Alternating, X: CSR | Tensor, state: State) -> State:
@@ -226,7 +239,7 @@ def _em_step(solver: Alternating, X: CSR | Tensor, state: State) -> State:
     return {**state, "W": W, "HT": HT, "objective": None}
 
 
-def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> State:
+def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> tuple[State, Tensor]:
     """W, then H, each by sweeps that raise the objective or leave it.
 
     For fixed W, and topics of any sum u, the objective holds (a n - b m) sum_k log u_k.
@@ -239,10 +252,10 @@ def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> State:
     W, HT = state["W"], state["HT"]
     options = {"n_sweeps": solver.inner_sweeps, "floor": solver.floor}
     u = ops.column_sums(HT)
-    W = ops.scd_rows(X, W, HT, u, pseudocount=a, **options)
+    W, _ = ops.scd_rows(X, W, HT, u, pseudocount=a, **options)
     excess = b * HT.shape[0] - a * W.shape[0]
     per_sum = _inverse(u)
     cost = (ops.column_sums(W) + max(excess, 0.0) * per_sum) * (u > 0)
-    share = max(-excess, 0.0) * per_sum
-    HT = ops.scd_rows(X.T, HT, W, cost, pseudocount=b, share=share, **options)
-    return {**state, "W": W, "HT": HT, "objective": None}
+    options["share"] = max(-excess, 0.0) * per_sum
+    HT, log_sums = ops.scd_rows(X.T, HT, W, cost, pseudocount=b, **options)
+    return {**state, "W": W, "HT": HT, "objective": None}, log_sums

@@ -5,6 +5,8 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from .csr import wide_dtype
+
 
 def coordinate_step(w: Tensor, S: Tensor, q: Tensor, u: Tensor, a: Tensor) -> Tensor:
     """The new coordinate of every row: see `ops.scd_rows` for the derivation."""
@@ -43,7 +45,7 @@ class Descent(ABC):
     def spread(self, per_row: Tensor) -> Tensor: ...
 
     def run(self, u: Tensor, share: Tensor, pseudocount: float, n_sweeps: int, tol):
-        """The rows after at most `n_sweeps` sweeps."""
+        """The rows after at most `n_sweeps` sweeps, and their sums of x log y."""
         W = self.W
         a = pseudocount + share * W
         used = u > 0  # an empty topic explains nothing and gets no weight
@@ -71,4 +73,5 @@ class Descent(ABC):
             active &= moved > tol * (size + a.sum(1))
             if not bool(active.any()):
                 break
-        return W
+        wide = wide_dtype(W.device)
+        return W, self.row_sum(self.x.to(wide) * y.to(wide).log())

@@ -82,4 +82,5 @@ def dense_scd_rows(X, W, HT, u, share, pseudocount, n_sweeps, tol, floor):
     for start, stop in _blocks(X):
         rows = _DenseRows(X[start:stop], W[start:stop], HT, floor)
         parts.append(rows.run(u, share, pseudocount, n_sweeps, tol))
-    return torch.cat(parts)
+    W, log_sums = map(torch.cat, zip(*parts, strict=True))
+    return W, log_sums

@@ -19,9 +19,9 @@ from .csr import CSR
 
 # (container, device type) -> the modules searched for an operation, fastest first
 _MODULES = {
-    ("csr", "cpu"): ("numba_cpu", "numba_log", "reference"),
+    ("csr", "cpu"): ("numba_cpu", "numba_scd", "reference"),
     ("csr", None): ("reference",),
-    ("dense", "cpu"): ("numba_cpu", "numba_factors", "numba_log", "dense"),
+    ("dense", "cpu"): ("numba_scd", "numba_factors", "dense"),
     ("dense", None): ("dense",),
 }
 
@@ -123,7 +123,7 @@ def scd_rows(
     n_sweeps: int,
     tol: float = 0.0,
     floor: float,
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Sequential coordinate descent on every row of W; no step raises the objective.
 
     Row w of W descends on, with y = HT w at the row's positive entries x,
@@ -165,6 +165,8 @@ def scd_rows(
     -------
     W : Tensor of shape (n, K)
         The new rows; the argument is left as it was.
+    log_sums : Tensor of shape (n,), float64
+        sum_j x_j log y_j of the new rows, from the y that descent kept up to date.
     """
     impl = _implementation("scd_rows", X)
     share = torch.zeros_like(u) if share is None else share

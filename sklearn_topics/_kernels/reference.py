@@ -91,4 +91,5 @@ def csr_scd_rows(X: CSR, W, HT, u, share, pseudocount, n_sweeps, tol, floor):
     for start, stop in X.chunks():
         rows = _SparseRows(X, start, stop, W, HT, floor)
         parts.append(rows.run(u, share, pseudocount, n_sweeps, tol))
-    return torch.cat(parts)
+    W, log_sums = map(torch.cat, zip(*parts, strict=True))
+    return W, log_sums

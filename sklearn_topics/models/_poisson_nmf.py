@@ -96,26 +96,26 @@ class TorchPoissonNMF(BaseTopicModel):
           Dirichlet(1 + doc_topic_pseudocount);
         - "variational": a Dirichlet posterior under the prior
           Dirichlet(doc_topic_pseudocount), as in latent Dirichlet allocation;
-          `transform` gives its mean. Pseudocounts mean another thing here: 0.6 gives
-          about the topics that 0.1 gives with "map";
+          `transform` gives its mean. Pseudocounts mean another thing here: 0.52
+          gives about the topics that 0.02 gives with "map";
         - "auto": "map", the better and faster one in the experiments of the user
           guide.
 
-    doc_topic_pseudocount : float, default=0.1
+    doc_topic_pseudocount : float, default=0.02
         Tokens added to every topic of every document. 0 is maximum likelihood.
 
-    topic_word_pseudocount : float, default=0.1
+    topic_word_pseudocount : float, default=0.2
         Tokens added to every term of every topic. 0 is maximum likelihood.
 
-    transform_pseudocount : float, default=None
-        The doc_topic_pseudocount of `transform`, `fit_transform` and `score`. None is
-        half of doc_topic_pseudocount: the topics that predict best are fitted with
-        more smoothing than the documents need that are folded in.
+    transform_pseudocount : float, default=0.1
+        The doc_topic_pseudocount of `transform`, `fit_transform` and `score`: a new
+        document is known less well than those that shaped the topics. 0 gives the
+        most likely proportions, many of them zero.
 
     max_iter : int, default=200
         Most iterations, each over both factors; epochs of "adam".
 
-    tol : float, default=1e-4
+    tol : float, default=1e-3
         Stop when the objective gains less than this per token in ten iterations,
         that is, when the fitted perplexity improves by less than a factor 1 - tol.
         0 runs `max_iter` iterations.
@@ -224,7 +224,7 @@ class TorchPoissonNMF(BaseTopicModel):
         "inference": [StrOptions({"auto", "map", "variational"})],
         "doc_topic_pseudocount": [Interval(Real, 0, None, closed="left")],
         "topic_word_pseudocount": [Interval(Real, 0, None, closed="left")],
-        "transform_pseudocount": [Interval(Real, 0, None, closed="left"), None],
+        "transform_pseudocount": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
@@ -244,11 +244,11 @@ class TorchPoissonNMF(BaseTopicModel):
         n_init=1,
         solver="auto",
         inference="auto",
-        doc_topic_pseudocount=0.1,
-        topic_word_pseudocount=0.1,
-        transform_pseudocount=None,
+        doc_topic_pseudocount=0.02,
+        topic_word_pseudocount=0.2,
+        transform_pseudocount=0.1,
         max_iter=200,
-        tol=1e-4,
+        tol=1e-3,
         learning_rate=None,
         batch_size=None,
         learning_rate_schedule=None,
@@ -363,7 +363,10 @@ class TorchPoissonNMF(BaseTopicModel):
                 "inference='variational' needs solver='em'; the parameters choose "
                 f"{solver!r}."
             )
-        if variational and 0 in (self.doc_topic_pseudocount, self._fold_in_pseudocount):
+        if variational and 0 in (
+            self.doc_topic_pseudocount,
+            self.transform_pseudocount,
+        ):
             raise ValueError(
                 "inference='variational' needs doc_topic_pseudocount and "
                 "transform_pseudocount > 0; with 0 use 'map'."
@@ -399,12 +402,6 @@ class TorchPoissonNMF(BaseTopicModel):
     def _continues(self):
         """Whether fit begins from the topics of the last one."""
         return self.warm_start and hasattr(self, "components_")
-
-    @property
-    def _fold_in_pseudocount(self):
-        if self.transform_pseudocount is None:
-            return self.doc_topic_pseudocount / 2
-        return self.transform_pseudocount
 
     def _starts(self, X, data, W, H, solver):
         """`n_init` states to begin from, drawn when asked for."""
@@ -489,8 +486,12 @@ class TorchPoissonNMF(BaseTopicModel):
         inference, _ = self._choose()
         infer = variational_fold_in if inference == "variational" else fold_in
         mean = Constants.of(X).mean_entry or 1.0
-        pseudocount = self._fold_in_pseudocount
-        return infer(X, topics, pseudocount=pseudocount, floor=_RELATIVE_FLOOR * mean)
+        return infer(
+            X,
+            topics,
+            pseudocount=self.transform_pseudocount,
+            floor=_RELATIVE_FLOOR * mean,
+        )
 
 
 def _topic_attributes(state, n_iter):

@@ -24,9 +24,13 @@ def begin(value):
 
 
 def run(X, state, n_iter, advance=halfway, objective=height):
+    def update(X, state):
+        new = advance(X, state)
+        return new, objective(X, new)
+
     states = [state]
     for _ in range(n_iter):
-        states.append(extrapolated_step(advance, objective, X, states[-1]))
+        states.append(extrapolated_step(update, X, states[-1]))
     return states
 
 
@@ -87,6 +91,6 @@ def test_an_objective_that_is_nan_is_a_fall():
 def test_beta_keeps_its_bounds(values):
     X, state = torch.tensor(0.0, dtype=torch.float64), begin(8.0)
     values = iter(values)
-    for _ in range(30):
-        state = extrapolated_step(halfway, lambda X, s: next(values), X, state)
+    states = run(X, state, 30, objective=lambda X, s: next(values))
+    for state in states[1:]:
         assert 0 < state["beta"] <= state["bound"] <= 1

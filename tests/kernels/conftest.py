@@ -13,11 +13,10 @@ from sklearn_topics._kernels import CSR, ops
 # and is then run by every test of the operations that it has.
 IMPLEMENTATIONS = [
     ("numba_cpu", "csr"),
-    ("numba_log", "csr"),
+    ("numba_scd", "csr"),
     ("reference", "csr"),
-    ("numba_cpu", "dense"),
     ("numba_factors", "dense"),
-    ("numba_log", "dense"),
+    ("numba_scd", "dense"),
     ("dense", "dense"),
 ]
 TYPES = {
@@ -75,9 +74,9 @@ class Implementation:
         dtype = self.torch
         factors = [torch.tensor(A, dtype=dtype) if np.ndim(A) else A for A in factors]
         out = getattr(ops, self.operation)(self.load(X), *factors, **options)
-        if isinstance(out, CSR):
-            return out
-        return out if isinstance(out, float) else out.numpy()
+        if isinstance(out, tuple):
+            return tuple(part.numpy() for part in out)
+        return out.numpy() if isinstance(out, torch.Tensor) else out
 
 
 def _implementations(operation: str) -> list[Implementation]:

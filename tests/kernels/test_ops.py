@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import brentq, minimize
 
-from sklearn_topics._kernels import _scd, numba_cpu, numba_log, ops, reference
+from sklearn_topics._kernels import _scd, numba_cpu, numba_scd, ops, reference
 
 FLOOR = 1e-10
 
@@ -180,7 +180,7 @@ def test_logarithm_over_all_magnitudes(dtype):
     tensors = [torch.from_numpy(A) for A in (y[:, None], np.ones((1, 1), dtype))]
     csr = (torch.arange(len(y) + 1), torch.zeros(len(y), dtype=torch.int32))
     X = ops.CSR(*csr, torch.from_numpy(X[:, 0]), (len(y), 1))
-    loglik = numba_log.csr_log_sums(X, *tensors, float(info.tiny))
+    loglik = numba_scd.csr_log_sums(X, *tensors, float(info.tiny))
     exact = np.log(y.astype(np.float64))
     # Relative to the logarithm, but never finer than y itself is rounded.
     error = np.abs(loglik.numpy() - exact) / (np.abs(exact) + 1)
@@ -233,12 +233,18 @@ def test_scd_rows(scd_rows, problem, pseudocount, n_sweeps):
     HT[:, 1:2] = 0  # an empty topic
     X, W, HT, u, a = scd_rows.round(X, W, HT, HT.sum(0), pseudocount)
     options = {"pseudocount": pseudocount, "n_sweeps": n_sweeps, "floor": FLOOR}
-    out = scd_rows(X, W, HT, u, **options)
+    out, log_sums = scd_rows(X, W, HT, u, **options)
     expected = naive_scd(X, W, HT, u, a, n_sweeps)
     # In tokens, those of the start included: they are what the first steps subtract.
     size = (X.sum(1) + (W * u).sum(1) + a * len(u))[:, None]
     assert_within(out * u, expected * u, size, eps=scd_rows.eps, n_terms=200)
     assert_array_equal(out[:, u == 0], 0)
+    # y has taken K steps a sweep; rounding is relative to the y that it began with.
+    terms = X * np.log(np.maximum(out.astype(float) @ HT.T, FLOOR))
+    drift = X * (1 + (W @ HT.T) / np.maximum(out.astype(float) @ HT.T, FLOOR))
+    scale = (np.abs(terms) + np.where(out.astype(float) @ HT.T > 0, drift, 0)).sum(1)
+    assert log_sums.dtype == np.float64
+    assert_within(log_sums, terms.sum(1), scale, eps=scd_rows.eps, n_terms=200)
 
 
 def test_scd_rows_leaves_its_arguments(scd_rows):
@@ -248,7 +254,7 @@ def test_scd_rows_leaves_its_arguments(scd_rows):
     factors = [torch.tensor(rng.random(s), dtype=dtype) for s in [(8, 3), (9, 3), 3]]
     before = [t.clone() for t in factors]
     options = {"pseudocount": 0.1, "n_sweeps": 2, "floor": FLOOR}
-    out = ops.scd_rows(X, *factors, **options)
+    out, _ = ops.scd_rows(X, *factors, **options)
     assert not torch.equal(out, before[0])
     for tensor, copy in zip(factors, before, strict=True):
         assert torch.equal(tensor, copy)
@@ -260,11 +266,11 @@ def test_scd_rows_of_a_row_depend_on_that_row_alone(scd_rows):
     W, HT = rng.random((len(X), 5)), rng.random((30, 5))
     # A tolerance at which the rows stop after different numbers of sweeps.
     options = {"pseudocount": 0.1, "n_sweeps": 50, "tol": 1e-2, "floor": FLOOR}
-    out = scd_rows(X, W, HT, HT.sum(0), **options)
+    out, _ = scd_rows(X, W, HT, HT.sum(0), **options)
     some = [3, 17, 18, 39]
-    alone = scd_rows(X[some], W[some], HT, HT.sum(0), **options)
+    alone, _ = scd_rows(X[some], W[some], HT, HT.sum(0), **options)
     assert_array_equal(alone, out[some])
-    shorter = scd_rows(X, W, HT, HT.sum(0), **(options | {"n_sweeps": 6}))
+    shorter, _ = scd_rows(X, W, HT, HT.sum(0), **(options | {"n_sweeps": 6}))
     stopped = (shorter == out).all(1)
     assert stopped.any()
     assert not stopped.all()
@@ -275,9 +281,9 @@ def test_scd_rows_stops_by_tolerance(scd_rows):
     X = rng.poisson(1.0, (20, 30)).astype(float)
     W, HT = rng.random((len(X), 5)), rng.random((30, 5))
     options = {"pseudocount": 0.0, "floor": FLOOR}
-    once = scd_rows(X, W, HT, HT.sum(0), n_sweeps=1, **options)
-    many = scd_rows(X, W, HT, HT.sum(0), n_sweeps=50, **options)
-    stopped = scd_rows(X, W, HT, HT.sum(0), n_sweeps=50, tol=1e6, **options)
+    once, _ = scd_rows(X, W, HT, HT.sum(0), n_sweeps=1, **options)
+    many, _ = scd_rows(X, W, HT, HT.sum(0), n_sweeps=50, **options)
+    stopped, _ = scd_rows(X, W, HT, HT.sum(0), n_sweeps=50, tol=1e6, **options)
     assert_array_equal(stopped, once)
     assert np.abs(many - once).max() > 0.01
 
@@ -292,7 +298,7 @@ def test_scd_rows_converge_to_the_optimum(scd_rows, pseudocount):
     u = HT.sum(0)
     small = 1e-8 if scd_rows.dtype == "float64" else 1e-5
     options = {"pseudocount": pseudocount, "n_sweeps": 500, "floor": FLOOR}
-    out = scd_rows(X, W, HT, u, **options).astype(float)
+    out = scd_rows(X, W, HT, u, **options)[0].astype(float)
     Y = np.maximum(out @ HT.T, FLOOR)
     gradient = u - (X / Y) @ HT  # of f, without a / w
     size = X.sum() + 1
@@ -345,7 +351,7 @@ def test_no_sweep_raises_the_objective(
     f, _ = objective(X, W, HT, u, a)
     options = {"pseudocount": a, "n_sweeps": 1, "floor": FLOOR}
     for _ in range(5):
-        W = scd_rows(X, W, HT, u, **options).astype(float)
+        W = scd_rows(X, W, HT, u, **options)[0].astype(float)
         assert (W >= 0).all()
         previous = f
         f, scale = objective(X, W, HT, u, a)
@@ -359,13 +365,13 @@ def test_share_adds_to_each_coordinates_pseudocount(scd_rows, problem):
     W, u = np.tile(start, (len(X), 1)), HT.sum(0) + 0.1
     share = torch.tensor(0.5 / start, dtype=scd_rows.torch)
     options = {"n_sweeps": 2, "floor": FLOOR}
-    out = scd_rows(X, W, HT, u, pseudocount=0.25, share=share, **options)
-    expected = scd_rows(X, W, HT, u, pseudocount=0.75, **options)
+    out, _ = scd_rows(X, W, HT, u, pseudocount=0.25, share=share, **options)
+    expected, _ = scd_rows(X, W, HT, u, pseudocount=0.75, **options)
     assert_allclose(out, expected, rtol=16 * scd_rows.eps)
 
 
 def scalar_numba(w, S, q, u, a):
-    return numba_cpu._coordinate(*map(float, (w, S, q, u, a)))
+    return numba_scd._coordinate(*map(float, (w, S, q, u, a)))
 
 
 def scalar_torch(w, S, q, u, a):
@@ -431,8 +437,8 @@ def test_a_coordinate_without_data_goes_to_the_prior(step):
 def test_the_fast_version_is_chosen_on_the_cpu(to_csr):
     X = to_csr(np.eye(3))
     assert ops._implementation("spmm", X) is numba_cpu.csr_spmm
-    assert ops._implementation("scd_rows", X) is numba_cpu.csr_scd_rows
-    assert ops._implementation("scd_rows", torch.eye(3)) is numba_cpu.dense_scd_rows
+    assert ops._implementation("scd_rows", X) is numba_scd.csr_scd_rows
+    assert ops._implementation("scd_rows", torch.eye(3)) is numba_scd.dense_scd_rows
     elsewhere = torch.empty(3, 3, device="meta")
     meta = ops.CSR(X.indptr, X.indices, elsewhere[0], (3, 3))
     assert ops._implementation("spmm", meta) is reference.csr_spmm

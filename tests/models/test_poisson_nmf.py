@@ -103,6 +103,7 @@ def test_objective_never_falls(X, solver, pseudocounts):
 
 def test_log_likelihood_and_deviance(X):
     fitted = model(max_iter=5000, tol=0, **ML).fit(X.astype(np.float64))
+    fitted.set_params(transform_pseudocount=0)
     theta = fitted.transform(X.astype(np.float64))
     # theta of `transform` is at its optimum, that of the fit very near to it
     expected = poisson_log_likelihood(X, theta, fitted.components_)
@@ -186,10 +187,6 @@ def test_grid_over_learning_rate(known):
 
 def test_transform_pseudocount(X):
     fitted = model().fit(X)
-    half = fitted.transform(X)
-    assert np.array_equal(
-        fitted.set_params(transform_pseudocount=0.05).transform(X), half
-    )
     entropies = [
         -xlogy(theta, theta).sum()
         for a in (0.0, 0.05, 1.0, 100.0)
@@ -205,8 +202,8 @@ def test_variational_transform_is_the_posterior_mean(X):
     parameters = {"inference": "variational", "doc_topic_pseudocount": 0.4}
     fitted = model(**parameters).fit(X.astype(np.float64))
     theta = fitted.transform(X.astype(np.float64))
-    a, B = 0.2, fitted.components_  # a is half of that of the fit
-    sizes = X.sum(1).A1 if hasattr(X.sum(1), "A1") else X.sum(1)
+    a, B = fitted.transform_pseudocount, fitted.components_
+    sizes = np.asarray(X.sum(1)).ravel()
     gamma = theta * (sizes + 4 * a)[:, None]
     weights = np.exp(digamma(gamma))
     expected = weights * ((X.toarray() / (weights @ B)) @ B.T) + a

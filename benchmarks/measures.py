@@ -1,0 +1,87 @@
+"""Corpora with held-out halves, and what is measured on them, in plain numpy."""
+
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
+
+from sklearn_topics.datasets import API_STOP_WORDS, load_docstrings
+
+_BACKGROUND = 1e-3
+
+
+def _halves(X):
+    """Every count split Binomial(x, 1/2)."""
+    first = X.copy()
+    first.data = np.random.default_rng(0).binomial(X.data, 0.5).astype(X.data.dtype)
+    return first, X - first
+
+
+def _load(folder, name):
+    return sp.load_npz(Path(folder) / name).tocsr()
+
+
+def newsgroups20(folder):
+    folder = Path(folder) / "newsgroups20"
+    return _load(folder, "counts.npz"), *_halves(_load(folder, "counts_test.npz"))
+
+
+def nips(folder):
+    X = _load(Path(folder) / "nips", "counts.npz")
+    return X[:2200], *_halves(X[2200:])
+
+
+def etm_20ng(folder):
+    names = "counts.npz", "counts_test_h1.npz", "counts_test_h2.npz"
+    return tuple(_load(Path(folder) / "etm_20ng", name) for name in names)
+
+
+def docstrings(folder=None):
+    stop_words = sorted(ENGLISH_STOP_WORDS | set(API_STOP_WORDS))
+    vectorizer = CountVectorizer(stop_words=stop_words, min_df=5)
+    X = vectorizer.fit_transform(load_docstrings().data).tocsr()
+    order = np.random.default_rng(0).permutation(X.shape[0])
+    return X[np.sort(order[500:])], *_halves(X[order[:500]])
+
+
+#: name -> function of the data folder: fitted counts, first and second held-out half
+CORPORA = {
+    function.__name__: function
+    for function in (etm_20ng, newsgroups20, nips, docstrings)
+}
+
+
+def completion_perplexity(held_out, theta, topics):
+    """exp of minus the mean log-probability of a token of the second halves."""
+    coo = held_out.tocoo()
+    p = np.zeros(coo.nnz)
+    for weights, topic in zip(np.asarray(theta).T, topics, strict=True):
+        p += weights[coo.row] * topic[coo.col]
+    p = (1 - _BACKGROUND) * p + _BACKGROUND / topics.shape[1]
+    return float(np.exp(-(coo.data @ np.log(p)) / coo.data.sum()))
+
+
+def npmi(topics, X, n_terms=10):
+    """Mean normalised pointwise mutual information of the top terms' pairs."""
+    present = (X > 0).tocsc().astype(np.int32)
+    values = []
+    for topic in topics:
+        top = np.argsort(-topic, kind="stable")[:n_terms]
+        p = (present[:, top].T @ present[:, top]).toarray() / X.shape[0]
+        for i in range(n_terms):
+            for j in range(i):
+                if p[i, j] == 0:
+                    values.append(-1.0)
+                elif p[i, j] == 1:
+                    values.append(1.0)
+                else:
+                    pmi = np.log(p[i, j] / (p[i, i] * p[j, j]))
+                    values.append(-pmi / np.log(p[i, j]))
+    return float(np.mean(values))
+
+
+def diversity(topics, n_terms=25):
+    """Share of distinct terms among all topics' top terms."""
+    top = np.argsort(-topics, axis=1, kind="stable")[:, :n_terms]
+    return len(np.unique(top)) / top.size

@@ -1,0 +1,341 @@
+"""Coordinate descent and sums of logarithms on the CPU: see `ops`.
+
+They share a file because descent ends in a sum of logarithms, and because numba's cache
+on disk looks at one file only.
+
+numba's ``np.log`` is a scalar call of 8 ns, which would be half of an iteration. Here
+log y = e log 2 + 2 atanh((m - 1) / (m + 1)), with y = m 2^e and m in
+[sqrt(1/2), sqrt(2)), and the series of atanh to the precision of the type. Arguments
+must be positive and normal.
+"""
+
+import numba
+import numpy as np
+import torch
+from numba.extending import overload
+from torch import Tensor
+
+from ._blocks import run_blocks
+from ._numba import JIT, array_of, arrays_of
+from .csr import CSR
+
+# Rows are padded to whole vectors, so that the loops have no scalar remainder.
+_PAD = 8
+_LOG2 = np.log(2.0)
+_CHUNK = 256  # entries: the scratch stays in L1
+_HALF32, _HALF64 = 0x3F3504F3, 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
+
+
+# ------------------------------------------------------------------------ descent
+
+
+@numba.njit(**JIT)
+def _csr_scd_rows(
+    first, last, indptr, indices, data, W, HT, u, share, options, out, logs
+):
+    K = W.shape[1]
+    width = _longest(first, last, indptr)
+    tile = np.empty((K, width), W.dtype)
+    x, y = np.empty(width, W.dtype), np.empty(width, W.dtype)
+    scratch = _scratch(y)
+    for i in range(first, last):
+        begin = indptr[i]
+        length = indptr[i + 1] - begin
+        _gather(indices[begin : begin + length], HT, tile)
+        for j in range(length):
+            x[j] = data[begin + j]
+        padded = _pad_row(x, y, length)
+        _descend(x, y, tile, padded, W[i], out[i], u, share, options)
+        logs[i] = _sum_x_log_y(x[:padded], scratch)
+
+
+def csr_scd_rows(X: CSR, W, HT, u, share, *options):
+    indptr, indices, data = arrays_of(X)
+    factors = array_of(W), array_of(HT), array_of(u), array_of(share)
+    options, work, out, logs = _scd_arguments(W, *options)
+    args = indices, data, *factors, options, out.numpy(), logs.numpy()
+    run_blocks(_csr_scd_rows, indptr, work, *args)
+    return out, logs
+
+
+def _scd_arguments(W: Tensor, pseudocount, n_sweeps, tol, floor):
+    """Scalars in W's type (a float64 one would make float32 loops scalar); outputs.
+
+    The last scalar is the share of a row's size below which a weight is zero.
+    """
+    real = array_of(W).dtype.type
+    tiny = np.finfo(real).eps / 100
+    options = real(pseudocount), n_sweeps, real(tol), real(floor), real(tiny)
+    logs = W.new_empty(W.shape[0], dtype=torch.float64)
+    return options, W.shape[1] * (n_sweeps + 1), torch.empty_like(W), logs
+
+
+@numba.njit(**JIT)
+def _dense_scd_rows(first, last, indptr, X, W, tile, u, share, options, out, logs):
+    width = tile.shape[1]
+    x, y = np.empty(width, W.dtype), np.empty(width, W.dtype)
+    scratch = _scratch(y)
+    for i in range(first, last):
+        for j in range(X.shape[1]):
+            x[j] = X[i, j]
+        padded = _pad_row(x, y, X.shape[1])
+        _descend(x, y, tile, padded, W[i], out[i], u, share, options)
+        logs[i] = _sum_x_log_y(x[:padded], scratch)
+
+
+def dense_scd_rows(X: Tensor, W, HT, u, share, *options):
+    n, m = X.shape
+    # The factor itself is every row's tile.
+    tile = HT.new_zeros(HT.shape[1], -(-m // _PAD) * _PAD)
+    tile[:, :m] = HT.T
+    # X.T of a dense X is a view: its rows are read with a stride, not copied whole.
+    factors = X.numpy(), array_of(W), tile.numpy(), array_of(u), array_of(share)
+    options, work, out, logs = _scd_arguments(W, *options)
+    args = *factors, options, out.numpy(), logs.numpy()
+    run_blocks(_dense_scd_rows, np.arange(n + 1) * m, work, *args)
+    return out, logs
+
+
+# --------------------------------------------------------------------- logarithms
+
+
+@numba.njit(**JIT)
+def _log_rows(first, last, indptr, indices, data, W, HT, floor, out):
+    y = np.empty(_CHUNK, W.dtype)
+    scratch = _scratch(y)
+    for i in range(first, last):
+        w = W[i]
+        out[i] = 0
+        for begin in range(indptr[i], indptr[i + 1], _CHUNK):
+            x = data[begin : min(begin + _CHUNK, indptr[i + 1])]
+            for j in range(len(x)):
+                h = HT[indices[begin + j]]
+                v = w[0] * h[0]
+                for k in range(1, len(w)):
+                    v += w[k] * h[k]
+                y[j] = max(v, floor)
+            out[i] += _sum_x_log_y(x, scratch)
+
+
+def csr_log_sums(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
+    out = W.new_empty(W.shape[0], dtype=torch.float64)
+    indptr, indices, data = arrays_of(X)
+    args = array_of(W), array_of(HT), data.dtype.type(floor), out.numpy()
+    run_blocks(_log_rows, indptr, 2 * W.shape[1], indices, data, *args)
+    return out
+
+
+@numba.njit(**JIT)
+def _log_sum(first, last, bounds, A, ones, tiny, out):
+    y = np.empty(_CHUNK, A.dtype)
+    scratch = _scratch(y)
+    for c in range(first, last):
+        out[c] = 0
+        for begin in range(bounds[c], bounds[c + 1], _CHUNK):
+            length = min(_CHUNK, bounds[c + 1] - begin)
+            for j in range(length):
+                y[j] = max(A[begin + j], tiny)
+            out[c] += _sum_x_log_y(ones[:length], scratch)
+
+
+def dense_log_sum(A: Tensor) -> float:
+    flat = array_of(A).reshape(-1)
+    # As many partial sums on every machine: the total does not depend on the threads.
+    bounds = np.linspace(0, len(flat), 65).astype(np.int64)
+    out = np.empty(64)
+    ones, tiny = np.ones(_CHUNK, flat.dtype), np.finfo(flat.dtype).tiny
+    run_blocks(_log_sum, bounds, 4, flat, ones, tiny, out)
+    return float(out.sum())
+
+
+# ------------------------------------------------------------ pieces of descent
+
+
+@numba.njit(**JIT)
+def _longest(first, last, indptr):
+    longest = 1
+    for i in range(first, last):
+        longest = max(longest, indptr[i + 1] - indptr[i])
+    return (longest + _PAD - 1) // _PAD * _PAD
+
+
+@numba.njit(**JIT)
+def _pad_row(x, y, length):
+    """Entries that change no sum: x = 0, y = 1 (and zero weights in a tile)."""
+    padded = (length + _PAD - 1) // _PAD * _PAD
+    for j in range(length, padded):
+        x[j] = 0
+        y[j] = 1
+    return padded
+
+
+@numba.njit(**JIT)
+def _gather(indices, HT, tile):
+    """tile[k, j] = HT[indices[j], k]: the row's weights, one contiguous line a topic.
+
+    Eight entries at a time: their eight rows stay in L1 while K lines are written,
+    and the compiler joins each line's eight stores.
+    """
+    length, K = len(indices), HT.shape[1]
+    whole = length // 8 * 8
+    for j in range(0, whole, 8):
+        h0, h1 = HT[indices[j]], HT[indices[j + 1]]
+        h2, h3 = HT[indices[j + 2]], HT[indices[j + 3]]
+        h4, h5 = HT[indices[j + 4]], HT[indices[j + 5]]
+        h6, h7 = HT[indices[j + 6]], HT[indices[j + 7]]
+        for k in range(K):
+            line = tile[k]
+            line[j], line[j + 1], line[j + 2], line[j + 3] = h0[k], h1[k], h2[k], h3[k]
+            line[j + 4], line[j + 5] = h4[k], h5[k]
+            line[j + 6], line[j + 7] = h6[k], h7[k]
+    for j in range(whole, length):
+        h = HT[indices[j]]
+        for k in range(K):
+            tile[k, j] = h[k]
+    padded = (length + _PAD - 1) // _PAD * _PAD
+    for k in range(K):
+        line = tile[k]
+        for j in range(length, padded):
+            line[j] = 0
+
+
+@numba.njit(**JIT)
+def _reconstruct(w, tile, y, length, floor):
+    for j in range(length):
+        y[j] = 0
+    for k in range(len(w)):
+        line, wk = tile[k], w[k]
+        if wk != 0:
+            for j in range(length):
+                y[j] += wk * line[j]
+    for j in range(length):
+        y[j] = max(y[j], floor)
+
+
+@numba.njit(**JIT)
+def _coordinate(w, S, q, u, a):
+    """The scalar twin of `_scd.coordinate_step`, everything multiplied by q.
+
+    Between two passes over a short row nothing else can run, so that latency counts:
+    one root and one division follow each other, and the limit on steps down, which
+    waits for neither, is computed beside them.
+    """
+    if q <= 0:
+        return a / u
+    qw = q * w
+    least = (qw * w + a) / (u - S + qw)
+    if a == 0:
+        new = max(w + S * (S - u) / (q * u), 0.0)
+    else:
+        qA = max(S - qw, 0.0)
+        b = a * q + S * (S - u) + u * qw
+        root = np.sqrt(b * b + 4 * u * q * a * qA)
+        negative = b < 0
+        above = 2 * a * qA if negative else b + root
+        new = above / (root - b if negative else 2 * u * q)
+    if new < w and new * w < least * least:
+        new = least * least / w
+    return new
+
+
+@numba.njit(**JIT)
+def _descend(x, y, tile, length, start, w, u, share, options):
+    """`ops.scd_rows` for one row, from `start` into w; y is left as that of w."""
+    pseudocount, n_sweeps, tol, floor, tiny = options
+    K = len(w)
+    zero = floor - floor
+    size = zero
+    for j in range(length):
+        size += x[j]
+    total = size
+    for k in range(K):
+        # An empty topic explains nothing and gets no weight.
+        w[k] = start[k] if u[k] > 0 else zero
+        total += pseudocount + share[k] * start[k]
+    _reconstruct(w, tile, y, length, floor)
+    step, last = zero, 0
+    for _ in range(n_sweeps):
+        moved = zero
+        for k in range(K):
+            if u[k] <= 0:
+                continue
+            line, previous = tile[k], tile[last]
+            S, q = zero, zero
+            # One pass: y takes the previous coordinate's step while S and q are summed.
+            for j in range(length):
+                v = max(y[j] + step * previous[j], floor)
+                y[j] = v
+                r = line[j] / v
+                xr = x[j] * r
+                S += xr
+                q += xr * r
+            a = pseudocount + share[k] * start[k]
+            wide = np.float64(w[k]), np.float64(S), np.float64(q), np.float64(u[k])
+            # Back to the row's type: a float64 step would make the loop above scalar.
+            new = y.dtype.type(_coordinate(*wide, a))
+            if a == 0 and new * u[k] < tiny * size:
+                new = zero
+            step = new - w[k]
+            w[k] = new
+            last = k
+            moved = max(moved, abs(step) * u[k])
+        if moved <= tol * total:
+            break
+    previous = tile[last]
+    for j in range(length):
+        y[j] = max(y[j] + step * previous[j], floor)
+
+
+# ---------------------------------------------------------- pieces of logarithms
+
+
+@numba.njit(**JIT)
+def _scratch(y):
+    """What `_sum_x_log_y` needs for the logarithms of y: views and memory."""
+    mantissa, exponent = np.empty_like(y), np.empty_like(y)
+    return _bits(y), mantissa, _bits(mantissa), exponent
+
+
+def _bits(y):
+    raise NotImplementedError("only inside compiled code")
+
+
+def _sum_x_log_y(x, scratch):
+    raise NotImplementedError("only inside compiled code")
+
+
+@overload(_bits)
+def _bits_overload(y):
+    wide = y.dtype == numba.float64
+    return (lambda y: y.view(np.int64)) if wide else (lambda y: y.view(np.int32))
+
+
+@overload(_sum_x_log_y, jit_options={"fastmath": JIT["fastmath"]})
+def _sum_overload(x, scratch):
+    if x.dtype == numba.float64:
+        integer, real, shift, half, n_terms = np.int64, np.float64, 52, _HALF64, 11
+    else:
+        integer, real, shift, half, n_terms = np.int32, np.float32, 23, _HALF32, 5
+    shift, half, one, log2 = integer(shift), integer(half), real(1), real(_LOG2)
+    series = tuple(real(2 / (2 * t + 1)) for t in range(n_terms))
+
+    def impl(x, scratch):
+        bits, mantissa, mantissa_bits, exponent = scratch
+        total = 0.0
+        # Two loops: within one, stores to bits that are read as reals would keep the
+        # compiler from vectorising.
+        for j in range(len(x)):
+            b = bits[j]
+            e = (b - half) >> shift
+            mantissa_bits[j] = b - (e << shift)
+            exponent[j] = e
+        for j in range(len(x)):
+            s = (mantissa[j] - one) / (mantissa[j] + one)
+            s2 = s * s
+            p = series[n_terms - 1]
+            for t in range(n_terms - 2, -1, -1):
+                p = p * s2 + series[t]
+            total += np.float64(x[j] * (s * p + exponent[j] * log2))
+        return total
+
+    return impl
