@@ -28,6 +28,8 @@ class FitResult:
     ----------
     state : dict
         The best state seen, or None if interrupted before the first iteration ended.
+    kkt : float
+        The KKT residual of `state`.
     n_iter : int
         Complete iterations.
     history : dict of str to list of float
@@ -39,6 +41,7 @@ class FitResult:
     """
 
     state: State | None
+    kkt: float = math.nan
     n_iter: int = 0
     history: dict[str, list[float]] = field(
         default_factory=lambda: {name: [] for name in _HISTORY}
@@ -52,7 +55,7 @@ class FitResult:
         objective = found["objective"]
         self.require_finite("objective", objective, X.dtype)
         if objective >= self.best:
-            self.state = state
+            self.state, self.kkt = state, found["kkt"]
         row = self.n_iter, seconds, objective, found["kkt"]
         for column, value in zip(self.history.values(), row, strict=True):
             column.append(value)

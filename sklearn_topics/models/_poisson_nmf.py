@@ -328,7 +328,7 @@ class TorchPoissonNMF(BaseTopicModel):
         """Set the fitted attributes; returns X on the device."""
         inference, solver_name = self._choose()
         with fit_task(self, X, None, max_iter=self.max_iter * self.n_init) as task:
-            data = check_counts(self, X, reset=True, method="fit")
+            data = check_counts(self, X, reset=not self._continues, method="fit")
             X_device = to_device(data, resolve_device(self.device))
             constants = Constants.of(X_device)
             solver = self._make_solver(solver_name, inference, constants)
@@ -431,11 +431,10 @@ class TorchPoissonNMF(BaseTopicModel):
         return (solver.begin(W, HT, generator) for W, HT in factors)
 
     def _last_topics(self, X):
-        expected = self.n_components, X.shape[1]
-        if self.components_.shape != expected:
+        if len(self.components_) != self.n_components:
             raise ValueError(
-                f"warm_start=True continues from topics of shape "
-                f"{self.components_.shape}, but n_components and X ask for {expected}."
+                f"warm_start=True continues from {len(self.components_)} topics, but "
+                f"n_components is {self.n_components}."
             )
         topics = to_device(self.components_, X.device).to(X.dtype)
         theta = self._infer(X, topics)
@@ -477,7 +476,7 @@ class TorchPoissonNMF(BaseTopicModel):
         self.n_iter_ = fit.n_iter
         self.log_likelihood_ = loglik - constants.log_factorial
         self.deviance_ = 2 * (constants.saturated - self.log_likelihood_)
-        self.kkt_residual_ = fit.history["kkt"][-1]
+        self.kkt_residual_ = fit.kkt
         self.loss_history_ = {
             name: np.asarray(column) for name, column in fit.history.items()
         }

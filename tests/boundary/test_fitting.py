@@ -375,6 +375,12 @@ def test_the_best_of_several_starts_is_kept(heights):
     assert found.n_iter == found.history["iteration"][-1]
 
 
+def test_the_residual_is_that_of_the_state_that_is_kept():
+    found = fit(Climb(lambda i: -abs(i - 20)), max_iter=40, tol=0)
+    assert found.state == {"i": 20}
+    assert found.kkt == 1 / 21
+
+
 def test_an_interruption_ends_all_starts_and_keeps_the_best():
     taken = []
 
