@@ -52,14 +52,28 @@ CORPORA = {
 }
 
 
+def random_start(X, K, seed):
+    """W and H as scikit-learn draws them, from one generator."""
+    rng = np.random.RandomState(seed)
+    scale = np.sqrt(X.mean() / K)
+    H = np.abs(scale * rng.standard_normal((K, X.shape[1])))
+    return np.abs(scale * rng.standard_normal((X.shape[0], K))), H
+
+
+def product_at(X, W, H):
+    """(W H) at the stored entries of X, float64."""
+    coo, values = X.tocoo(), np.zeros(X.nnz)
+    for w, h in zip(np.asarray(W).T, np.asarray(H), strict=True):
+        values += w[coo.row] * h[coo.col]
+    return values
+
+
 def completion_perplexity(held_out, theta, topics):
     """exp of minus the mean log-probability of a token of the second halves."""
-    coo = held_out.tocoo()
-    p = np.zeros(coo.nnz)
-    for weights, topic in zip(np.asarray(theta).T, topics, strict=True):
-        p += weights[coo.row] * topic[coo.col]
+    p = product_at(held_out, theta, topics)
     p = (1 - _BACKGROUND) * p + _BACKGROUND / topics.shape[1]
-    return float(np.exp(-(coo.data @ np.log(p)) / coo.data.sum()))
+    tokens = held_out.tocoo().data
+    return float(np.exp(-(tokens @ np.log(p)) / tokens.sum()))
 
 
 def npmi(topics, X, n_terms=10):

@@ -24,6 +24,7 @@ from statistics import median
 
 import numpy as np
 import scipy.sparse as sp
+from measures import product_at, random_start
 from memory import peak_above
 from scipy.special import gammaln
 from sklearn.decomposition import NMF
@@ -32,21 +33,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn_topics import TorchPoissonNMF
 
 
-def random_start(X, K, seed):
-    rng = np.random.RandomState(seed)
-    scale = np.sqrt(X.mean() / K)
-    H = np.abs(scale * rng.standard_normal((K, X.shape[1])))
-    return np.abs(scale * rng.standard_normal((X.shape[0], K))), H
-
-
 def log_likelihood(X, W, H):
     """Poisson log-likelihood of W H, float64, with the -log x! term."""
-    coo = X.tocoo()
-    rates = np.zeros(coo.nnz)
-    for w, h in zip(W.T, H, strict=True):
-        rates += w[coo.row] * h[coo.col]
-    constant = gammaln(coo.data + 1.0).sum()
-    return coo.data @ np.log(rates) - W.sum(0) @ H.sum(1) - constant
+    x = X.tocoo().data
+    fitted = x @ np.log(product_at(X, W, H)) - W.sum(0) @ H.sum(1)
+    return fitted - gammaln(x + 1.0).sum()
 
 
 class Peer:
@@ -91,6 +82,8 @@ class Ours:
 
     def first_to_reach(self, target, most=200):
         """The fewest iterations whose log-likelihood is at least `target`."""
+        if self.fit(most)[1].log_likelihood_ < target:
+            raise SystemExit(f"{most} iterations do not reach {target:,.0f}.")
         low, high = 0, most
         while high - low > 1:
             middle = (low + high) // 2

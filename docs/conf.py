@@ -19,6 +19,8 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"sklearn_topics {release}"
+html_static_path = ["_static"]
+html_css_files = ["code_width.css"]
 
 # The members of a class are listed by _templates/autosummary/class.rst.
 numpydoc_show_class_members = False

@@ -13,8 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 from .._core.solver import Solver, State
 from .sklearn_private import FitTask
 
-#: Iterations from one look at the objective to the next. A look costs about half an
-#: iteration, and on a GPU it is what waits for the device.
+#: Iterations from one look to the next: at stationarity, which costs about half an
+#: iteration, and at the gain in the objective.
 CHECK_EVERY = 10
 
 _HISTORY = "iteration", "seconds", "objective", "kkt"
@@ -38,6 +38,8 @@ class FitResult:
         To be raised once the fitted attributes are set.
     stopped : bool
         Whether a callback asked to stop.
+    unconverged : str
+        Why the fit may be far from its optimum, or "".
     """
 
     state: State | None
@@ -48,6 +50,7 @@ class FitResult:
     )
     interrupted: KeyboardInterrupt | None = None
     stopped: bool = False
+    unconverged: str = ""
 
     def look(self, solver: Solver, X, state: State, seconds: float) -> None:
         """Evaluate `state`, note it, and keep it if it is the best."""
@@ -65,8 +68,8 @@ class FitResult:
         if not math.isfinite(value):
             raise FloatingPointError(
                 f"The {name} became {value} after {self.n_iter} iterations, computed "
-                f"in {dtype}. Values may be too large for this dtype: rescale X or "
-                "pass it as float64."
+                f"in {dtype}. Values may be too large or too small for it: rescale X "
+                "or pass it as float64."
             )
 
     @property
@@ -83,19 +86,26 @@ class FitResult:
 def run_fits(solver: Solver, X, starts: Iterable[State], **options) -> FitResult:
     """`run_fit` from each start in turn; returns the fit with the best objective.
 
-    Ctrl-C and callbacks that ask to stop end all of it.
+    Ctrl-C and callbacks that ask to stop end all of it. Warns if the fit that is
+    returned has not converged.
     """
-    best = None
-    for number, start in enumerate(starts):
-        first = number * options["max_iter"]
-        fit = run_fit(solver, X, start, first=first, **options)
-        interrupted, stopped = fit.interrupted, fit.stopped
-        if best is not None and fit.best <= best.best:
-            fit = best
-        best = fit
-        if interrupted or stopped:
-            best.interrupted = interrupted
-            break
+    best = FitResult(state=None)
+    interrupted = None
+    try:
+        for number, start in enumerate(starts):
+            first = number * options["max_iter"]
+            fit = run_fit(solver, X, start, first=first, **options)
+            interrupted = fit.interrupted
+            if best.state is None or fit.best > best.best:
+                best = fit
+            if interrupted or fit.stopped:
+                break
+    except KeyboardInterrupt as interruption:  # while a start was drawn
+        interrupted = interruption
+    best.interrupted = interrupted
+    if best.unconverged:
+        # Past the estimator's _fit, its fit and the decorator of that: the user.
+        warnings.warn(best.unconverged, ConvergenceWarning, stacklevel=5)
     return best
 
 
@@ -158,7 +168,7 @@ def run_fit(
                         break
             else:
                 if tol > 0:
-                    _warn_not_converged(max_iter, fit.gain() / scale, tol)
+                    fit.unconverged = _not_converged(max_iter, fit.gain() / scale, tol)
         except KeyboardInterrupt as interruption:
             fit.interrupted = interruption
         if fit.n_iter not in (0, *fit.history["iteration"][-1:]):  # between two checks
@@ -166,15 +176,13 @@ def run_fit(
     return fit
 
 
-def _warn_not_converged(max_iter: int, gain: float, tol: float) -> None:
+def _not_converged(max_iter: int, gain: float, tol: float) -> str:
     seen = "too few to see whether the objective still gains"
     if math.isfinite(gain):
         seen = f"while the objective still gains {gain:.1e} a token between two checks"
-    warnings.warn(
+    return (
         f"Stopped after max_iter={max_iter} iterations, {seen} (tol={tol:g}). Increase "
-        "max_iter or tol.",
-        ConvergenceWarning,
-        stacklevel=5,
+        "max_iter or tol."
     )
 
 

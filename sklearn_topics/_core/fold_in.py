@@ -14,12 +14,19 @@ def _uniform_start(X: CSR | Tensor, topics: Tensor, pseudocount: float) -> Tenso
     return start[:, None].expand(X.shape[0], K).contiguous()
 
 
+def _floor(topics: Tensor) -> float:
+    """Smallest expected count: its inverse squared, times a count, is still a number.
+
+    Not relative to the data: a document's result must not depend on the others.
+    """
+    return 1e-30 if topics.dtype == torch.float64 else 1e-12
+
+
 def fold_in(
     X: CSR | Tensor,
     topics: Tensor,
     *,
     pseudocount: float,
-    floor: float,
     max_sweeps: int = 200,
     tol: float = 1e-4,
 ) -> Tensor:
@@ -39,7 +46,7 @@ def fold_in(
         pseudocount=pseudocount,
         n_sweeps=max_sweeps,
         tol=tol,
-        floor=floor,
+        floor=_floor(topics),
     )
     return normalize_rows(W)
 
@@ -49,8 +56,7 @@ def variational_fold_in(
     topics: Tensor,
     *,
     pseudocount: float,
-    floor: float,
-    max_sweeps: int = 200,
+    max_sweeps: int = 1000,
     tol: float = 1e-4,
 ) -> Tensor:
     """Mean topic proportions (n x K) under the variational posterior of each document.
@@ -59,12 +65,12 @@ def variational_fold_in(
     exp(digamma(counts + a)) in place of the counts themselves (Blei, Ng and Jordan
     2003, equations 6 and 7). Start, stop and result by row as in `fold_in`.
     """
-    a, HT = pseudocount, topics.T.contiguous()
+    a, HT, floor = pseudocount, topics.T.contiguous(), _floor(topics)
     counts = _uniform_start(X, topics, a)  # tokens and pseudocounts
     size = counts.sum(1, keepdim=True)
     active = torch.ones_like(size, dtype=torch.bool)
     for _ in range(max_sweeps):
-        weights = torch.digamma(counts).exp_()
+        weights = torch.softmax(torch.digamma(counts), 1)  # of any scale
         new = weights * ops.ratio_product(X, weights, HT, floor=floor) + a
         new = new.where(active, counts)
         active &= (new - counts).abs().amax(1, keepdim=True) > tol * size

@@ -26,8 +26,8 @@ from .._kernels.csr import wide_dtype
 from .extrapolation import extrapolated_step
 from .solver import State
 
-#: A topic that has lost all its tokens keeps a multiplier that can be divided by.
-_FEWEST_TOKENS = 1e-6
+#: With pseudocounts, a topic with less than this share of all tokens is empty.
+_LEAST_SHARE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class PoissonObjective:
 
         Maximum likelihood: v, the column sums of W. With pseudocounts: the multiplier
         of the constraint that a topic sums to one, which is the topic's expected
-        tokens plus m b, here for a topic of sum u.
+        tokens plus m b, here for a topic of sum u; 0 for a topic that has lost all.
         """
         if self.doc_topic_pseudocount == self.topic_word_pseudocount == 0:
             return v
-        tokens = expected.clamp(min=_FEWEST_TOKENS) + m * self.topic_word_pseudocount
-        return tokens * _inverse(u)
+        tokens = expected + m * self.topic_word_pseudocount
+        return tokens * (tokens > _LEAST_SHARE * tokens.sum()) * _inverse(u)
 
     def objective(
         self, X: CSR | Tensor, state: State, log_sums: Tensor | None = None
@@ -171,14 +171,17 @@ class VariationalEM(EM):
               + \sum_i \log \frac{\mathrm{B}(c_i + a)}{\mathrm{B}(a)}
               + b \sum_{kj} \log B_{kj}
 
-    with B the multivariate beta function; sum log x! is subtracted as in P.
+    with B the multivariate beta function; sum log x! is subtracted as in P. Neither
+    the counts nor the bound change with the scale of a document's weights: they sum to
+    its tokens and pseudocounts here.
     """
 
     def documents(self, W: Tensor, numerator: Tensor, u: Tensor) -> Tensor:
         counts = ops.multiplicative_step(
             W, numerator, torch.ones_like(u), self.doc_topic_pseudocount
         )
-        return torch.digamma(counts).exp_().mul_(_inverse(u))
+        size = counts.sum(1, keepdim=True)
+        return torch.softmax(torch.digamma(counts), 1) * size * _inverse(u)
 
     def objective(self, X: CSR | Tensor, state: State, log_sums=None) -> float:
         W, HT = state["W"], state["HT"]
@@ -189,7 +192,7 @@ class VariationalEM(EM):
         c = (W * numerator)[:, used].to(wide)
         tiny = torch.finfo(W.dtype).tiny
         value -= (c * (W * u)[:, used].clamp(min=tiny).to(wide).log()).sum()
-        a, K = self.doc_topic_pseudocount, c.shape[1]
+        a, K = self.doc_topic_pseudocount, max(c.shape[1], 1)
         value += torch.lgamma(c + a).sum() - torch.lgamma(c.sum(1) + K * a).sum()
         value += c.shape[0] * (lgamma(K * a) - K * lgamma(a))
         topics = _log_prior(self.topic_word_pseudocount, HT, u, power=-1)

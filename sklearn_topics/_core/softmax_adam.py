@@ -46,7 +46,7 @@ class SoftmaxAdam(PoissonObjective):
     n_epochs : int
     """
 
-    learning_rate: float = 0.05
+    learning_rate: float = 0.2
     batch_size: int = 1024
     schedule: str = "cosine"
     n_epochs: int = 100

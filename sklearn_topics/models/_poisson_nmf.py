@@ -33,12 +33,15 @@ _SOLVERS = {"scd": SCD, "em": EM, "adam": SoftmaxAdam}
 #: The inits that draw another start each time.
 _RANDOM_INITS = "random", "nndsvdar"
 
-#: What only "adam" uses: parameter -> its value for None, the name in SoftmaxAdam.
+#: What only "adam" uses: parameter -> its name in SoftmaxAdam.
 _ADAM_OPTIONS = {
-    "learning_rate": (0.5, "learning_rate"),
-    "batch_size": (1024, "batch_size"),
-    "learning_rate_schedule": ("cosine", "schedule"),
+    "learning_rate": "learning_rate",
+    "batch_size": "batch_size",
+    "learning_rate_schedule": "schedule",
 }
+
+#: Share of a topic that a warm start spreads over all terms.
+_NEW_TERMS = 1e-6
 
 #: Smallest reconstruction of a positive entry, relative to their mean.
 _RELATIVE_FLOOR = 1e-10
@@ -74,7 +77,8 @@ class TorchPoissonNMF(BaseTopicModel):
 
     n_init : int, default=1
         Starts from which the model is fitted; the fit with the best objective is
-        kept. For init "random" and "nndsvdar".
+        kept. For init "random" and "nndsvdar"; a warm start is one start. Callbacks
+        see all of them, each in its turn.
 
     solver : {"auto", "scd", "em", "adam"}, default="auto"
         - "auto": "adam" if a learning_rate is given, "em" for variational
@@ -87,7 +91,7 @@ class TorchPoissonNMF(BaseTopicModel):
           as in tinytopics.
 
         "scd" and "em" are extrapolated, and restart where that would lower the
-        objective [2]_: it never falls.
+        objective [2]_: it never falls, up to rounding.
 
     inference : {"auto", "map", "variational"}, default="auto"
         What is known of a document's topics, in fit and in `transform`.
@@ -118,10 +122,10 @@ class TorchPoissonNMF(BaseTopicModel):
     tol : float, default=1e-3
         Stop when the objective gains less than this per token in ten iterations,
         that is, when the fitted perplexity improves by less than a factor 1 - tol.
-        0 runs `max_iter` iterations.
+        0 runs `max_iter` iterations, and so does "adam" with its cosine schedule.
 
     learning_rate : float, default=None
-        For "adam": the step in a softmax's logarithms. None is 0.5.
+        For "adam": the step in a softmax's logarithms. None is 0.2.
 
     batch_size : int, default=None
         For "adam": documents in a batch. None is 1024.
@@ -132,7 +136,7 @@ class TorchPoissonNMF(BaseTopicModel):
 
     warm_start : bool, default=False
         True begins from the topics of the last fit, if there was one, instead of
-        from `init`; documents by fold-in. For data that have grown.
+        from `init`; documents by fold-in. For data that have grown. Not with "adam".
 
     random_state : int, RandomState instance or None, default=None
         Determines the start. Pass an int for reproducible results.
@@ -156,9 +160,10 @@ class TorchPoissonNMF(BaseTopicModel):
         Iterations run.
 
     log_likelihood_ : float
-        Poisson log-likelihood of the data at the end of the fit, with the
+        Poisson log-likelihood of the data with the factors of the fit, with the
         -log(x!) term and each document's size at its total; natural logarithm.
-        Without the pseudocounts' terms, whatever they are.
+        Without the pseudocounts' terms, whatever they are. (Variational inference:
+        with proportions as the geometric, not the arithmetic, mean of the posterior.)
 
     deviance_ : float
         Twice the log-likelihood that is missing to a perfect fit.
@@ -192,7 +197,8 @@ class TorchPoissonNMF(BaseTopicModel):
     float64 data are computed in float64. Sparse X is never made dense.
 
     Results are the same, to the last bit, for the same data, parameters, versions
-    and machine, whatever the number of threads.
+    and machine. With a sparse X, a random start and the solvers "scd" and "em" the
+    number of threads does not matter either.
 
     References
     ----------
@@ -337,7 +343,8 @@ class TorchPoissonNMF(BaseTopicModel):
                 X_device,
                 self._starts(X_device, data, W, H, solver),
                 max_iter=self.max_iter,
-                tol=self.tol,
+                # A falling learning rate makes any gain small in the end.
+                tol=0 if getattr(solver, "schedule", "") == "cosine" else self.tol,
                 scale=constants.tokens or 1.0,
                 verbose=self.verbose,
                 task=task,
@@ -351,7 +358,7 @@ class TorchPoissonNMF(BaseTopicModel):
 
     def _choose(self):
         """What "auto" means for inference and solver; refuses what they cannot use."""
-        inference = "map" if self.inference == "auto" else self.inference
+        inference = self._chosen_inference()
         variational = inference == "variational"
         solver = self.solver
         if solver == "auto" and self.learning_rate is not None:
@@ -363,13 +370,15 @@ class TorchPoissonNMF(BaseTopicModel):
                 "inference='variational' needs solver='em'; the parameters choose "
                 f"{solver!r}."
             )
-        if variational and 0 in (
-            self.doc_topic_pseudocount,
-            self.transform_pseudocount,
-        ):
+        if variational and self.doc_topic_pseudocount == 0:
             raise ValueError(
-                "inference='variational' needs doc_topic_pseudocount and "
-                "transform_pseudocount > 0; with 0 use 'map'."
+                "inference='variational' needs doc_topic_pseudocount > 0; with 0 use "
+                "'map'."
+            )
+        if solver == "adam" and self._continues:
+            raise ValueError(
+                "solver='adam' cannot continue a fit: its first steps would leave the "
+                "topics. Use warm_start=True with 'scd' or 'em'."
             )
         given = [name for name in _ADAM_OPTIONS if getattr(self, name) is not None]
         if solver != "adam" and given:
@@ -379,6 +388,15 @@ class TorchPoissonNMF(BaseTopicModel):
             )
         return inference, solver
 
+    def _chosen_inference(self):
+        inference = "map" if self.inference == "auto" else self.inference
+        if inference == "variational" and self.transform_pseudocount == 0:
+            raise ValueError(
+                "inference='variational' needs transform_pseudocount > 0; with 0 use "
+                "'map'."
+            )
+        return inference
+
     def _make_solver(self, name, inference, constants):
         shared = (
             self.doc_topic_pseudocount,
@@ -387,10 +405,11 @@ class TorchPoissonNMF(BaseTopicModel):
             _RELATIVE_FLOOR * (constants.mean_entry or 1.0),
         )
         if name == "adam":
-            options = {}
-            for parameter, (default, field) in _ADAM_OPTIONS.items():
-                value = getattr(self, parameter)
-                options[field] = default if value is None else value
+            options = {
+                field: value
+                for parameter, field in _ADAM_OPTIONS.items()
+                if (value := getattr(self, parameter)) is not None
+            }
             return SoftmaxAdam(*shared, n_epochs=self.max_iter, **options)
         if inference == "variational":
             return VariationalEM(*shared)
@@ -412,10 +431,10 @@ class TorchPoissonNMF(BaseTopicModel):
                 "W and H are used with init='custom', and not by a warm start; init "
                 f"is {self.init!r}."
             )
-        if self.n_init > 1 and (self.init not in _RANDOM_INITS or self._continues):
+        if self.n_init > 1 and self.init not in _RANDOM_INITS:
             raise ValueError(
                 f"n_init={self.n_init} needs starts that differ, from init='random' "
-                f"or 'nndsvdar' and without a warm start; init is {self.init!r}."
+                f"or 'nndsvdar'; init is {self.init!r}."
             )
         generator = make_generator(self.random_state)
         if self._continues:
@@ -439,7 +458,8 @@ class TorchPoissonNMF(BaseTopicModel):
         topics = to_device(self.components_, X.device).to(X.dtype)
         theta = self._infer(X, topics)
         W = theta * document_sizes(X).to(theta.dtype)[:, None]
-        return W, topics.T.contiguous()
+        # Not zero, which EM could not leave where a term is new.
+        return W, topics.T.contiguous() + _NEW_TERMS / X.shape[1]
 
     def _check_rank(self, X):
         if self.init != "random" and self.n_components > min(X.shape):
@@ -482,15 +502,10 @@ class TorchPoissonNMF(BaseTopicModel):
         }
 
     def _infer(self, X, topics):
-        inference, _ = self._choose()
-        infer = variational_fold_in if inference == "variational" else fold_in
-        mean = Constants.of(X).mean_entry or 1.0
-        return infer(
-            X,
-            topics,
-            pseudocount=self.transform_pseudocount,
-            floor=_RELATIVE_FLOOR * mean,
-        )
+        self._validate_params()  # they may have been set since fit
+        variational = self._chosen_inference() == "variational"
+        infer = variational_fold_in if variational else fold_in
+        return infer(X, topics, pseudocount=self.transform_pseudocount)
 
 
 def _topic_attributes(state, n_iter):

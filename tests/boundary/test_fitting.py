@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.fixes import parse_version
 
-from sklearn_topics._boundary.fitting import run_fit, run_fits
+from sklearn_topics._boundary.fitting import run_fits
 from sklearn_topics._boundary.sklearn_private import (
     CallbackSupportMixin,
     FitTask,
@@ -45,10 +45,10 @@ class Climb:
 
 
 def fit(solver, *, max_iter=100, tol=1e-5, scale=1.0, task=None, **options):
-    return run_fit(
+    return run_fits(
         solver,
         X,
-        {"i": 0},
+        [{"i": 0}],
         max_iter=max_iter,
         tol=tol,
         scale=scale,
@@ -341,6 +341,22 @@ def test_without_callbacks_nothing_is_asked_of_the_model():
 
 
 # ----------------------------------------------------------------------- several starts
+
+
+def test_an_interruption_while_a_start_is_drawn_keeps_the_finished_ones():
+    def heights():
+        yield 2.0
+        raise KeyboardInterrupt
+
+    found = fits(heights())
+    assert found.state["height"] == 2.0
+    assert isinstance(found.interrupted, KeyboardInterrupt)
+
+
+def test_one_warning_for_the_fit_that_is_kept():
+    with pytest.warns(ConvergenceWarning) as caught:
+        fits([3.0, 2.0, 1.0], max_iter=5)
+    assert len(caught) == 1
 
 
 @dataclass

@@ -472,7 +472,7 @@ def test_normalize_rows():
 
 # ------------------------------------------------------------------------------ fold-in
 
-EXACT = {"floor": FLOOR, "max_sweeps": 5000, "tol": 1e-12}
+EXACT = {"max_sweeps": 5000, "tol": 1e-12}
 
 
 @pytest.fixture
@@ -528,12 +528,12 @@ def test_fold_in_of_a_row_depends_on_that_row_alone(dtype, load, counts, topics)
     A = counts(50).astype(dtype)
     A[7] = 0
     B = topics.to(getattr(torch, dtype))
-    theta = fold_in(load(A), B, pseudocount=0.1, floor=FLOOR)
+    theta = fold_in(load(A), B, pseudocount=0.1)
     assert theta.dtype == B.dtype
     some = [3, 7, 20, 49]
-    alone = fold_in(load(A[some]), B, pseudocount=0.1, floor=FLOOR)
+    alone = fold_in(load(A[some]), B, pseudocount=0.1)
     assert torch.equal(theta[some], alone)
-    assert torch.equal(fold_in(load(A[:1]), B, pseudocount=0.1, floor=FLOOR), theta[:1])
+    assert torch.equal(fold_in(load(A[:1]), B, pseudocount=0.1), theta[:1])
 
 
 @pytest.mark.parametrize("a", [0, 0.3])
@@ -542,14 +542,14 @@ def test_fold_in_of_documents_without_known_terms_is_uniform(a, load, counts, to
     A[1, 25] = 4  # a term that no topic has
     A[2, :25] = counts(1)
     B = torch.cat([topics, torch.zeros(4, 1)], 1)
-    theta = fold_in(load(A), B, pseudocount=a, floor=FLOOR)
+    theta = fold_in(load(A), B, pseudocount=a)
     assert_array_equal(theta[:2], 0.25)
     assert theta[2].max() > 0.3
 
 
 def test_fold_in_stops_near_the_optimum(load, counts, topics):
     A = counts(tokens=200)
-    by_default = fold_in(load(A), topics, pseudocount=0.1, floor=FLOOR)
+    by_default = fold_in(load(A), topics, pseudocount=0.1)
     exact = fold_in(load(A), topics, pseudocount=0.1, **EXACT)
     # A step below 1e-4 of the document's size, in a linearly converging sequence.
     assert (by_default - exact).abs().max() < 1e-3

@@ -11,7 +11,6 @@ from sklearn_topics._core.fold_in import fold_in, variational_fold_in
 from sklearn_topics._core.poisson_nmf import EM, VariationalEM
 from sklearn_topics._core.topic_model import topics_of
 
-FLOOR = 1e-10
 PSEUDOCOUNTS = pytest.mark.parametrize("pseudocounts", [(0.1, 0), (0.5, 0.5), (2, 0.1)])
 EXTRAPOLATE = pytest.mark.parametrize("extrapolate", [True, False])
 
@@ -115,7 +114,7 @@ def test_fold_in_is_scikit_learns(a, load, counts, topics):
     # Topics known for certain: E[log B] is log B.
     lda.components_ = lda.exp_dirichlet_component_ = topics.numpy().copy()
     found = variational_fold_in(
-        load(A), topics, pseudocount=a, floor=FLOOR, tol=1e-13, max_sweeps=5000
+        load(A), topics, pseudocount=a, tol=1e-13, max_sweeps=5000
     )
     assert_allclose(found, lda.transform(A), atol=1e-8)
     assert_allclose(found[3], 0.25)
@@ -123,7 +122,7 @@ def test_fold_in_is_scikit_learns(a, load, counts, topics):
 
 def test_fold_in_of_a_document_depends_on_it_alone(load, counts, topics):
     A = counts()
-    options = {"pseudocount": 0.3, "floor": FLOOR}
+    options = {"pseudocount": 0.3}
     whole = variational_fold_in(load(A), topics, **options)
     for i in (0, 7):
         alone = variational_fold_in(load(A[[i]]), topics, **options)
@@ -133,7 +132,45 @@ def test_fold_in_of_a_document_depends_on_it_alone(load, counts, topics):
 
 def test_fold_in_of_long_documents_is_that_of_a_point(to_csr, counts, topics):
     A = counts(tokens=1_000_000)
-    options = {"floor": FLOOR, "tol": 1e-10, "max_sweeps": 5000}
+    options = {"tol": 1e-10, "max_sweeps": 5000}
     mean = variational_fold_in(to_csr(A), topics, pseudocount=0.6, **options)
     point = fold_in(to_csr(A), topics, pseudocount=0.1, **options)
     assert_allclose(mean, point, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_fold_in_keeps_the_tokens_of_short_documents(dtype, to_csr):
+    """exp(digamma(a)) of a small a underflows, or falls below any floor."""
+    K, a = 50, 0.005
+    topics = torch.full((K, 60), 0.1 / 59, dtype=dtype)
+    topics[torch.arange(K), torch.arange(K)] = 0.9
+    A = np.zeros((1, 60))
+    A[0, 7] = 1
+    X = to_csr(A.astype("f4" if dtype == torch.float32 else "f8"))
+    theta = variational_fold_in(X, topics, pseudocount=a)
+    assert_allclose(theta[0, 7], (1 + a) / (1 + K * a), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "A",
+    [np.zeros((4, 3)), np.array([[3.0, 0, 2, 1]]), np.array([[3.0], [0]]), np.eye(3)],
+    ids=["all zero", "one document", "one term", "one token each"],
+)
+@pytest.mark.parametrize("b", [0, 0.1])
+def test_degenerate_data_stay_finite(A, b, load, start):
+    X, solver, state = load(A), VariationalEM(0.1, b), start(A, 5)
+    for _ in range(300):
+        state = solver.step(X, state)
+    assert all(np.isfinite(value) for value in solver.evaluate(X, state).values())
+    for name in ("W", "HT"):
+        assert state[name].isfinite().all()
+
+
+def test_topics_without_tokens_are_dropped(to_csr, start):
+    """Without smoothing of the terms nothing else keeps an empty topic's scale."""
+    rng = np.random.default_rng(0)
+    A = rng.poisson(0.3, (60, 30)) * 1.0
+    X, solver = to_csr(A), VariationalEM(0.1, 0)
+    state = run(solver, X, start(A, 60), 300)
+    assert state["W"].isfinite().all()
+    assert np.isfinite(solver.objective(X, state))
