@@ -202,17 +202,17 @@ def plot(traces, path, title):
     import matplotlib.pyplot as plt
 
     figure, ax = plt.subplots(figsize=(9, 5.5), layout="constrained")
-    best = max(p["log_likelihood"] for points in traces.values() for p in points)
+    values = [p["log_likelihood"] for points in traces.values() for p in points]
+    best = max(values)
+    least = 1e-4 * (best - min(values))  # the best of all has no gap
     for number, (name, points) in enumerate(traces.items()):
         seconds = [p["seconds"] for p in points]
-        gaps = [best - p["log_likelihood"] for p in points]
+        gaps = [max(best - p["log_likelihood"], least) for p in points]
         ours = name.startswith("TorchPoissonNMF")
         style = {"lw": 2.5 if ours else 1.2, "marker": "os^Dv<>Pp*X"[number % 11]}
         ax.plot(seconds, gaps, label=name, ms=5, ls="-" if ours else "--", **style)
     ax.set(xscale="log", yscale="log", xlabel="seconds of fit", title=title)
     ax.set_ylabel("log-likelihood missing to the best of all")
-    # The best of all has no gap: the axis ends at a ten-thousandth of the largest.
-    ax.set_ylim(bottom=1e-4 * ax.get_ylim()[1])
     ax.grid(alpha=0.3)
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     figure.savefig(path, dpi=130)

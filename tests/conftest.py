@@ -1,6 +1,7 @@
 """What every test may use: real corpora, and a data home that is not the user's."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,14 @@ def data_home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCIKIT_LEARN_DATA", str(path))
         yield path
+
+
+@pytest.fixture
+def ctrl_c():
+    """SIGINT raises KeyboardInterrupt; a shell's background jobs ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.SIGINT
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

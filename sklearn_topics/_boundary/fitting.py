@@ -28,8 +28,8 @@ class FitResult:
     ----------
     state : dict
         The best state seen, or None if interrupted before the first iteration ended.
-    kkt : float
-        The KKT residual of `state`.
+    best, kkt : float
+        The objective and the KKT residual of `state`.
     n_iter : int
         Complete iterations.
     history : dict of str to list of float
@@ -43,6 +43,7 @@ class FitResult:
     """
 
     state: State | None
+    best: float = -math.inf
     kkt: float = math.nan
     n_iter: int = 0
     history: dict[str, list[float]] = field(
@@ -58,7 +59,7 @@ class FitResult:
         objective = found["objective"]
         self.require_finite("objective", objective, X.dtype)
         if objective >= self.best:
-            self.state, self.kkt = state, found["kkt"]
+            self.state, self.best, self.kkt = state, objective, found["kkt"]
         row = self.n_iter, seconds, objective, found["kkt"]
         for column, value in zip(self.history.values(), row, strict=True):
             column.append(value)
@@ -71,11 +72,6 @@ class FitResult:
                 f"in {dtype}. Values may be too large or too small for it: rescale X "
                 "or pass it as float64."
             )
-
-    @property
-    def best(self) -> float:
-        """The objective of `state`."""
-        return max(self.history["objective"], default=-math.inf)
 
     def gain(self) -> float:
         """What the last check added to the objective."""

@@ -31,24 +31,42 @@ def check_counts(estimator, X, *, reset: bool, method: str):
         holds exactly; float64 otherwise. Never written to: it may share memory with
         the argument.
     """
+    whom = f"{type(estimator).__name__}.{method}"
+
+    def check(X, values):
+        _check_finite(X, values)
+        _check_nonnegative(X, values, whom)
+
+    return _checked(estimator, X, reset, check, _count_dtype)
+
+
+def check_matrix(estimator, X, *, reset: bool, min_features: int = 1):
+    """Validate data of any sign, under scikit-learn's rule for dtypes.
+
+    Parameters and result as for `check_counts`, but that float32 stays float32 and
+    everything else becomes float64.
+    """
+    options = {"ensure_min_features": min_features if reset else 1}
+    return _checked(estimator, X, reset, _check_finite, _float_dtype, **options)
+
+
+def _checked(estimator, X, reset, check, dtype_of, **options):
     named = _from_torch(X)
-    options = {
+    options |= {
         "accept_sparse": "csr",
         "dtype": "numeric",
-        "ensure_all_finite": False,  # checked below, with positions
+        "ensure_all_finite": False,  # by `check`, with positions
     }
     if reset:
         X = check_array(named, estimator=estimator, input_name="X", **options)
     else:
         X = validate_data(estimator, named, reset=False, **options)
-    values = X.data if sp.issparse(X) else X
-    _check_finite(X, values)
-    _check_nonnegative(X, values, f"{type(estimator).__name__}.{method}")
+    check(X, X.data if sp.issparse(X) else X)
     if reset:  # last, so that data which are refused leave no mark on the estimator
         validate_data(estimator, named, reset=True, skip_check_array=True)
     if sp.issparse(X):
-        return _canonical(X)
-    return np.ascontiguousarray(X, _compute_dtype(X))
+        return _canonical(X, dtype_of)
+    return np.ascontiguousarray(X, dtype_of(X))
 
 
 def _from_torch(X):
@@ -109,21 +127,26 @@ def _count_and_place(X, bad) -> str:
     return f"{entries} at row {row}, column {column}"
 
 
-def _compute_dtype(values) -> np.dtype:
+def _float_dtype(values) -> np.dtype:
+    narrow = values.dtype.kind == "f" and values.dtype.itemsize == 4  # either endian
+    return np.dtype("float32" if narrow else "float64")
+
+
+def _count_dtype(values) -> np.dtype:
     kind = values.dtype.kind
     if kind == "f":
-        return np.dtype("float32" if values.dtype.itemsize == 4 else "float64")
+        return _float_dtype(values)
     small = values.size == 0 or kind == "b" or values.max() < _FLOAT32_EXACT
     return np.dtype("float32" if small else "float64")
 
 
-def _canonical(X) -> sp.csr_array:
+def _canonical(X, dtype_of) -> sp.csr_array:
     # has_canonical_format looks at the indices and notes what it finds on X; all that
     # changes them is done on a copy.
     if not (X.has_canonical_format and X.has_sorted_indices):
         X = X.copy()
         X.sum_duplicates()
-    data = np.ascontiguousarray(X.data, _compute_dtype(X.data))
+    data = np.ascontiguousarray(X.data, dtype_of(X.data))
     out = sp.csr_array((data, X.indices, X.indptr), shape=X.shape, copy=False)
     if not np.all(data):
         out = out.copy()

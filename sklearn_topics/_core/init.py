@@ -5,7 +5,7 @@ from torch import Tensor
 
 from .._kernels import CSR
 from .._kernels.csr import wide_dtype
-from .svd import randomized_svd
+from .svd import flip_signs, randomized_svd
 
 INITS = ("random", "nndsvd", "nndsvda", "nndsvdar")
 
@@ -31,13 +31,18 @@ def random_factors(X: CSR | Tensor, K: int, generator: torch.Generator):
     return draw(X.shape[0], K), draw(K, X.shape[1])
 
 
+def _standard_normal(generator: torch.Generator):
+    return lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
 def nndsvd_factors(X: CSR | Tensor, K: int, generator: torch.Generator, fill: str):
     """Nonnegative double SVD (Boutsidis and Gallopoulos 2008).
 
     `fill` is "nndsvd" (zeros stay), "nndsvda" (zeros become the mean of X) or
     "nndsvdar" (zeros become small random values, |N(0, 1)| mean(X) / 100).
     """
-    U, s, Vt = randomized_svd(X, K, generator)
+    U, s, Vt = randomized_svd(X, K, _standard_normal(generator))
+    U, Vt = flip_signs(U, Vt, by="U")
     # The leading pair has one sign throughout; of the others, the heavier sign.
     up, vp = U.clamp(min=0), Vt.clamp(min=0)
     un, vn = (-U).clamp(min=0), (-Vt).clamp(min=0)

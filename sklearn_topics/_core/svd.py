@@ -1,36 +1,94 @@
 """Randomised truncated SVD (Halko, Martinsson, Tropp 2011)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
 
+NORMALIZERS = ("LU", "QR", "none")
+
 
 def randomized_svd(
     X: CSR | Tensor,
     n_components: int,
-    generator: torch.Generator,
+    draw: Callable[[int, int], Tensor],
     *,
     n_oversamples: int = 10,
     n_iter: int = 5,
+    normalizer: str = "QR",
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Leading singular triplets: U (n x K), s (K), Vt (K x m).
+    """Leading singular triplets: U (n x K), s (K), Vt (K x m), of any sign.
 
-    Halko et al. 2011, algorithms 4.4 and 5.1, with QR between power iterations. The
-    largest entry of each left vector in absolute value is positive.
+    Halko et al. 2011, algorithms 4.4 and 5.1, on whichever of X and its transpose is
+    taller.
+
+    Parameters
+    ----------
+    draw : callable
+        (rows, columns) -> standard normal numbers, on the host in float64.
+    n_oversamples : int
+        Random vectors beyond `n_components`.
+    n_iter : int
+        Power iterations.
+    normalizer : {"LU", "QR", "none"}
+        What keeps the vectors apart from one product to the next.
     """
-    n, m = X.shape
-    width = min(n_components + n_oversamples, n, m)
-    dtype = X.dtype
-    omega = torch.randn(m, width, generator=generator, dtype=torch.float64)
-    Q = torch.linalg.qr(ops.spmm(X, omega.to(X.device, dtype)))[0]
+    if X.shape[0] < X.shape[1]:
+        options = {"n_oversamples": n_oversamples, "n_iter": n_iter}
+        V, s, Ut = _tall_svd(X.T, n_components, draw, normalizer=normalizer, **options)
+        return Ut.T, s, V.T
+    return _tall_svd(
+        X,
+        n_components,
+        draw,
+        n_oversamples=n_oversamples,
+        n_iter=n_iter,
+        normalizer=normalizer,
+    )
+
+
+def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer):
+    normalize = {"LU": _lu_basis, "QR": _qr_basis, "none": Tensor.contiguous}[
+        normalizer
+    ]
+    Q = draw(X.shape[1], n_components + n_oversamples).to(X.device, X.dtype)
     for _ in range(n_iter):
-        Q = torch.linalg.qr(ops.spmm(X.T, Q.contiguous()))[0]
-        Q = torch.linalg.qr(ops.spmm(X, Q.contiguous()))[0]
-    projected = ops.spmm(X.T, Q.contiguous())  # [m, width], the transpose of Q^T X
+        Q = normalize(ops.spmm(X, Q))
+        Q = normalize(ops.spmm(X.T, Q))
+    Q = _qr_basis(ops.spmm(X, Q))
+    projected = ops.spmm(X.T, Q)  # [m, width], the transpose of Q^T X
     V, s, Ut = torch.linalg.svd(projected, full_matrices=False)
-    U = Q @ Ut.T
-    U, s, V = U[:, :n_components], s[:n_components], V[:, :n_components]
-    signs = torch.sign(U.gather(0, U.abs().argmax(0, keepdim=True)))
+    U = Q @ Ut[:n_components].T
+    return U, s[:n_components], V[:, :n_components].T
+
+
+def _qr_basis(A: Tensor) -> Tensor:
+    return torch.linalg.qr(A)[0].contiguous()
+
+
+def _lu_basis(A: Tensor) -> Tensor:
+    """P L of A = P L U, without the n x n matrix P."""
+    width = min(A.shape)
+    packed, pivots, _ = torch.linalg.lu_factor_ex(A)  # singular ones as well
+    lower = packed[:, :width].tril(-1)
+    lower.diagonal().fill_(1)
+    order = list(range(A.shape[0]))
+    for i, pivot in enumerate((pivots - 1).tolist()):
+        order[i], order[pivot] = order[pivot], order[i]
+    out = torch.empty_like(lower, memory_format=torch.contiguous_format)
+    out[torch.tensor(order, device=A.device)] = lower
+    return out
+
+
+def flip_signs(U: Tensor, Vt: Tensor, *, by: str) -> tuple[Tensor, Tensor]:
+    """Signs that make the largest entry of each left or right vector positive.
+
+    `by` is "U" or "V": scikit-learn's `svd_flip`, u_based_decision True or False.
+    """
+    vectors = U.T if by == "U" else Vt
+    largest = vectors.abs().argmax(1, keepdim=True)
+    signs = torch.sign(vectors.gather(1, largest))[:, 0]
     signs = signs.where(signs != 0, 1)
-    return U * signs, s, (V * signs).T
+    return U * signs, Vt * signs[:, None]

@@ -2,15 +2,53 @@
 
 import numpy as np
 import pytest
+import scipy.linalg
 import torch
 from numpy.testing import assert_allclose
 from sklearn.utils.extmath import svd_flip
 
-from sklearn_topics._core.svd import randomized_svd
+from sklearn_topics._core import svd
+from sklearn_topics._core.svd import NORMALIZERS, flip_signs
 
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def randomized_svd(X, n_components, generator, **options):
+    def draw(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    U, s, Vt = svd.randomized_svd(X, n_components, draw, **options)
+    U, Vt = flip_signs(U, Vt, by="U")
+    return U, s, Vt
+
+
+@pytest.mark.parametrize("normalizer", NORMALIZERS)
+def test_normalizers_agree(normalizer, load, separated):
+    X = load(separated)
+    options = {"n_iter": 3, "normalizer": normalizer}
+    _, s, Vt = randomized_svd(X, 5, generator(), **options)
+    _, exact, exact_Vt = np.linalg.svd(separated, full_matrices=False)
+    assert_allclose(s, exact[:5], rtol=1e-6)
+    assert_allclose(np.abs(Vt.numpy() @ exact_Vt[:5].T), np.eye(5), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(9, 4), (4, 4), (3, 7), (1, 1)])
+def test_lu_basis_is_scipys(shape):
+    A = np.random.default_rng(0).standard_normal(shape)
+    expected = scipy.linalg.lu(A, permute_l=True)[0]
+    assert_allclose(svd._lu_basis(torch.tensor(A)), expected, atol=1e-14)
+
+
+@pytest.mark.parametrize("by", ["U", "V"])
+def test_flip_signs_is_scikit_learns(by):
+    rng = np.random.default_rng(0)
+    U, Vt = rng.standard_normal((9, 4)), rng.standard_normal((4, 7))
+    expected = svd_flip(U, Vt, u_based_decision=by == "U")
+    found = flip_signs(torch.tensor(U), torch.tensor(Vt), by=by)
+    for one, two in zip(found, expected, strict=True):
+        assert_allclose(one, two)
 
 
 @pytest.fixture(params=[(40, 30), (30, 40), (200, 25)], ids=str)

@@ -137,10 +137,10 @@ def test_an_error_in_a_block_is_raised_when_all_have_ended(use_threads, error, a
     assert sorted(kernel.begun) == begun  # nothing begins afterwards
 
 
-def test_blocks_have_ended_after_ctrl_c(use_threads):
+def test_blocks_have_ended_after_ctrl_c(use_threads, ctrl_c):
     use_threads(2)
     main = threading.main_thread().ident
-    kernel = Blocks(40, lambda: signal.pthread_kill(main, signal.SIGINT))
+    kernel = Blocks(40, lambda: signal.pthread_kill(main, ctrl_c))
     with pytest.raises(KeyboardInterrupt):
         run_blocks(kernel, np.arange(101), 1)
     begun = sorted(kernel.begun)

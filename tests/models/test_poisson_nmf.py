@@ -648,10 +648,10 @@ def test_verbose_shows_the_objective(X, capsys):
     assert captured.out == ""
 
 
-def test_interruption_keeps_the_last_complete_iteration(X):
+def test_interruption_keeps_the_last_complete_iteration(X, ctrl_c):
     """Ctrl-C in the middle of a long fit."""
     fitted = model(max_iter=10**6, tol=0)
-    timer = threading.Timer(1.0, signal.raise_signal, [signal.SIGINT])
+    timer = threading.Timer(1.0, signal.raise_signal, [ctrl_c])
     timer.start()
     try:
         with pytest.raises(KeyboardInterrupt):

@@ -1,0 +1,279 @@
+"""TorchTruncatedSVD: scikit-learn's TruncatedSVD on any device."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from scipy.sparse.linalg import svds
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+)
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.sparsefuncs import mean_variance_axis
+from sklearn.utils.validation import check_is_fitted
+
+from .._boundary.inputs import check_matrix
+from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
+from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
+from .._core.svd import NORMALIZERS, flip_signs, randomized_svd
+from .._kernels import ops
+
+
+class TorchTruncatedSVD(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
+):
+    """Dimensionality reduction by truncated SVD (latent semantic analysis).
+
+    A drop-in for :class:`sklearn.decomposition.TruncatedSVD`: the same parameters,
+    attributes, signs and, for the same `random_state`, the same results up to
+    rounding. The products with a sparse X run in parallel on the CPU, or on another
+    device.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Dimensions of the result. At most the number of features for "randomized", and
+        less than the smaller side of X for "arpack".
+
+    algorithm : {"arpack", "randomized"}, default="randomized"
+        "randomized" runs Halko et al.'s algorithm [1]_ on the device, "arpack" that of
+        :func:`scipy.sparse.linalg.svds` on the host.
+
+    n_iter : int, default=5
+        Power iterations of "randomized".
+
+    n_oversamples : int, default=10
+        Random vectors of "randomized" beyond `n_components`.
+
+    power_iteration_normalizer : {"auto", "QR", "LU", "none"}, default="auto"
+        What keeps the vectors of "randomized" apart between products: "QR" is the
+        safest, "LU" faster, "none" fastest. "auto" is "none" for up to two power
+        iterations and "LU" for more.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the random vectors, drawn as scikit-learn draws them.
+
+    tol : float, default=0.0
+        Tolerance of "arpack"; 0 is machine precision.
+
+    device : str, default="auto"
+        Where to compute: "auto" (a CUDA device if there is one, else the CPU),
+        "cpu", "cuda", "cuda:1", "mps" or "xpu".
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        The right singular vectors of X.
+
+    explained_variance_ : ndarray of shape (n_components,)
+        The variance of the transformed X by each component.
+
+    explained_variance_ratio_ : ndarray of shape (n_components,)
+        Its share in the variance of X.
+
+    singular_values_ : ndarray of shape (n_components,)
+        The singular values, largest first.
+
+    n_features_in_ : int
+        Number of features seen in fit.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features; only if the columns of X have string names.
+
+    See Also
+    --------
+    TorchPoissonNMF : Topics whose weights are not negative.
+
+    Notes
+    -----
+    float32 is computed in float32, everything else in float64. Sparse X is never made
+    dense.
+
+    References
+    ----------
+    .. [1] N. Halko, P. G. Martinsson, J. A. Tropp, "Finding structure with randomness",
+       SIAM Review 53, 2011, algorithms 4.4 and 5.1.
+
+    Examples
+    --------
+    >>> import scipy.sparse as sp
+    >>> from sklearn_topics import TorchTruncatedSVD
+    >>> X = sp.random_array((100, 40), density=0.1, format="csr", random_state=0)
+    >>> svd = TorchTruncatedSVD(n_components=5, random_state=0).fit(X)
+    >>> svd.transform(X).shape
+    (100, 5)
+    """
+
+    _parameter_constraints = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "algorithm": [StrOptions({"arpack", "randomized"})],
+        "n_iter": [Interval(Integral, 0, None, closed="left")],
+        "n_oversamples": [Interval(Integral, 1, None, closed="left")],
+        "power_iteration_normalizer": [StrOptions({"auto", *NORMALIZERS})],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "device": [str],
+    }
+
+    def __init__(
+        self,
+        n_components=2,
+        *,
+        algorithm="randomized",
+        n_iter=5,
+        n_oversamples=10,
+        power_iteration_normalizer="auto",
+        random_state=None,
+        tol=0.0,
+        device="auto",
+    ):
+        self.n_components = n_components
+        self.algorithm = algorithm
+        self.n_iter = n_iter
+        self.n_oversamples = n_oversamples
+        self.power_iteration_normalizer = power_iteration_normalizer
+        self.random_state = random_state
+        self.tol = tol
+        self.device = device
+
+    def fit(self, X, y=None):
+        """Find the components of X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            The data.
+        y : Ignored
+            Present for consistency of the API.
+
+        Returns
+        -------
+        self : object
+            The fitted model.
+        """
+        self.fit_transform(X)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X, y=None):
+        """Find the components of X and return its coordinates in them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            The data.
+        y : Ignored
+            Present for consistency of the API.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_components)
+            Equal to ``transform(X)``. A torch.Tensor on X's device if X is one.
+        """
+        data = check_matrix(self, X, reset=True, min_features=2)
+        device = resolve_device(self.device)
+        rng = check_random_state(self.random_state)
+        X_device = to_device(data, device)
+        if self.algorithm == "arpack":
+            U, s, Vt = self._arpack(data, device, rng)
+        else:
+            U, s, Vt = self._randomized(X_device, rng)
+        U, Vt = flip_signs(U, Vt, by="V")
+        if self.algorithm == "randomized" or self.tol > 0:
+            # U s has the approximation's error, which X V has not.
+            coordinates = to_numpy(ops.spmm(X_device, Vt.T.contiguous()))
+        else:
+            coordinates = to_numpy(U * s)
+        self.components_ = to_numpy(Vt)
+        self.singular_values_ = to_numpy(s)
+        self.explained_variance_ = np.var(coordinates, axis=0)
+        total = _total_variance(data)
+        self.explained_variance_ratio_ = self.explained_variance_ / total
+        return like_input(coordinates, X)
+
+    def _randomized(self, X, rng):
+        if self.n_components > X.shape[1]:
+            raise ValueError(
+                f"n_components({self.n_components}) must be <= "
+                f"n_features({X.shape[1]})."
+            )
+        normalizer = self.power_iteration_normalizer
+        if normalizer == "auto":
+            normalizer = "none" if self.n_iter <= 2 else "LU"
+        return randomized_svd(
+            X,
+            self.n_components,
+            lambda *shape: torch.from_numpy(rng.normal(size=shape)),
+            n_oversamples=self.n_oversamples,
+            n_iter=self.n_iter,
+            normalizer=normalizer,
+        )
+
+    def _arpack(self, data, device, rng):
+        if self.n_components >= min(data.shape):
+            raise ValueError(
+                "algorithm='arpack' needs n_components < min(n_samples, n_features), "
+                f"but n_components={self.n_components}, n_samples={data.shape[0]} and "
+                f"n_features={data.shape[1]}."
+            )
+        v0 = rng.uniform(-1, 1, min(data.shape))  # as scikit-learn draws it
+        U, s, Vt = svds(data, k=self.n_components, tol=self.tol, v0=v0)
+        order = slice(None, None, -1)  # it returns the smallest first
+        parts = U[:, order], s[order], Vt[order]
+        return tuple(to_device(p.copy(), device) for p in parts)
+
+    def transform(self, X):
+        """Coordinates of X in the components.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            New data.
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_components)
+            ``X @ components_.T``. A torch.Tensor on X's device if X is one.
+        """
+        check_is_fitted(self)
+        data = check_matrix(self, X, reset=False)
+        device = resolve_device(self.device)
+        V = np.ascontiguousarray(self.components_.T.astype(data.dtype, copy=False))
+        product = ops.spmm(to_device(data, device), to_device(V, device))
+        return like_input(to_numpy(product), X)
+
+    def inverse_transform(self, X):
+        """Data with these coordinates, in the original space.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+            Coordinates, as `transform` returns them.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            ``X @ components_``; always dense.
+        """
+        check_is_fitted(self)
+        return check_array(X, input_name="X", estimator=self) @ self.components_
+
+    @property
+    def _n_features_out(self):
+        return self.components_.shape[0]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _total_variance(data) -> float:
+    """Sum over the features of their variances."""
+    if sp.issparse(data):
+        return mean_variance_axis(data, axis=0)[1].sum()
+    return np.var(data, axis=0).sum()
