@@ -72,14 +72,18 @@ def _lu_basis(A: Tensor) -> Tensor:
     """P L of A = P L U, without the n x n matrix P."""
     width = min(A.shape)
     packed, pivots, _ = torch.linalg.lu_factor_ex(A)  # singular ones as well
-    lower = packed[:, :width].tril(-1)
-    lower.diagonal().fill_(1)
-    order = list(range(A.shape[0]))
+    lower = packed[:, :width].contiguous()
+    top = lower[:width]
+    top.copy_(top.tril(-1)).diagonal().fill_(1)
+    source = {}  # row of the result -> row of L, where they differ: few rows
     for i, pivot in enumerate((pivots - 1).tolist()):
-        order[i], order[pivot] = order[pivot], order[i]
-    out = torch.empty_like(lower, memory_format=torch.contiguous_format)
-    out[torch.tensor(order, device=A.device)] = lower
-    return out
+        source[i], source[pivot] = source.get(pivot, pivot), source.get(i, i)
+    # L's row i belongs where its swaps have carried it.
+    to, of = (
+        torch.tensor(list(rows), device=A.device) for rows in (source.values(), source)
+    )
+    lower[to] = lower[of]
+    return lower
 
 
 def flip_signs(U: Tensor, Vt: Tensor, *, by: str) -> tuple[Tensor, Tensor]:

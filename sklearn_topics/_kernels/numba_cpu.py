@@ -70,9 +70,18 @@ def _spmm_rows(first, last, indptr, indices, data, B, out):
     for i in range(first, last):
         row = out[i]
         row[:] = 0
-        for p in range(indptr[i], indptr[i + 1]):
+        begin, end = indptr[i], indptr[i + 1]
+        # Four entries at a time: the row is read and written once for all of them.
+        whole = begin + (end - begin) // 4 * 4
+        for p in range(begin, whole, 4):
+            x0, x1, x2, x3 = data[p], data[p + 1], data[p + 2], data[p + 3]
+            b0, b1 = B[indices[p]], B[indices[p + 1]]
+            b2, b3 = B[indices[p + 2]], B[indices[p + 3]]
+            for k in range(len(row)):
+                row[k] += x0 * b0[k] + x1 * b1[k] + x2 * b2[k] + x3 * b3[k]
+        for p in range(whole, end):
             x, b = data[p], B[indices[p]]
-            for k in range(len(b)):
+            for k in range(len(row)):
                 row[k] += x * b[k]
 
 

@@ -101,7 +101,7 @@ class TorchTruncatedSVD(
     --------
     >>> import scipy.sparse as sp
     >>> from sklearn_topics import TorchTruncatedSVD
-    >>> X = sp.random_array((100, 40), density=0.1, format="csr", random_state=0)
+    >>> X = sp.random(100, 40, density=0.1, format="csr", random_state=0)
     >>> svd = TorchTruncatedSVD(n_components=5, random_state=0).fit(X)
     >>> svd.transform(X).shape
     (100, 5)

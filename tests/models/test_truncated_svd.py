@@ -1,6 +1,7 @@
 """TorchTruncatedSVD: scikit-learn's TruncatedSVD in all but the device."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,7 +46,8 @@ def test_scikit_learns_own_tests_pass():
         text=True,
     )
     assert out.returncode == 0, out.stdout[-3000:] + out.stderr[-3000:]
-    assert "46 passed" in out.stdout, out.stdout[-300:]
+    # 40 of them in scikit-learn 1.6, 46 in 1.9.
+    assert int(re.search(r"^(\d+) passed", out.stdout, re.M)[1]) >= 40
 
 
 @pytest.fixture(params=[(60, 40), (40, 60)], ids=["tall", "wide"])
@@ -75,6 +77,10 @@ OPTIONS = pytest.mark.parametrize(
 @OPTIONS
 @pytest.mark.parametrize("dense", [False, True])
 def test_equals_scikit_learn(X, options, dense):
+    normalizer = options.get("power_iteration_normalizer")
+    allowed = TruncatedSVD._parameter_constraints["power_iteration_normalizer"][0]
+    if normalizer is not None and not allowed.is_satisfied_by(normalizer):
+        pytest.skip(f"scikit-learn {sklearn.__version__} refuses {normalizer!r}")
     X = X.toarray() if dense else X
     ours, theirs = (
         Class(5, random_state=3, **options)
