@@ -19,6 +19,8 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"sklearn_topics {release}"
+# Pages without sections of their own use the whole width.
+html_sidebars = {"performance": [], "install": [], "changelog": []}
 html_static_path = ["_static"]
 html_css_files = ["code_width.css"]
 

@@ -75,12 +75,11 @@ def _lu_basis(A: Tensor) -> Tensor:
     lower = packed[:, :width].contiguous()
     top = lower[:width]
     top.copy_(top.tril(-1)).diagonal().fill_(1)
-    source = {}  # row of the result -> row of L, where they differ: few rows
+    place = {}  # row of L -> row of P L, where they differ: at most 2 width of them
     for i, pivot in enumerate((pivots - 1).tolist()):
-        source[i], source[pivot] = source.get(pivot, pivot), source.get(i, i)
-    # L's row i belongs where its swaps have carried it.
+        place[i], place[pivot] = place.get(pivot, pivot), place.get(i, i)
     to, of = (
-        torch.tensor(list(rows), device=A.device) for rows in (source.values(), source)
+        torch.tensor(list(rows), device=A.device) for rows in (place.values(), place)
     )
     lower[to] = lower[of]
     return lower
