@@ -29,25 +29,27 @@ def _pages():
                 yield pytest.param(path, id=path.stem)
 
 
-def _run(tests):
+def _failures(tests) -> str:
     report = []
     runner = doctest.DocTestRunner(optionflags=OPTIONS)
     for test in tests:
         runner.run(test, out=report.append)
     assert runner.summarize(verbose=False).attempted > 0, "there is no example"
-    assert not report, "".join(report)
+    return "".join(report)
 
 
 @pytest.mark.parametrize("item", list(_public()))
 def test_docstring(item):
     finder = doctest.DocTestFinder(exclude_empty=True)
-    _run(finder.find(item, module=inspect.getmodule(item)))
+    assert _failures(finder.find(item, module=inspect.getmodule(item))) == ""
 
 
 @pytest.mark.parametrize("page", list(_pages()))
 def test_page(page):
     text = page.read_text(encoding="utf-8")
-    _run([doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)])
+    parser = doctest.DocTestParser()
+    examples = parser.get_doctest(text, {}, page.name, str(page), 0)
+    assert _failures([examples]) == ""
 
 
 def test_readme_example(capsys):

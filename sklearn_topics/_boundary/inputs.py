@@ -50,6 +50,20 @@ def check_matrix(estimator, X, *, reset: bool, min_features: int = 1):
     return _checked(estimator, X, reset, _check_finite, _float_dtype, **options)
 
 
+def check_factor(factor, name: str, shape: tuple[int, int], dtype) -> np.ndarray:
+    """Validate a factor to begin with, W or H of init="custom"."""
+    if factor is None:
+        raise ValueError(f"init='custom' needs both W and H; {name} is missing.")
+    factor = check_array(
+        factor, dtype=dtype, order="C", ensure_non_negative=True, input_name=name
+    )
+    if factor.shape != shape:
+        raise ValueError(f"{name} has shape {factor.shape}; expected {shape}.")
+    if not factor.any():
+        raise ValueError(f"{name} is all zeros, which no update can leave.")
+    return factor
+
+
 def _checked(estimator, X, reset, check, dtype_of, **options):
     named = _from_torch(X)
     options |= {

@@ -3,10 +3,9 @@
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.utils import check_array
 
 from .._boundary.fitting import run_fits
-from .._boundary.inputs import check_counts
+from .._boundary.inputs import check_counts, check_factor
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
 from .._boundary.transfer import (
     like_input,
@@ -470,23 +469,11 @@ class TorchPoissonNMF(BaseTopicModel):
             )
 
     def _custom_factors(self, X, data, W, H):
-        n, m = X.shape
-        W = self._custom_factor(W, "W", (n, self.n_components), data.dtype)
-        H = self._custom_factor(H, "H", (self.n_components, m), data.dtype)
+        (n, m), K = X.shape, self.n_components
+        W = check_factor(W, "W", (n, K), data.dtype)
+        H = check_factor(H, "H", (K, m), data.dtype)
         HT = np.ascontiguousarray(H.T)
         return to_device(W, X.device), to_device(HT, X.device)
-
-    def _custom_factor(self, factor, name, shape, dtype):
-        if factor is None:
-            raise ValueError(f"init='custom' needs both W and H; {name} is missing.")
-        factor = check_array(
-            factor, dtype=dtype, order="C", ensure_non_negative=True, input_name=name
-        )
-        if factor.shape != shape:
-            raise ValueError(f"{name} has shape {factor.shape}; expected {shape}.")
-        if not factor.any():
-            raise ValueError(f"{name} is all zeros, which no update can leave.")
-        return factor
 
     def _set_fitted(self, X, solver, constants, fit):
         loglik = document_log_likelihood(X, fit.state, solver.floor)
