@@ -7,18 +7,12 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from sklearn.exceptions import ConvergenceWarning
 
 from .._core.solver import Solver, State
 from .sklearn_private import FitTask
-
-#: Iterations from one look to the next: at stationarity, which costs about half an
-#: iteration, and at the gain in the objective.
-CHECK_EVERY = 10
-
-_HISTORY = "iteration", "seconds", "objective", "kkt"
-
 
 @dataclass
 class FitResult:
@@ -27,13 +21,14 @@ class FitResult:
     Attributes
     ----------
     state : dict
-        The best state seen, or None if interrupted before the first iteration ended.
-    best, kkt : float
-        The objective and the KKT residual of `state`.
+        The best state seen (or the last one), or None if interrupted before the first
+        iteration ended.
+    found : dict of str to float
+        What the solver said of `state`: its objective among others.
     n_iter : int
         Complete iterations.
     history : dict of str to list of float
-        "iteration", "seconds", "objective" and "kkt", one entry per check.
+        "iteration", "seconds" and what the solver says, one entry per look.
     interrupted : KeyboardInterrupt or None
         To be raised once the fitted attributes are set.
     stopped : bool
@@ -43,26 +38,23 @@ class FitResult:
     """
 
     state: State | None
-    best: float = -math.inf
-    kkt: float = math.nan
+    found: dict[str, float] = field(default_factory=lambda: {"objective": -math.inf})
     n_iter: int = 0
-    history: dict[str, list[float]] = field(
-        default_factory=lambda: {name: [] for name in _HISTORY}
-    )
+    history: dict[str, list[float]] = field(default_factory=dict)
     interrupted: KeyboardInterrupt | None = None
     stopped: bool = False
     unconverged: str = ""
 
-    def look(self, solver: Solver, X, state: State, seconds: float) -> None:
-        """Evaluate `state`, note it, and keep it if it is the best."""
+    def look(self, solver: Solver, X, state: State, seconds: float, keep: str) -> None:
+        """Evaluate `state`, note it, and keep it if it is to be kept."""
         found = solver.evaluate(X, state)
         objective = found["objective"]
         self.require_finite("objective", objective, X.dtype)
-        if objective >= self.best:
-            self.state, self.best, self.kkt = state, objective, found["kkt"]
-        row = self.n_iter, seconds, objective, found["kkt"]
-        for column, value in zip(self.history.values(), row, strict=True):
-            column.append(value)
+        if keep == "last" or objective >= self.found["objective"]:
+            self.state, self.found = state, found
+        row = {"iteration": self.n_iter, "seconds": seconds, **found}
+        for name, value in row.items():
+            self.history.setdefault(name, []).append(value)
 
     def require_finite(self, name: str, value: float, dtype) -> None:
         """Raise, and name the dtype, if a likelihood has overflowed or is undefined."""
@@ -73,10 +65,90 @@ class FitResult:
                 "or pass it as float64."
             )
 
-    def gain(self) -> float:
-        """What the last check added to the objective."""
-        objective = self.history["objective"]
+
+class Criterion(Protocol):
+    """When to stop.
+
+    `every` is the number of iterations from one look at the solver's state to the
+    next; with `from_start` there is one before the first.
+    """
+
+    every: int
+    from_start: bool
+    tol: float
+
+    def reached(self, history: dict[str, list[float]]) -> bool:
+        """Whether to stop after the last look."""
+
+    def missed(self, history: dict[str, list[float]], max_iter: int) -> str:
+        """What to warn of when `max_iter` iterations were not enough."""
+
+
+@dataclass(frozen=True)
+class SmallGain:
+    """Stop when the objective gains at most ``tol * scale`` from look to look."""
+
+    tol: float
+    scale: float
+    every: int = 10  # a look costs about half an iteration
+    from_start: bool = False
+
+    def _gain(self, history):
+        objective = history["objective"]
         return objective[-1] - objective[-2] if len(objective) > 1 else math.inf
+
+    def reached(self, history) -> bool:
+        return self.tol > 0 and self._gain(history) <= self.tol * self.scale
+
+    def missed(self, history, max_iter: int) -> str:
+        gain = self._gain(history) / self.scale
+        seen = "too few to see whether the objective still gains"
+        if math.isfinite(gain):
+            seen = (
+                f"while the objective still gains {gain:.1e} a token between two looks"
+            )
+        return (
+            f"Stopped after max_iter={max_iter} iterations, {seen} (tol={self.tol:g}). "
+            "Increase max_iter or tol."
+        )
+
+
+@dataclass(frozen=True)
+class _LikeNMF:
+    """What scikit-learn's NMF says when `max_iter` iterations were not enough."""
+
+    tol: float
+    from_start: bool = False
+
+    def missed(self, history, max_iter: int) -> str:
+        return (
+            f"Maximum number of iterations {max_iter} reached. Increase it to improve "
+            "convergence."
+        )
+
+
+@dataclass(frozen=True)
+class SmallDecrease(_LikeNMF):
+    """Stop when the error falls by less than `tol` of the first one, look to look."""
+
+    every: int = 10
+    from_start: bool = True
+
+    def reached(self, history) -> bool:
+        error = history["error"]
+        fell = error[-2] - error[-1] if len(error) > 1 else math.inf
+        return self.tol > 0 and fell < self.tol * error[0]
+
+
+@dataclass(frozen=True)
+class SmallViolation(_LikeNMF):
+    """Stop when the violation is at most `tol` of that of the first iteration."""
+
+    every: int = 1
+
+    def reached(self, history) -> bool:
+        violation = history["violation"]
+        return violation[-1] <= self.tol * violation[0]
 
 
 def run_fits(solver: Solver, X, starts: Iterable[State], **options) -> FitResult:
@@ -92,7 +164,8 @@ def run_fits(solver: Solver, X, starts: Iterable[State], **options) -> FitResult
             first = number * options["max_iter"]
             fit = run_fit(solver, X, start, first=first, **options)
             interrupted = fit.interrupted
-            if best.state is None or fit.best > best.best:
+            better = fit.found["objective"] > best.found["objective"]
+            if best.state is None or better:
                 best = fit
             if interrupted or fit.stopped:
                 break
@@ -111,14 +184,14 @@ def run_fit(
     state: State,
     *,
     max_iter: int,
-    tol: float,
-    scale: float,
+    criterion: Criterion,
+    keep: str = "best",
     verbose: int = 0,
     first: int = 0,
     task: FitTask,
     attributes: Callable[[State, int], dict],
 ) -> FitResult:
-    """Iterate until the objective gains less than ``tol * scale`` between two checks.
+    """Iterate until the criterion is reached.
 
     Parameters
     ----------
@@ -127,16 +200,15 @@ def run_fit(
     state : dict
         Where to begin.
     max_iter : int
-    tol : float
-        0 runs all iterations, without a warning.
-    scale : float
-        What the gain in the objective is measured against.
+    criterion : Criterion
+    keep : {"best", "last"}
+        Which of the states that were looked at is returned.
     verbose : int
-        1 shows a progress line on standard error.
+        Above 0: a progress line on standard error.
     first : int
-        The number by which callbacks know the first iteration.
+        Iterations of earlier starts, for callbacks, which see all starts as one fit.
     task : FitTask
-        The callbacks of this fit.
+        Tells callbacks of each iteration; they may ask to stop.
     attributes : callable
         (state, n_iter) -> the fitted attributes, for callbacks that want a model.
 
@@ -147,39 +219,37 @@ def run_fit(
     """
     fit = FitResult(state=None)
     begin = time.perf_counter()
+
+    def look():
+        fit.look(solver, X, state, time.perf_counter() - begin, keep)
+
     with _Progress(max_iter, verbose) as progress:
         try:
+            if criterion.from_start:
+                look()
             for number in range(max_iter):
                 with task.iteration(first + number) as end_of_iteration:
                     state = solver.step(X, state)
                     fit.n_iter = number + 1
-                    last = fit.n_iter == max_iter
-                    if fit.n_iter % CHECK_EVERY == 0 or last:
-                        fit.look(solver, X, state, time.perf_counter() - begin)
+                    due = fit.n_iter % criterion.every == 0
+                    if due or fit.n_iter == max_iter:
+                        look()
                         progress.show(fit)
-                    done = fit.n_iter % CHECK_EVERY == 0 and fit.gain() <= tol * scale
+                    done = due and criterion.reached(fit.history)
                     stop = end_of_iteration(partial(attributes, state, fit.n_iter))
                     fit.stopped = bool(stop)
-                    if stop or (done and tol > 0):
+                    if stop or done:
                         break
             else:
-                if tol > 0:
-                    fit.unconverged = _not_converged(max_iter, fit.gain() / scale, tol)
+                if criterion.tol > 0:
+                    fit.unconverged = criterion.missed(fit.history, max_iter)
         except KeyboardInterrupt as interruption:
             fit.interrupted = interruption
-        if fit.n_iter not in (0, *fit.history["iteration"][-1:]):  # between two checks
-            fit.look(solver, X, state, time.perf_counter() - begin)
+        if fit.n_iter == 0:
+            fit.state = None
+        elif fit.n_iter not in fit.history.get("iteration", [])[-1:]:
+            look()  # between two looks
     return fit
-
-
-def _not_converged(max_iter: int, gain: float, tol: float) -> str:
-    seen = "too few to see whether the objective still gains"
-    if math.isfinite(gain):
-        seen = f"while the objective still gains {gain:.1e} a token between two checks"
-    return (
-        f"Stopped after max_iter={max_iter} iterations, {seen} (tol={tol:g}). Increase "
-        "max_iter or tol."
-    )
 
 
 class _Progress:
@@ -198,11 +268,15 @@ class _Progress:
         if not self._on:
             return
         last = {name: column[-1] for name, column in fit.history.items()}
+        numbers = "  ".join(
+            f"{name} {value:.6g}"
+            for name, value in last.items()
+            if name not in ("iteration", "seconds")
+        )
         filled = round(self._WIDTH * fit.n_iter / self._max_iter)
         bar = "#" * filled + "." * (self._WIDTH - filled)
         line = (
-            f"[{bar}] {fit.n_iter}/{self._max_iter}  {last['seconds']:.1f} s  "
-            f"objective {last['objective']:.6g}  KKT {last['kkt']:.2g}"
+            f"[{bar}] {fit.n_iter}/{self._max_iter}  {last['seconds']:.1f} s  {numbers}"
         )
         end = "\r" if self._terminal else "\n"
         print(line, end=end, file=sys.stderr, flush=True)

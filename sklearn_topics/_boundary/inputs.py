@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 import torch
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import check_array, check_non_negative, validate_data
 
 #: Integers up to here are exact in float32.
 _FLOAT32_EXACT = 2**24
@@ -50,17 +50,42 @@ def check_matrix(estimator, X, *, reset: bool, min_features: int = 1):
     return _checked(estimator, X, reset, _check_finite, _float_dtype, **options)
 
 
-def check_factor(factor, name: str, shape: tuple[int, int], dtype) -> np.ndarray:
-    """Validate a factor to begin with, W or H of init="custom"."""
+def check_nonnegative(estimator, X, *, reset: bool, method: str, missing: bool = False):
+    """Validate nonnegative data, under scikit-learn's rule for dtypes.
+
+    Parameters and result as for `check_counts`, but that float32 stays float32 and
+    everything else becomes float64. With `missing`, NaN is kept.
+    """
+    whom = f"{type(estimator).__name__}.{method}"
+
+    def check(X, values):
+        _check_finite(X, values, missing)
+        _check_nonnegative(X, values, whom)
+
+    return _checked(estimator, X, reset, check, _float_dtype)
+
+
+def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
+    """Validate a factor to begin with, W or H, in scikit-learn's words.
+
+    An entry of `shape` may be None: any number. The dtype is left as it is.
+    """
     if factor is None:
         raise ValueError(f"init='custom' needs both W and H; {name} is missing.")
-    factor = check_array(
-        factor, dtype=dtype, order="C", ensure_non_negative=True, input_name=name
-    )
-    if factor.shape != shape:
-        raise ValueError(f"{name} has shape {factor.shape}; expected {shape}.")
+    whom = f"{type(estimator).__name__} (input {name})"
+    factor = check_array(_from_torch(factor), order="C", input_name=name)
+    for axis, size in zip(("first", "second"), shape, strict=True):
+        found = factor.shape[axis == "second"]
+        if size is not None and found != size:
+            raise ValueError(
+                f"Array with wrong {axis} dimension passed to {whom}. Expected {size}, "
+                f"but got {found}."
+            )
+    check_non_negative(factor, whom)
     if not factor.any():
-        raise ValueError(f"{name} is all zeros, which no update can leave.")
+        raise ValueError(
+            f"Array passed to {whom} is full of zeros, which no update can leave."
+        )
     return factor
 
 
@@ -105,15 +130,15 @@ def _from_torch(X):
     raise ValueError(f"X has torch layout {X.layout}; pass a dense, COO or CSR tensor.")
 
 
-def _check_finite(X, values) -> None:
+def _check_finite(X, values, missing: bool = False) -> None:
     if values.dtype.kind != "f":
         return
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(values.sum(dtype=np.float64)):
             return
-    bad = ~np.isfinite(values)
+    bad = np.isinf(values) if missing else ~np.isfinite(values)
     if bad.any():
-        what = "NaN" if np.isnan(values).any() else "infinity"
+        what = "NaN" if np.isnan(values[bad]).any() else "infinity"
         raise ValueError(
             f"Input X contains {what}: {_count_and_place(X, bad)}. Remove or replace "
             "non-finite values first."
@@ -121,7 +146,9 @@ def _check_finite(X, values) -> None:
 
 
 def _check_nonnegative(X, values, whom: str) -> None:
-    if values.size and values.dtype.kind not in "bu" and values.min() < 0:
+    if values.size == 0 or values.dtype.kind in "bu":
+        return
+    if np.fmin.reduce(values, axis=None) < 0:  # which passes over NaN
         raise ValueError(
             f"Negative values in data passed to {whom}: "
             f"{_count_and_place(X, values < 0)}. X must hold counts or other "

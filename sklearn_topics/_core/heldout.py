@@ -1,4 +1,5 @@
-"""Document completion: a held-out score that means the same for every topic model."""
+"""Held-out data: document completion, a score that means the same for every topic
+model, and columns held out, for factorisations of any scale."""
 
 import torch
 from torch import Tensor
@@ -34,6 +35,17 @@ def _thin_values(values: Tensor) -> Tensor:
     half = torch.full_like(x, 0.5)
     drawn = torch.binomial(torch.where(whole, x, 1), half, generator=generator)
     return torch.where(whole, drawn, drawn * x).to(values.device, values.dtype)
+
+
+def split_columns(m: int) -> tuple[Tensor, Tensor]:
+    """Indices of the columns that are shown, and of those held out: half of each.
+
+    The seed is fixed: the split depends on the number of columns alone.
+    """
+    if m < 2:
+        raise ValueError("Holding columns out needs at least two of them; X has one.")
+    order = torch.randperm(m, generator=torch.Generator().manual_seed(_SEED))
+    return order[m // 2 :].sort().values, order[: m // 2].sort().values
 
 
 def completion_score(held_out: CSR | Tensor, theta: Tensor, topics: Tensor) -> float:

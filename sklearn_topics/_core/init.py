@@ -1,11 +1,17 @@
 """Starting points for nonnegative factorisations."""
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from .._kernels import CSR
 from .._kernels.csr import wide_dtype
 from .svd import flip_signs, randomized_svd
+
+#: Shape -> standard normal numbers, on the host in float64.
+Draw = Callable[..., Tensor]
 
 INITS = ("random", "nndsvd", "nndsvda", "nndsvdar")
 
@@ -14,34 +20,40 @@ _NNDSVD_EPS = 1e-6
 
 
 def mean_value(X: CSR | Tensor) -> float:
+    """The mean of the cells of X that are not NaN."""
     values = X.data if isinstance(X, CSR) else X
-    return float(values.sum(dtype=wide_dtype(values.device))) / (
-        X.shape[0] * X.shape[1]
-    )
+    cells = X.shape[0] * X.shape[1]
+    total = float(values.sum(dtype=wide_dtype(values.device)))
+    if math.isnan(total):
+        total = float(values.nansum(dtype=wide_dtype(values.device)))
+        cells -= int(values.isnan().sum())
+    return total / max(cells, 1)
 
 
-def random_factors(X: CSR | Tensor, K: int, generator: torch.Generator):
-    """|N(0, 1)| times sqrt(mean(X) / K): W (n x K) and H (K x m)."""
-    scale = (mean_value(X) / K) ** 0.5
-
-    def draw(*shape):
-        values = torch.randn(*shape, generator=generator, dtype=torch.float64)
-        return (values.abs_() * scale).to(X.device, X.dtype)
-
-    return draw(X.shape[0], K), draw(K, X.shape[1])
-
-
-def _standard_normal(generator: torch.Generator):
+def standard_normal(generator: torch.Generator) -> Draw:
     return lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
-def nndsvd_factors(X: CSR | Tensor, K: int, generator: torch.Generator, fill: str):
+def _random_factors(X: CSR | Tensor, K: int, draw: Draw, order: str):
+    """|N(0, 1)| times sqrt(mean(X) / K): W (n x K) and H (K x m)."""
+    shapes = {"W": (X.shape[0], K), "H": (K, X.shape[1])}
+    drawn = {name: _absolute(draw(*shapes[name]), X) for name in order}
+    scale = (mean_value(X) / K) ** 0.5
+    return drawn["W"] * scale, drawn["H"] * scale
+
+
+def _absolute(values: Tensor, like: CSR | Tensor) -> Tensor:
+    return values.abs_().to(like.device, like.dtype)
+
+
+def _nndsvd_factors(X: CSR | Tensor, K: int, draw: Draw, noise: Draw, fill: str):
     """Nonnegative double SVD (Boutsidis and Gallopoulos 2008).
 
     `fill` is "nndsvd" (zeros stay), "nndsvda" (zeros become the mean of X) or
     "nndsvdar" (zeros become small random values, |N(0, 1)| mean(X) / 100).
     """
-    U, s, Vt = randomized_svd(X, K, _standard_normal(generator))
+    n_iter = 7 if K < 0.1 * min(X.shape) else 4  # as scikit-learn has it
+    U, s, Vt = randomized_svd(X, K, draw, n_iter=n_iter, normalizer="LU")
     U, Vt = flip_signs(U, Vt, by="U")
     # The leading pair has one sign throughout; of the others, the heavier sign.
     up, vp = U.clamp(min=0), Vt.clamp(min=0)
@@ -57,13 +69,13 @@ def nndsvd_factors(X: CSR | Tensor, K: int, generator: torch.Generator, fill: st
     u[:, 0], v[0], scale[0] = U[:, 0].abs(), Vt[0].abs(), s[0].sqrt()
     W, H = u * scale, v * scale[:, None]
     W, H = (A.where(A >= _NNDSVD_EPS, 0) for A in (W, H))
-    mean = mean_value(X)
-    if fill == "nndsvda":
-        W, H = (A.where(A > 0, mean) for A in (W, H))
-    elif fill == "nndsvdar":
-        W, H = (
-            A.where(A > 0, _small_noise(A, generator) * (mean / 100)) for A in (W, H)
-        )
+    if fill != "nndsvd":
+        mean = mean_value(X)
+        for A in (W, H):
+            gaps = A == 0
+            random = fill == "nndsvdar"
+            size = _absolute(noise(int(gaps.sum())), A) / 100 if random else 1.0
+            A[gaps] = mean * size
     return W, H
 
 
@@ -71,15 +83,27 @@ def _nonzero(norms: Tensor) -> Tensor:
     return norms.where(norms > 0, 1)
 
 
-def _small_noise(A: Tensor, generator: torch.Generator) -> Tensor:
-    values = torch.randn(*A.shape, generator=generator, dtype=torch.float64)
-    return values.abs_().to(A.device, A.dtype)
+def initial_factors(
+    X: CSR | Tensor,
+    K: int,
+    init: str,
+    draw: Draw,
+    *,
+    noise: Draw | None = None,
+    order: str = "WH",
+) -> tuple[Tensor, Tensor]:
+    """W (n x K) and HT (m x K) for one of `INITS`.
 
-
-def initial_factors(X: CSR | Tensor, K: int, init: str, generator: torch.Generator):
-    """W (n x K) and HT (m x K) for one of `INITS`."""
+    Parameters
+    ----------
+    draw, noise : callable
+        Random numbers of the start, and those that fill its zeros ("nndsvdar");
+        `draw` again if None.
+    order : {"WH", "HW"}
+        Which factor of "random" is drawn first.
+    """
     if init == "random":
-        W, H = random_factors(X, K, generator)
+        W, H = _random_factors(X, K, draw, order)
     else:
-        W, H = nndsvd_factors(X, K, generator, init)
+        W, H = _nndsvd_factors(X, K, draw, noise or draw, init)
     return W.contiguous(), H.T.contiguous()

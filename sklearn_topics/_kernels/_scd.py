@@ -8,8 +8,12 @@ from torch import Tensor
 from .csr import wide_dtype
 
 
-def coordinate_step(w: Tensor, S: Tensor, q: Tensor, u: Tensor, a: Tensor) -> Tensor:
+def coordinate_step(
+    w: Tensor, S: Tensor, q: Tensor, u: Tensor, a: Tensor, l2: float = 0.0
+) -> Tensor:
     """The new coordinate of every row: see `ops.scd_rows` for the derivation."""
+    if l2 > 0:
+        return _ridge_step(w, S, q, u, l2)
     used = q > 0
     slope = torch.where(used, S / q.where(used, 1), 0)  # S / q
     # u v^2 - b v - a A = 0, solved for its larger root without cancellation
@@ -22,6 +26,21 @@ def coordinate_step(w: Tensor, S: Tensor, q: Tensor, u: Tensor, a: Tensor) -> Te
     upper = (q * w * w + a) / (u - S + q * w).where(down, 1)
     new = torch.where(down, torch.maximum(new, upper * upper / w.where(down, 1)), new)
     return torch.where(used, new, a / u)
+
+
+def _ridge_step(w: Tensor, S: Tensor, q: Tensor, u: Tensor, l2: float) -> Tensor:
+    """The same with a quadratic penalty and without a pseudocount."""
+    used = q > 0
+    slope = torch.where(used, S / q.where(used, 1), 0)  # S / q
+    gain = (slope * (S - u) + u * w).clamp(min=0)
+    B = u + l2 * (slope - w).clamp(min=0)
+    new = 2 * gain / (B + (B * B + 4 * l2 * gain).sqrt())
+    down = used & (new < w)
+    p, c = u - S + q * w, q * w * w
+    root = (p * p + 4 * l2 * c).sqrt()
+    upper = torch.where(p > 0, 2 * c / (p + root).where(p > 0, 1), (root - p) / 2 / l2)
+    new = torch.where(down, torch.maximum(new, upper * upper / w.where(down, 1)), new)
+    return new.where(used, 0)
 
 
 class Descent(ABC):
@@ -44,7 +63,7 @@ class Descent(ABC):
     @abstractmethod
     def spread(self, per_row: Tensor) -> Tensor: ...
 
-    def run(self, u: Tensor, share: Tensor, pseudocount: float, n_sweeps: int, tol):
+    def run(self, u: Tensor, share: Tensor, pseudocount, l2, n_sweeps, tol):
         """The rows after at most `n_sweeps` sweeps, and their sums of x log y."""
         W = self.W
         a = pseudocount + share * W
@@ -65,7 +84,7 @@ class Descent(ABC):
                 r = h / y
                 xr = self.x * r
                 S, q = self.row_sum(xr), self.row_sum(xr * r)
-                new = coordinate_step(w, S, q, u[k], a[:, k])
+                new = coordinate_step(w, S, q, u[k], a[:, k], l2)
                 new = new.where((a[:, k] > 0) | (new * u[k] >= tiny), 0)
                 W[:, k] = new = new.where(active, w)
                 moved = torch.maximum(moved, (new - w).abs() * u[k])

@@ -34,6 +34,26 @@ def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
     return torch.maximum(torch.lerp(A, previous, -beta), least * A)
 
 
+def dense_ratio_step(A, N, D, l1, l2, gamma, zero_denominator, least) -> Tensor:
+    D = D + l1 if l2 == 0 else torch.addcmul(D + l1, A, torch.full_like(A, l2))
+    ratio = N / D.where(D != 0, zero_denominator)
+    out = A * (ratio if gamma == 1 else ratio.pow_(gamma))
+    return out.masked_fill_(out < least, 0)
+
+
+def dense_hals_step(A, N, G, l1, order) -> tuple[Tensor, float]:
+    A, wide = A.clone(), wide_dtype(A.device)
+    violation = torch.zeros((), dtype=wide, device=A.device)
+    for k in order.tolist():
+        a = A[:, k]
+        gradient = A @ G[k] - N[:, k] + l1
+        projected = gradient.where(a > 0, gradient.clamp(max=0))
+        violation += projected.abs().sum(dtype=wide)
+        if float(G[k, k]) != 0:
+            A[:, k] = (a - gradient / G[k, k]).clamp_(min=0)
+    return A, float(violation)
+
+
 def dense_log_sum(A: Tensor) -> float:
     positive = A.clamp(min=torch.finfo(A.dtype).tiny)
     return float(positive.to(wide_dtype(A.device)).log_().sum())
@@ -77,10 +97,10 @@ class _DenseRows(Descent):
         return per_row[:, None]
 
 
-def dense_scd_rows(X, W, HT, u, share, pseudocount, n_sweeps, tol, floor):
+def dense_scd_rows(X, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor):
     parts = []
     for start, stop in _blocks(X):
         rows = _DenseRows(X[start:stop], W[start:stop], HT, floor)
-        parts.append(rows.run(u, share, pseudocount, n_sweeps, tol))
+        parts.append(rows.run(u, share, pseudocount, l2, n_sweeps, tol))
     W, log_sums = map(torch.cat, zip(*parts, strict=True))
     return W, log_sums

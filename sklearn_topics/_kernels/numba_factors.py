@@ -10,6 +10,7 @@ from ._numba import JIT, array_of
 
 # As many partial results on every machine: sums do not depend on the threads.
 _CHUNKS = 64
+_LANES = 16  # rows side by side in `hals_step`
 
 
 def _chunk_bounds(A: Tensor) -> np.ndarray:
@@ -98,3 +99,96 @@ def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
     args = *factors, real(beta), real(least), out.numpy()
     run_blocks(_extrapolate, _chunk_bounds(A), A.shape[1], *args)
     return out
+
+
+@numba.njit(**JIT)
+def _ratio_step(first, last, bounds, A, N, D, options, out):
+    l1, l2, gamma, zero_denominator, least = options
+    zero = least - least
+    for i in range(bounds[first], bounds[last]):
+        d = D[min(i, len(D) - 1)]
+        for k in range(A.shape[1]):
+            below = d[k] + l1 + l2 * A[i, k]
+            new = A[i, k] * (N[i, k] / (below if below != 0 else zero_denominator))
+            out[i, k] = new if new >= least else zero
+
+
+@numba.njit(**JIT)
+def _power_step(first, last, bounds, A, N, D, options, out):
+    l1, l2, gamma, zero_denominator, least = options
+    zero = least - least
+    for i in range(bounds[first], bounds[last]):
+        d = D[min(i, len(D) - 1)]
+        for k in range(A.shape[1]):
+            below = d[k] + l1 + l2 * A[i, k]
+            ratio = N[i, k] / (below if below != 0 else zero_denominator)
+            new = A[i, k] * ratio**gamma
+            out[i, k] = new if new >= least else zero
+
+
+def dense_ratio_step(A, N, D, l1, l2, gamma, zero_denominator, least) -> Tensor:
+    out = torch.empty_like(A)
+    factors = array_of(A), array_of(N), array_of(torch.atleast_2d(D))
+    real = factors[0].dtype.type
+    options = tuple(map(real, (l1, l2, gamma, zero_denominator, least)))
+    kernel, work = (_ratio_step, 1) if gamma == 1 else (_power_step, 8)
+    args = *factors, options, out.numpy()
+    run_blocks(kernel, _chunk_bounds(A), A.shape[1] * work, *args)
+    return out
+
+
+@numba.njit(**JIT)
+def _gradient(tile, numerator, line, g):
+    """g = sum_r line[r] tile[r] - numerator, for the rows that lie side by side."""
+    K = len(line)
+    whole = K // 4 * 4
+    for j in range(_LANES):
+        g[j] = -numerator[j]
+    for r in range(0, whole, 4):
+        c0, c1, c2, c3 = line[r], line[r + 1], line[r + 2], line[r + 3]
+        t0, t1, t2, t3 = tile[r], tile[r + 1], tile[r + 2], tile[r + 3]
+        for j in range(_LANES):
+            g[j] += c0 * t0[j] + c1 * t1[j] + c2 * t2[j] + c3 * t3[j]
+    for r in range(whole, K):
+        c, t = line[r], tile[r]
+        for j in range(_LANES):
+            g[j] += c * t[j]
+
+
+@numba.njit(**JIT)
+def _hals_step(first, last, bounds, A, N, G, l1, order, out, violation):
+    K = A.shape[1]
+    zero = l1 - l1
+    # Rows do not depend on each other: several of them side by side make a vector.
+    tile, numerator = np.zeros((K, _LANES), A.dtype), np.zeros((K, _LANES), A.dtype)
+    g, seen = np.empty(_LANES, A.dtype), np.empty(_LANES, A.dtype)
+    for chunk in range(first, last):
+        total = 0.0
+        for begin in range(bounds[chunk], bounds[chunk + 1], _LANES):
+            n_rows = min(_LANES, bounds[chunk + 1] - begin)
+            for j in range(n_rows):
+                for k in range(K):
+                    tile[k, j] = A[begin + j, k]
+                    numerator[k, j] = N[begin + j, k] - l1
+            seen[:] = 0
+            for k in order:
+                line, t = G[k], tile[k]
+                _gradient(tile, numerator[k], line, g)
+                share = 1 / line[k] if line[k] != 0 else zero
+                for j in range(_LANES):
+                    # At zero only a step up is left.
+                    seen[j] += abs(g[j]) if t[j] != 0 else max(-g[j], zero)
+                    t[j] = max(t[j] - g[j] * share, zero)
+            for j in range(n_rows):
+                total += np.float64(seen[j])
+                for k in range(K):
+                    out[begin + j, k] = tile[k, j]
+        violation[chunk] = total
+
+
+def dense_hals_step(A, N, G, l1: float, order: Tensor) -> tuple[Tensor, float]:
+    out, violation = torch.empty_like(A), np.empty(_CHUNKS)
+    factors = array_of(A), array_of(N), array_of(G)
+    args = *factors, factors[0].dtype.type(l1), order.numpy(), out.numpy(), violation
+    run_blocks(_hals_step, _chunk_bounds(A), 2 * A.shape[1] ** 2, *args)
+    return out, float(violation.sum())

@@ -58,14 +58,14 @@ def csr_scd_rows(X: CSR, W, HT, u, share, *options):
     return out, logs
 
 
-def _scd_arguments(W: Tensor, pseudocount, n_sweeps, tol, floor):
+def _scd_arguments(W: Tensor, pseudocount, l2, n_sweeps, tol, floor):
     """Scalars in W's type (a float64 one would make float32 loops scalar); outputs.
 
     The last scalar is the share of a row's size below which a weight is zero.
     """
     real = array_of(W).dtype.type
     tiny = np.finfo(real).eps / 100
-    options = real(pseudocount), n_sweeps, real(tol), real(floor), real(tiny)
+    options = real(pseudocount), l2, n_sweeps, real(tol), real(floor), real(tiny)
     logs = W.new_empty(W.shape[0], dtype=torch.float64)
     return options, W.shape[1] * (n_sweeps + 1), torch.empty_like(W), logs
 
@@ -213,7 +213,7 @@ def _reconstruct(w, tile, y, length, floor):
 
 
 @numba.njit(**JIT)
-def _coordinate(w, S, q, u, a):
+def _coordinate(w, S, q, u, a, l2):
     """The scalar twin of `_scd.coordinate_step`, everything multiplied by q.
 
     Between two passes over a short row nothing else can run, so that latency counts:
@@ -222,6 +222,8 @@ def _coordinate(w, S, q, u, a):
     """
     if q <= 0:
         return a / u
+    if l2 > 0:
+        return _ridge_coordinate(w, S, q, u, l2)
     qw = q * w
     least = (qw * w + a) / (u - S + qw)
     if a == 0:
@@ -239,9 +241,25 @@ def _coordinate(w, S, q, u, a):
 
 
 @numba.njit(**JIT)
+def _ridge_coordinate(w, S, q, u, l2):
+    """The same with a quadratic penalty and without a pseudocount."""
+    gain = S * (S - u) / q + u * w  # C - u A
+    new = 0.0
+    if gain > 0:
+        slope = u + l2 * max(S / q - w, 0.0)
+        new = 2 * gain / (slope + np.sqrt(slope * slope + 4 * l2 * gain))
+    p, c = u - S + q * w, q * w * w
+    root = np.sqrt(p * p + 4 * l2 * c)
+    least = 2 * c / (p + root) if p > 0 else (root - p) / (2 * l2)
+    if new < w and new * w < least * least:
+        new = least * least / w
+    return new
+
+
+@numba.njit(**JIT)
 def _descend(x, y, tile, length, start, w, u, share, options):
     """`ops.scd_rows` for one row, from `start` into w; y is left as that of w."""
-    pseudocount, n_sweeps, tol, floor, tiny = options
+    pseudocount, l2, n_sweeps, tol, floor, tiny = options
     K = len(w)
     zero = floor - floor
     size = zero
@@ -272,7 +290,7 @@ def _descend(x, y, tile, length, start, w, u, share, options):
             a = pseudocount + share[k] * start[k]
             wide = np.float64(w[k]), np.float64(S), np.float64(q), np.float64(u[k])
             # Back to the row's type: a float64 step would make the loop above scalar.
-            new = y.dtype.type(_coordinate(*wide, a))
+            new = y.dtype.type(_coordinate(*wide, a, l2))
             if a == 0 and new * u[k] < tiny * size:
                 new = zero
             step = new - w[k]

@@ -43,7 +43,7 @@ def transpose(X: CSR) -> CSR:
     return _implementation("transpose", X)(X)
 
 
-# The next five are small. They are operations all the same, because on the CPU torch's
+# The next seven are small. They are operations all the same, because on the CPU torch's
 # own threads spin for milliseconds after each parallel elementwise operation, on the
 # cores that the next kernel needs.
 
@@ -75,6 +75,45 @@ def largest_violation(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float) ->
 def extrapolate(A: Tensor, previous: Tensor, beta: float, least: float) -> Tensor:
     """max(A + beta (A - previous), least A), elementwise: a Tensor of A's shape."""
     return _implementation("extrapolate", A)(A, previous, beta, least)
+
+
+def ratio_step(
+    A: Tensor,
+    N: Tensor,
+    D: Tensor,
+    *,
+    l1: float = 0.0,
+    l2: float = 0.0,
+    gamma: float = 1.0,
+    zero_denominator: float,
+    least: float = 0.0,
+) -> Tensor:
+    """A * (N / (D + l1 + l2 A))^gamma, elementwise: a Tensor of A's shape (n, K).
+
+    D has A's shape, or (K,): one value a column. A denominator of 0 becomes
+    `zero_denominator`; a result below `least` becomes 0.
+    """
+    impl = _implementation("ratio_step", A)
+    return impl(A, N, D, l1, l2, gamma, zero_denominator, least)
+
+
+def hals_step(
+    A: Tensor, N: Tensor, G: Tensor, l1: float, order: Tensor
+) -> tuple[Tensor, float]:
+    """One sweep of exact coordinate descent on every row a of A (Fast HALS).
+
+    Row a of A (n x K) descends on ``a G a / 2 - (n - l1) a`` over a >= 0, with n its
+    row of N and G (K x K) symmetric, one coordinate at a time in the given order.
+
+    Returns
+    -------
+    A : Tensor of shape (n, K)
+        The new rows; the argument is left as it was.
+    violation : float
+        Sum over all steps of the projected gradient's absolute value before the step.
+        Accumulated wide.
+    """
+    return _implementation("hals_step", A)(A, N, G, l1, order)
 
 
 def log_sum(A: Tensor) -> float:
@@ -118,8 +157,9 @@ def scd_rows(
     HT: Tensor,
     u: Tensor,
     *,
-    pseudocount: float,
+    pseudocount: float = 0.0,
     share: Tensor | None = None,
+    l2: float = 0.0,
     n_sweeps: int,
     tol: float = 0.0,
     floor: float,
@@ -128,21 +168,23 @@ def scd_rows(
 
     Row w of W descends on, with y = HT w at the row's positive entries x,
 
-        f(w) = sum_k u_k w_k - sum_j x_j log y_j - a sum_k log w_k,  a = pseudocount.
+        f(w) = sum_k u_k w_k - sum_j x_j log y_j - a sum_k log w_k + l2/2 sum_k w_k^2,
 
-    For one coordinate v, from its value w, let S(v) = sum_j x_j h_kj / y_j(v) and
-    q = sum_j x_j (h_kj / y_j)^2 at w. The minimiser v* solves S(v) + a / v = u_k. S is
-    a sum of terms c_j / (d_j + v) with d_j >= 0, so that for every v > 0
+    where a = pseudocount or l2 is 0. For one coordinate v, from its value w, let
+    S(v) = sum_j x_j h_kj / y_j(v) and q = sum_j x_j (h_kj / y_j)^2 at w. The minimiser
+    v* solves S(v) + a / v = u_k + l2 v. S is a sum of terms c_j / (d_j + v) with
+    d_j >= 0, so that for every v > 0
 
         C / (A + v)  <=  S(v)  <=  (S - q w) + q w^2 / v,   A = S/q - w,  C = S^2/q,
 
     both with the value and the slope of S at w (1/S is concave on the left; two terms
     and w/v + v/w >= 2 on the right). The lower bound gives v_low <= v*, closer than
-    Newton's step, which is the tangent of S itself; for a = 0 it is
-    w + (S / u_k) (S - u_k) / q, clipped at zero. The upper bound gives
-    v_up = (q w^2 + a) / (u_k - S + q w) >= v*. A step up goes to v_low and cannot pass
+    Newton's step, which is the tangent of S itself; for a = l2 = 0 it is
+    w + (S / u_k) (S - u_k) / q, clipped at zero. The upper bound gives v_up >= v*; for
+    l2 = 0 it is (q w^2 + a) / (u_k - S + q w). A step up goes to v_low and cannot pass
     the minimiser. A step down goes to max(v_low, v_up^2 / w): integrating the upper
-    bound, f does not rise there, because log(1/r) <= (1 - r) / sqrt(r) for r = v / w.
+    bound, f does not rise there, because log(1/r) <= (1 - r) / sqrt(r) for r = v / w
+    (and with l2 because (1 - s)^3 (1 + s) >= 0 for s = v_up / w < 1).
 
     At most `n_sweeps` sweeps over the K coordinates; a row stops by itself once a
     sweep moves no coordinate by more than `tol` times the row's size, so a row's
@@ -155,6 +197,8 @@ def scd_rows(
         weight 0.
     pseudocount : float
         a, in tokens.
+    l2 : float
+        Weight of the quadratic penalty.
     share : Tensor of shape (K,), default=None
         Makes a larger for each coordinate by ``share[k]`` times its value in the
         argument W.
@@ -170,4 +214,6 @@ def scd_rows(
     """
     impl = _implementation("scd_rows", X)
     share = torch.zeros_like(u) if share is None else share
-    return impl(X, W, HT, u, share, pseudocount, n_sweeps, tol, floor)
+    if pseudocount > 0 and l2 > 0:
+        raise ValueError("scd_rows takes a pseudocount or an l2 penalty, not both.")
+    return impl(X, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor)

@@ -86,10 +86,10 @@ class _SparseRows(Descent):
         return per_row[self.local]
 
 
-def csr_scd_rows(X: CSR, W, HT, u, share, pseudocount, n_sweeps, tol, floor):
+def csr_scd_rows(X: CSR, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor):
     parts = []
     for start, stop in X.chunks():
         rows = _SparseRows(X, start, stop, W, HT, floor)
-        parts.append(rows.run(u, share, pseudocount, n_sweeps, tol))
+        parts.append(rows.run(u, share, pseudocount, l2, n_sweeps, tol))
     W, log_sums = map(torch.cat, zip(*parts, strict=True))
     return W, log_sums

@@ -18,22 +18,10 @@ from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
 from .._core.heldout import completion_score, thin
 
 
-class BaseTopicModel(
-    ClassNamePrefixFeaturesOutMixin,
-    CallbackSupportMixin,
-    TransformerMixin,
-    BaseEstimator,
-    metaclass=ABCMeta,
+class BaseDecomposition(
+    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, metaclass=ABCMeta
 ):
-    """Base class of the topic models; holds no algorithm.
-
-    A subclass sets ``components_`` (topics x terms, rows that sum to one) in fit and
-    infers topic proportions in `_infer`.
-    """
-
-    @abstractmethod
-    def _infer(self, X, topics):
-        """Topic proportions (n x K tensor) of X (on the device), given the topics."""
+    """Base class of every model: X is about W @ ``components_``."""
 
     @property
     def _n_features_out(self):
@@ -46,8 +34,53 @@ class BaseTopicModel(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
-        tags.input_tags.positive_only = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def inverse_transform(self, X):
+        """Data with these coordinates, in the original space.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_components)
+            What `transform` returns.
+
+        Returns
+        -------
+        X_original : ndarray of shape (n_samples, n_features)
+            ``X @ components_``; always dense.
+        """
+        check_is_fitted(self)
+        W = check_array(
+            X,
+            dtype=[np.float64, np.float32],
+            accept_sparse=True,
+            input_name="X",
+            estimator=self,
+        )
+        K = self.components_.shape[0]
+        if W.shape[1] != K:
+            raise ValueError(
+                f"X has {W.shape[1]} columns, but {type(self).__name__} has {K} "
+                "components: pass what transform returns."
+            )
+        return W @ self.components_.astype(W.dtype, copy=False)
+
+
+class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
+    """Base class of the topic models; holds no algorithm.
+
+    A subclass sets ``components_`` (topics x terms, rows that sum to one) in fit and
+    infers topic proportions in `_infer`.
+    """
+
+    @abstractmethod
+    def _infer(self, X, topics):
+        """Topic proportions (n x K tensor) of X (on the device), given the topics."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
         return tags
 
     def _upload(self, X, method):
@@ -75,32 +108,6 @@ class BaseTopicModel(
         """
         X_device, topics = self._upload(X, "transform")
         return like_input(to_numpy(self._infer(X_device, topics)), X)
-
-    def inverse_transform(self, X):
-        """Expected term proportions of documents.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components)
-            Topic proportions, as `transform` returns them.
-
-        Returns
-        -------
-        p : ndarray of shape (n_samples, n_features)
-            ``X @ components_``: rows sum to one where those of X do. Multiply by
-            document sizes for expected counts.
-        """
-        check_is_fitted(self)
-        theta = check_array(
-            X, dtype=[np.float64, np.float32], input_name="X", estimator=self
-        )
-        K = self.components_.shape[0]
-        if theta.shape[1] != K:
-            raise ValueError(
-                f"X has {theta.shape[1]} columns, but {type(self).__name__} has {K} "
-                "topics: pass topic proportions, as transform returns them."
-            )
-        return theta @ self.components_.astype(theta.dtype, copy=False)
 
     def score(self, X, y=None):
         """Mean log-probability of a held-out token: greater is better.

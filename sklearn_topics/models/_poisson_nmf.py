@@ -4,7 +4,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from .._boundary.fitting import run_fits
+from .._boundary.fitting import SmallGain, run_fits
 from .._boundary.inputs import check_counts, check_factor
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
 from .._boundary.transfer import (
@@ -16,7 +16,7 @@ from .._boundary.transfer import (
 )
 from .._core import softmax_adam
 from .._core.fold_in import fold_in, variational_fold_in
-from .._core.init import INITS, initial_factors
+from .._core.init import INITS, initial_factors, standard_normal
 from .._core.poisson_nmf import EM, SCD, VariationalEM
 from .._core.softmax_adam import SoftmaxAdam
 from .._core.topic_model import (
@@ -343,8 +343,10 @@ class TorchPoissonNMF(BaseTopicModel):
                 self._starts(X_device, data, W, H, solver),
                 max_iter=self.max_iter,
                 # A falling learning rate makes any gain small in the end.
-                tol=0 if getattr(solver, "schedule", "") == "cosine" else self.tol,
-                scale=constants.tokens or 1.0,
+                criterion=SmallGain(
+                    0 if getattr(solver, "schedule", "") == "cosine" else self.tol,
+                    scale=constants.tokens or 1.0,
+                ),
                 verbose=self.verbose,
                 task=task,
                 attributes=_topic_attributes,
@@ -442,8 +444,9 @@ class TorchPoissonNMF(BaseTopicModel):
             factors = (self._custom_factors(X, data, W, H) for _ in range(1))
         else:
             self._check_rank(X)
+            draw = standard_normal(generator)
             factors = (
-                initial_factors(X, self.n_components, self.init, generator)
+                initial_factors(X, self.n_components, self.init, draw)
                 for _ in range(self.n_init)
             )
         return (solver.begin(W, HT, generator) for W, HT in factors)
@@ -470,8 +473,8 @@ class TorchPoissonNMF(BaseTopicModel):
 
     def _custom_factors(self, X, data, W, H):
         (n, m), K = X.shape, self.n_components
-        W = check_factor(W, "W", (n, K), data.dtype)
-        H = check_factor(H, "H", (K, m), data.dtype)
+        W = check_factor(self, W, "W", (n, K)).astype(data.dtype, copy=False)
+        H = check_factor(self, H, "H", (K, m)).astype(data.dtype, copy=False)
         HT = np.ascontiguousarray(H.T)
         return to_device(W, X.device), to_device(HT, X.device)
 
@@ -483,7 +486,7 @@ class TorchPoissonNMF(BaseTopicModel):
         self.n_iter_ = fit.n_iter
         self.log_likelihood_ = loglik - constants.log_factorial
         self.deviance_ = 2 * (constants.saturated - self.log_likelihood_)
-        self.kkt_residual_ = fit.kkt
+        self.kkt_residual_ = fit.found["kkt"]
         self.loss_history_ = {
             name: np.asarray(column) for name, column in fit.history.items()
         }

@@ -6,12 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from scipy.sparse.linalg import svds
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import check_is_fitted
 
@@ -20,11 +15,10 @@ from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
 from .._core.svd import NORMALIZERS, flip_signs, randomized_svd
 from .._kernels import ops
+from ._base import BaseDecomposition
 
 
-class TorchTruncatedSVD(
-    ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator
-):
+class TorchTruncatedSVD(BaseDecomposition):
     """Dimensionality reduction by truncated SVD (latent semantic analysis).
 
     A drop-in for :class:`sklearn.decomposition.TruncatedSVD`: the same parameters,
@@ -244,36 +238,3 @@ class TorchTruncatedSVD(
         V = np.ascontiguousarray(self.components_.T.astype(data.dtype, copy=False))
         product = ops.spmm(to_device(data, device), to_device(V, device))
         return like_input(to_numpy(product), X)
-
-    def inverse_transform(self, X):
-        """Data with these coordinates, in the original space.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_components)
-            Coordinates, as `transform` returns them.
-
-        Returns
-        -------
-        X_original : ndarray of shape (n_samples, n_features)
-            ``X @ components_``; always dense.
-        """
-        check_is_fitted(self)
-        return check_array(X, input_name="X", estimator=self) @ self.components_
-
-    @property
-    def _n_features_out(self):
-        return self.components_.shape[0]
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-
-def _total_variance(data) -> float:
-    """Sum over the features of their variances."""
-    if sp.issparse(data):
-        return mean_variance_axis(data, axis=0)[1].sum()
-    return np.var(data, axis=0).sum()

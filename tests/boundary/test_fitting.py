@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.fixes import parse_version
 
-from sklearn_topics._boundary.fitting import run_fits
+from sklearn_topics._boundary.fitting import SmallGain, run_fits
 from sklearn_topics._boundary.sklearn_private import (
     CallbackSupportMixin,
     FitTask,
@@ -50,8 +50,7 @@ def fit(solver, *, max_iter=100, tol=1e-5, scale=1.0, task=None, **options):
         X,
         [{"i": 0}],
         max_iter=max_iter,
-        tol=tol,
-        scale=scale,
+        criterion=SmallGain(tol, scale),
         task=task or FitTask(None, None, None),
         attributes=options.pop("attributes", lambda state, n_iter: {}),
         **options,
@@ -376,8 +375,7 @@ def fits(heights, *, max_iter=100, task=None, solver=None):
         X,
         ({"i": 0, "height": height} for height in heights),
         max_iter=max_iter,
-        tol=1e-5,
-        scale=1.0,
+        criterion=SmallGain(1e-5, 1.0),
         task=task or FitTask(None, None, None),
         attributes=lambda state, n_iter: {},
     )
@@ -387,14 +385,14 @@ def fits(heights, *, max_iter=100, task=None, solver=None):
 def test_the_best_of_several_starts_is_kept(heights):
     found = fits(heights)
     assert found.state["height"] == 3.0
-    assert found.best == pytest.approx(3.0)
+    assert found.found["objective"] == pytest.approx(3.0)
     assert found.n_iter == found.history["iteration"][-1]
 
 
 def test_the_residual_is_that_of_the_state_that_is_kept():
     found = fit(Climb(lambda i: -abs(i - 20)), max_iter=40, tol=0)
     assert found.state == {"i": 20}
-    assert found.kkt == 1 / 21
+    assert found.found["kkt"] == 1 / 21
 
 
 def test_an_interruption_ends_all_starts_and_keeps_the_best():

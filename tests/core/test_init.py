@@ -9,8 +9,8 @@ from sklearn.decomposition._nmf import _initialize_nmf
 from sklearn_topics._core import init
 
 
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
+def normal(seed=0):
+    return init.standard_normal(torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def separated():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_every_start_fits_the_solvers(name, dtype, load, separated):
     X = load(separated.astype(dtype))
-    W, HT = init.initial_factors(X, 5, name, generator())
+    W, HT = init.initial_factors(X, 5, name, normal())
     assert (W.shape, HT.shape) == ((40, 5), (30, 5))
     for factor in (W, HT):
         assert factor.dtype == X.dtype
@@ -39,7 +39,7 @@ def test_every_start_fits_the_solvers(name, dtype, load, separated):
         assert factor.isfinite().all()
         assert (factor >= 0).all()
         assert (factor.sum(0) > 0).all()
-    again = init.initial_factors(X, 5, name, generator())
+    again = init.initial_factors(X, 5, name, normal())
     assert torch.equal(W, again[0])
     assert torch.equal(HT, again[1])
 
@@ -47,7 +47,7 @@ def test_every_start_fits_the_solvers(name, dtype, load, separated):
 @pytest.mark.parametrize("name", ["random", "nndsvdar"])
 def test_another_seed_gives_another_start(name, load, separated):
     one, two = (
-        init.initial_factors(load(separated), 5, name, generator(s)) for s in (0, 1)
+        init.initial_factors(load(separated), 5, name, normal(s)) for s in (0, 1)
     )
     assert not torch.equal(one[0], two[0])
     assert not torch.equal(one[1], two[1])
@@ -55,7 +55,7 @@ def test_another_seed_gives_another_start(name, load, separated):
 
 def test_random_factors_have_the_scale_of_x(load):
     A = np.random.default_rng(0).poisson(0.3, (3000, 2500)) * 1.0
-    W, HT = init.initial_factors(load(A), 8, "random", generator())
+    W, HT = init.initial_factors(load(A), 8, "random", normal())
     scale = np.sqrt(A.mean() / 8)
     for factor in (W, HT):
         # |N(0, 1)| has mean sqrt(2 / pi). Of 20,000 draws or more the mean has a
@@ -65,9 +65,9 @@ def test_random_factors_have_the_scale_of_x(load):
 
 
 def test_random_factors_do_not_depend_on_dtype(to_csr, separated):
-    wide = init.initial_factors(to_csr(separated), 5, "random", generator())
+    wide = init.initial_factors(to_csr(separated), 5, "random", normal())
     narrow = init.initial_factors(
-        to_csr(separated.astype("f4")), 5, "random", generator()
+        to_csr(separated.astype("f4")), 5, "random", normal()
     )
     for one, two in zip(narrow, wide, strict=True):
         assert_allclose(one, two, rtol=1e-6)
@@ -75,7 +75,7 @@ def test_random_factors_do_not_depend_on_dtype(to_csr, separated):
 
 @pytest.mark.parametrize("name", ["nndsvd", "nndsvda"])
 def test_nndsvd_is_that_of_scikit_learn(name, load, separated):
-    W, H = init.nndsvd_factors(load(separated), 5, generator(), name)
+    W, H = init._nndsvd_factors(load(separated), 5, normal(), normal(), name)
     theirs = _initialize_nmf(separated, 5, init=name, random_state=0)
     for ours, other in zip((W, H), theirs, strict=True):
         assert_array_equal(ours == 0, other == 0)
@@ -84,8 +84,8 @@ def test_nndsvd_is_that_of_scikit_learn(name, load, separated):
 
 def test_nndsvdar_fills_the_zeros_of_nndsvd(load, separated):
     X = load(separated)
-    plain = init.nndsvd_factors(X, 5, generator(), "nndsvd")
-    filled = init.nndsvd_factors(X, 5, generator(), "nndsvdar")
+    plain = init._nndsvd_factors(X, 5, normal(), normal(), "nndsvd")
+    filled = init._nndsvd_factors(X, 5, normal(), normal(), "nndsvdar")
     for zeros, full in zip(plain, filled, strict=True):
         gaps = zeros == 0
         assert gaps.any()
@@ -95,7 +95,7 @@ def test_nndsvdar_fills_the_zeros_of_nndsvd(load, separated):
 
 
 def test_nndsvd_of_nothing_is_zero(load):
-    W, H = init.nndsvd_factors(load(np.zeros((6, 5))), 3, generator(), "nndsvd")
+    W, H = init._nndsvd_factors(load(np.zeros((6, 5))), 3, normal(), normal(), "nndsvd")
     assert_array_equal(W, 0)
     assert_array_equal(H, 0)
 
@@ -109,6 +109,6 @@ def test_global_generators_are_left_alone(load, separated):
     torch.manual_seed(5)
     states = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     for name in init.INITS:
-        init.initial_factors(load(separated), 5, name, generator())
+        init.initial_factors(load(separated), 5, name, normal())
     assert torch.equal(torch.get_rng_state(), states[0])
     assert_array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002

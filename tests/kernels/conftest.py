@@ -115,6 +115,8 @@ multiplicative_step = _fixture("multiplicative_step")
 largest_violation = _fixture("largest_violation")
 extrapolate = _fixture("extrapolate")
 log_sum = _fixture("log_sum")
+ratio_step = _fixture("ratio_step")
+hals_step = _fixture("hals_step")
 scd_rows = _fixture("scd_rows")
 
 

@@ -90,6 +90,48 @@ def test_largest_violation(largest_violation, problem, a):
     assert largest_violation(A, still, cost, a) <= 16 * eps * (A * cost + a).max()
 
 
+@pytest.mark.parametrize("gamma", [1.0, 0.5])
+@pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.0), (0.5, 0.25)])
+@pytest.mark.parametrize("by_column", [False, True])
+def test_ratio_step(ratio_step, problem, gamma, l1, l2, by_column):
+    A, N, cost = _factor_step(ratio_step, problem)
+    D = cost if by_column else ratio_step.round(N[::-1] + 0.5)[0]
+    D = D * (np.arange(A.shape[1]) > 0)  # a denominator of zero
+    out = ratio_step(A, N, D, l1=l1, l2=l2, gamma=gamma, zero_denominator=0.125)
+    below = D + l1 + l2 * A
+    expected = A * (N / np.where(below == 0, 0.125, below)) ** gamma
+    assert_allclose(out, expected, rtol=16 * ratio_step.eps)
+    least = float(np.median(expected))
+    cut = ratio_step(
+        A, N, D, l1=l1, l2=l2, gamma=gamma, zero_denominator=0.125, least=least
+    )
+    assert_array_equal(cut, np.where(out < ratio_step.round(least)[0], 0, out))
+
+
+@pytest.mark.parametrize("l1", [0.0, 0.75])
+def test_hals_step(hals_step, problem, l1):
+    X, A, HT = problem
+    rng = np.random.default_rng(8)
+    A = A * (rng.random(A.shape) < 0.5)
+    HT = HT * (rng.random(HT.shape) < 0.5)
+    HT[:, 1:2] = 0  # a column without a curvature
+    A, N, G = hals_step.round(A, X @ HT, HT.T @ HT)
+    order = rng.permutation(A.shape[1])
+    expected, violation = A.copy(), 0.0
+    for k in order:
+        g = expected @ G[k] - N[:, k] + l1
+        violation += np.abs(np.where(expected[:, k] == 0, np.minimum(g, 0), g)).sum()
+        if G[k, k] != 0:
+            expected[:, k] = np.maximum(expected[:, k] - g / G[k, k], 0)
+    factors = [torch.tensor(B, dtype=hals_step.torch) for B in (A, N, G)]
+    out, found = ops.hals_step(*factors, l1, torch.from_numpy(order))
+    size = (np.abs(A) @ G + N + l1).max() / np.diag(G)[np.diag(G) > 0].min(initial=1)
+    assert_allclose(out, expected, rtol=0, atol=64 * hals_step.eps * size * len(order))
+    scale = (A @ G + N + l1).sum() * len(order)
+    assert_allclose(found, violation, rtol=1e-6, atol=64 * hals_step.eps * scale)
+    assert torch.equal(factors[0], torch.tensor(A, dtype=hals_step.torch))
+
+
 @pytest.mark.parametrize("beta", [0.5, 0.99])
 def test_extrapolate(extrapolate, problem, beta):
     rng = np.random.default_rng(6)
@@ -190,51 +232,61 @@ def test_logarithm_over_all_magnitudes(dtype):
 # ------------------------------------------------------- sequential coordinate descent
 
 
-def bounds(w, S, q, u, a):
+def bounds(w, S, q, u, a, l2=0.0):
     """v_low and v_up of the docstring of `ops.scd_rows`, where q > 0."""
     A, C = np.maximum(S / q - w, 0), S * S / q
+    if l2 > 0:
+        # C / (A + v) = u + l2 v, and (S - q w) + q w^2 / v = u + l2 v
+        b, p = u + l2 * A, u - S + q * w
+        # The larger roots, without cancellation
+        gain, c = np.maximum(C - u * A, 0), q * w * w
+        root = np.sqrt(p * p + 4 * l2 * c)
+        up = np.where(p > 0, 2 * c / (p + root), (root - p) / (2 * l2))
+        return 2 * gain / (b + np.sqrt(b * b + 4 * l2 * gain)), up
     # C / (A + v) + a / v = u, times v (A + v)
     b = u * A - C - a
     low = (np.sqrt(b * b + 4 * u * a * A) - b) / (2 * u)
     return np.maximum(low, 0), (q * w * w + a) / (u - S + q * w)
 
 
-def naive_step(w, S, q, u, a):
+def naive_step(w, S, q, u, a, l2=0.0):
     with np.errstate(invalid="ignore", divide="ignore"):
-        low, up = bounds(w, S, q, u, a)
+        low, up = bounds(w, S, q, u, a, l2)
         new = np.where(low >= w, low, np.maximum(low, up * up / w))
     return np.where(q > 0, new, a / u)
 
 
-def naive_scd(X, W, HT, u, a, n_sweeps, floor=FLOOR):
+def naive_scd(X, W, HT, u, a, n_sweeps, l2=0.0, floor=FLOOR):
     W = W.copy()
     W[:, u == 0] = 0
     for _ in range(n_sweeps):
         for k in np.flatnonzero(u):
             Y = np.maximum(W @ HT.T, floor)
             S, q = (X / Y) @ HT[:, k], (X / Y**2) @ HT[:, k] ** 2
-            W[:, k] = naive_step(W[:, k], S, q, u[k], a)
+            W[:, k] = naive_step(W[:, k], S, q, u[k], a, l2)
     return W
 
 
-def objective(X, W, HT, u, a, floor=FLOOR):
+def objective(X, W, HT, u, a, l2=0.0, floor=FLOOR):
     """f by row, and the size of its terms."""
     Y = np.maximum(W @ HT.T, floor)
     with np.errstate(divide="ignore"):
         logs = a * np.log(W[:, u > 0]) if a else np.zeros((len(W), 1))
-    parts = W * u, -(X * np.log(Y)), -logs
+    parts = W * u, -(X * np.log(Y)), -logs, l2 / 2 * W**2
     return sum(p.sum(1) for p in parts), sum(np.abs(p).sum(1) for p in parts)
 
 
-@pytest.mark.parametrize(("pseudocount", "n_sweeps"), [(0, 1), (0, 3), (0.1, 3)])
-def test_scd_rows(scd_rows, problem, pseudocount, n_sweeps):
+@pytest.mark.parametrize(
+    ("pseudocount", "l2", "n_sweeps"), [(0, 0, 1), (0, 0, 3), (0.1, 0, 3), (0, 0.5, 3)]
+)
+def test_scd_rows(scd_rows, problem, pseudocount, l2, n_sweeps):
     X, W, HT = problem
     HT = HT * (np.random.default_rng(3).random(HT.shape) < 0.6)
     HT[:, 1:2] = 0  # an empty topic
     X, W, HT, u, a = scd_rows.round(X, W, HT, HT.sum(0), pseudocount)
-    options = {"pseudocount": pseudocount, "n_sweeps": n_sweeps, "floor": FLOOR}
-    out, log_sums = scd_rows(X, W, HT, u, **options)
-    expected = naive_scd(X, W, HT, u, a, n_sweeps)
+    options = {"n_sweeps": n_sweeps, "l2": l2, "floor": FLOOR}
+    out, log_sums = scd_rows(X, W, HT, u, pseudocount=pseudocount, **options)
+    expected = naive_scd(X, W, HT, u, a, n_sweeps, l2)
     # In tokens, those of the start included: they are what the first steps subtract.
     size = (X.sum(1) + (W * u).sum(1) + a * len(u))[:, None]
     assert_within(out * u, expected * u, size, eps=scd_rows.eps, n_terms=200)
@@ -330,10 +382,10 @@ magnitudes = st.floats(-3, 3).map(lambda e: 10.0**e)
     scales=st.tuples(magnitudes, magnitudes, magnitudes),
     spread=st.floats(0, 3),
     density=st.floats(0.1, 1),
-    pseudocount=st.sampled_from([0, 0.05, 1]),
+    priors=st.sampled_from([(0, 0), (0.05, 0), (1, 0), (0, 1e-4), (0, 1), (0, 1e4)]),
 )
 def test_no_sweep_raises_the_objective(
-    scd_rows, seed, shape, scales, spread, density, pseudocount
+    scd_rows, seed, shape, scales, spread, density, priors
 ):
     n, m, K = shape
     rng = np.random.default_rng(seed)
@@ -347,14 +399,14 @@ def test_no_sweep_raises_the_objective(
     u = HT.sum(0)
     X, W, HT, u = scd_rows.round(X, W, HT, u)
     # f depends on the last step's rounding as much as on y's.
-    a, rounding = pseudocount, 200 * scd_rows.eps
-    f, _ = objective(X, W, HT, u, a)
-    options = {"pseudocount": a, "n_sweeps": 1, "floor": FLOOR}
+    (a, l2), rounding = priors, 200 * scd_rows.eps
+    f, _ = objective(X, W, HT, u, a, l2)
+    options = {"pseudocount": a, "l2": l2, "n_sweeps": 1, "floor": FLOOR}
     for _ in range(5):
         W = scd_rows(X, W, HT, u, **options)[0].astype(float)
         assert (W >= 0).all()
         previous = f
-        f, scale = objective(X, W, HT, u, a)
+        f, scale = objective(X, W, HT, u, a, l2)
         assert (f <= previous + rounding * (scale + np.abs(previous))).all()
 
 
@@ -370,13 +422,13 @@ def test_share_adds_to_each_coordinates_pseudocount(scd_rows, problem):
     assert_allclose(out, expected, rtol=16 * scd_rows.eps)
 
 
-def scalar_numba(w, S, q, u, a):
-    return numba_scd._coordinate(*map(float, (w, S, q, u, a)))
+def scalar_numba(w, S, q, u, a, l2=0.0):
+    return numba_scd._coordinate(*map(float, (w, S, q, u, a, l2)))
 
 
-def scalar_torch(w, S, q, u, a):
+def scalar_torch(w, S, q, u, a, l2=0.0):
     values = (torch.tensor([v], dtype=torch.float64) for v in (w, S, q, u, a))
-    return float(_scd.coordinate_step(*values)[0])
+    return float(_scd.coordinate_step(*values, l2)[0])
 
 
 @settings(max_examples=300)
@@ -386,49 +438,58 @@ def scalar_torch(w, S, q, u, a):
     w=magnitudes,
     u=magnitudes,
     spread=st.floats(0, 4),
-    pseudocount=st.sampled_from([0.0, 1e-3, 0.1, 2.0]),
+    priors=st.sampled_from(
+        [(0.0, 0.0), (1e-3, 0.0), (0.1, 0.0), (2.0, 0.0), (0.0, 1e-3), (0.0, 10.0)]
+    ),
 )
-def test_one_coordinate_lies_within_its_brackets(
-    seed, n_terms, w, u, spread, pseudocount
-):
+def test_one_coordinate_lies_within_its_brackets(seed, n_terms, w, u, spread, priors):
+    pseudocount, l2 = priors
     rng = np.random.default_rng(seed)
     c = rng.integers(1, 20, n_terms).astype(float)
     # S(v) = sum c_j / (d_j + v); d_j = 0 where no other topic explains the entry.
     d = np.exp(spread * rng.standard_normal(n_terms)) * (rng.random(n_terms) < 0.8)
 
     def excess(v):
-        return (c / (d + v)).sum() + pseudocount / v - u
+        return (c / (d + v)).sum() + pseudocount / v - u - l2 * v
 
     def f(v):
-        return u * v - (c * np.log(d + v)).sum() - pseudocount * np.log(v)
+        logs = (c * np.log(d + v)).sum() + pseudocount * np.log(v)
+        return u * v + l2 / 2 * v * v - logs
 
     S, q = (c / (d + w)).sum(), (c / (d + w) ** 2).sum()
     lowest, highest = 1e-12, (c.sum() + pseudocount) / u + 1e-12
     # Without a root the function falls from 0 on: the minimiser is 0.
     best = brentq(excess, lowest, highest) if excess(lowest) > 0 else 0.0
     with np.errstate(divide="ignore"):
-        low, up = bounds(w, S, q, u, pseudocount)
+        low, up = bounds(w, S, q, u, pseudocount, l2)
     # u - S + q w and the like are differences of numbers that may be far larger.
     size = S + q * w
     rtol = 1e-9 + 4e-16 * size / max(abs(u - S + q * w), 1e-9 * size)
     assert low <= best + rtol * (best + w)
-    if u > S - q * w:  # otherwise the upper bound on S never meets u
+    if u > S - q * w or l2 > 0:  # otherwise the upper bound on S never meets u
         assert up >= best * (1 - rtol)
     for step in (scalar_numba, scalar_torch):
-        new = step(w, S, q, u, pseudocount)
-        naive = naive_step(w, S, q, u, pseudocount)
+        new = step(w, S, q, u, pseudocount, l2)
+        naive = naive_step(w, S, q, u, pseudocount, l2)
         assert_allclose(new, naive, rtol=rtol, atol=rtol * w)
         if best >= w:
             assert w * (1 - rtol) <= new <= best * (1 + rtol) + rtol * w
         else:
             assert new <= w * (1 + 1e-12)
-            assert f(max(new, 1e-300)) <= f(w) + 1e-9 * (abs(f(w)) + u * w)
+            assert f(max(new, 1e-300)) <= f(w) + 1e-9 * (abs(f(w)) + u * w + l2 * w * w)
 
 
 @pytest.mark.parametrize("step", [scalar_numba, scalar_torch])
 def test_a_coordinate_without_data_goes_to_the_prior(step):
     assert step(3.0, 0.0, 0.0, 4.0, 0.0) == 0
     assert step(3.0, 0.0, 0.0, 4.0, 0.5) == 0.125
+    assert step(3.0, 0.0, 0.0, 4.0, 0.0, 2.0) == 0
+
+
+def test_a_pseudocount_and_a_quadratic_penalty_are_refused(to_csr):
+    X, A = to_csr(np.eye(2)), torch.eye(2, dtype=torch.float64)
+    with pytest.raises(ValueError, match="not both"):
+        ops.scd_rows(X, A, A, A[0], pseudocount=1, l2=1, n_sweeps=1, floor=FLOOR)
 
 
 # --------------------------------------------------------------------------- dispatch

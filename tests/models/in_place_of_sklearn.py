@@ -1,15 +1,20 @@
-"""A pytest plugin: scikit-learn's own tests, run on a class of ours.
+"""A pytest plugin: scikit-learn's own tests, run on classes of ours.
 
-    pytest -p tests.models.in_place_of_sklearn ...test_truncated_svd.py
+    pytest -p in_place_of_sklearn ...sklearn/decomposition/tests/test_nmf.py
 
-Before collection a subclass takes the name and the places of scikit-learn's class.
+Before collection subclasses take the names and the places of scikit-learn's classes.
 """
 
 import sklearn.decomposition
+import sklearn.decomposition._nmf
 import sklearn.decomposition._truncated_svd
 
-from sklearn_topics import TorchTruncatedSVD
+from sklearn_topics import TorchBetaNMF, TorchTruncatedSVD
 
-TruncatedSVD = type("TruncatedSVD", (TorchTruncatedSVD,), {})
-sklearn.decomposition.TruncatedSVD = TruncatedSVD
-sklearn.decomposition._truncated_svd.TruncatedSVD = TruncatedSVD
+for name, ours, module in (
+    ("NMF", TorchBetaNMF, sklearn.decomposition._nmf),
+    ("TruncatedSVD", TorchTruncatedSVD, sklearn.decomposition._truncated_svd),
+):
+    stand_in = type(name, (ours,), {})
+    setattr(sklearn.decomposition, name, stand_in)
+    setattr(module, name, stand_in)

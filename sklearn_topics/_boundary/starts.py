@@ -1,0 +1,88 @@
+"""Where a factorisation begins: scikit-learn's rules, words and random numbers."""
+
+import warnings
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+
+from .._core.init import initial_factors, mean_value
+from .inputs import check_factor
+from .transfer import to_device
+
+
+def nmf_start(estimator, X, dtype, W, H, *, masked: bool):
+    """W (n x K) and HT (m x K) on X's device, to fit both factors from.
+
+    As scikit-learn's NMF has it, whose parameters `init`, `n_components` and
+    `random_state` the estimator has. `masked` says that cells of X are NaN.
+    """
+    n, m = X.shape
+    K, init = estimator.n_components, estimator.init
+    if init == "custom":
+        K = {"auto": None, None: m}.get(K, K)
+        H = _custom(estimator, H, "H", (K, m), dtype)
+        W = _custom(estimator, W, "W", (n, H.shape[0]), dtype)
+        return to_device(W, X.device), _transposed(H, X.device)
+    if W is not None or H is not None:
+        _warn(
+            "When init!='custom', provided W or H are ignored. Set  init='custom' to "
+            "use them as initialization."
+        )
+    if K in ("auto", None):
+        K = m
+    if init is None:
+        init = "random" if masked or K > min(n, m) else "nndsvda"
+    if init != "random" and K > min(n, m):
+        raise ValueError(
+            f"init = '{init}' can only be used when n_components <= min(n_samples, "
+            f"n_features): {K} is more than {min(n, m)}. Use 'random'."
+        )
+    if init != "random" and masked:
+        raise ValueError(
+            f"init={init!r} needs all cells of X, of which some are unobserved. Use "
+            "'random' or 'custom'."
+        )
+    seed = estimator.random_state
+    streams = {"draw": _normal(seed), "noise": _normal(seed), "order": "HW"}
+    return initial_factors(X, K, init, **streams)
+
+
+def weights_start(estimator, X, dtype, W, H, *, n_components, zero: bool):
+    """The same to fit W alone, which begins at zero or everywhere at one value."""
+    if W is not None:
+        _warn("When update_H=False, the provided initial W is not used.")
+    H = _custom(estimator, H, "H", (n_components, X.shape[1]), dtype)
+    value = 0.0 if zero else typical_weight(X, len(H))
+    W = np.full((X.shape[0], len(H)), value, dtype=dtype)
+    return to_device(W, X.device), _transposed(H, X.device)
+
+
+def typical_weight(X, n_components: int) -> float:
+    """sqrt(mean(X) / K): the size of W and H if both have the same."""
+    return (mean_value(X) / n_components) ** 0.5
+
+
+def _warn(text: str) -> None:
+    # Past _factorize, fit_transform and its decorator: the user.
+    warnings.warn(text, RuntimeWarning, stacklevel=6)
+
+
+def _custom(estimator, factor, name, shape, dtype):
+    factor = check_factor(estimator, factor, name, shape)
+    if factor.dtype != dtype:
+        raise TypeError(
+            f"{name} should have the same dtype as X, which is computed in {dtype}. "
+            f"Got {name}.dtype = {factor.dtype}."
+        )
+    return factor
+
+
+def _transposed(H, device):
+    return to_device(np.ascontiguousarray(H.T), device)
+
+
+def _normal(seed):
+    # An integer seed begins anew for each use, as in scikit-learn.
+    rng = check_random_state(seed)
+    return lambda *shape: torch.from_numpy(rng.standard_normal(size=shape))

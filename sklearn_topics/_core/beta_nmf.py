@@ -1,0 +1,301 @@
+r"""Nonnegative matrix factorisation under a beta-divergence: X is about W H.
+
+.. math:: L(W, H) = D_\beta(X, W H) + \sum_{A \in \{W, H\}}
+          \left[ l_{1A} \sum A + \tfrac{1}{2} l_{2A} \sum A^2 \right]
+
+is minimised by turns over W (n x K) and H. The state holds W and HT, the transpose of
+H. Where a solver has a choice, scikit-learn's decides: equal starts have equal ends.
+
+With ``update_H=False`` H stays, and W is fitted to it.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .._kernels import CSR, ops
+from .._kernels.csr import wide_dtype
+from .beta_divergence import FLOOR, divergence, gradient_terms
+from .extrapolation import extrapolated_step
+from .solver import State
+
+#: scikit-learn's: what is smaller becomes 0 where beta is small, for stability.
+_LEAST = torch.finfo(torch.float64).eps
+
+_DECAY, _SECOND_DECAY, _EPS = 0.9, 0.999, 1e-30
+
+
+@dataclass(frozen=True)
+class Penalties:
+    """Weights of the sums and of half the squared sums of W and of H."""
+
+    l1_W: float = 0.0
+    l1_H: float = 0.0
+    l2_W: float = 0.0
+    l2_H: float = 0.0
+
+    def value(self, W: Tensor, HT: Tensor) -> float:
+        total = 0.0
+        for A, l1, l2 in (W, self.l1_W, self.l2_W), (HT, self.l1_H, self.l2_H):
+            if l1 > 0:
+                total += l1 * float(ops.column_sums(A).sum(dtype=torch.float64))
+            if l2 > 0:
+                squares = ops.column_sums(A, A).sum(dtype=torch.float64)
+                total += l2 / 2 * float(squares)
+        return total
+
+
+@dataclass(frozen=True)
+class BetaSolver(ABC):
+    """What the solvers share.
+
+    Parameters
+    ----------
+    beta : float
+        2 is half the squared Frobenius norm, 1 Kullback-Leibler, 0 Itakura-Saito.
+    penalties : Penalties
+    masked : bool
+        Whether X may be NaN where it is unobserved.
+    update_H : bool
+    """
+
+    beta: float = 2.0
+    penalties: Penalties = Penalties()
+    masked: bool = False
+    update_H: bool = True
+
+    def begin(self, X: CSR | Tensor, state: State) -> State:
+        """The state of a start, from the factors W and HT."""
+        return state
+
+    @abstractmethod
+    def step(self, X: CSR | Tensor, state: State) -> State:
+        """One iteration."""
+
+    def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
+        """-L, to be maximised, and the error sqrt(2 D)."""
+        W, HT = state["W"], state["HT"]
+        D = divergence(X, W, HT, self.beta, masked=self.masked)
+        objective = -(D + self.penalties.value(W, HT))
+        return {"objective": objective, "error": (2 * D) ** 0.5}
+
+
+class MultiplicativeUpdate(BetaSolver):
+    """Fevotte and Idier 2011, section 4.1: the updates that never raise L.
+
+    Each entry is multiplied by (numerator / denominator)^gamma of its gradient; W,
+    then H.
+    """
+
+    def step(self, X: CSR | Tensor, state: State) -> State:
+        W, HT, p = state["W"], state["HT"], self.penalties
+        numerator, denominator, kept = self._terms_of_W(X, state)
+        W = self._update(W, numerator, denominator, p.l1_W, p.l2_W, zero=self.beta < 1)
+        if self.update_H:
+            terms = gradient_terms(X.T, HT, W, self.beta, masked=self.masked)
+            HT = self._update(HT, *terms, p.l1_H, p.l2_H, zero=self.beta <= 1)
+        return {**state, **kept, "W": W, "HT": HT}
+
+    def _terms_of_W(self, X, state):
+        """The terms of W's gradient, and what of them lasts while H does."""
+        W, HT = state["W"], state["HT"]
+        if self.update_H or self.beta != 2 or self.masked:
+            return *gradient_terms(X, W, HT, self.beta, masked=self.masked), {}
+        kept = _of_constant_H(X, state)
+        return kept["numerator"], W @ kept["gram"], kept
+
+    def _update(self, A, numerator, denominator, l1, l2, *, zero):
+        beta = self.beta
+        gamma = 1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1
+        return ops.ratio_step(
+            A,
+            numerator,
+            denominator,
+            l1=l1,
+            l2=l2,
+            gamma=gamma,
+            zero_denominator=FLOOR,
+            least=_LEAST if zero else 0.0,
+        )
+
+
+def _of_constant_H(X, state) -> State:
+    """X H^T and H H^T, computed once while H does not change."""
+    if "gram" in state:
+        return {name: state[name] for name in ("numerator", "gram")}
+    HT = state["HT"]
+    return {"numerator": ops.spmm(X, HT), "gram": HT.T @ HT}
+
+
+def _parts(values: Tensor):
+    """All values, a part at a time, so that no copy of all of them is made."""
+    step = max(1, (1 << 18) // max(values[:1].numel(), 1))
+    return values.split(step)
+
+
+@dataclass(frozen=True)
+class CoordinateDescent(BetaSolver):
+    """Fast HALS (Cichocki and Phan 2009) for beta 2: `ops.hals_step` on W, then H.
+
+    Parameters
+    ----------
+    permutation : callable or None
+        K -> the order of the coordinates of one sweep; None is 0, 1, ...
+    """
+
+    permutation: Callable[[int], Tensor] | None = None
+
+    def step(self, X: CSR | Tensor, state: State) -> State:
+        W, HT, p = state["W"], state["HT"], self.penalties
+        kept = {}
+        if self.update_H:
+            numerator, gram = ops.spmm(X, HT), state.get("gram")
+            gram = HT.T @ HT if gram is None else gram
+        else:
+            kept = _of_constant_H(X, state)
+            numerator, gram = kept["numerator"], kept["gram"]
+        W, violation = self._sweep(W, numerator, gram, p.l1_W, p.l2_W)
+        gram_W = W.T @ W
+        cross = ops.column_sums(W, numerator)
+        if self.update_H:
+            numerator = ops.spmm(X.T, W)
+            HT, more = self._sweep(HT, numerator, gram_W, p.l1_H, p.l2_H)
+            violation += more
+            gram, cross = HT.T @ HT, ops.column_sums(HT, numerator)
+            kept = {"gram": gram}
+        wide = wide_dtype(W.device)
+        fit = (gram_W.to(wide) * gram.to(wide)).sum() / 2 - cross.to(wide).sum()
+        changed = {"W": W, "HT": HT, "violation": violation, "fit": float(fit)}
+        return {**state, **kept, **changed}
+
+    def _sweep(self, A, numerator, gram, l1, l2):
+        K = A.shape[1]
+        order = torch.arange(K) if self.permutation is None else self.permutation(K)
+        if l2 > 0:
+            gram = gram + l2 * torch.eye(K, dtype=gram.dtype, device=gram.device)
+        return ops.hals_step(A, numerator, gram, l1, order)
+
+    def begin(self, X: CSR | Tensor, state: State) -> State:
+        """The state of a start: with half the squared norm of X, for the error."""
+        values = X.data if isinstance(X, CSR) else X
+        parts = (part.to(wide_dtype(X.device)) for part in _parts(values))
+        squares = sum(float((x * x).sum()) for x in parts)
+        return {**state, "half_norm": squares / 2}
+
+    def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
+        """As for every solver, and the violation of the last two sweeps."""
+        # ||X - W H||^2 / 2 from the products that the sweeps needed anyway.
+        D = max(state["half_norm"] + state["fit"], 0.0)
+        objective = -(D + self.penalties.value(state["W"], state["HT"]))
+        found = {"objective": objective, "error": (2 * D) ** 0.5}
+        return {**found, "violation": state["violation"]}
+
+
+@dataclass(frozen=True)
+class KLCoordinateDescent(BetaSolver):
+    """Extrapolated sequential coordinate descent for beta 1: `ops.scd_rows`.
+
+    Parameters
+    ----------
+    multiplicative_steps : int
+        Multiplicative updates before the first sweep: see `poisson_nmf.SCD`.
+    """
+
+    multiplicative_steps: int = 15
+
+    def step(self, X: CSR | Tensor, state: State) -> State:
+        if not self.update_H:
+            return self._advance(X, state)[0]
+        return extrapolated_step(self._judged_advance, X, state)
+
+    def _judged_advance(self, X, state):
+        new, log_sums = self._advance(X, state)
+        W, HT = new["W"], new["HT"]
+        if log_sums is None:
+            log_sums = ops.log_sums(X, W, HT, floor=FLOOR)
+        wide = wide_dtype(W.device)
+        sums = ops.column_sums(W).to(wide) @ ops.column_sums(HT).to(wide)
+        D = float(sums - log_sums.sum()) + state["negentropy"]
+        return new, -(D + self.penalties.value(W, HT))
+
+    def _advance(self, X, state):
+        p, done = self.penalties, state.get("iteration", 0)
+        if self.update_H and done < self.multiplicative_steps:
+            update = MultiplicativeUpdate(1.0, p)
+            return {**update.step(X, state), "iteration": done + 1}, None
+        W, HT = state["W"], state["HT"]
+        options = {"n_sweeps": 1, "floor": FLOOR}
+        cost = ops.column_sums(HT) + p.l1_W
+        W, log_sums = ops.scd_rows(X, W, HT, cost, l2=p.l2_W, **options)
+        if self.update_H:
+            cost = ops.column_sums(W) + p.l1_H
+            HT, log_sums = ops.scd_rows(X.T, HT, W, cost, l2=p.l2_H, **options)
+        return {**state, "W": W, "HT": HT, "iteration": done + 1}, log_sums
+
+    def begin(self, X: CSR | Tensor, state: State) -> State:
+        """The state of a start: with sum x log x - x, which the divergence holds."""
+        values = X.data if isinstance(X, CSR) else X
+        parts = (part.to(wide_dtype(X.device)) for part in _parts(values))
+        total = sum(float((torch.xlogy(x, x) - x).sum()) for x in parts)
+        return {**state, "negentropy": total}
+
+    def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
+        """As for every solver, from what the last step found."""
+        objective = state.get("objective")
+        if objective is None:
+            return super().evaluate(X, state)
+        D = max(-objective - self.penalties.value(state["W"], state["HT"]), 0.0)
+        return {"objective": objective, "error": (2 * D) ** 0.5}
+
+
+@dataclass(frozen=True)
+class ProjectedAdam(BetaSolver):
+    """Gradient descent with Adam's steps, then max(., 0) (Kingma and Ba 2015).
+
+    Parameters
+    ----------
+    learning_rate : float
+        Longest step of an entry, about, in units of `unit`.
+    unit : float
+        The size of a typical entry.
+    n_steps : int
+        The steps fall to zero in so many, along a cosine.
+    """
+
+    learning_rate: float = 1.0
+    unit: float = 1.0
+    n_steps: int = 200
+
+    def step(self, X: CSR | Tensor, state: State) -> State:
+        W, HT, p = state["W"], state["HT"], self.penalties
+        done = state.get("iteration", 0)
+        new = {**state, "iteration": done + 1}
+        terms = gradient_terms(X, W, HT, self.beta, masked=self.masked)
+        new |= self._descend("W", terms, p.l1_W, p.l2_W, state, done)
+        if self.update_H:
+            terms = gradient_terms(X.T, HT, W, self.beta, masked=self.masked)
+            new |= self._descend("HT", terms, p.l1_H, p.l2_H, state, done)
+        return new
+
+    def _descend(self, name, terms, l1, l2, state, done) -> State:
+        A, (numerator, denominator) = state[name], terms
+        gradient = denominator - numerator
+        if l1 > 0:
+            gradient += l1
+        if l2 > 0:
+            gradient = gradient.add_(A, alpha=l2)
+        mean, square = state.get(f"mean_{name}"), state.get(f"square_{name}")
+        if mean is None:
+            mean = square = torch.zeros_like(A)
+        mean = torch.lerp(mean, gradient, 1 - _DECAY)
+        square = torch.lerp(square, gradient.square_(), 1 - _SECOND_DECAY)
+        rate = self.learning_rate * self.unit
+        rate *= (1 + math.cos(math.pi * done / self.n_steps)) / 2
+        rate /= 1 - _DECAY ** (done + 1)
+        scale = (square / (1 - _SECOND_DECAY ** (done + 1))).sqrt_().add_(_EPS)
+        A = torch.addcdiv(A, mean, scale, value=-rate).clamp_(min=0)
+        return {name: A, f"mean_{name}": mean, f"square_{name}": square}

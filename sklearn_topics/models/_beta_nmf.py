@@ -1,0 +1,621 @@
+"""TorchBetaNMF: scikit-learn's NMF on any device, and what it lacks."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from .._boundary.fitting import SmallDecrease, SmallViolation, run_fit, run_fits
+from .._boundary.inputs import check_nonnegative
+from .._boundary.sklearn_private import (
+    CallbackSupportMixin,
+    FitTask,
+    Interval,
+    StrOptions,
+    _fit_context,
+    fit_task,
+)
+from .._boundary.starts import nmf_start, typical_weight, weights_start
+from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
+from .._core.beta_divergence import divergence
+from .._core.beta_nmf import (
+    CoordinateDescent,
+    KLCoordinateDescent,
+    MultiplicativeUpdate,
+    Penalties,
+    ProjectedAdam,
+)
+from .._core.heldout import split_columns
+from .._core.init import INITS
+from ._base import BaseDecomposition
+
+_LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
+
+#: The only losses that a solver minimises, where it does not minimise all of them.
+_LOSS_OF_SOLVER = {"cd": 2.0, "scd": 1.0}
+
+#: Step of "adam", in units of sqrt(mean(X) / n_components); see benchmarks/beta_nmf.py.
+_LEARNING_RATE = 1.0
+
+# The null model of `score` has one component and is fitted until nothing moves.
+_NULL_TOL, _NULL_MAX_ITER = 1e-6, 1000
+
+
+class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
+    r"""Nonnegative matrix factorisation: X is about W H, both without negatives.
+
+    A drop-in for :class:`sklearn.decomposition.NMF`: the same parameters, attributes,
+    starts and results, in parallel on the CPU or on another device. Beyond it: a fast
+    solver for the Kullback-Leibler divergence ("scd"), gradient steps ("adam"),
+    unobserved cells (`missing`), and a `score` for choosing the number of components.
+
+    With :math:`d_\beta` the beta-divergence, the sum over all cells of
+
+    .. math:: \frac{x^\beta + (\beta - 1) y^\beta - \beta x y^{\beta - 1}}
+                   {\beta (\beta - 1)}, \quad y = (W H)_{ij},
+
+    and its limits for beta 0 and 1 [2]_, the objective is
+
+    .. math:: d_\beta(X, W H) + m \alpha_W \left[ \rho \sum W
+              + \tfrac{1 - \rho}{2} \sum W^2 \right] + n \alpha_H \left[ \rho \sum H
+              + \tfrac{1 - \rho}{2} \sum H^2 \right]
+
+    for X of shape (n, m) and :math:`\rho` = `l1_ratio`.
+
+    Parameters
+    ----------
+    n_components : int, {"auto"} or None, default="auto"
+        Number of components. "auto": that of W and H if they are given, else the
+        number of features; None: the number of features.
+
+    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, default=None
+        Where to begin: scaled random numbers, or a nonnegative double SVD whose zeros
+        stay, become the mean of X, or small random numbers; or the W and H given to
+        fit. None is "nndsvda" if ``n_components <= min(n_samples, n_features)`` and X
+        has no unobserved cells, else "random".
+
+    solver : {"cd", "mu", "scd", "adam"}, default="cd"
+        - "cd": coordinate descent (fast HALS [1]_), for `beta_loss` 2.
+        - "mu": multiplicative updates, for any `beta_loss`.
+        - "scd": sequential coordinate descent with extrapolation, for `beta_loss` 1
+          [3]_; far faster than "mu".
+        - "adam": gradient steps of which negative weights are cut, for any
+          `beta_loss`; always runs `max_iter` iterations.
+
+    beta_loss : float or {"frobenius", "kullback-leibler", "itakura-saito"}, \
+            default="frobenius"
+        The divergence; the names are 2, 1 and 0. X must be positive for values up to
+        0. For other values than 1 and 2 an iteration costs as much as if X were dense,
+        but not its memory.
+
+    tol : float, default=1e-4
+        "cd" stops when the projected gradient has fallen to this share of the first
+        one; "mu" and "scd" when the error falls in ten iterations by less than this
+        share of the first one. Not used by "adam".
+
+    max_iter : int, default=200
+        Most iterations. A warning says if the tolerance was not reached.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the start and the order of `shuffle`; drawn as scikit-learn draws.
+
+    alpha_W : float, default=0.0
+        Weight of the penalty on W.
+
+    alpha_H : float or "same", default="same"
+        Weight of the penalty on H.
+
+    l1_ratio : float, default=0.0
+        Share of the penalty that is on sums; the rest is on squares.
+
+    verbose : int, default=0
+        Above 0: a progress line on standard error.
+
+    shuffle : bool, default=False
+        Whether "cd" visits the components in random order.
+
+    learning_rate : float, default=None
+        Of "adam" only: the first step of a weight, in units of
+        ``sqrt(X.mean() / n_components)``; later steps fall to zero along a cosine.
+        None is 1.
+
+    missing : {"error", "mask"}, default="error"
+        What NaN in X means: an error, or a cell that was not observed and enters no
+        sum. Solvers "mu" and "adam" only. Of a sparse X the cells that are stored as
+        NaN are unobserved; the others that are not stored are zeros.
+
+    device : str, default="auto"
+        Where to compute: "auto" (a CUDA device if there is one, else the CPU),
+        "cpu", "cuda", "cuda:1", "mps" or "xpu".
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        H.
+
+    n_components_ : int
+        Number of components.
+
+    reconstruction_err_ : float
+        ``sqrt(2 D)`` for the divergence D between X and W H: for `beta_loss` 2 the
+        Frobenius norm of the difference.
+
+    n_iter_ : int
+        Iterations run.
+
+    loss_history_ : dict of str to ndarray
+        "iteration", "seconds", "objective" (the negative of the one above, maximised),
+        "error" (as `reconstruction_err_`) and, for "cd", "violation" (sum of the
+        projected gradient's absolute values), at each iteration of "cd" and at every
+        tenth of the others.
+
+    feature_means_ : ndarray of shape (n_features,)
+        Means of the columns of X, with which `score` compares.
+
+    n_features_in_ : int
+        Number of features seen in fit.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features; only if the columns of X have string names.
+
+    See Also
+    --------
+    TorchPoissonNMF : Topics that sum to one, with a prior: for counts of words.
+    sklearn.decomposition.NMF : The same without a GPU.
+
+    Notes
+    -----
+    float32 is computed in float32, everything else in float64. Sparse X is never made
+    dense.
+
+    References
+    ----------
+    .. [1] A. Cichocki, A.-H. Phan, "Fast local algorithms for large scale nonnegative
+       matrix and tensor factorizations", IEICE Transactions on Fundamentals of
+       Electronics E92-A, 2009, algorithm 2.
+    .. [2] C. Fevotte, J. Idier, "Algorithms for nonnegative matrix factorization with
+       the beta-divergence", Neural Computation 23, 2011, equations 2 and 48.
+    .. [3] P. Carbonetto, A. Sarkar, Z. Wang, M. Stephens, "Non-negative matrix
+       factorization algorithms greatly improve topic model fits",
+       arXiv:2105.13440, 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_topics import TorchBetaNMF
+    >>> X = np.array([[1, 1], [2, 1], [3, 1.2], [4, 1], [5, 0.8], [6, 1]])
+    >>> model = TorchBetaNMF(n_components=2, init="random", random_state=0)
+    >>> W = model.fit_transform(X)
+    >>> bool(np.abs(W @ model.components_ - X).max() < 0.01)
+    True
+    """
+
+    _parameter_constraints = {
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            None,
+            StrOptions({"auto"}),
+        ],
+        "init": [StrOptions({*INITS, "custom"}), None],
+        "solver": [StrOptions({"cd", "mu", "scd", "adam"})],
+        "beta_loss": [StrOptions(set(_LOSSES)), Real],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "alpha_W": [Interval(Real, 0, None, closed="left")],
+        "alpha_H": [Interval(Real, 0, None, closed="left"), StrOptions({"same"})],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "verbose": ["verbose"],
+        "shuffle": ["boolean"],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "missing": [StrOptions({"error", "mask"})],
+        "device": [str],
+    }
+
+    def __init__(
+        self,
+        n_components="auto",
+        *,
+        init=None,
+        solver="cd",
+        beta_loss="frobenius",
+        tol=1e-4,
+        max_iter=200,
+        random_state=None,
+        alpha_W=0.0,
+        alpha_H="same",
+        l1_ratio=0.0,
+        verbose=0,
+        shuffle=False,
+        learning_rate=None,
+        missing="error",
+        device="auto",
+    ):
+        self.n_components = n_components
+        self.init = init
+        self.solver = solver
+        self.beta_loss = beta_loss
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.alpha_W = alpha_W
+        self.alpha_H = alpha_H
+        self.l1_ratio = l1_ratio
+        self.verbose = verbose
+        self.shuffle = shuffle
+        self.learning_rate = learning_rate
+        self.missing = missing
+        self.device = device
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        tags.input_tags.allow_nan = self.missing == "mask"
+        return tags
+
+    def fit(self, X, y=None, W=None, H=None):
+        """Factorise X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Nonnegative data.
+        y : Ignored
+            Present for consistency of the API.
+        W : array-like of shape (n_samples, n_components), default=None
+            Where to begin, for init="custom"; of the same dtype as X.
+        H : array-like of shape (n_components, n_features), default=None
+            Where to begin, for init="custom"; of the same dtype as X.
+
+        Returns
+        -------
+        self : object
+            The fitted model.
+        """
+        self.fit_transform(X, W=W, H=H)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X, y=None, W=None, H=None):
+        """Factorise X and return its weights W.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Nonnegative data.
+        y : Ignored
+            Present for consistency of the API.
+        W : array-like of shape (n_samples, n_components), default=None
+            Where to begin, for init="custom"; of the same dtype as X.
+        H : array-like of shape (n_components, n_features), default=None
+            Where to begin, for init="custom"; of the same dtype as X.
+
+        Returns
+        -------
+        W : ndarray of shape (n_samples, n_components)
+            The weights that the fit ended with; those of `transform` come close where
+            the fit has converged. A torch.Tensor on X's device if X is one.
+        """
+        with fit_task(self, X, None, max_iter=self.max_iter) as task:
+            data = self._check(X, "fit", reset=True)
+            W, H, fit = self._factorize(data, W, H, task=task)
+            if fit.state is not None:  # else interrupted before anything was found
+                self._set_fitted(data, H, fit)
+            if fit.interrupted is not None:
+                raise fit.interrupted
+        return like_input(W, X)
+
+    def _set_fitted(self, data, H, fit):
+        self.components_ = H
+        self.n_components_ = H.shape[0]
+        self.n_iter_ = fit.n_iter
+        self.reconstruction_err_ = fit.found["error"]
+        self.feature_means_ = _column_means(data)
+        self.loss_history_ = {
+            name: np.asarray(column) for name, column in fit.history.items()
+        }
+
+    @property
+    def _n_components(self):  # scikit-learn's tests look at it
+        return self.n_components_
+
+    def transform(self, X):
+        """Weights W of new rows, for the fitted components.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Nonnegative data.
+
+        Returns
+        -------
+        W : ndarray of shape (n_samples, n_components)
+            Fitted by `solver` ("adam": by multiplicative updates) with the penalty on
+            W, to `tol` or in at most `max_iter` iterations. A torch.Tensor on X's
+            device if X is one.
+        """
+        check_is_fitted(self)
+        data = self._check(X, "transform", reset=False)
+        return like_input(self._weights(data, self.components_), X)
+
+    def score(self, X, y=None):
+        r"""D2 on held-out columns: the share of the divergence that is explained.
+
+        Half of the columns, the same ones for every X of this width, are held out. W
+        is fitted to the others as `transform` does, and
+
+        .. math:: D^2 = 1 - \frac{d_\beta(X_{out}, W H_{out})}
+                                {d_\beta(X_{out}, w \bar{x}_{out})}
+
+        compares the rest with a model of one component, the means of the columns in
+        fit, and its own weights w. 1 is perfect, 0 no better than that model. It
+        does not grow with the number of components for ever: use it to choose that.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Nonnegative data, best of rows that the model was not fitted on.
+        y : Ignored
+            Present for consistency of the API.
+
+        Returns
+        -------
+        score : float
+            At most 1; greater is better.
+        """
+        check_is_fitted(self)
+        data = self._check(X, "score", reset=False)
+        shown, hidden = (c.numpy() for c in split_columns(data.shape[1]))
+        seen, rest = data[:, shown], data[:, hidden]
+        H, mean = self.components_, np.atleast_2d(self.feature_means_)
+        W = self._weights(seen, H[:, shown])
+        w = self._null_weights(seen, mean[:, shown])
+        found = self._divergence(rest, W, H[:, hidden])
+        null = self._divergence(rest, w, mean[:, hidden])
+        if null == 0:
+            return 1.0 if found == 0 else 0.0
+        return 1 - found / null
+
+    def _check(self, X, method, *, reset):
+        missing = self.missing == "mask"
+        return check_nonnegative(self, X, reset=reset, method=method, missing=missing)
+
+    def _fit_transform(self, X, y=None, W=None, H=None, update_H=True):
+        """W, H and the iterations: what `non_negative_factorization` returns."""
+        data = self._check(X, "fit", reset=True)
+        if update_H:
+            W, H, fit = self._factorize(data, W, H)
+        else:
+            K = self.n_components
+            K = {"auto": None, None: data.shape[1]}.get(K, K)
+            W, H, fit = self._fit_weights(data, H, W=W, n_components=K)
+        if fit.interrupted is not None:
+            raise fit.interrupted
+        return W, H, fit.n_iter
+
+    def _factorize(self, data, W=None, H=None, task=None):
+        """W and H as arrays and the `FitResult`, from checked data."""
+        self._check_parameters()
+        if self.solver == "mu" and self.init == "nndsvd":
+            warnings.warn(
+                "The multiplicative update ('mu') solver cannot update zeros present "
+                "in the initialization, and so leads to poorer results when used "
+                "jointly with init='nndsvd'. You may try init='nndsvda' or "
+                "init='nndsvdar' instead.",
+                UserWarning,
+                stacklevel=4,
+            )
+        masked = self._check_cells(data)
+        X = to_device(data, resolve_device(self.device))
+        W, HT = nmf_start(self, X, data.dtype, W, H, masked=masked)
+        return self._run(X, W, HT, masked=masked, task=task)
+
+    def _fit_weights(self, data, H, *, W=None, n_components=None):
+        """The same for W alone; H stays."""
+        self._check_parameters()
+        masked = self._check_cells(data)
+        X = to_device(data, resolve_device(self.device))
+        options = {"n_components": n_components, "zero": self.solver == "cd"}
+        W, HT = weights_start(self, X, data.dtype, W, H, **options)
+        return self._run(X, W, HT, masked=masked, update_H=False)
+
+    def _check_parameters(self):
+        solver = self.solver
+        only = _LOSS_OF_SOLVER.get(solver)
+        if only is not None and self._beta != only:
+            raise ValueError(
+                f"Invalid beta_loss parameter: solver {solver!r} does not handle "
+                f"beta_loss = {self.beta_loss!r}, only {only:g}; 'mu' handles all."
+            )
+        if solver != "adam" and self.learning_rate is not None:
+            raise ValueError(
+                f"learning_rate is used by solver='adam' only; solver is {solver!r}. "
+                "Leave it None, or choose 'adam'."
+            )
+        if solver in _LOSS_OF_SOLVER and self.missing == "mask":
+            raise ValueError(
+                f"missing='mask' needs solver='mu' or 'adam'; solver is {solver!r}."
+            )
+
+    @property
+    def _beta(self):
+        return float(_LOSSES.get(self.beta_loss, self.beta_loss))
+
+    def _check_cells(self, data):
+        """Whether cells are unobserved; refuses zeros where beta_loss does."""
+        values = data.data if sp.issparse(data) else data
+        if self._beta <= 0 and (values.size < np.prod(data.shape) or _smallest(values) == 0):
+            raise ValueError(
+                "When beta_loss <= 0 and X contains zeros, the solver may diverge. "
+                "Please add small values to X, or use a positive beta_loss."
+            )
+        return self.missing == "mask" and bool(np.isnan(values).any())
+
+    def _run(self, X, W, HT, *, masked, update_H=True, task=None):
+        solver = self._make_solver(X, W.shape[1], masked, update_H)
+        descends = isinstance(solver, ProjectedAdam)
+        criterion = SmallDecrease(0 if descends else self.tol)
+        if isinstance(solver, CoordinateDescent):
+            criterion = SmallViolation(self.tol)
+        fit = run_fits(
+            solver,
+            X,
+            [solver.begin(X, {"W": W, "HT": HT})],
+            max_iter=self.max_iter,
+            criterion=criterion,
+            # A gradient step may lead uphill; for the others the last is the best.
+            keep="best" if descends else "last",
+            verbose=self.verbose,
+            task=task or FitTask(self, None, None),
+            attributes=_attributes,
+        )
+        if fit.state is None:
+            return None, None, fit
+        W, HT = fit.state["W"], fit.state["HT"]
+        D = divergence(X, W, HT, self._beta, masked=masked)
+        fit.require_finite("divergence", D, X.dtype)
+        fit.found["error"] = (2 * D) ** 0.5
+        return to_numpy(W), _components(fit.state), fit
+
+    def _make_solver(self, X, K, masked, update_H):
+        (n, m), rho = X.shape, self.l1_ratio
+        alpha_W = m * self.alpha_W
+        alpha_H = n * (self.alpha_W if self.alpha_H == "same" else self.alpha_H)
+        penalties = Penalties(
+            alpha_W * rho, alpha_H * rho, alpha_W * (1 - rho), alpha_H * (1 - rho)
+        )
+        shared = self._beta, penalties, masked, update_H
+        if self.solver == "cd":
+            return CoordinateDescent(*shared, permutation=self._permutation())
+        if self.solver == "scd":
+            return KLCoordinateDescent(*shared)
+        if self.solver == "mu" or not update_H:
+            return MultiplicativeUpdate(*shared)
+        rate = _LEARNING_RATE if self.learning_rate is None else self.learning_rate
+        unit = typical_weight(X, K)
+        return ProjectedAdam(*shared, rate, unit, n_steps=self.max_iter)
+
+    def _permutation(self):
+        if not self.shuffle:
+            return None
+        rng = check_random_state(self.random_state)
+        return lambda K: torch.from_numpy(rng.permutation(K))
+
+    def _weights(self, data, H):
+        """W of `data` for the components H."""
+        self._validate_params()  # they may have been set since fit
+        W, _, fit = self._fit_weights(data, H.astype(data.dtype, copy=False))
+        if fit.interrupted is not None:
+            raise fit.interrupted
+        return W
+
+    def _null_weights(self, data, row):
+        """Weights of a single component, without penalties."""
+        X = to_device(data, resolve_device(self.device))
+        W = np.full((X.shape[0], 1), typical_weight(X, 1), data.dtype)
+        HT = row.T.astype(data.dtype)
+        state = {"W": to_device(W, X.device), "HT": to_device(HT, X.device)}
+        masked = self._check_cells(data)
+        fit = run_fit(
+            MultiplicativeUpdate(self._beta, masked=masked, update_H=False),
+            X,
+            state,
+            max_iter=_NULL_MAX_ITER,
+            criterion=SmallDecrease(_NULL_TOL),
+            task=FitTask(self, None, None),
+            attributes=_attributes,
+        )
+        if fit.interrupted is not None:
+            raise fit.interrupted
+        return to_numpy(fit.state["W"])
+
+    def _divergence(self, data, W, H):
+        X = to_device(data, resolve_device(self.device))
+        HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
+        factors = to_device(W, X.device), to_device(HT, X.device)
+        return divergence(X, *factors, self._beta, masked=self._check_cells(data))
+
+
+def _components(state):
+    return np.ascontiguousarray(to_numpy(state["HT"]).T)
+
+
+def _attributes(state, n_iter):
+    """What a callback needs to see the model as if fit had stopped here."""
+    H = _components(state)
+    return {"components_": H, "n_components_": len(H), "n_iter_": n_iter}
+
+
+def _smallest(values):
+    return np.fmin.reduce(values, axis=None) if values.size else 0
+
+
+def _column_means(data):
+    """Means of the columns over their observed cells."""
+    n = data.shape[0]
+    if sp.issparse(data):
+        hidden = np.isnan(data.data)
+        seen = np.where(hidden, 0, data.data)
+        sums = np.bincount(data.indices, seen, minlength=data.shape[1])
+        gaps = np.bincount(data.indices, hidden, minlength=data.shape[1])
+    else:
+        hidden = np.isnan(data)
+        sums = np.add.reduce(data, axis=0, where=~hidden, dtype=np.float64)
+        gaps = hidden.sum(axis=0)
+    return (sums / np.maximum(n - gaps, 1)).astype(data.dtype)
+
+
+def non_negative_factorization(
+    X,
+    W=None,
+    H=None,
+    n_components="auto",
+    *,
+    update_H=True,
+    **parameters,
+):
+    """Factorise X, or fit W to a given H: :class:`TorchBetaNMF` as a function.
+
+    Parameters
+    ----------
+    X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+        Nonnegative data.
+    W : array-like of shape (n_samples, n_components), default=None
+        Where to begin, for init="custom".
+    H : array-like of shape (n_components, n_features), default=None
+        Where to begin, for init="custom"; with ``update_H=False`` what W is fitted to.
+    n_components : int, {"auto"} or None, default="auto"
+        Number of components.
+    update_H : bool, default=True
+        Whether to fit H as well as W.
+    **parameters
+        Those of :class:`TorchBetaNMF`.
+
+    Returns
+    -------
+    W : ndarray of shape (n_samples, n_components)
+        The weights.
+    H : ndarray of shape (n_components, n_features)
+        The components.
+    n_iter : int
+        Iterations run.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_topics import non_negative_factorization
+    >>> X = np.array([[1, 1], [2, 1], [3, 1.2], [4, 1], [5, 0.8], [6, 1]])
+    >>> W, H, n_iter = non_negative_factorization(
+    ...     X, n_components=2, init="random", random_state=0
+    ... )
+    >>> W.shape, H.shape
+    ((6, 2), (2, 2))
+    """
+    model = TorchBetaNMF(n_components, **parameters)
+    model._validate_params()
+    W, H, n_iter = model._fit_transform(X, W=W, H=H, update_H=update_H)
+    return like_input(W, X), like_input(H, X), n_iter
