@@ -43,7 +43,7 @@ def gradient_terms(
     if not masked and beta == 1:
         return ops.ratio_product(X, W, HT, floor=FLOOR), ops.column_sums(HT)
     if not masked and beta == 2:
-        return ops.spmm(X, HT), W @ (HT.T @ HT)
+        return ops.spmm(X, HT), ops.combine_columns(W, ops.gram(HT))
     if not isinstance(X, CSR):
         return _dense_terms(X, W, HT, beta, masked)
     y = ops.sddmm(X, W, HT)
@@ -66,7 +66,7 @@ def _all_cells(W: Tensor, HT: Tensor, beta: float) -> Tensor:
     if beta == 1:
         return ops.column_sums(HT).expand_as(W)
     if beta == 2:
-        return W @ (HT.T @ HT)
+        return ops.combine_columns(W, ops.gram(HT))
     out = torch.empty_like(W)
     for start, stop in _blocks(len(W), len(HT)):
         y = W[start:stop] @ HT.T

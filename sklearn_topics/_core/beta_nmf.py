@@ -26,7 +26,12 @@ from .solver import State
 #: scikit-learn's: what is smaller becomes 0 where beta is small, for stability.
 _LEAST = torch.finfo(torch.float64).eps
 
-_DECAY, _SECOND_DECAY, _EPS = 0.9, 0.999, 1e-30
+# The second is not 0.999: where Y is near its floor, gradients are rare and huge.
+_DECAY, _SECOND_DECAY, _EPS = 0.9, 0.9, 1e-30
+
+#: Gradient steps that grow to their full length: a first step of full length, the same
+#: for all entries, could cut them all to zero, where the gradient vanishes.
+_WARM_UP = 10
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,9 @@ class BetaSolver(ABC):
     update_H: bool = True
 
     def begin(self, X: CSR | Tensor, state: State) -> State:
-        """The state of a start, from the factors W and HT."""
+        """The state of a start: with what of D depends on X alone, where it is used."""
+        if self.beta == 2 and not self.masked:
+            state = {**state, "half_norm": _sum(X, lambda x: x * x) / 2}
         return state
 
     @abstractmethod
@@ -79,9 +86,48 @@ class BetaSolver(ABC):
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """-L, to be maximised, and the error sqrt(2 D)."""
         W, HT = state["W"], state["HT"]
-        D = divergence(X, W, HT, self.beta, masked=self.masked)
+        if "numerator" in state:
+            D = self._squared_error(state)
+        else:
+            D = divergence(X, W, HT, self.beta, masked=self.masked)
         objective = -(D + self.penalties.value(W, HT))
         return {"objective": objective, "error": (2 * D) ** 0.5}
+
+    def _squared_error(self, state: State) -> float:
+        """D for beta 2 without another product with X, after `_least_squares_step`."""
+        wide = wide_dtype(state["W"].device)
+        last = state["HT" if self.update_H else "W"]
+        cross = ops.column_sums(last, state["numerator"]).to(wide).sum()
+        both = (state["gram_W"].to(wide) * state["gram_H"].to(wide)).sum()
+        return max(state["half_norm"] + float(both / 2 - cross), 0.0)
+
+    def _least_squares_step(self, X, state, update) -> State:
+        """W, then H, for beta 2: each from X times the other and that one's Gram matrix.
+
+        `update` maps (factor, X times the other, Gram matrix, l1, l2) to the new
+        factor. While H stays, X H^T and H H^T do.
+        """
+        W, HT, p = state["W"], state["HT"], self.penalties
+        gram_H = state.get("gram_H")
+        gram_H = ops.gram(HT) if gram_H is None else gram_H
+        numerator = None if self.update_H else state.get("numerator")
+        numerator = ops.spmm(X, HT) if numerator is None else numerator
+        W = update(W, numerator, gram_H, p.l1_W, p.l2_W)
+        gram_W = ops.gram(W)
+        if self.update_H:
+            numerator = ops.spmm(X.T, W)
+            HT = update(HT, numerator, gram_W, p.l1_H, p.l2_H)
+            gram_H = ops.gram(HT)
+        grams = {"gram_W": gram_W, "gram_H": gram_H, "numerator": numerator}
+        return {**state, **grams, "W": W, "HT": HT}
+
+
+def _sum(X: CSR | Tensor, of: Callable[[Tensor], Tensor]) -> float:
+    """Sum of a function of the values, wide; no copy of all of them is made."""
+    values = X.data if isinstance(X, CSR) else X
+    step = max(1, (1 << 18) // max(values[:1].numel(), 1))
+    wide = wide_dtype(values.device)
+    return sum(float(of(part.to(wide)).sum()) for part in values.split(step))
 
 
 class MultiplicativeUpdate(BetaSolver):
@@ -92,23 +138,20 @@ class MultiplicativeUpdate(BetaSolver):
     """
 
     def step(self, X: CSR | Tensor, state: State) -> State:
+        if self.beta == 2 and not self.masked:
+            return self._least_squares_step(X, state, self._least_squares_update)
         W, HT, p = state["W"], state["HT"], self.penalties
-        numerator, denominator, kept = self._terms_of_W(X, state)
-        W = self._update(W, numerator, denominator, p.l1_W, p.l2_W, zero=self.beta < 1)
+        terms = gradient_terms(X, W, HT, self.beta, masked=self.masked)
+        W = self._update(W, *terms, p.l1_W, p.l2_W, zero=self.beta < 1)
         if self.update_H:
             terms = gradient_terms(X.T, HT, W, self.beta, masked=self.masked)
             HT = self._update(HT, *terms, p.l1_H, p.l2_H, zero=self.beta <= 1)
-        return {**state, **kept, "W": W, "HT": HT}
+        return {**state, "W": W, "HT": HT}
 
-    def _terms_of_W(self, X, state):
-        """The terms of W's gradient, and what of them lasts while H does."""
-        W, HT = state["W"], state["HT"]
-        if self.update_H or self.beta != 2 or self.masked:
-            return *gradient_terms(X, W, HT, self.beta, masked=self.masked), {}
-        kept = _of_constant_H(X, state)
-        return kept["numerator"], W @ kept["gram"], kept
+    def _least_squares_update(self, A, numerator, gram, l1, l2):
+        return self._update(A, numerator, ops.combine_columns(A, gram), l1, l2)
 
-    def _update(self, A, numerator, denominator, l1, l2, *, zero):
+    def _update(self, A, numerator, denominator, l1, l2, *, zero=False):
         beta = self.beta
         gamma = 1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1
         return ops.ratio_step(
@@ -121,20 +164,6 @@ class MultiplicativeUpdate(BetaSolver):
             zero_denominator=FLOOR,
             least=_LEAST if zero else 0.0,
         )
-
-
-def _of_constant_H(X, state) -> State:
-    """X H^T and H H^T, computed once while H does not change."""
-    if "gram" in state:
-        return {name: state[name] for name in ("numerator", "gram")}
-    HT = state["HT"]
-    return {"numerator": ops.spmm(X, HT), "gram": HT.T @ HT}
-
-
-def _parts(values: Tensor):
-    """All values, a part at a time, so that no copy of all of them is made."""
-    step = max(1, (1 << 18) // max(values[:1].numel(), 1))
-    return values.split(step)
 
 
 @dataclass(frozen=True)
@@ -150,49 +179,23 @@ class CoordinateDescent(BetaSolver):
     permutation: Callable[[int], Tensor] | None = None
 
     def step(self, X: CSR | Tensor, state: State) -> State:
-        W, HT, p = state["W"], state["HT"], self.penalties
-        kept = {}
-        if self.update_H:
-            numerator, gram = ops.spmm(X, HT), state.get("gram")
-            gram = HT.T @ HT if gram is None else gram
-        else:
-            kept = _of_constant_H(X, state)
-            numerator, gram = kept["numerator"], kept["gram"]
-        W, violation = self._sweep(W, numerator, gram, p.l1_W, p.l2_W)
-        gram_W = W.T @ W
-        cross = ops.column_sums(W, numerator)
-        if self.update_H:
-            numerator = ops.spmm(X.T, W)
-            HT, more = self._sweep(HT, numerator, gram_W, p.l1_H, p.l2_H)
-            violation += more
-            gram, cross = HT.T @ HT, ops.column_sums(HT, numerator)
-            kept = {"gram": gram}
-        wide = wide_dtype(W.device)
-        fit = (gram_W.to(wide) * gram.to(wide)).sum() / 2 - cross.to(wide).sum()
-        changed = {"W": W, "HT": HT, "violation": violation, "fit": float(fit)}
-        return {**state, **kept, **changed}
+        violations = []
 
-    def _sweep(self, A, numerator, gram, l1, l2):
-        K = A.shape[1]
-        order = torch.arange(K) if self.permutation is None else self.permutation(K)
-        if l2 > 0:
-            gram = gram + l2 * torch.eye(K, dtype=gram.dtype, device=gram.device)
-        return ops.hals_step(A, numerator, gram, l1, order)
+        def sweep(A, numerator, gram, l1, l2):
+            K = A.shape[1]
+            order = self.permutation(K) if self.permutation else torch.arange(K)
+            if l2 > 0:
+                gram = gram + l2 * torch.eye(K, dtype=gram.dtype, device=gram.device)
+            A, violation = ops.hals_step(A, numerator, gram, l1, order)
+            violations.append(violation)
+            return A
 
-    def begin(self, X: CSR | Tensor, state: State) -> State:
-        """The state of a start: with half the squared norm of X, for the error."""
-        values = X.data if isinstance(X, CSR) else X
-        parts = (part.to(wide_dtype(X.device)) for part in _parts(values))
-        squares = sum(float((x * x).sum()) for x in parts)
-        return {**state, "half_norm": squares / 2}
+        new = self._least_squares_step(X, state, sweep)
+        return {**new, "violation": sum(violations)}
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """As for every solver, and the violation of the last two sweeps."""
-        # ||X - W H||^2 / 2 from the products that the sweeps needed anyway.
-        D = max(state["half_norm"] + state["fit"], 0.0)
-        objective = -(D + self.penalties.value(state["W"], state["HT"]))
-        found = {"objective": objective, "error": (2 * D) ** 0.5}
-        return {**found, "violation": state["violation"]}
+        return {**super().evaluate(X, state), "violation": state["violation"]}
 
 
 @dataclass(frozen=True)
@@ -237,11 +240,8 @@ class KLCoordinateDescent(BetaSolver):
         return {**state, "W": W, "HT": HT, "iteration": done + 1}, log_sums
 
     def begin(self, X: CSR | Tensor, state: State) -> State:
-        """The state of a start: with sum x log x - x, which the divergence holds."""
-        values = X.data if isinstance(X, CSR) else X
-        parts = (part.to(wide_dtype(X.device)) for part in _parts(values))
-        total = sum(float((torch.xlogy(x, x) - x).sum()) for x in parts)
-        return {**state, "negentropy": total}
+        """The state of a start: with sum x log x - x, which D holds."""
+        return {**state, "negentropy": _sum(X, lambda x: torch.xlogy(x, x) - x)}
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """As for every solver, from what the last step found."""
@@ -281,6 +281,10 @@ class ProjectedAdam(BetaSolver):
             new |= self._descend("HT", terms, p.l1_H, p.l2_H, state, done)
         return new
 
+    def begin(self, X: CSR | Tensor, state: State) -> State:
+        """The state of a start: with the typical weight of each row and column."""
+        return {**state, "unit_W": _unit(X, self.unit), "unit_HT": _unit(X.T, self.unit)}
+
     def _descend(self, name, terms, l1, l2, state, done) -> State:
         A, (numerator, denominator) = state[name], terms
         gradient = denominator - numerator
@@ -293,9 +297,23 @@ class ProjectedAdam(BetaSolver):
             mean = square = torch.zeros_like(A)
         mean = torch.lerp(mean, gradient, 1 - _DECAY)
         square = torch.lerp(square, gradient.square_(), 1 - _SECOND_DECAY)
-        rate = self.learning_rate * self.unit
+        rate = self.learning_rate
+        rate *= min(1.0, (done + 1) / _WARM_UP)
         rate *= (1 + math.cos(math.pi * done / self.n_steps)) / 2
         rate /= 1 - _DECAY ** (done + 1)
         scale = (square / (1 - _SECOND_DECAY ** (done + 1))).sqrt_().add_(_EPS)
-        A = torch.addcdiv(A, mean, scale, value=-rate).clamp_(min=0)
+        A = torch.addcdiv(A, mean * state[f"unit_{name}"], scale, value=-rate)
+        A = A.clamp_(min=0)
         return {name: A, f"mean_{name}": mean, f"square_{name}": square}
+
+
+def _unit(X: CSR | Tensor, unit: float) -> Tensor:
+    """`unit` times the mean of each row of X in that of X: [n, 1]."""
+    if isinstance(X, CSR):
+        seen = X.data.isnan()
+        sums = X.with_data(X.data.masked_fill(seen, 0)).row_sums()
+    else:
+        sums = X.nansum(1, dtype=wide_dtype(X.device))
+    mean = sums.mean()
+    share = sums / mean if mean > 0 else sums
+    return (unit * share).to(X.dtype)[:, None]

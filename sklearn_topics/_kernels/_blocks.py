@@ -1,6 +1,7 @@
 """Runs a CPU kernel over blocks of rows on a small pool of threads."""
 
 import os
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
 
@@ -10,7 +11,7 @@ import torch
 #: Several blocks a thread even out rows whose cost is not their number of entries.
 _BLOCKS_PER_THREAD = 4
 #: Below this much work a hand-over to another thread costs more than it saves.
-_SERIAL_WORK = 1 << 16
+_SERIAL_WORK = 1 << 17
 
 _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
@@ -31,6 +32,13 @@ def balanced_bounds(indptr: np.ndarray, n_blocks: int) -> np.ndarray:
     return np.unique(np.concatenate([[0], np.minimum(inner, n), [n]]))
 
 
+def _next(blocks: deque):
+    try:
+        return blocks.popleft()
+    except IndexError:  # another thread took the last one
+        return None
+
+
 def run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
     """Call ``kernel(first_row, last_row, indptr, *args)`` over all rows.
 
@@ -44,14 +52,27 @@ def run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
         kernel(0, n_rows, indptr, *args)
         return
     bounds = balanced_bounds(indptr, n_threads * _BLOCKS_PER_THREAD)
-    pool = _pool(n_threads)
-    futures = []
+    blocks = deque(pairwise(bounds.tolist()))
+
+    def work():
+        try:
+            while block := _next(blocks):
+                kernel(*block, indptr, *args)
+        finally:
+            blocks.clear()  # after an error nothing more begins
+
+    # The calling thread works too: that saves a hand-over, and nothing waits for a
+    # pool that is busy with somebody else's blocks.
+    pool, helpers = _pool(n_threads), []
     try:
-        for first, last in pairwise(bounds.tolist()):
-            futures.append(pool.submit(kernel, first, last, indptr, *args))
-        for future in futures:
-            future.result()
+        for _ in range(n_threads - 1):
+            helpers.append(pool.submit(work))
+        work()
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
     finally:
-        for future in futures:
-            future.cancel()
-        wait(futures)
+        blocks.clear()
+        for helper in helpers:
+            helper.cancel()
+        wait(helpers)

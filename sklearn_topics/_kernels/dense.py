@@ -20,6 +20,14 @@ def dense_column_sums(A: Tensor, B: Tensor | None) -> Tensor:
     return product.sum(0, dtype=wide_dtype(A.device)).to(A.dtype)
 
 
+def dense_gram(A: Tensor) -> Tensor:
+    return A.T @ A
+
+
+def dense_combine_columns(A: Tensor, G: Tensor) -> Tensor:
+    return A @ G
+
+
 def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
     share = torch.where(cost > 0, 1 / cost.where(cost > 0, 1), 0)
     return (A * N).add_(pseudocount).mul_(share)

@@ -45,6 +45,60 @@ def dense_column_sums(A: Tensor, B: Tensor | None) -> Tensor:
 
 
 @numba.njit(**JIT)
+def _gram(first, last, bounds, A, out):
+    K = A.shape[1]
+    for c in range(first, last):
+        begin, end = bounds[c], bounds[c + 1]
+        whole = begin + (end - begin) // 4 * 4
+        total = out[c]
+        # Four rows at a time: each line is read and written once for all of them.
+        for i in range(begin, whole, 4):
+            a0, a1, a2, a3 = A[i], A[i + 1], A[i + 2], A[i + 3]
+            for k in range(K):
+                line, b0, b1, b2, b3 = total[k], a0[k], a1[k], a2[k], a3[k]
+                for r in range(K):
+                    line[r] += b0 * a0[r] + b1 * a1[r] + b2 * a2[r] + b3 * a3[r]
+        for i in range(whole, end):
+            a = A[i]
+            for k in range(K):
+                line, b = total[k], a[k]
+                for r in range(K):
+                    line[r] += b * a[r]
+
+
+def dense_gram(A: Tensor) -> Tensor:
+    K = A.shape[1]
+    out = A.new_zeros(_CHUNKS, K, K)
+    run_blocks(_gram, _chunk_bounds(A), K * K, array_of(A), out.numpy())
+    return torch.from_numpy(out.numpy().sum(0, dtype=np.float64)).to(A.dtype)
+
+
+@numba.njit(**JIT)
+def _combine_columns(first, last, bounds, A, G, out):
+    K = A.shape[1]
+    whole = K // 4 * 4
+    for i in range(bounds[first], bounds[last]):
+        a, row = A[i], out[i]
+        row[:] = 0
+        for k in range(0, whole, 4):
+            a0, a1, a2, a3 = a[k], a[k + 1], a[k + 2], a[k + 3]
+            g0, g1, g2, g3 = G[k], G[k + 1], G[k + 2], G[k + 3]
+            for r in range(K):
+                row[r] += a0 * g0[r] + a1 * g1[r] + a2 * g2[r] + a3 * g3[r]
+        for k in range(whole, K):
+            g, b = G[k], a[k]
+            for r in range(K):
+                row[r] += b * g[r]
+
+
+def dense_combine_columns(A: Tensor, G: Tensor) -> Tensor:
+    out = torch.empty_like(A)
+    args = array_of(A), array_of(G), out.numpy()
+    run_blocks(_combine_columns, _chunk_bounds(A), A.shape[1] ** 2, *args)
+    return out
+
+
+@numba.njit(**JIT)
 def _multiplicative_step(first, last, bounds, A, N, share, a, out):
     for i in range(bounds[first], bounds[last]):
         for k in range(A.shape[1]):

@@ -21,7 +21,7 @@ from .csr import CSR
 _MODULES = {
     ("csr", "cpu"): ("numba_cpu", "numba_scd", "reference"),
     ("csr", None): ("reference",),
-    ("dense", "cpu"): ("numba_scd", "numba_factors", "dense"),
+    ("dense", "cpu"): ("numba_scd", "numba_factors", "blas_cpu", "dense"),
     ("dense", None): ("dense",),
 }
 
@@ -43,7 +43,7 @@ def transpose(X: CSR) -> CSR:
     return _implementation("transpose", X)(X)
 
 
-# The next seven are small. They are operations all the same, because on the CPU torch's
+# The next nine are small. They are operations all the same, because on the CPU torch's
 # own threads spin for milliseconds after each parallel elementwise operation, on the
 # cores that the next kernel needs.
 
@@ -54,6 +54,16 @@ def column_sums(A: Tensor, B: Tensor | None = None) -> Tensor:
     Accumulated wide.
     """
     return _implementation("column_sums", A)(A, B)
+
+
+def gram(A: Tensor) -> Tensor:
+    """A^T A of a factor (n x K): a Tensor of shape (K, K)."""
+    return _implementation("gram", A)(A)
+
+
+def combine_columns(A: Tensor, G: Tensor) -> Tensor:
+    """A G of a factor (n x K) and a small G (K x K): a Tensor of shape (n, K)."""
+    return _implementation("combine_columns", A)(A, G)
 
 
 def multiplicative_step(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float):

@@ -39,7 +39,7 @@ _LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 _LOSS_OF_SOLVER = {"cd": 2.0, "scd": 1.0}
 
 #: Step of "adam", in units of sqrt(mean(X) / n_components); see benchmarks/beta_nmf.py.
-_LEARNING_RATE = 1.0
+_LEARNING_RATE = 0.3
 
 # The null model of `score` has one component and is fitted until nothing moves.
 _NULL_TOL, _NULL_MAX_ITER = 1e-6, 1000

@@ -17,6 +17,7 @@ IMPLEMENTATIONS = [
     ("reference", "csr"),
     ("numba_factors", "dense"),
     ("numba_scd", "dense"),
+    ("blas_cpu", "dense"),
     ("dense", "dense"),
 ]
 TYPES = {
@@ -115,6 +116,8 @@ multiplicative_step = _fixture("multiplicative_step")
 largest_violation = _fixture("largest_violation")
 extrapolate = _fixture("extrapolate")
 log_sum = _fixture("log_sum")
+gram = _fixture("gram")
+combine_columns = _fixture("combine_columns")
 ratio_step = _fixture("ratio_step")
 hals_step = _fixture("hals_step")
 scd_rows = _fixture("scd_rows")

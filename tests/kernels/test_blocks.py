@@ -71,6 +71,10 @@ def _operations(to_csr):
         "dense scd of X.T": ops.scd_rows(dense.T, HT, W, W.sum(0), **scd)[0],
         "column sums": ops.column_sums(W),
         "column sums of a product": ops.column_sums(W, W + 1),
+        "gram": ops.gram(W),
+        "combined columns": ops.combine_columns(W, HT[:7]),
+        "ratio step": ops.ratio_step(W, W + 1, W[0], gamma=0.5, zero_denominator=1.0),
+        "hals step": ops.hals_step(W, W + 1, HT.T @ HT, 0.1, torch.arange(7))[0],
         "multiplicative step": ops.multiplicative_step(W, W + 1, W[0], 0.1),
         "extrapolation": ops.extrapolate(W, W + 1, 0.5, 0.1),
         "logarithms": torch.tensor(ops.log_sum(W + 1)),
@@ -152,7 +156,7 @@ def test_blocks_have_ended_after_ctrl_c(use_threads, ctrl_c):
 def test_blocks_have_ended_after_ctrl_c_while_they_are_handed_out(
     use_threads, monkeypatch
 ):
-    use_threads(2)
+    use_threads(5)
     kernel = Blocks(-1, None)
     with ThreadPoolExecutor(2) as pool:
 

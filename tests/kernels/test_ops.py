@@ -59,6 +59,21 @@ def test_column_sums_of_a_product(column_sums, problem):
     assert_allclose(column_sums(A, B), (A * B).sum(0), rtol=rtol)
 
 
+def test_gram(gram, problem):
+    (A,) = gram.round(problem[1])
+    scale = A.T @ A
+    assert_within(gram(A), A.T @ A, scale, eps=gram.eps, n_terms=len(A))
+
+
+def test_combine_columns(combine_columns, problem):
+    A = problem[1]
+    G = np.random.default_rng(5).standard_normal((A.shape[1], A.shape[1]))
+    A, G = combine_columns.round(A, G)
+    scale = A @ np.abs(G)
+    out = combine_columns(A, G)
+    assert_within(out, A @ G, scale, eps=combine_columns.eps, n_terms=len(G))
+
+
 def _factor_step(operation, problem):
     """A factor, a numerator and costs of which the first is that of an empty topic."""
     rng = np.random.default_rng(4)

@@ -1,0 +1,15 @@
+"""Products of a dense X with a narrow factor on the CPU, by numpy's BLAS.
+
+Torch's takes two to three times as long where one side has a few columns.
+"""
+
+import torch
+from torch import Tensor
+
+
+def dense_spmm(X: Tensor, B: Tensor) -> Tensor:
+    if X.is_contiguous():
+        return torch.from_numpy(X.numpy() @ B.numpy())
+    # X.T of a dense X: whole rows of X are read, and columns written.
+    product = B.numpy().T @ X.numpy().T
+    return torch.from_numpy(product.T.copy())
