@@ -21,7 +21,13 @@ from .csr import CSR
 _MODULES = {
     ("csr", "cpu"): ("numba_cpu", "numba_scd", "reference"),
     ("csr", None): ("reference",),
-    ("dense", "cpu"): ("numba_scd", "numba_factors", "blas_cpu", "dense"),
+    ("dense", "cpu"): (
+        "numba_scd",
+        "numba_factors",
+        "numba_dense",
+        "blas_cpu",
+        "dense",
+    ),
     ("dense", None): ("dense",),
 }
 

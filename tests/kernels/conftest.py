@@ -17,6 +17,7 @@ IMPLEMENTATIONS = [
     ("reference", "csr"),
     ("numba_factors", "dense"),
     ("numba_scd", "dense"),
+    ("numba_dense", "dense"),
     ("blas_cpu", "dense"),
     ("dense", "dense"),
 ]

@@ -64,6 +64,8 @@ def _operations(to_csr):
         "sddmm": ops.sddmm(X, W, HT),
         "spmm": ops.spmm(X, HT),
         "ratio": ops.ratio_product(X, W, HT, floor=1e-10),
+        "dense ratio": ops.ratio_product(dense, W, HT, floor=1e-10),
+        "dense ratio of X.T": ops.ratio_product(dense.T, HT, W, floor=1e-10),
         "loglik": ops.log_sums(X, W, HT, floor=1e-10),
         "scd": ops.scd_rows(X, W, HT, HT.sum(0), **scd)[0],
         "scd of X.T": ops.scd_rows(X.T, HT, W, W.sum(0), **scd)[0],

@@ -195,6 +195,19 @@ def test_ratio_product(ratio_product, problem):
     assert_within(out, expected, expected, **rounding)
 
 
+@pytest.mark.parametrize("n_components", [3, 20])
+@pytest.mark.parametrize("density", [0.01, 0.2, 1.0])
+def test_ratio_product_of_a_dense_transpose(ratio_product, density, n_components):
+    rng = np.random.default_rng(9)
+    X = rng.random((70, 600)) * (rng.random((70, 600)) < density)
+    W, HT = rng.random((70, n_components)), rng.random((600, n_components))
+    X, W, HT = ratio_product.round(X, W, HT)
+    factors = [torch.tensor(A, dtype=ratio_product.torch) for A in (HT, W)]
+    out = ops.ratio_product(ratio_product.load(X).T, *factors, floor=FLOOR).numpy()
+    expected = (X / (W @ HT.T)).T @ W
+    assert_within(out, expected, expected, eps=ratio_product.eps, n_terms=100)
+
+
 def test_log_sums(log_sums, problem):
     X, W, HT = log_sums.round(*problem)
     loglik = log_sums(X, W, HT, floor=FLOOR)

@@ -1,0 +1,133 @@
+"""The KL update's numerator for a dense X on the CPU: see `ops.ratio_product`.
+
+X is read once, in pieces of a row that stay in L1 with what belongs to them. A piece
+without entries costs its reading only, and one with few of them little more: bags of
+words are often dense arrays of zeros.
+"""
+
+import numba
+import numpy as np
+import torch
+from torch import Tensor
+
+from . import dense
+from ._blocks import run_blocks
+from ._numba import JIT, array_of
+
+_PIECE = 256  # columns
+_FEW = 32  # entries of a piece that are cheaper one by one
+_WIDE = 16  # components, from which on BLAS is faster where X is full
+
+
+@numba.njit(**JIT)
+def _entries(x, places):
+    """Where x is positive; stops when those are not few."""
+    count = 0
+    for j in range(len(x)):
+        if x[j] > 0:
+            if count == _FEW:
+                return _FEW + 1
+            places[count] = j
+            count += 1
+    return count
+
+
+@numba.njit(**JIT)
+def _ratios(x, w, H, begin, floor, ratio):
+    """ratio = x / max(w H, floor) on the piece of H that begins at `begin`."""
+    length = len(x)
+    for j in range(length):
+        ratio[j] = 0
+    for k in range(len(w)):
+        wk, h = w[k], H[k, begin : begin + length]
+        for j in range(length):
+            ratio[j] += wk * h[j]
+    for j in range(length):
+        ratio[j] = x[j] / max(ratio[j], floor)
+
+
+@numba.njit(**JIT)
+def _ratio_at(x, w, H, j, floor):
+    y = w[0] * H[0, j]
+    for k in range(1, len(w)):
+        y += w[k] * H[k, j]
+    return x / max(y, floor)
+
+
+@numba.njit(**JIT)
+def _by_rows(first, last, bounds, X, W, H, floor, out):
+    """out[i] = sum_j ratio_ij H[:, j]."""
+    ratio, places = np.empty(_PIECE, W.dtype), np.empty(_FEW, np.int64)
+    m, K = X.shape[1], W.shape[1]
+    for i in range(first, last):
+        w, total = W[i], out[i]
+        total[:] = 0
+        for begin in range(0, m, _PIECE):
+            x = X[i, begin : min(begin + _PIECE, m)]
+            count = _entries(x, places)
+            if count <= _FEW:
+                for c in range(count):
+                    j = begin + places[c]
+                    r = _ratio_at(x[places[c]], w, H, j, floor)
+                    for k in range(K):
+                        total[k] += r * H[k, j]
+                continue
+            _ratios(x, w, H, begin, floor, ratio)
+            for k in range(K):
+                h = H[k, begin : begin + len(x)]
+                s = floor - floor
+                for j in range(len(x)):
+                    s += ratio[j] * h[j]
+                total[k] += s
+
+
+@numba.njit(**JIT)
+def _by_columns(first, last, bounds, X, W, H, floor, out):
+    """out[:, j] = sum_i ratio_ij W[i], for pieces of columns."""
+    ratio, places = np.empty(_PIECE, W.dtype), np.empty(_FEW, np.int64)
+    n, K = W.shape
+    for piece in range(first, last):
+        begin, end = bounds[piece] // n, bounds[piece + 1] // n
+        out[:, begin:end] = 0
+        for i in range(n):
+            w, x = W[i], X[i, begin:end]
+            count = _entries(x, places)
+            if count <= _FEW:
+                for c in range(count):
+                    j = begin + places[c]
+                    r = _ratio_at(x[places[c]], w, H, j, floor)
+                    for k in range(K):
+                        out[k, j] += r * w[k]
+                continue
+            _ratios(x, w, H, begin, floor, ratio)
+            for k in range(K):
+                wk, line = w[k], out[k, begin:end]
+                for j in range(len(x)):
+                    line[j] += wk * ratio[j]
+
+
+def _is_full(X: Tensor) -> bool:
+    """Whether most cells are positive, from 64 rows of what lies in memory."""
+    A = X if X.is_contiguous() else X.T
+    sample = A[:: max(1, len(A) // 64)].numpy()
+    return np.count_nonzero(sample) > sample.size / 4
+
+
+def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor: float) -> Tensor:
+    n, m = X.shape
+    if W.shape[1] > _WIDE and _is_full(X):
+        return dense.dense_ratio_product(X, W, HT, floor)
+    work = 2 * W.shape[1]
+    floor = array_of(W).dtype.type(floor)
+    if X.is_contiguous():
+        out = torch.empty_like(W)
+        factors = array_of(W), HT.numpy().T.copy()
+        args = *factors, floor, out.numpy()
+        run_blocks(_by_rows, np.arange(n + 1) * m, work, X.numpy(), *args)
+        return out
+    # X.T of a dense X: its rows are the columns of what lies in memory.
+    out = W.new_empty(W.shape[1], n)
+    factors = array_of(HT), W.numpy().T.copy()
+    pieces = np.append(np.arange(0, n, _PIECE), n) * m
+    run_blocks(_by_columns, pieces, work, X.numpy().T, *factors, floor, out.numpy())
+    return out.T.contiguous()
