@@ -29,9 +29,10 @@ _LEAST = torch.finfo(torch.float64).eps
 # The second is not 0.999: where Y is near its floor, gradients are rare and huge.
 _DECAY, _SECOND_DECAY, _EPS = 0.9, 0.9, 1e-30
 
-#: Gradient steps that grow to their full length: a first step of full length, the same
-#: for all entries, could cut them all to zero, where the gradient vanishes.
-_WARM_UP = 10
+#: Share of itself that a gradient step leaves of an entry at least. Cut to zero, entries
+#: would take Y to its floor, where gradients for beta < 2 explode; and factors of
+#: nothing but zeros could not be left again.
+_LEAST_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,11 @@ def _sum(X: CSR | Tensor, of: Callable[[Tensor], Tensor]) -> float:
 
 
 class MultiplicativeUpdate(BetaSolver):
-    """Fevotte and Idier 2011, section 4.1: the updates that never raise L.
+    """Fevotte and Idier 2011, section 4.1: updates that never raise D.
 
     Each entry is multiplied by (numerator / denominator)^gamma of its gradient; W,
-    then H.
+    then H. With penalties on sums, and for beta 2 on squares, L does not rise either;
+    for other beta a large penalty on squares can raise it, as in scikit-learn.
     """
 
     def step(self, X: CSR | Tensor, state: State) -> State:
@@ -254,12 +256,15 @@ class KLCoordinateDescent(BetaSolver):
 
 @dataclass(frozen=True)
 class ProjectedAdam(BetaSolver):
-    """Gradient descent with Adam's steps, then max(., 0) (Kingma and Ba 2015).
+    """Gradient descent with Adam's steps (Kingma and Ba 2015) within A > 0.
+
+    Each entry has a scale: `unit` times the mean of its row (or column) of X in that
+    of X. So rare columns take small steps.
 
     Parameters
     ----------
     learning_rate : float
-        Longest step of an entry, about, in units of `unit`.
+        First step of an entry, about, in units of its scale.
     unit : float
         The size of a typical entry.
     n_steps : int
@@ -298,12 +303,11 @@ class ProjectedAdam(BetaSolver):
         mean = torch.lerp(mean, gradient, 1 - _DECAY)
         square = torch.lerp(square, gradient.square_(), 1 - _SECOND_DECAY)
         rate = self.learning_rate
-        rate *= min(1.0, (done + 1) / _WARM_UP)
         rate *= (1 + math.cos(math.pi * done / self.n_steps)) / 2
         rate /= 1 - _DECAY ** (done + 1)
         scale = (square / (1 - _SECOND_DECAY ** (done + 1))).sqrt_().add_(_EPS)
-        A = torch.addcdiv(A, mean * state[f"unit_{name}"], scale, value=-rate)
-        A = A.clamp_(min=0)
+        new = torch.addcdiv(A, mean * state[f"unit_{name}"], scale, value=-rate)
+        A = torch.maximum(new, A * _LEAST_SHARE)
         return {name: A, f"mean_{name}": mean, f"square_{name}": square}
 
 

@@ -24,12 +24,12 @@ def _pool(n_threads: int) -> ThreadPoolExecutor:
     return _pools[key]
 
 
-def balanced_bounds(indptr: np.ndarray, n_blocks: int) -> np.ndarray:
+def balanced_bounds(indptr: np.ndarray, n_blocks: int) -> list[int]:
     """Row bounds of at most `n_blocks` non-empty blocks of about equal entries."""
-    n = len(indptr) - 1
-    targets = np.linspace(0, indptr[-1], n_blocks + 1)[1:-1]
-    inner = np.searchsorted(indptr, targets)
-    return np.unique(np.concatenate([[0], np.minimum(inner, n), [n]]))
+    n, entries = len(indptr) - 1, int(indptr[-1])
+    targets = [entries * block / n_blocks for block in range(1, n_blocks)]
+    inner = np.minimum(np.searchsorted(indptr, targets), n)
+    return sorted({0, n, *inner.tolist()})
 
 
 def _next(blocks: deque):
@@ -52,7 +52,7 @@ def run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
         kernel(0, n_rows, indptr, *args)
         return
     bounds = balanced_bounds(indptr, n_threads * _BLOCKS_PER_THREAD)
-    blocks = deque(pairwise(bounds.tolist()))
+    blocks = deque(pairwise(bounds))
 
     def work():
         try:

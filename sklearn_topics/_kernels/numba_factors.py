@@ -14,7 +14,7 @@ _LANES = 16  # rows side by side in `hals_step`
 
 
 def _chunk_bounds(A: Tensor) -> np.ndarray:
-    return np.linspace(0, A.shape[0], _CHUNKS + 1).astype(np.int64)
+    return np.arange(_CHUNKS + 1) * A.shape[0] // _CHUNKS
 
 
 @numba.njit(**JIT)

@@ -12,6 +12,7 @@ from sklearn_topics._kernels import CSR, ops
 # Where implementations live: (module of _kernels, container). A new one is added here
 # and is then run by every test of the operations that it has.
 IMPLEMENTATIONS = [
+    *([("mkl_cpu", "csr")] if torch.backends.mkl.is_available() else []),
     ("numba_cpu", "csr"),
     ("numba_scd", "csr"),
     ("reference", "csr"),

@@ -525,7 +525,7 @@ def test_a_pseudocount_and_a_quadratic_penalty_are_refused(to_csr):
 
 def test_the_fast_version_is_chosen_on_the_cpu(to_csr):
     X = to_csr(np.eye(3))
-    assert ops._implementation("spmm", X) is numba_cpu.csr_spmm
+    assert ops._implementation("sddmm", X) is numba_cpu.csr_sddmm
     assert ops._implementation("scd_rows", X) is numba_scd.csr_scd_rows
     assert ops._implementation("scd_rows", torch.eye(3)) is numba_scd.dense_scd_rows
     elsewhere = torch.empty(3, 3, device="meta")
@@ -537,9 +537,10 @@ def test_a_failing_fast_version_raises(to_csr, monkeypatch):
     def fails(*args):
         raise MemoryError("no fallback")
 
-    monkeypatch.setattr(numba_cpu, "csr_spmm", fails)
+    monkeypatch.setattr(numba_cpu, "csr_sddmm", fails)
+    factor = torch.eye(3, dtype=torch.float64)
     with pytest.raises(MemoryError, match="no fallback"):
-        ops.spmm(to_csr(np.eye(3)), torch.eye(3, dtype=torch.float64))
+        ops.sddmm(to_csr(np.eye(3)), factor, factor)
 
 
 def test_an_operation_without_a_version_says_so():
@@ -551,4 +552,4 @@ def test_cpu_kernels_refuse_strided_factors(to_csr):
     X = to_csr(np.eye(4))
     B = torch.ones(3, 4, dtype=torch.float64).T
     with pytest.raises(ValueError, match="contiguous"):
-        ops.spmm(X, B)
+        ops.ratio_product(X, B, B, floor=FLOOR)
