@@ -238,3 +238,10 @@ class TorchTruncatedSVD(BaseDecomposition):
         V = np.ascontiguousarray(self.components_.T.astype(data.dtype, copy=False))
         product = ops.spmm(to_device(data, device), to_device(V, device))
         return like_input(to_numpy(product), X)
+
+
+def _total_variance(data) -> float:
+    """Sum over the features of their variances."""
+    if sp.issparse(data):
+        return mean_variance_axis(data, axis=0)[1].sum()
+    return np.var(data, axis=0).sum()

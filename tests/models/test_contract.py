@@ -10,9 +10,24 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
-from sklearn_topics import TorchPoissonNMF
+from sklearn_topics import TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD
+
+# fit_transform's W is not transform's, as in scikit-learn's NMF: some checks need both
+# to have converged. scikit-learn runs them on its own NMF with max_iter=500.
+CONVERGED = {"max_iter": 500}
+SLOW = {"n_components": 2, "max_iter": 1000, "tol": 1e-6}
 
 SETTINGS = [
+    TorchBetaNMF(**CONVERGED),
+    TorchBetaNMF(n_components=2, init="random", shuffle=True, **CONVERGED),
+    TorchBetaNMF(solver="mu", **SLOW),
+    TorchBetaNMF(solver="mu", missing="mask", **SLOW),
+    TorchBetaNMF(solver="mu", beta_loss=1, **SLOW),
+    TorchBetaNMF(solver="mu", beta_loss=1.5, **SLOW),
+    TorchBetaNMF(solver="scd", beta_loss="kullback-leibler", **CONVERGED),
+    TorchBetaNMF(solver="adam", **SLOW),
+    TorchTruncatedSVD(),
+    TorchTruncatedSVD(algorithm="arpack", n_components=1),
     TorchPoissonNMF(),
     TorchPoissonNMF(solver="em"),
     TorchPoissonNMF(doc_topic_pseudocount=0, topic_word_pseudocount=0),
@@ -29,6 +44,12 @@ def test_sklearn_check(estimator, check):
     check(estimator)
 
 
+MODELS = pytest.mark.parametrize(
+    "Model", [TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD]
+)
+
+
+@MODELS
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
     "name",
@@ -46,33 +67,36 @@ def test_sklearn_check(estimator, check):
         "check_global_set_output_transform_polars",
     ],
 )
-def test_further_sklearn_check(name):
-    getattr(estimator_checks, name)("TorchPoissonNMF", TorchPoissonNMF())
+def test_further_sklearn_check(name, Model):
+    getattr(estimator_checks, name)(Model.__name__, Model())
 
 
-def test_check_estimator_skips_nothing_silently():
+@MODELS
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_check_estimator_skips_nothing_silently(Model):
     """With SCIPY_ARRAY_API=1 even the array API check runs."""
     if parse_version(sklearn.__version__) < parse_version("1.9"):
         pytest.skip("check_estimator lists the array API check from 1.9 on")
     results = estimator_checks.check_estimator(
-        TorchPoissonNMF(n_components=2), on_fail=None, on_skip=None
+        Model(n_components=2), on_fail=None, on_skip=None
     )
     not_passed = {r["check_name"] for r in results if r["status"] != "passed"}
     array_api = os.environ.get("SCIPY_ARRAY_API") == "1"
     assert not_passed == (set() if array_api else {"check_array_api_input"})
 
 
-def test_init_only_assigns():
-    signature = inspect.signature(TorchPoissonNMF)
+@MODELS
+def test_init_only_assigns(Model):
+    signature = inspect.signature(Model)
     marks = {name: object() for name in signature.parameters}
-    model = TorchPoissonNMF(**marks)
+    model = Model(**marks)
     assert vars(model) == marks
-    assert list(TorchPoissonNMF._parameter_constraints) == list(marks)
+    assert list(Model._parameter_constraints) == list(marks)
 
 
-def test_fitted_state_is_numpy():
-    model = TorchPoissonNMF(2, random_state=0, max_iter=20, tol=0)
-    model.fit(np.arange(12).reshape(4, 3))
+@MODELS
+def test_fitted_state_is_numpy(Model):
+    model = Model(2, random_state=0).fit(np.arange(12).reshape(4, 3))
     for name, value in vars(model).items():
         if name in model.get_params():
             continue
