@@ -3,7 +3,6 @@
 import math
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._core.solver import Solver, State
 from .sklearn_private import FitTask
+from .warning import warn_user
 
 @dataclass
 class FitResult:
@@ -173,8 +173,7 @@ def run_fits(solver: Solver, X, starts: Iterable[State], **options) -> FitResult
         interrupted = interruption
     best.interrupted = interrupted
     if best.unconverged:
-        # Past the estimator's _fit, its fit and the decorator of that: the user.
-        warnings.warn(best.unconverged, ConvergenceWarning, stacklevel=5)
+        warn_user(best.unconverged, ConvergenceWarning)
     return best
 
 

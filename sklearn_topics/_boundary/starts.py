@@ -1,7 +1,5 @@
 """Where a factorisation begins: scikit-learn's rules, words and random numbers."""
 
-import warnings
-
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
@@ -9,6 +7,7 @@ from sklearn.utils import check_random_state
 from .._core.init import initial_factors, mean_value
 from .inputs import check_factor
 from .transfer import to_device
+from .warning import warn_user
 
 
 def nmf_start(estimator, X, dtype, W, H, *, masked: bool):
@@ -25,9 +24,10 @@ def nmf_start(estimator, X, dtype, W, H, *, masked: bool):
         W = _custom(estimator, W, "W", (n, H.shape[0]), dtype)
         return to_device(W, X.device), _transposed(H, X.device)
     if W is not None or H is not None:
-        _warn(
+        warn_user(
             "When init!='custom', provided W or H are ignored. Set  init='custom' to "
-            "use them as initialization."
+            "use them as initialization.",
+            RuntimeWarning,
         )
     if K in ("auto", None):
         K = m
@@ -51,7 +51,8 @@ def nmf_start(estimator, X, dtype, W, H, *, masked: bool):
 def weights_start(estimator, X, dtype, W, H, *, n_components, zero: bool):
     """The same to fit W alone, which begins at zero or everywhere at one value."""
     if W is not None:
-        _warn("When update_H=False, the provided initial W is not used.")
+        unused = "When update_H=False, the provided initial W is not used."
+        warn_user(unused, RuntimeWarning)
     H = _custom(estimator, H, "H", (n_components, X.shape[1]), dtype)
     value = 0.0 if zero else typical_weight(X, len(H))
     W = np.full((X.shape[0], len(H)), value, dtype=dtype)
@@ -61,11 +62,6 @@ def weights_start(estimator, X, dtype, W, H, *, n_components, zero: bool):
 def typical_weight(X, n_components: int) -> float:
     """sqrt(mean(X) / K): the size of W and H if both have the same."""
     return (mean_value(X) / n_components) ** 0.5
-
-
-def _warn(text: str) -> None:
-    # Past _factorize, fit_transform and its decorator: the user.
-    warnings.warn(text, RuntimeWarning, stacklevel=6)
 
 
 def _custom(estimator, factor, name, shape, dtype):

@@ -1,6 +1,5 @@
 """TorchBetaNMF: scikit-learn's NMF on any device, and what it lacks."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -21,6 +20,7 @@ from .._boundary.sklearn_private import (
 )
 from .._boundary.starts import nmf_start, typical_weight, weights_start
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
+from .._boundary.warning import warn_user
 from .._core.beta_divergence import divergence
 from .._core.beta_nmf import (
     CoordinateDescent,
@@ -402,13 +402,12 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         """W and H as arrays and the `FitResult`, from checked data."""
         self._check_parameters()
         if self.solver == "mu" and self.init == "nndsvd":
-            warnings.warn(
+            warn_user(
                 "The multiplicative update ('mu') solver cannot update zeros present "
                 "in the initialization, and so leads to poorer results when used "
                 "jointly with init='nndsvd'. You may try init='nndsvda' or "
                 "init='nndsvdar' instead.",
                 UserWarning,
-                stacklevel=4,
             )
         masked = self._check_cells(data)
         X = to_device(data, resolve_device(self.device))
@@ -521,10 +520,11 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         HT = row.T.astype(data.dtype)
         state = {"W": to_device(W, X.device), "HT": to_device(HT, X.device)}
         masked = self._check_cells(data)
+        solver = MultiplicativeUpdate(self._beta, masked=masked, update_H=False)
         fit = run_fit(
-            MultiplicativeUpdate(self._beta, masked=masked, update_H=False),
+            solver,
             X,
-            state,
+            solver.begin(X, state),
             max_iter=_NULL_MAX_ITER,
             criterion=SmallDecrease(_NULL_TOL),
             task=FitTask(self, None, None),
