@@ -48,14 +48,20 @@ def nmf_start(estimator, X, dtype, W, H, *, masked: bool):
     return initial_factors(X, K, init, **streams)
 
 
-def weights_start(estimator, X, dtype, W, H, *, n_components, zero: bool):
-    """The same to fit W alone, which begins at zero or everywhere at one value."""
+def check_components(estimator, X, W, H):
+    """Validate what `non_negative_factorization` is to fit W to; W is not used."""
     if W is not None:
         unused = "When update_H=False, the provided initial W is not used."
         warn_user(unused, RuntimeWarning)
-    H = _custom(estimator, H, "H", (n_components, X.shape[1]), dtype)
+    K = estimator.n_components
+    K = {"auto": None, None: X.shape[1]}.get(K, K)
+    return _custom(estimator, H, "H", (K, X.shape[1]), X.dtype)
+
+
+def weights_start(X, H, *, zero: bool):
+    """W and HT to fit W alone, which begins at zero or everywhere at one value."""
     value = 0.0 if zero else typical_weight(X, len(H))
-    W = np.full((X.shape[0], len(H)), value, dtype=dtype)
+    W = np.full((X.shape[0], len(H)), value, dtype=H.dtype)
     return to_device(W, X.device), _transposed(H, X.device)
 
 

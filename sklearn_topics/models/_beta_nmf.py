@@ -18,7 +18,12 @@ from .._boundary.sklearn_private import (
     _fit_context,
     fit_task,
 )
-from .._boundary.starts import nmf_start, typical_weight, weights_start
+from .._boundary.starts import (
+    check_components,
+    nmf_start,
+    typical_weight,
+    weights_start,
+)
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
 from .._boundary.warning import warn_user
 from .._core.beta_divergence import divergence
@@ -391,9 +396,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         if update_H:
             W, H, fit = self._factorize(data, W, H)
         else:
-            K = self.n_components
-            K = {"auto": None, None: data.shape[1]}.get(K, K)
-            W, H, fit = self._fit_weights(data, H, W=W, n_components=K)
+            W, H, fit = self._fit_weights(data, check_components(self, data, W, H))
         if fit.interrupted is not None:
             raise fit.interrupted
         return W, H, fit.n_iter
@@ -414,13 +417,12 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         W, HT = nmf_start(self, X, data.dtype, W, H, masked=masked)
         return self._run(X, W, HT, masked=masked, task=task)
 
-    def _fit_weights(self, data, H, *, W=None, n_components=None):
+    def _fit_weights(self, data, H):
         """The same for W alone; H stays."""
         self._check_parameters()
         masked = self._check_cells(data)
         X = to_device(data, resolve_device(self.device))
-        options = {"n_components": n_components, "zero": self.solver == "cd"}
-        W, HT = weights_start(self, X, data.dtype, W, H, **options)
+        W, HT = weights_start(X, H, zero=self.solver == "cd")
         return self._run(X, W, HT, masked=masked, update_H=False)
 
     def _check_parameters(self):

@@ -361,6 +361,7 @@ def test_ctrl_c_leaves_the_last_complete_iteration(dense, ctrl_c, solver):
         again = TorchBetaNMF(5, solver=solver, tol=0, max_iter=model.n_iter_)
         again.set_params(init="random", random_state=0).fit(dense)
         assert_array_equal(again.components_, model.components_)
+    model.set_params(tol=1e-4, max_iter=10)
     assert model.transform(dense[:2]).shape == (2, 5)
 
 
