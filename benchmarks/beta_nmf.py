@@ -22,7 +22,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 from statistics import median
 
-import numpy as np
 import scipy.sparse as sp
 from measures import random_start
 from sklearn.exceptions import ConvergenceWarning

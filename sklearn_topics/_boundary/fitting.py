@@ -14,6 +14,7 @@ from .._core.solver import Solver, State
 from .sklearn_private import FitTask
 from .warning import warn_user
 
+
 @dataclass
 class FitResult:
     """The outcome of `run_fit`.

@@ -288,7 +288,11 @@ class ProjectedAdam(BetaSolver):
 
     def begin(self, X: CSR | Tensor, state: State) -> State:
         """The state of a start: with the typical weight of each row and column."""
-        return {**state, "unit_W": _unit(X, self.unit), "unit_HT": _unit(X.T, self.unit)}
+        return {
+            **state,
+            "unit_W": _unit(X, self.unit),
+            "unit_HT": _unit(X.T, self.unit),
+        }
 
     def _descend(self, name, terms, l1, l2, state, done) -> State:
         A, (numerator, denominator) = state[name], terms

@@ -450,7 +450,9 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
     def _check_cells(self, data):
         """Whether cells are unobserved; refuses zeros where beta_loss does."""
         values = data.data if sp.issparse(data) else data
-        if self._beta <= 0 and (values.size < np.prod(data.shape) or _smallest(values) == 0):
+        if self._beta <= 0 and (
+            values.size < np.prod(data.shape) or _smallest(values) == 0
+        ):
             raise ValueError(
                 "When beta_loss <= 0 and X contains zeros, the solver may diverge. "
                 "Please add small values to X, or use a positive beta_loss."

@@ -102,7 +102,10 @@ def test_a_perfect_fit_has_divergence_zero(load, beta):
 @pytest.mark.parametrize("beta", BETAS)
 def test_reconstructions_of_zero_are_floored(load, beta):
     X = np.array([[1.0, 2.0], [3.0, 1.0]])
-    W, HT = torch.zeros(2, 1, dtype=torch.float64), torch.ones(2, 1, dtype=torch.float64)
+    W, HT = (
+        torch.zeros(2, 1, dtype=torch.float64),
+        torch.ones(2, 1, dtype=torch.float64),
+    )
     floored = [cell(x, FLOOR, beta) for x in X.ravel()]
     found = divergence(load(X), W, HT, beta)
     assert_allclose(found, sum(floored), rtol=1e-6)

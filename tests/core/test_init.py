@@ -66,9 +66,7 @@ def test_random_factors_have_the_scale_of_x(load):
 
 def test_random_factors_do_not_depend_on_dtype(to_csr, separated):
     wide = init.initial_factors(to_csr(separated), 5, "random", normal())
-    narrow = init.initial_factors(
-        to_csr(separated.astype("f4")), 5, "random", normal()
-    )
+    narrow = init.initial_factors(to_csr(separated.astype("f4")), 5, "random", normal())
     for one, two in zip(narrow, wide, strict=True):
         assert_allclose(one, two, rtol=1e-6)
 

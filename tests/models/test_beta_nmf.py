@@ -19,9 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn_topics import TorchBetaNMF, non_negative_factorization
 from sklearn_topics.datasets import make_topic_corpus
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::sklearn.exceptions.ConvergenceWarning"
-)
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +66,7 @@ def assert_same_factors(ours, theirs):
         ("sparse", "cd", 2),
     ],
 )
-def test_equal_factors_after_200_iterations(
-    request, container, solver, beta, penalty
-):
+def test_equal_factors_after_200_iterations(request, container, solver, beta, penalty):
     X = request.getfixturevalue(container)
     options = {"init": "custom", "tol": 0, "max_iter": 200, **penalty}
     models = [
@@ -224,9 +220,7 @@ def test_explicit_zeros_and_duplicates_change_nothing(sparse, solver, beta):
     same.sum_duplicates()
     same.eliminate_zeros()
     assert same.nnz < odd.nnz
-    fits = [
-        TorchBetaNMF(4, **options).fit(A, **start(sparse, 4)) for A in (odd, same)
-    ]
+    fits = [TorchBetaNMF(4, **options).fit(A, **start(sparse, 4)) for A in (odd, same)]
     assert_array_equal(fits[0].components_, fits[1].components_)
 
 
@@ -459,7 +453,9 @@ def naive_d2(model, X):
     from sklearn.decomposition._nmf import _beta_divergence
 
     def divergence(H):
-        W, _, _ = factorize(X[:, shown], H=H[:, shown].copy(), update_H=False, **options)
+        W, _, _ = factorize(
+            X[:, shown], H=H[:, shown].copy(), update_H=False, **options
+        )
         return _beta_divergence(X[:, out], W, H[:, out].copy(), beta)
 
     mean = model.feature_means_[None]

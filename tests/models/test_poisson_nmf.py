@@ -468,7 +468,9 @@ def test_inverse_transform(X):
     assert p.shape == X.shape
     np.testing.assert_allclose(p.sum(1), 1, atol=1e-5)
     np.testing.assert_allclose(p, theta @ fitted.components_, atol=1e-6)
-    with pytest.raises(ValueError, match="3 columns, but TorchPoissonNMF has 4 components"):
+    with pytest.raises(
+        ValueError, match="3 columns, but TorchPoissonNMF has 4 components"
+    ):
         fitted.inverse_transform(theta[:, :3])
 
 
