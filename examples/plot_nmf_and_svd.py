@@ -2,8 +2,8 @@
 NMF and SVD of TF-IDF weights, as in scikit-learn
 =================================================
 
-The classical exercise: documents of four newsgroups as TF-IDF weights, factorised without
-negatives (NMF), by a truncated SVD, and by gradient steps. Each line with
+The classical exercise: documents of four newsgroups as TF-IDF weights, factorised
+without negatives (NMF), by a truncated SVD, and by gradient steps. Each line with
 ``TorchBetaNMF`` or ``TorchTruncatedSVD`` works with scikit-learn's ``NMF`` or
 ``TruncatedSVD`` in its place, and gives the same numbers.
 """
@@ -11,8 +11,8 @@ negatives (NMF), by a truncated SVD, and by gradient steps. Each line with
 # %%
 # The text
 # --------
-# Four newsgroups, if ``SKLEARN_TOPICS_DATA`` names a folder that has them; otherwise the
-# docstrings of scikit-learn, scipy and numpy, which are on every machine.
+# Four newsgroups, if ``SKLEARN_TOPICS_DATA`` names a folder that has them; otherwise
+# the docstrings of scikit-learn, scipy and numpy, which are on every machine.
 
 import gzip
 import json
@@ -75,8 +75,8 @@ print(f"SVD error {error:.4f}, smallest weight {svd.components_.min():.2f}")
 # %%
 # Gradient steps
 # --------------
-# ``solver="adam"`` takes Adam's steps, of which no weight becomes negative. They are a way
-# for every ``beta_loss``; for this one coordinate descent is faster.
+# ``solver="adam"`` takes Adam's steps, by which no weight becomes negative. They are a
+# way for every ``beta_loss``; for this one coordinate descent is faster.
 
 import matplotlib.pyplot as plt
 
@@ -88,7 +88,7 @@ for solver in ("cd", "mu", "adam"):
     W = model.fit_transform(X)
     smallest = min(W.min(), model.components_.min())
     print(
-        f"{solver:4s} error {model.reconstruction_err_:.4f}, least weight {smallest:g}"
+        f"{solver:4s} error {model.reconstruction_err_:.4f}, least weight {smallest:.1g}"
     )
     histories[solver] = model.loss_history_
 

@@ -29,9 +29,9 @@ _LEAST = torch.finfo(torch.float64).eps
 # The second is not 0.999: where Y is near its floor, gradients are rare and huge.
 _DECAY, _SECOND_DECAY, _EPS = 0.9, 0.9, 1e-30
 
-#: Share of itself that a gradient step leaves of an entry at least. Cut to zero, entries
-#: would take Y to its floor, where gradients for beta < 2 explode; and factors of
-#: nothing but zeros could not be left again.
+#: Share of itself that a gradient step leaves of an entry at least. Cut to zero,
+#: entries would take Y to its floor, where gradients for beta < 2 explode; and factors
+#: of nothing but zeros could not be left again.
 _LEAST_SHARE = 0.5
 
 
@@ -103,7 +103,7 @@ class BetaSolver(ABC):
         return max(state["half_norm"] + float(both / 2 - cross), 0.0)
 
     def _least_squares_step(self, X, state, update) -> State:
-        """W, then H, for beta 2: each from X times the other and that one's Gram matrix.
+        """W, then H, for beta 2: from X times the other and that one's Gram matrix.
 
         `update` maps (factor, X times the other, Gram matrix, l1, l2) to the new
         factor. While H stays, X H^T and H H^T do.

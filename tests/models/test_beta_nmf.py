@@ -183,11 +183,12 @@ def test_warnings_name_the_users_line(dense):
         (UserWarning, "cannot update zeros", {"solver": "mu", "init": "nndsvd"}, {}),
     )
     for category, message, parameters, given in cases:
-        with pytest.warns(category, match=message) as seen:
-            TorchBetaNMF(2, **parameters).fit_transform(dense, **given)
-            TorchBetaNMF(2, **parameters).fit(dense, **given)
-        files = {w.filename for w in seen if w.category is category}
-        assert files == {__file__}, category
+        model = TorchBetaNMF(2, **parameters)
+        for method in (model.fit, model.fit_transform):
+            with pytest.warns(category, match=message) as seen:
+                method(dense, **given)
+            files = {w.filename for w in seen if w.category is category}
+            assert files == {__file__}, category
 
 
 def test_a_fit_that_converged_in_its_last_iteration_does_not_warn():
@@ -405,8 +406,7 @@ def test_sparse_holes_are_dense_holes(sparse, beta):
     for name in ("components_", "reconstruction_err_", "feature_means_"):
         one, two = (getattr(model, name) for model in fits)
         assert_allclose(one, two, rtol=1e-7, atol=1e-10)
-    scores = [model.score(X) for model, X in zip(fits, (holes, as_sparse(holes)))]
-    assert_allclose(*scores, rtol=1e-6)
+    assert_allclose(fits[0].score(holes), fits[1].score(as_sparse(holes)), rtol=1e-6)
 
 
 def test_without_holes_a_mask_changes_nothing(dense):
