@@ -86,10 +86,8 @@ for solver in ("cd", "mu", "adam"):
         n_components=6, solver=solver, random_state=0, max_iter=200, tol=0
     )
     W = model.fit_transform(X)
-    smallest = min(W.min(), model.components_.min())
-    print(
-        f"{solver:4s} error {model.reconstruction_err_:.4f}, least weight {smallest:.1g}"
-    )
+    error, least = model.reconstruction_err_, min(W.min(), model.components_.min())
+    print(f"{solver:4s} error {error:.4f}, smallest weight {least:.1g}")
     histories[solver] = model.loss_history_
 
 fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
