@@ -1,5 +1,7 @@
 """What every test may use: real corpora, and a data home that is not the user's."""
 
+import gzip
+import json
 import os
 import signal
 from pathlib import Path
@@ -30,18 +32,34 @@ def ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
-@pytest.fixture(scope="session")
-def corpus():
-    """Function of (corpus, part="counts"): counts of documents x terms, as CSR.
+def _corpora() -> Path:
+    """The corpora's folder.
 
-    The test is skipped where SKLEARN_TOPICS_DATA does not name the corpora's folder,
-    and fails where it does and the file is not there.
+    The test is skipped where SKLEARN_TOPICS_DATA does not name it, and fails where it
+    does and a file is not there.
     """
     folder = os.environ.get("SKLEARN_TOPICS_DATA")
+    if not folder:
+        pytest.skip("SKLEARN_TOPICS_DATA, the folder of the corpora, is not set")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    """Function of (corpus, part="counts"): counts of documents x terms, as CSR."""
 
     def load(name, part="counts"):
-        if not folder:
-            pytest.skip("SKLEARN_TOPICS_DATA, the folder of the corpora, is not set")
-        return sp.csr_matrix(sp.load_npz(Path(folder) / name / f"{part}.npz"))
+        return sp.csr_matrix(sp.load_npz(_corpora() / name / f"{part}.npz"))
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def corpus_texts():
+    """Function of a corpus: its documents as text."""
+
+    def load(name):
+        with gzip.open(_corpora() / name / "texts.jsonl.gz", "rt") as lines:
+            return [json.loads(line)["text"] for line in lines]
 
     return load

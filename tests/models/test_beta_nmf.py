@@ -16,7 +16,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 
-from sklearn_topics import TorchBetaNMF, non_negative_factorization
+from sklearn_topics import (
+    TorchBetaNMF,
+    TorchTruncatedSVD,
+    non_negative_factorization,
+)
 from sklearn_topics.datasets import make_topic_corpus
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -304,6 +308,22 @@ def test_adam_comes_close(dense, beta):
     assert adam.n_iter_ == 500
     assert adam.components_.min() >= 0
     assert adam.reconstruction_err_ < 1.05 * mu.reconstruction_err_
+
+
+def test_errors_on_four_newsgroups(corpus_texts):
+    """The figures of the notebook that the example replays."""
+    X = TfidfVectorizer(stop_words="english").fit_transform(corpus_texts("newsgroups4"))
+    assert X.shape == (2034, 26576)
+    five = TorchBetaNMF(5, random_state=0).fit(X)
+    assert round(five.reconstruction_err_, 4) == 43.7129
+    svd = TorchTruncatedSVD(5, n_iter=4, random_state=0).fit(X)
+    squares = X.multiply(X).sum() - (svd.singular_values_**2).sum()
+    assert round(squares**0.5, 4) == 43.7
+    for seed in range(3):
+        six = TorchBetaNMF(6, solver="adam", random_state=seed)
+        W = six.fit_transform(X)
+        assert six.reconstruction_err_ <= 43.6558
+        assert min(W.min(), six.components_.min()) >= 0
 
 
 def test_learning_rate_can_be_searched():
