@@ -138,7 +138,7 @@ class SmallDecrease(_LikeNMF):
     def reached(self, history) -> bool:
         error = history["error"]
         fell = error[-2] - error[-1] if len(error) > 1 else math.inf
-        return self.tol > 0 and fell < self.tol * error[0]
+        return self.tol > 0 and (fell < self.tol * error[0] or error[-1] == 0)
 
 
 @dataclass(frozen=True)

@@ -50,17 +50,25 @@ def check_matrix(estimator, X, *, reset: bool, min_features: int = 1):
     return _checked(estimator, X, reset, _check_finite, _float_dtype, **options)
 
 
-def check_nonnegative(estimator, X, *, reset: bool, method: str, missing: bool = False):
+def check_nonnegative(
+    estimator, X, *, reset: bool, method: str, missing: bool, positive: bool
+):
     """Validate nonnegative data, under scikit-learn's rule for dtypes.
 
     Parameters and result as for `check_counts`, but that float32 stays float32 and
-    everything else becomes float64. With `missing`, NaN is kept.
+    everything else becomes float64. With `missing`, NaN is kept; with `positive`, zeros
+    are refused, whether stored or not.
     """
     whom = f"{type(estimator).__name__}.{method}"
 
     def check(X, values):
         _check_finite(X, values, missing)
         _check_nonnegative(X, values, whom)
+        if positive:
+            _check_positive(X, values)
+        if missing and values.dtype.kind == "f" and np.isnan(values).all():
+            if values.size == np.prod(X.shape):
+                raise ValueError("No cell of X was observed: all are NaN.")
 
     return _checked(estimator, X, reset, check, _float_dtype)
 
@@ -73,7 +81,7 @@ def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
     if factor is None:
         raise ValueError(f"init='custom' needs both W and H; {name} is missing.")
     whom = f"{type(estimator).__name__} (input {name})"
-    factor = check_array(_from_torch(factor), order="C", input_name=name)
+    factor = check_array(_from_torch(factor, name), order="C", input_name=name)
     for axis, size in zip(("first", "second"), shape, strict=True):
         found = factor.shape[axis == "second"]
         if size is not None and found != size:
@@ -108,14 +116,14 @@ def _checked(estimator, X, reset, check, dtype_of, **options):
     return np.ascontiguousarray(X, dtype_of(X))
 
 
-def _from_torch(X):
+def _from_torch(X, name="X"):
     """A tensor's values in a numpy or scipy container, without a copy on the CPU."""
     if not isinstance(X, torch.Tensor):
         return X
     if X.dtype in (torch.float16, torch.bfloat16):
         raise ValueError(
-            f"X has dtype {X.dtype}, which is too narrow to sum counts in; pass "
-            "float32, float64 or an integer dtype, for instance X.float()."
+            f"{name} has dtype {X.dtype}, which is too narrow to sum in; pass "
+            "float32, float64 or an integer dtype, for instance {name}.float()."
         )
     X = X.detach().cpu()
     if X.layout == torch.strided:
@@ -153,6 +161,14 @@ def _check_nonnegative(X, values, whom: str) -> None:
             f"Negative values in data passed to {whom}: "
             f"{_count_and_place(X, values < 0)}. X must hold counts or other "
             "nonnegative numbers."
+        )
+
+
+def _check_positive(X, values) -> None:
+    if values.size < np.prod(X.shape) or np.fmin.reduce(values, axis=None) == 0:
+        raise ValueError(
+            "When beta_loss <= 0 and X contains zeros, the solver may diverge. Please "
+            "add small values to X, or use a positive beta_loss."
         )
 
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.csr import wide_dtype
-from .beta_divergence import FLOOR, divergence, gradient_terms
+from .beta_divergence import CLOSE, FLOOR, divergence, gradient_terms
 from .extrapolation import extrapolated_step
 from .solver import State
 
@@ -33,6 +33,9 @@ _DECAY, _SECOND_DECAY, _EPS = 0.9, 0.9, 1e-30
 #: entries would take Y to its floor, where gradients for beta < 2 explode; and factors
 #: of nothing but zeros could not be left again.
 _LEAST_SHARE = 0.5
+
+#: Share of itself that an entry's scale is at least.
+_SCALE_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -88,19 +91,22 @@ class BetaSolver(ABC):
         """-L, to be maximised, and the error sqrt(2 D)."""
         W, HT = state["W"], state["HT"]
         if "numerator" in state:
-            D = self._squared_error(state)
+            D = self._squared_error(X, state)
         else:
             D = divergence(X, W, HT, self.beta, masked=self.masked)
         objective = -(D + self.penalties.value(W, HT))
         return {"objective": objective, "error": (2 * D) ** 0.5}
 
-    def _squared_error(self, state: State) -> float:
+    def _squared_error(self, X: CSR | Tensor, state: State) -> float:
         """D for beta 2 without another product with X, after `_least_squares_step`."""
         wide = wide_dtype(state["W"].device)
         last = state["HT" if self.update_H else "W"]
         cross = ops.column_sums(last, state["numerator"]).to(wide).sum()
         both = (state["gram_W"].to(wide) * state["gram_H"].to(wide)).sum()
-        return max(state["half_norm"] + float(both / 2 - cross), 0.0)
+        D = state["half_norm"] + float(both / 2 - cross)
+        if D < CLOSE[last.dtype] * state["half_norm"]:  # nearly all of it cancelled
+            return divergence(X, state["W"], state["HT"], self.beta)
+        return D
 
     def _least_squares_step(self, X, state, update) -> State:
         """W, then H, for beta 2: from X times the other and that one's Gram matrix.
@@ -250,7 +256,10 @@ class KLCoordinateDescent(BetaSolver):
         objective = state.get("objective")
         if objective is None:
             return super().evaluate(X, state)
-        D = max(-objective - self.penalties.value(state["W"], state["HT"]), 0.0)
+        W, HT = state["W"], state["HT"]
+        D = -objective - self.penalties.value(W, HT)
+        if D < CLOSE[W.dtype] * float(ops.column_sums(W) @ ops.column_sums(HT)):
+            D = divergence(X, W, HT, self.beta)
         return {"objective": objective, "error": (2 * D) ** 0.5}
 
 
@@ -287,12 +296,16 @@ class ProjectedAdam(BetaSolver):
         return new
 
     def begin(self, X: CSR | Tensor, state: State) -> State:
-        """The state of a start: with the typical weight of each row and column."""
-        return {
-            **state,
-            "unit_W": _unit(X, self.unit),
-            "unit_HT": _unit(X.T, self.unit),
-        }
+        """The state of a start: with the typical weight of each row and column.
+
+        Rows and columns in which nothing was observed, or zeros only, begin at 0.
+        """
+        new = dict(state)
+        for name, data in ("W", X), ("HT", X.T):
+            new[f"unit_{name}"] = unit = _unit(data, self.unit)
+            if name == "W" or self.update_H:
+                new[name] = state[name].where(unit > 0, 0)
+        return new
 
     def _descend(self, name, terms, l1, l2, state, done) -> State:
         A, (numerator, denominator) = state[name], terms
@@ -310,18 +323,25 @@ class ProjectedAdam(BetaSolver):
         rate *= (1 + math.cos(math.pi * done / self.n_steps)) / 2
         rate /= 1 - _DECAY ** (done + 1)
         scale = (square / (1 - _SECOND_DECAY ** (done + 1))).sqrt_().add_(_EPS)
-        new = torch.addcdiv(A, mean * state[f"unit_{name}"], scale, value=-rate)
+        # Not far below its size: what has to vanish does, wherever it began.
+        unit = torch.maximum(A * _SCALE_SHARE, state[f"unit_{name}"])
+        new = torch.addcdiv(A, mean * unit, scale, value=-rate)
         A = torch.maximum(new, A * _LEAST_SHARE)
         return {name: A, f"mean_{name}": mean, f"square_{name}": square}
 
 
 def _unit(X: CSR | Tensor, unit: float) -> Tensor:
-    """`unit` times the mean of each row of X in that of X: [n, 1]."""
+    """`unit` times the mean of each row's observed cells in that of all: [n, 1]."""
+    n, m = X.shape
+    wide = wide_dtype(X.device)
     if isinstance(X, CSR):
-        seen = X.data.isnan()
-        sums = X.with_data(X.data.masked_fill(seen, 0)).row_sums()
+        hidden = X.data.isnan()
+        sums = X.with_data(X.data.masked_fill(hidden, 0)).row_sums()
+        gaps = X.with_data(hidden.to(X.dtype)).row_sums()
     else:
-        sums = X.nansum(1, dtype=wide_dtype(X.device))
-    mean = sums.mean()
-    share = sums / mean if mean > 0 else sums
+        sums = X.nansum(1, dtype=wide)
+        gaps = X.isnan().sum(1)
+    means = sums / (m - gaps).clamp(min=1)
+    mean = sums.sum() / (n * m - gaps.sum()).clamp(min=1)
+    share = means / mean if mean > 0 else means
     return (unit * share).to(X.dtype)[:, None]

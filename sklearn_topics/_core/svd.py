@@ -59,6 +59,10 @@ def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer):
         Q = normalize(ops.spmm(X.T, Q))
     Q = _qr_basis(ops.spmm(X, Q))
     projected = ops.spmm(X.T, Q)  # [m, width], the transpose of Q^T X
+    if not bool(projected.isfinite().all()):
+        raise FloatingPointError(
+            f"Products with X overflow in {X.dtype}: rescale X or pass it as float64."
+        )
     V, s, Ut = torch.linalg.svd(projected, full_matrices=False)
     U = Q @ Ut[:n_components].T
     return U, s[:n_components], V[:, :n_components].T

@@ -73,6 +73,5 @@ def run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
                 helper.result()
     finally:
         blocks.clear()
-        for helper in helpers:
-            helper.cancel()
-        wait(helpers)
+        # A cancelled one counts as waiting until a thread of the pool has seen it.
+        wait([helper for helper in helpers if not helper.cancel()])

@@ -178,6 +178,9 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
     float32 is computed in float32, everything else in float64. Sparse X is never made
     dense.
 
+    With ``beta_loss=1``, solver "mu" and a penalty on sums, `transform` ends lower than
+    scikit-learn's, which adds the penalty once more in every iteration.
+
     References
     ----------
     .. [1] A. Cichocki, A.-H. Phan, "Fast local algorithms for large scale nonnegative
@@ -377,6 +380,9 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         data = self._check(X, "score", reset=False)
         shown, hidden = (c.numpy() for c in split_columns(data.shape[1]))
         seen, rest = data[:, shown], data[:, hidden]
+        values = rest.data if sp.issparse(rest) else rest
+        if values.size == rest.shape[0] * rest.shape[1] and np.isnan(values).all():
+            raise ValueError("No cell of the held-out columns was observed.")
         H, mean = self.components_, np.atleast_2d(self.feature_means_)
         W = self._weights(seen, H[:, shown])
         w = self._null_weights(seen, mean[:, shown])
@@ -387,8 +393,15 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         return 1 - found / null
 
     def _check(self, X, method, *, reset):
-        missing = self.missing == "mask"
-        return check_nonnegative(self, X, reset=reset, method=method, missing=missing)
+        self._check_parameters()
+        return check_nonnegative(
+            self,
+            X,
+            reset=reset,
+            method=method,
+            missing=self.missing == "mask",
+            positive=self._beta <= 0,
+        )
 
     def _fit_transform(self, X, y=None, W=None, H=None, update_H=True):
         """W, H and the iterations: what `non_negative_factorization` returns."""
@@ -403,7 +416,6 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
 
     def _factorize(self, data, W=None, H=None, task=None):
         """W and H as arrays and the `FitResult`, from checked data."""
-        self._check_parameters()
         if self.solver == "mu" and self.init == "nndsvd":
             warn_user(
                 "The multiplicative update ('mu') solver cannot update zeros present "
@@ -412,20 +424,23 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
                 "init='nndsvdar' instead.",
                 UserWarning,
             )
-        masked = self._check_cells(data)
+        masked = self._masks(data)
         X = to_device(data, resolve_device(self.device))
         W, HT = nmf_start(self, X, data.dtype, W, H, masked=masked)
         return self._run(X, W, HT, masked=masked, task=task)
 
     def _fit_weights(self, data, H):
         """The same for W alone; H stays."""
-        self._check_parameters()
-        masked = self._check_cells(data)
+        masked = self._masks(data)
         X = to_device(data, resolve_device(self.device))
         W, HT = weights_start(X, H, zero=self.solver == "cd")
         return self._run(X, W, HT, masked=masked, update_H=False)
 
     def _check_parameters(self):
+        """Refuse what does not go together; also what was set since fit."""
+        self._validate_params()
+        if not np.isfinite(self._beta):
+            raise ValueError(f"beta_loss must be finite; it is {self.beta_loss}.")
         solver = self.solver
         only = _LOSS_OF_SOLVER.get(solver)
         if only is not None and self._beta != only:
@@ -447,16 +462,9 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
     def _beta(self):
         return float(_LOSSES.get(self.beta_loss, self.beta_loss))
 
-    def _check_cells(self, data):
-        """Whether cells are unobserved; refuses zeros where beta_loss does."""
+    def _masks(self, data):
+        """Whether cells of X are unobserved."""
         values = data.data if sp.issparse(data) else data
-        if self._beta <= 0 and (
-            values.size < np.prod(data.shape) or _smallest(values) == 0
-        ):
-            raise ValueError(
-                "When beta_loss <= 0 and X contains zeros, the solver may diverge. "
-                "Please add small values to X, or use a positive beta_loss."
-            )
         return self.missing == "mask" and bool(np.isnan(values).any())
 
     def _run(self, X, W, HT, *, masked, update_H=True, task=None):
@@ -511,7 +519,6 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
 
     def _weights(self, data, H):
         """W of `data` for the components H."""
-        self._validate_params()  # they may have been set since fit
         W, _, fit = self._fit_weights(data, H.astype(data.dtype, copy=False))
         if fit.interrupted is not None:
             raise fit.interrupted
@@ -523,7 +530,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         W = np.full((X.shape[0], 1), typical_weight(X, 1), data.dtype)
         HT = row.T.astype(data.dtype)
         state = {"W": to_device(W, X.device), "HT": to_device(HT, X.device)}
-        masked = self._check_cells(data)
+        masked = self._masks(data)
         solver = MultiplicativeUpdate(self._beta, masked=masked, update_H=False)
         fit = run_fit(
             solver,
@@ -542,7 +549,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         X = to_device(data, resolve_device(self.device))
         HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
         factors = to_device(W, X.device), to_device(HT, X.device)
-        return divergence(X, *factors, self._beta, masked=self._check_cells(data))
+        return divergence(X, *factors, self._beta, masked=self._masks(data))
 
 
 def _components(state):
@@ -553,10 +560,6 @@ def _attributes(state, n_iter):
     """What a callback needs to see the model as if fit had stopped here."""
     H = _components(state)
     return {"components_": H, "n_components_": len(H), "n_iter_": n_iter}
-
-
-def _smallest(values):
-    return np.fmin.reduce(values, axis=None) if values.size else 0
 
 
 def _column_means(data):

@@ -179,6 +179,24 @@ def test_blocks_have_ended_after_ctrl_c_while_they_are_handed_out(
     assert len(kernel.begun) == begun
 
 
+def test_a_busy_pool_is_not_waited_for(use_threads):
+    use_threads(2)
+    slow = Blocks(-1, None)
+    done = []
+
+    def nested(first, last, indptr):
+        run_blocks(slow, indptr, 1)
+        done.append(first)
+
+    outer = threading.Thread(
+        target=run_blocks, args=(nested, np.arange(101), 1), daemon=True
+    )
+    outer.start()
+    outer.join(timeout=30)
+    assert not outer.is_alive()
+    assert sorted(done) == balanced_bounds(np.arange(101), 8)[:-1]
+
+
 def test_small_work_stays_on_the_calling_thread(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     callers = []

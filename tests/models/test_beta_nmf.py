@@ -310,6 +310,23 @@ def test_adam_comes_close(dense, beta):
     assert adam.reconstruction_err_ < 1.05 * mu.reconstruction_err_
 
 
+@pytest.mark.parametrize("beta", [1, 1.5, 2])
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+def test_adam_lets_go_of_what_is_not_there(container, beta):
+    """Rows and columns without entries, or next to none, wherever they began."""
+    X = low_rank(shape=2.0)
+    X[5], X[:, 7], X[9] = 0, 0, 0
+    X[9, 3] = 1e-3
+    options = {"beta_loss": beta, "init": "random", "random_state": 0, "max_iter": 500}
+    model = TorchBetaNMF(3, solver="adam", **options)
+    W = model.fit_transform(container(X))
+    assert_array_equal(W[5], 0)
+    assert_array_equal(model.components_[:, 7], 0)
+    assert np.abs(W @ model.components_ - X)[9].max() < 0.02
+    mu = TorchBetaNMF(3, solver="mu", **options).fit(X)
+    assert model.reconstruction_err_ < mu.reconstruction_err_ + 0.1
+
+
 def test_errors_on_four_newsgroups(corpus_texts):
     """The figures of the notebook that the example replays."""
     X = TfidfVectorizer(stop_words="english").fit_transform(corpus_texts("newsgroups4"))
@@ -429,6 +446,32 @@ def test_sparse_holes_are_dense_holes(sparse, beta):
     assert_allclose(fits[0].score(holes), fits[1].score(as_sparse(holes)), rtol=1e-6)
 
 
+@pytest.mark.parametrize("beta", [1, 2])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_large_hidden_cells_leave_no_rounding(dtype, beta):
+    X = low_rank(shape=2.0)
+    X[:, 0] *= 1e5
+    X[:30, 0] = np.nan
+    options = {"solver": "mu", "beta_loss": beta, "missing": "mask", "random_state": 0}
+    one, two = (
+        TorchBetaNMF(3, max_iter=50, **options).fit(A.astype(dtype))
+        for A in (X, as_sparse(X))
+    )
+    rtol = 1e-3 if dtype == "f4" else 1e-9
+    assert_allclose(one.reconstruction_err_, two.reconstruction_err_, rtol=rtol)
+
+
+def test_adam_takes_means_over_the_observed_cells():
+    X = low_rank(60, 200, shape=2.0)
+    holes = X.copy()
+    holes[:10, 10:] = np.nan  # 10 of 200 cells are seen in these rows
+    options = {"missing": "mask", "random_state": 0, "max_iter": 300}
+    model = TorchBetaNMF(3, solver="adam", **options)
+    W = model.fit_transform(holes)
+    error = np.abs(W @ model.components_ - X)[:10, :10]
+    assert np.sqrt((error**2).mean()) < 0.05 * X.std()
+
+
 def test_without_holes_a_mask_changes_nothing(dense):
     options = {"solver": "mu", "random_state": 0}
     plain, masked = (
@@ -456,6 +499,67 @@ def test_holes_are_refused_by_default(dense):
         TorchBetaNMF(3, solver="mu", missing="mask").fit(np.where(holes > 9, np.inf, 1))
     with pytest.raises(ValueError, match="some are unobserved"):
         TorchBetaNMF(3, solver="mu", missing="mask", init="nndsvda").fit(holes)
+
+
+def test_nothing_observed_is_refused():
+    X = low_rank()
+    model = TorchBetaNMF(2, solver="mu", missing="mask", random_state=0).fit(X)
+    nothing = np.full_like(X, np.nan)
+    for method in (model.fit, model.score):
+        with pytest.raises(ValueError, match="No cell of X was observed"):
+            method(nothing)
+    shown_only = X.copy()
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(20_210_512))
+    shown_only[:, order[:20].numpy()] = np.nan
+    with pytest.raises(ValueError, match="No cell of the held-out columns"):
+        model.score(shown_only)
+
+
+# ------------------------------------------------------------------- after mistakes
+
+
+@pytest.mark.parametrize(
+    ("X", "parameters", "message"),
+    [
+        (np.zeros((5, 4)), {}, "X contains zeros"),
+        (np.ones((5, 4)), {"solver": "cd"}, "does not handle"),
+        (np.ones((5, 4)), {"beta_loss": np.nan}, "beta_loss must be finite"),
+        (-np.ones((5, 4)), {}, "Negative values"),
+    ],
+)
+def test_a_refused_fit_leaves_the_fitted_model(dense, X, parameters, message):
+    model = TorchBetaNMF(3, solver="mu", beta_loss=0, random_state=0).fit(dense)
+    before = model.transform(dense)
+    with pytest.raises(ValueError, match=message):
+        model.set_params(**parameters).fit(X)
+    model.set_params(solver="mu", beta_loss=0)
+    assert_array_equal(model.transform(dense), before)
+
+
+# ---------------------------------------------------------------------- near zero
+
+
+@pytest.mark.parametrize("beta", [1, 2])
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("solver", ["mu", "scd", "cd"])
+def test_errors_of_near_perfect_fits_in_float32(container, solver, beta):
+    if (solver, beta) in (("scd", 2), ("cd", 1)):
+        pytest.skip(f"{solver} does not handle beta {beta}")
+    X = low_rank(shape=2.0).astype("f4")
+    options = {"solver": solver, "beta_loss": beta, "random_state": 0, "tol": 1e-6}
+    model = TorchBetaNMF(3, max_iter=1000, **options)
+    W = model.fit_transform(container(X)).astype(float)
+    Y = W @ model.components_.astype(float)
+    x = X.astype(float)
+    D = ((x - Y) ** 2).sum() / 2 if beta == 2 else (x * np.log(x / Y) - x + Y).sum()
+    assert_allclose(model.reconstruction_err_, np.sqrt(2 * D), rtol=0.05, atol=1e-3)
+    found = model.loss_history_["error"][-1]
+    assert_allclose(found, model.reconstruction_err_, rtol=0.05, atol=1e-3)
+
+
+def test_multiplicative_updates_of_nothing_stop_at_once():
+    model = TorchBetaNMF(2, solver="mu", random_state=0).fit(np.zeros((4, 3)))
+    assert model.n_iter_ == 10
 
 
 # ----------------------------------------------------------------------------- score
