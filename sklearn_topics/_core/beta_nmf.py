@@ -216,7 +216,7 @@ class KLCoordinateDescent(BetaSolver):
         Multiplicative updates before the first sweep: see `poisson_nmf.SCD`.
     """
 
-    multiplicative_steps: int = 15
+    multiplicative_steps: int = 4
 
     def step(self, X: CSR | Tensor, state: State) -> State:
         if not self.update_H:

@@ -75,18 +75,19 @@ def _qr_basis(A: Tensor) -> Tensor:
 def _triangular_basis(A: Tensor) -> Tensor:
     """A times the inverse of a triangular matrix: well conditioned, of the same span.
 
-    By the Cholesky factor of A^T A, whose rounding changes no span, where that is far
-    from singular; else by LU, which costs twice as much.
+    By the Cholesky factor of A^T A, with columns scaled to length 1, where that is far
+    from singular; else by LU, which costs twice as much. Rounding of the factor changes
+    no span.
     """
-    factor, info = torch.linalg.cholesky_ex(
-        ops.gram(A).to(wide_dtype(A.device)), upper=True
-    )
-    diagonal = factor.diagonal()
+    gram = ops.gram(A).to(wide_dtype(A.device))
+    length = gram.diagonal().sqrt()
+    factor, info = torch.linalg.cholesky_ex(gram / torch.outer(length, length))
     least = 10 * torch.finfo(A.dtype).eps ** 0.5
-    if int(info) == 0 and bool(diagonal.min() > least * diagonal.max()):
+    if int(info) == 0 and bool(factor.diagonal().min() > least):
         identity = torch.eye(len(factor), dtype=factor.dtype, device=A.device)
-        inverse = torch.linalg.solve_triangular(factor, identity, upper=True)
-        return ops.combine_columns(A, inverse.to(A.dtype).contiguous())
+        inverse = torch.linalg.solve_triangular(factor, identity, upper=False).T
+        scaled = inverse / length[:, None]
+        return ops.combine_columns(A, scaled.to(A.dtype).contiguous())
     return _lu_basis(A)
 
 
