@@ -92,11 +92,10 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         - "adam": gradient steps that leave at least half of each weight, so that
           none becomes negative, for any `beta_loss`; always `max_iter` of them.
 
-    beta_loss : float or {"frobenius", "kullback-leibler", "itakura-saito"}, \
-            default="frobenius"
-        The divergence; the names are 2, 1 and 0. X must be positive for values up to
-        0. For other values than 1 and 2 an iteration costs as much as if X were dense,
-        but not its memory.
+    beta_loss : float or str, default="frobenius"
+        The divergence: any number, or "frobenius" (2), "kullback-leibler" (1) or
+        "itakura-saito" (0). X must be positive for values up to 0. For other values
+        than 1 and 2 an iteration costs as much as if X were dense, but not its memory.
 
     tol : float, default=1e-4
         "cd" stops when the projected gradient has fallen to this share of the first
