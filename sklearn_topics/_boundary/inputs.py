@@ -73,6 +73,21 @@ def check_nonnegative(
     return _checked(estimator, X, reset, check, _float_dtype)
 
 
+def column_means(data):
+    """Means of the columns over their observed cells."""
+    n = data.shape[0]
+    if sp.issparse(data):
+        hidden = np.isnan(data.data)
+        seen = np.where(hidden, 0, data.data)
+        sums = np.bincount(data.indices, seen, minlength=data.shape[1])
+        gaps = np.bincount(data.indices, hidden, minlength=data.shape[1])
+    else:
+        hidden = np.isnan(data)
+        sums = np.add.reduce(data, axis=0, where=~hidden, dtype=np.float64)
+        gaps = hidden.sum(axis=0)
+    return (sums / np.maximum(n - gaps, 1)).astype(data.dtype)
+
+
 def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
     """Validate a factor to begin with, W or H, in scikit-learn's words.
 

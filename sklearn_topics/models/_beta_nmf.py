@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.fitting import SmallDecrease, SmallViolation, run_fit, run_fits
-from .._boundary.inputs import check_nonnegative
+from .._boundary.inputs import check_nonnegative, column_means
 from .._boundary.sklearn_private import (
     CallbackSupportMixin,
     FitTask,
@@ -322,7 +322,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         self.n_components_ = H.shape[0]
         self.n_iter_ = fit.n_iter
         self.reconstruction_err_ = fit.found["error"]
-        self.feature_means_ = _column_means(data)
+        self.feature_means_ = column_means(data)
         self.loss_history_ = {
             name: np.asarray(column) for name, column in fit.history.items()
         }
@@ -559,21 +559,6 @@ def _attributes(state, n_iter):
     """What a callback needs to see the model as if fit had stopped here."""
     H = _components(state)
     return {"components_": H, "n_components_": len(H), "n_iter_": n_iter}
-
-
-def _column_means(data):
-    """Means of the columns over their observed cells."""
-    n = data.shape[0]
-    if sp.issparse(data):
-        hidden = np.isnan(data.data)
-        seen = np.where(hidden, 0, data.data)
-        sums = np.bincount(data.indices, seen, minlength=data.shape[1])
-        gaps = np.bincount(data.indices, hidden, minlength=data.shape[1])
-    else:
-        hidden = np.isnan(data)
-        sums = np.add.reduce(data, axis=0, where=~hidden, dtype=np.float64)
-        gaps = hidden.sum(axis=0)
-    return (sums / np.maximum(n - gaps, 1)).astype(data.dtype)
 
 
 def non_negative_factorization(

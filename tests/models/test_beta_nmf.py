@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 import warnings
 
 import numpy as np
@@ -200,7 +199,8 @@ def test_a_fit_that_converged_in_its_last_iteration_does_not_warn():
     needed = TorchBetaNMF(1, solver="mu", random_state=0).fit(X).n_iter_
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        TorchBetaNMF(1, solver="mu", random_state=0, max_iter=needed).fit(X)
+        again = TorchBetaNMF(1, solver="mu", random_state=0, max_iter=needed).fit(X)
+    assert again.n_iter_ == needed
 
 
 # ---------------------------------------------------------------------- containers
@@ -384,10 +384,8 @@ def test_ctrl_c_leaves_the_last_complete_iteration(dense, ctrl_c, solver):
     model = TorchBetaNMF(5, solver=solver, tol=0, max_iter=10**7, random_state=0)
     model.set_params(init="random")
     TorchBetaNMF(5, solver=solver, max_iter=2).fit(dense)  # compiled
-    begin = time.perf_counter()
     with pytest.raises(KeyboardInterrupt), Interrupt(ctrl_c, 0.5):
         model.fit(dense)
-    assert time.perf_counter() - begin < 30
     assert 0 < model.n_iter_ < 10**7
     if solver != "adam":  # which takes its steps from max_iter
         again = TorchBetaNMF(5, solver=solver, tol=0, max_iter=model.n_iter_)
@@ -539,12 +537,11 @@ def test_a_refused_fit_leaves_the_fitted_model(dense, X, parameters, message):
 # ---------------------------------------------------------------------- near zero
 
 
-@pytest.mark.parametrize("beta", [1, 2])
 @pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
-@pytest.mark.parametrize("solver", ["mu", "scd", "cd"])
+@pytest.mark.parametrize(
+    ("solver", "beta"), [("mu", 1), ("mu", 2), ("scd", 1), ("cd", 2)]
+)
 def test_errors_of_near_perfect_fits_in_float32(container, solver, beta):
-    if (solver, beta) in (("scd", 2), ("cd", 1)):
-        pytest.skip(f"{solver} does not handle beta {beta}")
     X = low_rank(shape=2.0).astype("f4")
     options = {"solver": solver, "beta_loss": beta, "random_state": 0, "tol": 1e-6}
     model = TorchBetaNMF(3, max_iter=1000, **options)
