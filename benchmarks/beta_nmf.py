@@ -14,16 +14,15 @@ Each package runs in a process of its own, so that neither meets the other's thr
 """
 
 import argparse
-import multiprocessing
 import time
 import warnings
-from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
 from pathlib import Path
 from statistics import median
 
 import scipy.sparse as sp
 from measures import random_start
+from processes import Processes
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfTransformer
 
@@ -62,15 +61,10 @@ class Runner:
     """Fits of both packages, one at a time, each in its own process."""
 
     def __init__(self):
-        spawn = multiprocessing.get_context("spawn")
-        self.pools = {
-            package: ProcessPoolExecutor(1, mp_context=spawn)
-            for package in ("theirs", "ours")
-        }
+        self.processes = Processes(("theirs", "ours"))
 
     def __call__(self, package, problem, **parameters):
-        pool = self.pools[package]
-        return pool.submit(fit, package, problem, **parameters).result()
+        return self.processes(package, fit, package, problem, **parameters)
 
     def step(self, package, problem, n_iter, **parameters):
         """Seconds an iteration."""

@@ -9,6 +9,10 @@ from .._kernels import CSR, ops
 from .._kernels.csr import wide_dtype
 
 NORMALIZERS = ("LU", "QR", "none")
+#: Sines of the angles between columns from which on one more product does no harm: it
+#: multiplies their condition by that of the captured part of X.
+_APART = 0.25
+_CACHE_LINE = 64  # bytes
 
 
 def randomized_svd(
@@ -51,13 +55,15 @@ def randomized_svd(
 
 
 def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer):
-    bases = {"LU": _triangular_basis, "QR": _qr_basis, "none": Tensor.contiguous}
-    normalize = bases[normalizer]
-    Q = draw(X.shape[1], n_components + n_oversamples).to(X.device, X.dtype)
+    Q = _whole_lines(draw(X.shape[1], n_components + n_oversamples).to(X.dtype))
+    Q = Q.to(X.device)
+    apart = False
     for _ in range(n_iter):
-        Q = normalize(ops.spmm(X, Q))
-        Q = normalize(ops.spmm(X.T, Q))
-    Q = _qr_basis(ops.spmm(X, Q))
+        Q = ops.spmm(X, Q)
+        if not (apart and normalizer == "LU"):
+            Q = _BASES[normalizer](Q)[0]
+        Q, apart = _BASES[normalizer](ops.spmm(X.T, Q))
+    Q = _orthonormal_basis(ops.spmm(X, Q))[0]
     projected = ops.spmm(X.T, Q)  # [m, width], the transpose of Q^T X
     if not bool(projected.isfinite().all()):
         raise FloatingPointError(
@@ -68,27 +74,61 @@ def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer):
     return U, s[:n_components], V[:, :n_components].T
 
 
-def _qr_basis(A: Tensor) -> Tensor:
-    return torch.linalg.qr(A)[0].contiguous()
+def _whole_lines(A: Tensor) -> Tensor:
+    """A with columns of zeros, so that each row is whole cache lines.
+
+    Products with a sparse X are bound by the lines they touch. The zeros stay so, or
+    become further random vectors.
+    """
+    missing = -A.shape[1] % (_CACHE_LINE // A.element_size())
+    return torch.nn.functional.pad(A, (0, missing))
 
 
-def _triangular_basis(A: Tensor) -> Tensor:
+def _orthonormal_basis(A: Tensor) -> tuple[Tensor, bool]:
+    """CholeskyQR2 (Fukaya et al. 2014) where that is safe, else Householder's QR.
+
+    The first pass leaves columns orthogonal but for its rounding times the squared
+    condition number of A, which the second takes away.
+    """
+    first = _cholesky_basis(A)
+    second = None if first is None else _cholesky_basis(first[0])
+    if second is None:
+        return torch.linalg.qr(A)[0].contiguous(), False
+    return second
+
+
+def _triangular_basis(A: Tensor) -> tuple[Tensor, bool]:
     """A times the inverse of a triangular matrix: well conditioned, of the same span.
 
-    By the Cholesky factor of A^T A, with columns scaled to length 1, where that is far
-    from singular; else by LU, which costs twice as much. Rounding of the factor changes
-    no span.
+    By the Cholesky factor of A^T A where that is far from singular; else by LU, which
+    costs twice as much. Rounding of the factor changes no span.
+    """
+    basis = _cholesky_basis(A)
+    return (_lu_basis(A), False) if basis is None else basis
+
+
+def _cholesky_basis(A: Tensor) -> tuple[Tensor, bool] | None:
+    """A R^-1 with R^T R = A^T A, and whether the columns of A were well apart.
+
+    Columns are scaled to length 1 first. None where they nearly depend on each other.
     """
     gram = ops.gram(A).to(wide_dtype(A.device))
     length = gram.diagonal().sqrt()
-    factor, info = torch.linalg.cholesky_ex(gram / torch.outer(length, length))
-    least = 10 * torch.finfo(A.dtype).eps ** 0.5
-    if int(info) == 0 and bool(factor.diagonal().min() > least):
-        identity = torch.eye(len(factor), dtype=factor.dtype, device=A.device)
-        inverse = torch.linalg.solve_triangular(factor, identity, upper=False).T
-        scaled = inverse / length[:, None]
-        return ops.combine_columns(A, scaled.to(A.dtype).contiguous())
-    return _lu_basis(A)
+    if bool(A[:, length == 0].any()):  # it is too small to be squared
+        return None
+    length = length.where(length > 0, 1)
+    cosines = gram / torch.outer(length, length)
+    cosines.diagonal().fill_(1)  # also of a column of zeros, which stays one
+    factor, info = torch.linalg.cholesky_ex(cosines)
+    # Of each column the part at right angles to those before it.
+    least = float(factor.diagonal().min())
+    if int(info) != 0 or not least > 10 * torch.finfo(A.dtype).eps ** 0.5:
+        return None
+    identity = torch.eye(len(factor), dtype=factor.dtype, device=A.device)
+    inverse = torch.linalg.solve_triangular(factor, identity, upper=False).T
+    scaled = inverse / length[:, None]
+    basis = ops.combine_columns(A, scaled.to(A.dtype).contiguous())
+    return basis, least > _APART
 
 
 def _lu_basis(A: Tensor) -> Tensor:
@@ -106,6 +146,13 @@ def _lu_basis(A: Tensor) -> Tensor:
     )
     lower[to] = lower[of]
     return lower
+
+
+_BASES = {
+    "LU": _triangular_basis,
+    "QR": _orthonormal_basis,
+    "none": lambda A: (A, True),
+}
 
 
 def flip_signs(U: Tensor, Vt: Tensor, *, by: str) -> tuple[Tensor, Tensor]:

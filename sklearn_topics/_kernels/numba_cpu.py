@@ -6,42 +6,55 @@ depend neither on the number of threads nor on the blocks.
 """
 
 import numba
+import numpy as np
 import torch
 from torch import Tensor
 
-from ._blocks import run_blocks
+from ._blocks import balanced_bounds, run_blocks
 from ._numba import JIT, array_of, arrays_of
 from .csr import CSR
 
 
 @numba.njit(**JIT)
-def _transpose(indptr, indices, data, t_indptr, t_indices, t_data):
-    for j in indices:
-        t_indptr[j + 1] += 1
-    for j in range(len(t_indptr) - 1):
-        t_indptr[j + 1] += t_indptr[j]
-    # Each column's pointer walks to its end, which is where the next one begins ...
-    for i in range(len(indptr) - 1):
-        for p in range(indptr[i], indptr[i + 1]):
-            j = indices[p]
-            t_indices[t_indptr[j]] = i
-            t_data[t_indptr[j]] = data[p]
-            t_indptr[j] += 1
-    # ... so one shift puts all of them back.
-    for j in range(len(t_indptr) - 1, 0, -1):
-        t_indptr[j] = t_indptr[j - 1]
-    t_indptr[0] = 0
+def _count_columns(first, last, blocks, rows, indptr, indices, counts):
+    for b in range(first, last):
+        for p in range(indptr[rows[b]], indptr[rows[b + 1]]):
+            counts[b, indices[p]] += 1
+
+
+@numba.njit(**JIT)
+def _transpose(
+    first, last, blocks, rows, indptr, indices, data, places, t_indices, t_data
+):
+    for b in range(first, last):
+        place = places[b]
+        for i in range(rows[b], rows[b + 1]):
+            for p in range(indptr[i], indptr[i + 1]):
+                j = indices[p]
+                t_indices[place[j]] = i
+                t_data[place[j]] = data[p]
+                place[j] += 1
 
 
 def csr_transpose(X: CSR) -> CSR:
+    """Counting sort; a block of rows a thread, each with its own place in a column."""
     n, m = X.shape
+    indptr, indices, data = arrays_of(X)
+    rows = np.array(balanced_bounds(indptr, torch.get_num_threads()))
+    blocks = np.arange(len(rows))
+    counts = np.zeros((len(rows) - 1, m), np.int64)
+    run_blocks(_count_columns, blocks, X.nnz, rows, indptr, indices, counts)
     out = CSR(
         X.indptr.new_zeros(m + 1),
         torch.empty_like(X.indices),
         torch.empty_like(X.data),
         (m, n),
     )
-    _transpose(*arrays_of(X), *arrays_of(out))
+    t_indptr, t_indices, t_data = arrays_of(out)
+    np.cumsum(counts.sum(0), out=t_indptr[1:])
+    places = t_indptr[:-1] + np.cumsum(counts, axis=0) - counts
+    args = rows, indptr, indices, data, places, t_indices, t_data
+    run_blocks(_transpose, blocks, X.nnz, *args)
     return out
 
 

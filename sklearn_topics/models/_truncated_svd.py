@@ -176,8 +176,10 @@ class TorchTruncatedSVD(BaseDecomposition):
         else:
             U, s, Vt = self._randomized(X_device, rng)
         U, Vt = flip_signs(U, Vt, by="V")
-        if self.algorithm == "randomized" or self.tol > 0:
-            # U s has the approximation's error, which X V has not.
+        # U s may have the approximation's error, which X V has not. (Of a wide X the
+        # randomised method makes U s from X V.)
+        wide = data.shape[0] < data.shape[1]
+        if self.tol > 0 if self.algorithm == "arpack" else not wide:
             coordinates = to_numpy(ops.spmm(X_device, Vt.T.contiguous()))
         else:
             coordinates = to_numpy(U * s)
