@@ -10,7 +10,7 @@ from typing import Protocol
 
 from sklearn.exceptions import ConvergenceWarning
 
-from .._core.solver import Solver, State
+from .._core.solver import Diverged, Solver, State
 from .sklearn_private import FitTask
 from .warning import warn_user
 
@@ -30,7 +30,7 @@ class FitResult:
         Complete iterations.
     history : dict of str to list of float
         "iteration", "seconds" and what the solver says, one entry per look.
-    interrupted : KeyboardInterrupt or None
+    interrupted : KeyboardInterrupt, Diverged or None
         To be raised once the fitted attributes are set.
     stopped : bool
         Whether a callback asked to stop.
@@ -42,7 +42,7 @@ class FitResult:
     found: dict[str, float] = field(default_factory=lambda: {"objective": -math.inf})
     n_iter: int = 0
     history: dict[str, list[float]] = field(default_factory=dict)
-    interrupted: KeyboardInterrupt | None = None
+    interrupted: KeyboardInterrupt | Diverged | None = None
     stopped: bool = False
     unconverged: str = ""
 
@@ -139,6 +139,26 @@ class SmallDecrease(_LikeNMF):
         error = history["error"]
         fell = error[-2] - error[-1] if len(error) > 1 else math.inf
         return self.tol > 0 and (fell < self.tol * error[0] or error[-1] == 0)
+
+
+@dataclass(frozen=True)
+class NoImprovement:
+    """Stop when the objective has not risen for `patience` iterations."""
+
+    patience: int | None  # None runs them all
+    min_iter: int = 1
+    every: int = 1
+    from_start: bool = False
+    tol: float = 0.0  # running all iterations is not worth a warning
+
+    def reached(self, history) -> bool:
+        objective = history["objective"]
+        if self.patience is None or len(objective) < self.min_iter:
+            return False
+        return len(objective) - 1 - objective.index(max(objective)) >= self.patience
+
+    def missed(self, history, max_iter: int) -> str:
+        return ""
 
 
 @dataclass(frozen=True)
@@ -243,7 +263,7 @@ def run_fit(
             else:
                 if criterion.tol > 0:
                     fit.unconverged = criterion.missed(fit.history, max_iter)
-        except KeyboardInterrupt as interruption:
+        except (KeyboardInterrupt, Diverged) as interruption:
             fit.interrupted = interruption
         if fit.n_iter == 0:
             fit.state = None

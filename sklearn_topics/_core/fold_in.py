@@ -6,6 +6,9 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .topic_model import document_sizes, normalize_rows
 
+#: Size that descent gives to every document at first, where proportions are proposed.
+_PROPOSED_TOKENS = 100.0
+
 
 def _uniform_start(X: CSR | Tensor, topics: Tensor, pseudocount: float) -> Tensor:
     """Each document's tokens and pseudocounts, spread evenly: [n, K]."""
@@ -44,6 +47,33 @@ def fold_in(
         topics.T.contiguous(),
         topics.new_ones(topics.shape[0]),
         pseudocount=pseudocount,
+        n_sweeps=max_sweeps,
+        tol=tol,
+        floor=_floor(topics),
+    )
+    return normalize_rows(W)
+
+
+def fold_in_around(
+    X: CSR | Tensor,
+    topics: Tensor,
+    proposed: Tensor,
+    *,
+    weight: float,
+    max_sweeps: int = 200,
+    tol: float = 1e-4,
+) -> Tensor:
+    """As `fold_in`, with proportions proposed for each document (n x K) as its prior.
+
+    The convex problem max_theta sum_j x_j log(theta B)_j + c sum_k p_k log theta_k: the
+    proposal p counts as c = `weight` tokens. It is also where descent begins.
+    """
+    W, _ = ops.scd_rows(
+        X,
+        (proposed * _PROPOSED_TOKENS).contiguous(),
+        topics.T.contiguous(),
+        topics.new_ones(topics.shape[0]),
+        share=topics.new_full((topics.shape[0],), weight / _PROPOSED_TOKENS),
         n_sweeps=max_sweeps,
         tol=tol,
         floor=_floor(topics),

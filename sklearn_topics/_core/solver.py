@@ -23,3 +23,7 @@ class Solver(Protocol):
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """The objective (to be maximised) and the KKT residual at `state`."""
+
+
+class Diverged(FloatingPointError):
+    """A step has left the numbers; the state before it is as it was."""

@@ -10,7 +10,12 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.fixes import parse_version
 
-from sklearn_topics import TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD
+from sklearn_topics import (
+    TorchBetaNMF,
+    TorchETM,
+    TorchPoissonNMF,
+    TorchTruncatedSVD,
+)
 
 # fit_transform's W is not transform's, as in scikit-learn's NMF: some checks need both
 # to have converged. scikit-learn runs them on its own NMF with max_iter=500.
@@ -35,6 +40,10 @@ SETTINGS = [
     TorchPoissonNMF(solver="adam"),
     TorchPoissonNMF(inference="variational", doc_topic_pseudocount=0.6),
     TorchPoissonNMF(n_init=2),
+    TorchETM(),
+    TorchETM(inference="encoder"),
+    TorchETM(n_components=2, init="random", batch_norm=False, dropout=0.3),
+    TorchETM(early_stopping=True, hidden_layer_sizes=(5,)),
 ]
 
 
@@ -45,7 +54,7 @@ def test_sklearn_check(estimator, check):
 
 
 MODELS = pytest.mark.parametrize(
-    "Model", [TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD]
+    "Model", [TorchBetaNMF, TorchETM, TorchPoissonNMF, TorchTruncatedSVD]
 )
 
 

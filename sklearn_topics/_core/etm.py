@@ -1,0 +1,296 @@
+"""Training of an embedded topic model: its start, an epoch, its evidence lower bound.
+
+The module (`sklearn_topics.nn.ETM`) is an argument: this file knows its parts by name,
+not its file.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .._kernels import CSR, ops
+from .._kernels.csr import wide_dtype
+from .init import initial_factors, standard_normal
+from .poisson_nmf import SCD
+from .solver import Diverged, State
+from .topic_model import document_sizes, normalize_rows
+from .topic_model import topics_of as nmf_topics_of
+
+#: Share of a topic that is spread over all terms, before embeddings are set to it.
+_SPREAD = 1e-3
+
+_MOMENTS = {"first": "exp_avg", "second": "exp_avg_sq", "updates": "step"}
+
+
+@dataclass(frozen=True)
+class ETMTrainer:
+    """One step is one epoch of Adam over shuffled batches, on the evidence lower bound.
+
+    Parameters
+    ----------
+    module : Module
+        Whose parameters are trained. Between steps the state holds them.
+    learning_rate, topic_learning_rate : float
+        Of the encoder, and of the embeddings.
+    schedule : callable
+        Epochs done -> factor of both.
+    weight_decay : float
+        L2 penalty, added to the gradient.
+    batch_size : int
+        Most documents in a batch.
+    kl_warmup : int
+        Epochs in which the weight of the divergence grows from 0 to 1.
+    max_grad_norm : float or None
+        Norm that gradients are clipped to.
+    held_out : CSR or Tensor, default=None
+        Documents whose bound is the objective; without them it is that of training.
+    """
+
+    module: torch.nn.Module
+    learning_rate: float
+    topic_learning_rate: float
+    schedule: Callable[[int], float]
+    weight_decay: float
+    batch_size: int
+    kl_warmup: int
+    max_grad_norm: float | None
+    held_out: CSR | Tensor | None = None
+
+    def begin(self, generator: torch.Generator) -> State:
+        """The state that holds the module's parameters as they are."""
+        state = {"epoch": 0, "generator": generator.get_state()}
+        for name, value in self.module.state_dict().items():
+            state[f"module.{name}"] = value.clone()
+        for name, parameter in self._trained():
+            for moment in _MOMENTS:
+                zero = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+                state[f"{moment}.{name}"] = zero if moment != "updates" else zero.sum()
+        return state
+
+    def step(self, X: CSR | Tensor, state: State) -> State:
+        generator = torch.Generator()
+        generator.set_state(state["generator"])
+        self.load(state)
+        factor = self.schedule(state["epoch"])
+        optimizer = self._optimizer(factor, state)
+        sums = torch.zeros(2, dtype=torch.float64, device=X.device)
+        batches = -(-X.shape[0] // self.batch_size)
+        for number, rows in enumerate(batches_of(X, self.batch_size, generator)):
+            progress = state["epoch"] + (number + 1) / batches
+            weight = min(1.0, progress / self.kl_warmup) if self.kl_warmup else 1.0
+            bound = self.module(take(X, rows), generator)
+            loss = (weight * bound.kl - bound.log_likelihood).mean()
+            self._update(optimizer, loss)
+            sums += torch.stack([terms.detach().sum() for terms in bound]).to(sums)
+        log_likelihood, kl = (sums / X.shape[0]).tolist()
+        new = self._dump(optimizer, generator, state["epoch"] + 1)
+        self._check(new, log_likelihood - kl)
+        return {
+            **new,
+            "elbo": log_likelihood - kl,
+            "nll": -log_likelihood,
+            "kl": kl,
+            "learning_rate": self.learning_rate * factor,
+        }
+
+    def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
+        """Per document, in nats; those of training as they were during the epoch."""
+        found = {name: state[name] for name in ("elbo", "nll", "kl", "learning_rate")}
+        if self.held_out is None:
+            return {"objective": found["elbo"], **found}
+        self.load(state)
+        bound = bounds(self.module, self.held_out, self.batch_size).mean().item()
+        return {"objective": bound, **found, "validation": bound}
+
+    def load(self, state: State) -> None:
+        """Give the module copies of the state's parameters, and train it."""
+        prefix = "module."
+        own = {
+            name.removeprefix(prefix): value.clone()
+            for name, value in state.items()
+            if name.startswith(prefix)
+        }
+        self.module.load_state_dict(own, assign=True)
+        self.module.train()
+
+    def _trained(self) -> list[tuple[str, Tensor]]:
+        named = self.module.named_parameters()
+        return [(name, value) for name, value in named if value.requires_grad]
+
+    def _optimizer(self, factor: float, state: State) -> torch.optim.Adam:
+        rates = {True: self.learning_rate, False: self.topic_learning_rate}
+        groups = [
+            {
+                "params": [
+                    parameter
+                    for name, parameter in self._trained()
+                    if name.startswith("encoder.") == of_encoder
+                ],
+                "lr": rate * factor,
+            }
+            for of_encoder, rate in rates.items()
+        ]
+        optimizer = adam(groups, self.module, weight_decay=self.weight_decay)
+        for name, parameter in self._trained():
+            optimizer.state[parameter] = {
+                theirs: state[f"{ours}.{name}"].clone()
+                for ours, theirs in _MOMENTS.items()
+            }
+        return optimizer
+
+    def _update(self, optimizer, loss: Tensor) -> None:
+        optimizer.zero_grad()
+        loss.backward()
+        if self.max_grad_norm is not None:
+            parameters = [parameter for _, parameter in self._trained()]
+            torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
+        optimizer.step()
+
+    def _dump(self, optimizer, generator, epoch: int) -> State:
+        state = {"epoch": epoch, "generator": generator.get_state()}
+        for name, value in self.module.state_dict().items():
+            state[f"module.{name}"] = value.detach()
+        for name, parameter in self._trained():
+            for ours, theirs in _MOMENTS.items():
+                state[f"{ours}.{name}"] = optimizer.state[parameter][theirs]
+        return state
+
+    def _check(self, state: State, bound: float) -> None:
+        finite = math.isfinite(bound) and all(
+            bool(value.isfinite().all())
+            for name, value in state.items()
+            if name.startswith("module.")
+        )
+        if not finite:
+            raise Diverged(
+                f"Training diverged in epoch {state['epoch']}: the loss is {-bound:g}, "
+                f"with learning_rate={self.learning_rate:g}. Choose a smaller "
+                "learning_rate, or clip gradients with max_grad_norm. The model is as "
+                "it was one epoch before."
+            )
+
+
+def topics_of(state: State) -> Tensor:
+    """The topics (K x m) of a state: rows that sum to one."""
+    rho, alpha = state["module.embeddings"], state["module.topic_embeddings"]
+    wide = wide_dtype(rho.device)
+    return torch.softmax((rho @ alpha.T).to(wide), 0).T.contiguous().to(rho.dtype)
+
+
+def adam(parameters, module, **options) -> torch.optim.Adam:
+    fused = module.embeddings.device.type in ("cpu", "cuda")
+    return torch.optim.Adam(parameters, fused=fused, **options)
+
+
+def take(X: CSR | Tensor, rows: Tensor) -> CSR | Tensor:
+    return X.take(rows) if isinstance(X, CSR) else X[rows]
+
+
+def batches_of(
+    X: CSR | Tensor, size: int, generator: torch.Generator | None
+) -> Iterator[Tensor]:
+    """Row indices in batches of about equal size, shuffled if there is a generator."""
+    n = X.shape[0]
+    order = torch.arange(n)
+    if generator is not None:
+        order = torch.randperm(n, generator=generator)
+    return iter(order.to(X.device).tensor_split(-(-n // size)))
+
+
+@torch.no_grad()
+def bounds(module, X: CSR | Tensor, batch_size: int) -> Tensor:
+    """The evidence lower bound of each document (n,), proportions at the mean."""
+    module.eval()
+    parts = []
+    for rows in batches_of(X, batch_size, None):
+        bound = module(take(X, rows))
+        parts.append((bound.log_likelihood - bound.kl).double())
+    return torch.cat(parts)
+
+
+@torch.no_grad()
+def encode(module, X: CSR | Tensor, batch_size: int) -> Tensor:
+    """Topic proportions at the encoder's mean (n x K)."""
+    module.eval()
+    rows = batches_of(X, batch_size, None)
+    return torch.cat([module.proportions(take(X, batch)) for batch in rows])
+
+
+def nmf_topics(
+    X: CSR | Tensor, K: int, generator: torch.Generator, *, n_iter: int, pseudocounts
+) -> tuple[Tensor, Tensor]:
+    """Proportions (n x K) and topics (K x m) by Poisson NMF."""
+    mean = float(document_sizes(X).mean()) / X.shape[1]
+    solver = SCD(*pseudocounts, floor=1e-10 * (mean or 1.0))
+    W, HT = initial_factors(X, K, "random", standard_normal(generator))
+    state = solver.begin(W, HT, generator)
+    for _ in range(n_iter):
+        state = solver.step(X, state)
+    return normalize_rows(state["W"] * ops.column_sums(state["HT"])), nmf_topics_of(
+        state
+    )
+
+
+def set_topics(module, topics: Tensor, *, given: bool) -> None:
+    """Embeddings whose topics are these (K x m), as nearly as their dimension allows.
+
+    With `given` the terms' embeddings stay as they are.
+    """
+    m = topics.shape[1]
+    logits = ((1 - _SPREAD) * topics + _SPREAD / m).log().T  # [m, K]
+    if given:
+        _fit_topic_embeddings(module, torch.softmax(logits, 0))
+        return
+    logits = logits - logits.mean(0)
+    U, s, Vt = torch.linalg.svd(logits, full_matrices=False)
+    rank = min(len(s), module.embeddings.shape[1])
+    root = s[:rank].sqrt()
+    balance = (m / topics.shape[0]) ** 0.25  # rows of about one length in both
+    with torch.no_grad():
+        module.embeddings[:, :rank] = U[:, :rank] * root * balance
+        module.topic_embeddings[:, :rank] = Vt[:rank].T * root / balance
+        module.topic_embeddings[:, rank:] = 0
+
+
+def _fit_topic_embeddings(module, terms: Tensor, max_iter: int = 100) -> None:
+    """The topic embeddings nearest to topics (m x K) in cross-entropy: it is convex."""
+    alpha = module.topic_embeddings.detach().clone().zero_().requires_grad_()
+    rho = module.embeddings.detach()
+    optimizer = torch.optim.LBFGS(
+        [alpha], max_iter=max_iter, line_search_fn="strong_wolfe"
+    )
+
+    def loss():
+        optimizer.zero_grad()
+        value = -(terms * torch.log_softmax(rho @ alpha.T, 0)).sum()
+        value.backward()
+        return value
+
+    optimizer.step(loss)
+    with torch.no_grad():
+        module.topic_embeddings.copy_(alpha)
+
+
+def teach(
+    module,
+    X: CSR | Tensor,
+    theta: Tensor,
+    generator: torch.Generator,
+    *,
+    n_epochs: int,
+    learning_rate: float,
+    batch_size: int,
+) -> None:
+    """Have the encoder predict these proportions, by their cross-entropy."""
+    module.train()
+    optimizer = adam(module.encoder.parameters(), module, lr=learning_rate)
+    for _ in range(n_epochs):
+        for rows in batches_of(X, batch_size, generator):
+            mean, _ = module.encoder(take(X, rows), generator)
+            loss = -(theta[rows] * torch.log_softmax(mean, 1)).sum(1).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()

@@ -1,0 +1,63 @@
+"""Gradients of the sparse operations, written by hand, for modules that torch trains.
+
+Nothing of the size of X's rows times its columns is made.
+"""
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from . import ops
+from .csr import CSR
+
+
+def product(X: CSR | Tensor, B: Tensor) -> Tensor:  # [n, K]
+    """X @ B, differentiable in B (m x K): see `ops.spmm`."""
+    return _Product.apply(X, B) if isinstance(X, CSR) else X @ B
+
+
+def log_likelihood(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float) -> Tensor:
+    """sum_j X_ij log max(Y_ij, floor) with Y = W HT^T: [n].
+
+    Differentiable in W (n x K) and HT (m x K); accumulated wide.
+    """
+    if isinstance(X, CSR):
+        return _LogLikelihood.apply(X, W, HT, floor)
+    return torch.xlogy(X, (W @ HT.T).clamp(min=floor)).sum(1)
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, X, B):
+        ctx.X = X
+        return ops.spmm(X, B.contiguous())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        return None, ops.spmm(ctx.X.T, gradient.contiguous())
+
+
+class _LogLikelihood(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, X, W, HT, floor):
+        ctx.X, ctx.floor = X, floor
+        W, HT = W.contiguous(), HT.contiguous()
+        ctx.save_for_backward(W, HT)
+        return ops.log_sums(X, W, HT, floor=floor).to(W.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        # Of entry ij: x / y, times the other factor; 0 where y is at the floor, which
+        # no document reaches whose terms have a probability in any topic.
+        W, HT = ctx.saved_tensors
+        of_W = of_HT = None
+        if ctx.needs_input_grad[1]:
+            numerator = ops.ratio_product(ctx.X, W, HT, floor=ctx.floor)
+            of_W = gradient[:, None] * numerator
+        if ctx.needs_input_grad[2]:
+            XT = ctx.X.T
+            XT = XT.with_data(XT.data * gradient[XT.indices])
+            of_HT = ops.ratio_product(XT, HT, W, floor=ctx.floor)
+        return None, of_W, of_HT, None

@@ -1,0 +1,701 @@
+"""TorchETM: the embedded topic model."""
+
+import math
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import check_is_fitted
+
+from .._boundary.embeddings import check_embeddings
+from .._boundary.fitting import NoImprovement, run_fit
+from .._boundary.inputs import check_counts
+from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
+from .._boundary.transfer import (
+    like_input,
+    make_generator,
+    resolve_device,
+    to_device,
+    to_numpy,
+)
+from .._boundary.warning import warn_user
+from .._core import etm
+from .._core.fold_in import fold_in_around
+from .._core.topic_model import document_sizes
+from ..nn import ETM
+from ..nn._etm import ACTIVATIONS
+from ._base import BaseTopicModel
+
+#: Length of embeddings that are learned from nothing.
+_EMBEDDING_DIM = 300
+
+#: Of init="nmf": iterations of Poisson NMF and its pseudocounts, epochs in which the
+#: encoder learns its proportions, and their learning rate.
+_NMF_ITERATIONS, _NMF_PSEUDOCOUNTS = 60, (0.02, 0.2)
+_TEACHING_EPOCHS, _TEACHING_RATE = 4, 0.01
+
+#: topic_learning_rate by default, as a share of learning_rate: topics of Poisson NMF
+#: are near their place, and given embeddings are to be kept.
+_SLOW_TOPICS = 0.025
+
+#: Half the L1 distance below which two topics are said to coincide.
+_COINCIDE = 0.05
+
+_SCHEDULES = {
+    "constant": lambda progress: 1.0,
+    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
+}
+
+
+class TorchETM(BaseTopicModel):
+    r"""Embedded topic model.
+
+    Topics and terms have embeddings in one space: topic k is the distribution
+    :math:`\mathrm{softmax}(\rho \alpha_k)` over terms, with the embeddings :math:`\rho`
+    of the terms and :math:`\alpha_k` of the topic. A document's proportions are
+    :math:`\mathrm{softmax}(\delta)`, :math:`\delta \sim N(0, s^2 I)`, and a neural
+    encoder infers them. Encoder and embeddings are trained together, by Adam on the
+    evidence lower bound [1]_.
+
+    Read more in the :ref:`User Guide <etm>`.
+
+    Parameters
+    ----------
+    n_components : int, default=10
+        Number of topics.
+
+    embeddings : array-like of shape (n_features, embedding_dim) or mapping, \
+            default=None
+        Embeddings of the terms to begin with: an array aligned with the columns of X,
+        or a mapping from words to vectors, with `vocabulary`. None learns them. For
+        pipelines see :func:`embedding_matrix`, because a clone copies a mapping.
+
+    vocabulary : sequence of str, default=None
+        Words of the columns of X, to be looked up in a mapping of embeddings; those
+        without a vector get one drawn from N(0, 0.6^2).
+
+    embedding_dim : int, default=None
+        Length of embeddings that are learned from nothing. None is 300.
+
+    train_embeddings : bool, default=True
+        Whether the embeddings of the terms are trained. False needs `embeddings`.
+
+    hidden_layer_sizes : tuple of int, default=(400, 400)
+        Units of each hidden layer of the encoder; at least one layer.
+
+    activation : {"relu", "tanh", "softplus", "gelu", "elu", "leaky_relu"}, \
+            default="relu"
+        Activation of the hidden layers.
+
+    batch_norm : bool, default=True
+        Whether hidden layers are normalised over the batch, before activation.
+
+    dropout : float, default=0.0
+        Share of the last hidden units that is dropped in training.
+
+    token_dropout : float, default=0.7
+        Share of a document's terms that the encoder is not shown in training, so that
+        it learns to infer topics from parts of documents.
+
+    prior_scale : float, default=1.0
+        s, the standard deviation of the prior.
+
+    init : {"nmf", "random"}, default="nmf"
+        Where to begin.
+
+        - "nmf": topics and proportions of some iterations of Poisson NMF; embeddings
+          that give these topics (of given embeddings: the topics nearest to them), and
+          an encoder that has learned these proportions;
+        - "random": small uniform values.
+
+    max_iter : int, default=8
+        Most epochs of training, after the start.
+
+    batch_size : int, default=250
+        Most documents in a batch.
+
+    learning_rate : float, default=0.002
+        Of the encoder.
+
+    topic_learning_rate : float, default=None
+        Of the embeddings. None is `learning_rate`, and a fortieth of it after
+        init="nmf", with which topics begin near their place.
+
+    learning_rate_schedule : {"constant", "cosine"} or callable, default="cosine"
+        Factor of the learning rates: "cosine" falls from 1 to 0 in `max_iter` epochs;
+        a callable gets the number of epochs done.
+
+    weight_decay : float, default=1.2e-6
+        L2 penalty of all parameters, added to the gradient.
+
+    kl_warmup : int, default=0
+        Epochs in which the weight of the divergence grows from 0 to 1.
+
+    max_grad_norm : float, default=None
+        Norm that gradients are clipped to. None does not clip.
+
+    early_stopping : bool, default=False
+        True stops when the bound of validation documents has not risen for
+        `n_iter_no_change` epochs, and returns the best weights.
+
+    validation_fraction : float, default=0.1
+        Share of X that is held out for early stopping, if `fit` gets no `X_val`.
+
+    n_iter_no_change : int, default=3
+        Epochs without improvement after which early stopping ends.
+
+    min_iter : int, default=1
+        Least epochs before early stopping.
+
+    inference : {"refined", "encoder"}, default="refined"
+        What `transform` and `score` do.
+
+        - "refined": the most probable proportions given the document and the topics,
+          with the encoder's as prior;
+        - "encoder": proportions at the encoder's mean.
+
+    encoder_weight : float, default=20.0
+        For "refined": the tokens that the encoder's proportions count as.
+
+    warm_start : bool, default=False
+        True continues from the weights of the last fit, if there was one.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines start, batches and noise. Pass an int for reproducible results.
+
+    verbose : int, default=0
+        1 shows a progress line on standard error.
+
+    device : str, default="auto"
+        Where to compute: "auto" (a CUDA device if there is one, else the CPU),
+        "cpu", "cuda", "cuda:1", "mps" or "xpu".
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (n_components, n_features)
+        Topics: probabilities of the terms. Each row sums to one.
+
+    n_components_ : int
+        Number of topics.
+
+    topic_embeddings_ : ndarray of shape (n_components, embedding_dim)
+        Embeddings of the topics.
+
+    embeddings_ : ndarray of shape (n_features, embedding_dim)
+        Embeddings of the terms.
+
+    encoder_weights_ : dict of str to ndarray
+        Parameters of the encoder, by their names in :class:`sklearn_topics.nn.ETM`.
+
+    n_iter_ : int
+        Epochs run.
+
+    loss_history_ : dict of str to ndarray
+        One entry an epoch: "iteration", "seconds", "elbo", "nll" and "kl" (means over
+        the training documents during the epoch, in nats), "learning_rate", and with
+        validation documents "validation", their mean bound. "objective" is the last of
+        these, or else "elbo".
+
+    n_features_in_ : int
+        Number of terms seen in fit.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the terms; only if the columns of X have string names.
+
+    See Also
+    --------
+    TorchPoissonNMF : Topics without embeddings or encoder; faster.
+    sklearn_topics.nn.ETM : The module, for training loops of one's own.
+
+    Notes
+    -----
+    Integer counts below 2^24 are computed in float32, which holds them exactly;
+    float64 data are computed in float64. Sparse X is never made dense, nor is a batch
+    of it.
+
+    `transform` and `fit_transform` give the same to the last bit for the same X. A
+    document's proportions do not depend on the other documents but for rounding in the
+    encoder's matrix products.
+
+    References
+    ----------
+    .. [1] A. B. Dieng, F. J. R. Ruiz, D. M. Blei, "Topic modeling in embedding
+       spaces", Transactions of the ACL 8, 2020, arXiv:1907.04907, algorithm 1.
+
+    Examples
+    --------
+    >>> from sklearn_topics import TorchETM
+    >>> from sklearn_topics.datasets import make_topic_corpus
+    >>> X, theta, topics = make_topic_corpus(
+    ...     n_samples=200, n_features=50, n_topics=3, random_state=0
+    ... )
+    >>> model = TorchETM(n_components=3, random_state=0).fit(X)
+    >>> model.components_.shape
+    (3, 50)
+    >>> model.transform(X[:2]).sum(axis=1).round(4).tolist()
+    [1.0, 1.0]
+    """
+
+    _parameter_constraints = {
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "embeddings": "no_validation",
+        "vocabulary": ["array-like", None],
+        "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
+        "train_embeddings": ["boolean"],
+        "hidden_layer_sizes": [tuple, list],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "batch_norm": ["boolean"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "token_dropout": [Interval(Real, 0, 1, closed="left")],
+        "prior_scale": [Interval(Real, 0, None, closed="neither")],
+        "init": [StrOptions({"nmf", "random"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "topic_learning_rate": [Interval(Real, 0, None, closed="left"), None],
+        "learning_rate_schedule": [StrOptions(set(_SCHEDULES)), callable],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "kl_warmup": [Interval(Integral, 0, None, closed="left")],
+        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "min_iter": [Interval(Integral, 1, None, closed="left")],
+        "inference": [StrOptions({"refined", "encoder"})],
+        "encoder_weight": [Interval(Real, 0, None, closed="neither")],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "device": [str],
+    }
+
+    def __init__(
+        self,
+        n_components=10,
+        *,
+        embeddings=None,
+        vocabulary=None,
+        embedding_dim=None,
+        train_embeddings=True,
+        hidden_layer_sizes=(400, 400),
+        activation="relu",
+        batch_norm=True,
+        dropout=0.0,
+        token_dropout=0.7,
+        prior_scale=1.0,
+        init="nmf",
+        max_iter=8,
+        batch_size=250,
+        learning_rate=0.002,
+        topic_learning_rate=None,
+        learning_rate_schedule="cosine",
+        weight_decay=1.2e-6,
+        kl_warmup=0,
+        max_grad_norm=None,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=3,
+        min_iter=1,
+        inference="refined",
+        encoder_weight=20.0,
+        warm_start=False,
+        random_state=None,
+        verbose=0,
+        device="auto",
+    ):
+        self.n_components = n_components
+        self.embeddings = embeddings
+        self.vocabulary = vocabulary
+        self.embedding_dim = embedding_dim
+        self.train_embeddings = train_embeddings
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.batch_norm = batch_norm
+        self.dropout = dropout
+        self.token_dropout = token_dropout
+        self.prior_scale = prior_scale
+        self.init = init
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.topic_learning_rate = topic_learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.weight_decay = weight_decay
+        self.kl_warmup = kl_warmup
+        self.max_grad_norm = max_grad_norm
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.min_iter = min_iter
+        self.inference = inference
+        self.encoder_weight = encoder_weight
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.device = device
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, X_val=None):
+        """Learn topics, embeddings and the encoder.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Counts, documents x terms. Other nonnegative numbers are accepted.
+        y : Ignored
+            Present for consistency of the API.
+        X_val : {array-like, sparse matrix, torch.Tensor} of shape \
+                (n_validation_samples, n_features), default=None
+            Documents whose bound goes into `loss_history_`, and which early stopping
+            looks at in place of a part of X.
+
+        Returns
+        -------
+        self : object
+            The fitted model.
+
+        Raises
+        ------
+        FloatingPointError
+            If training diverges. The model is as it was before that epoch.
+        """
+        self._fit(X, X_val)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X, y=None, X_val=None):
+        """Learn the topics of documents and return their proportions in them.
+
+        Equal to ``fit(X).transform(X)``, to the last bit.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Counts, documents x terms. Other nonnegative numbers are accepted.
+        y : Ignored
+            Present for consistency of the API.
+        X_val : {array-like, sparse matrix, torch.Tensor} of shape \
+                (n_validation_samples, n_features), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        theta : ndarray of shape (n_samples, n_components)
+            Topic proportions, as `transform` returns them.
+        """
+        X_device = self._fit(X, X_val)
+        topics = to_device(self.components_, X_device.device)
+        return like_input(to_numpy(self._infer(X_device, topics)), X)
+
+    def elbo(self, X):
+        """Evidence lower bound of documents, with proportions at the encoder's mean.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Counts, documents x terms.
+
+        Returns
+        -------
+        elbo : float
+            Mean over the documents, in nats, without the multinomial coefficient.
+        """
+        X_device, _ = self._upload(X, "elbo")
+        module = self._fitted_module(X_device)
+        return float(etm.bounds(module, X_device, self.batch_size).mean())
+
+    def topic_neighbors(self, n_terms=10):
+        """Terms whose embeddings are nearest to each topic's, by their cosine.
+
+        Parameters
+        ----------
+        n_terms : int, default=10
+            Terms for each topic.
+
+        Returns
+        -------
+        neighbors : ndarray of shape (n_components, n_terms)
+            Names of the terms, nearest first, if the columns of the fitted X have
+            names; else their indices.
+        """
+        check_is_fitted(self)
+        return self._nearest(self.topic_embeddings_, n_terms)
+
+    def word_neighbors(self, words, n_terms=10):
+        """Terms whose embeddings are nearest to those of given terms, by their cosine.
+
+        Parameters
+        ----------
+        words : sequence of str or int
+            Names of terms, if the columns of the fitted X have names, or indices.
+        n_terms : int, default=10
+            Terms for each of them, without itself.
+
+        Returns
+        -------
+        neighbors : ndarray of shape (len(words), n_terms)
+            Names of the terms, nearest first, if the columns of the fitted X have
+            names; else their indices.
+        """
+        check_is_fitted(self)
+        rows = [self._column(word) for word in words]
+        return self._nearest(self.embeddings_[rows], n_terms, without=rows)
+
+    def _fit(self, X, X_val):
+        """Set the fitted attributes; returns X on the device."""
+        self._check_parameters()
+        with fit_task(self, X, None, max_iter=self.max_iter) as task:
+            data = check_counts(self, X, reset=not self._continues, method="fit")
+            device = resolve_device(self.device)
+            X_device = to_device(data, device)
+            training, held_out = self._validation(data, X_device, X_val)
+            generator = make_generator(self.random_state)
+            trainer = self._trainer(self._start(training, generator), held_out)
+            fit = run_fit(
+                trainer,
+                training,
+                trainer.begin(generator),
+                max_iter=self.max_iter,
+                criterion=NoImprovement(
+                    self.n_iter_no_change if self.early_stopping else None,
+                    self.min_iter,
+                ),
+                keep="best" if self.early_stopping else "last",
+                verbose=self.verbose,
+                task=task,
+                attributes=_topic_attributes,
+            )
+            if fit.state is not None:
+                self._set_fitted(fit)
+            if fit.interrupted is not None:
+                raise fit.interrupted
+        self._warn_of_equal_topics()
+        return X_device
+
+    def _check_parameters(self):
+        sizes = self.hidden_layer_sizes
+        if not sizes or not all(isinstance(s, Integral) and s > 0 for s in sizes):
+            raise ValueError(
+                "hidden_layer_sizes must hold at least one positive integer. Got "
+                f"{sizes!r}."
+            )
+        if self.embeddings is None and not self.train_embeddings:
+            raise ValueError("train_embeddings=False needs embeddings.")
+        if self.embeddings is not None and self.embedding_dim is not None:
+            raise ValueError(
+                "embedding_dim is the length of embeddings learned from nothing; given "
+                "embeddings have their own. Leave it None."
+            )
+
+    def _validation(self, data, X, X_val):
+        """The documents to train on and those to validate with, or None."""
+        if X_val is not None:
+            held_out = check_counts(self, X_val, reset=False, method="fit")
+            held_out = held_out.astype(data.dtype, copy=False)
+            return X, to_device(held_out, X.device)
+        if not self.early_stopping:
+            return X, None
+        if X.shape[0] < 2:
+            raise ValueError(
+                "early_stopping=True holds documents out, but X has n_samples=1; pass "
+                "X_val."
+            )
+        parts = train_test_split(
+            np.arange(X.shape[0]),
+            test_size=self.validation_fraction,
+            random_state=self.random_state,
+        )
+        train, test = (torch.from_numpy(np.sort(part)).to(X.device) for part in parts)
+        return etm.take(X, train), etm.take(X, test)
+
+    def _start(self, X, generator):
+        """The module before its first epoch."""
+        m = X.shape[1]
+        dtype = np.dtype(str(X.dtype).removeprefix("torch."))
+        if self._continues:
+            return self._fitted_module(X)
+        given = check_embeddings(
+            self.embeddings, self.vocabulary, m, dtype, self.random_state
+        )
+        dim = self.embedding_dim or _EMBEDDING_DIM
+        module = self._module(m, dim if given is None else given.shape[1], generator, X)
+        if given is not None:
+            with torch.no_grad():
+                module.embeddings.copy_(to_device(given, X.device))
+        if self.init == "nmf":
+            self._begin_from_nmf(module, X, generator, given is not None)
+        return module
+
+    def _begin_from_nmf(self, module, X, generator, given):
+        theta, topics = etm.nmf_topics(
+            X,
+            self.n_components,
+            generator,
+            n_iter=_NMF_ITERATIONS,
+            pseudocounts=_NMF_PSEUDOCOUNTS,
+        )
+        etm.set_topics(module, topics, given=given)
+        etm.teach(
+            module,
+            X,
+            theta,
+            generator,
+            n_epochs=_TEACHING_EPOCHS,
+            learning_rate=_TEACHING_RATE,
+            batch_size=self.batch_size,
+        )
+
+    def _module(self, m, embedding_dim, generator, X, device=None):
+        return ETM(
+            m,
+            self.n_components,
+            embedding_dim=embedding_dim,
+            hidden_layer_sizes=tuple(self.hidden_layer_sizes),
+            activation=self.activation,
+            dropout=self.dropout,
+            token_dropout=self.token_dropout,
+            batch_norm=self.batch_norm,
+            prior_scale=self.prior_scale,
+            generator=generator,
+            device=device or X.device,
+            dtype=X.dtype,
+        )
+
+    def _trainer(self, module, held_out):
+        module.embeddings.requires_grad_(self.train_embeddings)
+        topic_rate = self.topic_learning_rate
+        if topic_rate is None:
+            slow = self.init == "nmf"
+            topic_rate = self.learning_rate * (_SLOW_TOPICS if slow else 1.0)
+        return etm.ETMTrainer(
+            module,
+            learning_rate=self.learning_rate,
+            topic_learning_rate=topic_rate,
+            schedule=self._schedule,
+            weight_decay=self.weight_decay,
+            batch_size=self.batch_size,
+            kl_warmup=self.kl_warmup,
+            max_grad_norm=self.max_grad_norm,
+            held_out=held_out,
+        )
+
+    def _schedule(self, epochs):
+        if callable(self.learning_rate_schedule):
+            return self.learning_rate_schedule(epochs)
+        return _SCHEDULES[self.learning_rate_schedule](epochs / self.max_iter)
+
+    @property
+    def _continues(self):
+        """Whether fit begins from the weights of the last one."""
+        return self.warm_start and hasattr(self, "components_")
+
+    def _set_fitted(self, fit):
+        weights = {
+            name.removeprefix("module."): to_numpy(value)
+            for name, value in fit.state.items()
+            if name.startswith("module.")
+        }
+        self.embeddings_ = weights.pop("embeddings")
+        self.topic_embeddings_ = weights.pop("topic_embeddings")
+        self.encoder_weights_ = {
+            name.removeprefix("encoder."): value for name, value in weights.items()
+        }
+        self.components_ = to_numpy(etm.topics_of(fit.state))
+        self.n_components_ = self.components_.shape[0]
+        self.n_iter_ = fit.n_iter
+        self.loss_history_ = {
+            name: np.asarray(column) for name, column in fit.history.items()
+        }
+
+    def _fitted_module(self, X):
+        """The module of the last fit, in X's dtype and on its device."""
+        weights = {
+            "embeddings": self.embeddings_,
+            "topic_embeddings": self.topic_embeddings_,
+            **{f"encoder.{name}": v for name, v in self.encoder_weights_.items()},
+        }
+        weights = {
+            name: to_device(value, X.device).to(X.dtype)
+            for name, value in weights.items()
+        }
+        _, dim = self.embeddings_.shape
+        module = self._module(X.shape[1], dim, None, X, device="meta")
+        expected = {name: v.shape for name, v in module.state_dict().items()}
+        if expected != {name: value.shape for name, value in weights.items()}:
+            raise ValueError(
+                "The encoder's layers were changed after fit: set n_components, "
+                "hidden_layer_sizes and batch_norm as they were, or fit again without "
+                "warm_start."
+            )
+        module.load_state_dict(weights, assign=True)
+        return module
+
+    def _infer(self, X, topics):
+        self._validate_params()  # they may have been set since fit
+        proposed = etm.encode(self._fitted_module(X), X, self.batch_size)
+        tokens = document_sizes(X)[:, None]
+        proposed = proposed.where(tokens > 0, 1 / len(topics))
+        if self.inference == "encoder":
+            return proposed
+        return fold_in_around(X, topics, proposed, weight=self.encoder_weight)
+
+    def _warn_of_equal_topics(self):
+        equal = [
+            f"{k} and {other}"
+            for k, topic in enumerate(self.components_)
+            for other in k + 1 + _near(topic, self.components_[k + 1 :])
+        ]
+        if equal:
+            advice = "choose a smaller n_components"
+            if self.init == "random":
+                advice += ", train longer, or begin with init='nmf'"
+            warn_user(
+                f"Topics {', '.join(equal[:3])}{' and others' * (len(equal) > 3)} "
+                f"coincide: {advice}.",
+                UserWarning,
+            )
+
+    @property
+    def _names(self):
+        names = getattr(self, "feature_names_in_", self.vocabulary)
+        return None if names is None else np.asarray(names)
+
+    def _column(self, word):
+        if isinstance(word, Integral):
+            return int(word)
+        if self._names is None:
+            raise ValueError(
+                f"The columns of X had no names in fit: pass the index of {word!r}."
+            )
+        (found,) = np.nonzero(self._names == word)
+        if len(found) == 0:
+            raise ValueError(f"{word!r} is not a term of the fitted X.")
+        return int(found[0])
+
+    def _nearest(self, vectors, n_terms, without=None):
+        cosines = _unit_rows(vectors) @ _unit_rows(self.embeddings_).T
+        if without is not None:
+            cosines[np.arange(len(without)), without] = -np.inf
+        nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :n_terms]
+        return nearest if self._names is None else self._names[nearest]
+
+
+def _near(topic, others):
+    """Indices of the others that coincide with a topic."""
+    return np.flatnonzero(np.abs(others - topic).sum(1) / 2 < _COINCIDE)
+
+
+def _unit_rows(A):
+    length = np.linalg.norm(A, axis=1, keepdims=True)
+    return A / np.where(length > 0, length, 1)
+
+
+def _topic_attributes(state, n_iter):
+    """What a callback needs to see the model as if fit had stopped here."""
+    topics = to_numpy(etm.topics_of(state))
+    return {
+        "components_": topics,
+        "n_components_": topics.shape[0],
+        "n_iter_": n_iter,
+    }

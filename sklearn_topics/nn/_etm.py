@@ -1,0 +1,304 @@
+"""The embedded topic model as a torch module."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .._core.topic_model import document_sizes
+from .._kernels import CSR, autograd
+
+ACTIVATIONS = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "softplus": nn.functional.softplus,
+    "gelu": nn.functional.gelu,
+    "elu": nn.functional.elu,
+    "leaky_relu": nn.functional.leaky_relu,
+}
+
+#: Smallest probability of a term in a document.
+_FLOOR = 1e-30
+
+
+class Bound(NamedTuple):
+    """The two terms of each document's evidence lower bound, of shape (n,) each."""
+
+    log_likelihood: Tensor
+    kl: Tensor
+
+
+class Encoder(nn.Module):
+    """From counts to the mean and log-variance of a document's logits.
+
+    Perceptron layers on the shares x / sum(x) of the terms, and two linear heads.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_components: int,
+        hidden_layer_sizes: tuple[int, ...] = (800, 800),
+        *,
+        activation: str = "relu",
+        dropout: float = 0.0,
+        token_dropout: float = 0.0,
+        batch_norm: bool = False,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__()
+        made = {"device": device or torch.get_default_device(), "dtype": dtype}
+        first, *others = hidden_layer_sizes
+        # Terms x hidden: one row for each term that a document has.
+        self.first_weight = nn.Parameter(torch.empty(n_features, first, **made))
+        self.first_bias = nn.Parameter(torch.empty(first, **made))
+        self.hidden = nn.ModuleList(
+            nn.utils.skip_init(nn.Linear, size, next_size, **made)
+            for size, next_size in zip((first, *others), others, strict=False)
+        )
+        self.norms = nn.ModuleList(
+            _BatchNorm(size, **made) for size in hidden_layer_sizes if batch_norm
+        )
+        last = hidden_layer_sizes[-1]
+        self.mean = nn.utils.skip_init(nn.Linear, last, n_components, **made)
+        self.log_variance = nn.utils.skip_init(nn.Linear, last, n_components, **made)
+        self.activation = activation
+        self.dropout, self.token_dropout = dropout, token_dropout
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Uniform in +-1 / sqrt(inputs), as torch begins a linear layer."""
+        _uniform(generator, self.first_weight, self.first_bias, inputs=0)
+        for layer in (*self.hidden, self.mean, self.log_variance):
+            _uniform(generator, layer.weight, layer.bias, inputs=1)
+        for norm in self.norms:
+            norm.reset_parameters()
+
+    def forward(
+        self, X: CSR | Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        if self.training and self.token_dropout > 0:
+            X = _without(X, self.token_dropout, generator)
+        size = document_sizes(X).to(self.first_weight.dtype)[:, None]
+        counts = autograd.product(X, self.first_weight)
+        h = self._activate(counts / size.where(size > 0, 1) + self.first_bias, 0)
+        for number, layer in enumerate(self.hidden, 1):
+            h = self._activate(layer(h), number)
+        if self.training and self.dropout > 0:
+            h = _without(h, self.dropout, generator) / (1 - self.dropout)
+        return self.mean(h), self.log_variance(h)
+
+    def _activate(self, h, number):
+        if self.norms:
+            h = self.norms[number](h)
+        return ACTIVATIONS[self.activation](h)
+
+
+class _BatchNorm(nn.BatchNorm1d):
+    """Takes a batch of one document as it takes new documents: one has no variance."""
+
+    def forward(self, h: Tensor) -> Tensor:
+        return nn.functional.batch_norm(
+            h,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training and len(h) > 1,
+            self.momentum,
+            self.eps,
+        )
+
+
+class ETM(nn.Module):
+    r"""Embedded topic model.
+
+    A topic is the distribution :math:`\beta_k = \mathrm{softmax}(\rho \alpha_k)` over
+    terms, with an embedding :math:`\rho_j` of each term and :math:`\alpha_k` of each
+    topic; a document mixes the topics in the proportions
+    :math:`\theta = \mathrm{softmax}(\delta)`, :math:`\delta \sim N(0, s^2 I)`. An
+    encoder gives the mean and the variance of :math:`\delta`, given the document
+    [1]_, sections 4 and 5.
+
+    Counts are a :class:`torch.Tensor`, dense or sparse CSR, documents x terms. With
+    sparse ones nothing of the size documents x terms is made.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of terms.
+    n_components : int
+        Number of topics.
+    embedding_dim : int, default=300
+        Length of the embeddings.
+    hidden_layer_sizes : tuple of int, default=(800, 800)
+        Units of each hidden layer of the encoder; at least one layer.
+    activation : {"relu", "tanh", "softplus", "gelu", "elu", "leaky_relu"}, \
+            default="relu"
+        Activation of the hidden layers.
+    dropout : float, default=0.0
+        Share of the last hidden units that is dropped in training.
+    token_dropout : float, default=0.0
+        Share of a document's terms that the encoder is not shown in training. (The
+        bound holds for whatever the encoder looks at.)
+    batch_norm : bool, default=False
+        Whether hidden layers are normalised over the batch, before activation.
+    prior_scale : float, default=1.0
+        s, the standard deviation of the prior.
+    background : float, default=0.0
+        Added to the probability of every term in every document; the code of [1]_ has
+        1e-6.
+    generator : torch.Generator, default=None
+        Draws the initial parameters. None is torch's global one.
+    device, dtype : default=None
+        Of the parameters.
+
+    References
+    ----------
+    .. [1] A. B. Dieng, F. J. R. Ruiz, D. M. Blei, "Topic modeling in embedding
+       spaces", Transactions of the ACL 8, 2020, arXiv:1907.04907.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_topics.nn import ETM
+    >>> model = ETM(n_features=6, n_components=2, embedding_dim=3)
+    >>> bound = model(torch.ones(4, 6))
+    >>> loss = (bound.kl - bound.log_likelihood).mean()
+    >>> loss.backward()
+    >>> model.topics().shape
+    torch.Size([2, 6])
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_components: int,
+        *,
+        embedding_dim: int = 300,
+        hidden_layer_sizes: tuple[int, ...] = (800, 800),
+        activation: str = "relu",
+        dropout: float = 0.0,
+        token_dropout: float = 0.0,
+        batch_norm: bool = False,
+        prior_scale: float = 1.0,
+        background: float = 0.0,
+        generator: torch.Generator | None = None,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__()
+        made = {"device": device, "dtype": dtype}
+        self.encoder = Encoder(
+            n_features,
+            n_components,
+            hidden_layer_sizes,
+            activation=activation,
+            dropout=dropout,
+            token_dropout=token_dropout,
+            batch_norm=batch_norm,
+            **made,
+        )
+        self.embeddings = nn.Parameter(torch.empty(n_features, embedding_dim, **made))
+        self.topic_embeddings = nn.Parameter(
+            torch.empty(n_components, embedding_dim, **made)
+        )
+        self.prior_scale, self.background = prior_scale, background
+        if not self.embeddings.is_meta:
+            self.reset_parameters(generator)
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw all parameters anew, uniform in +-1 / sqrt(inputs)."""
+        _uniform(generator, self.embeddings, inputs=1)
+        _uniform(generator, self.topic_embeddings, inputs=1)
+        self.encoder.reset_parameters(generator)
+
+    def log_topics(self) -> Tensor:
+        """Logarithms of the topics, transposed: terms x topics."""
+        return torch.log_softmax(self.embeddings @ self.topic_embeddings.T, 0)
+
+    def topics(self) -> Tensor:
+        """Topics x terms; rows sum to one."""
+        return self.log_topics().exp().T
+
+    def proportions(self, X) -> Tensor:
+        """Topic proportions at the mean of the encoder: documents x topics."""
+        return torch.softmax(self.encoder(as_counts(X))[0], 1)
+
+    def forward(self, X, generator: torch.Generator | None = None) -> Bound:
+        """The terms of the evidence lower bound.
+
+        In training the proportions are drawn from the encoder's distribution, once for
+        each document; in evaluation they are at its mean.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n, n_features)
+            Counts, dense or sparse CSR.
+        generator : torch.Generator, default=None
+            On the host. None is torch's global one.
+
+        Returns
+        -------
+        bound : tuple of two Tensors of shape (n,)
+            ``log_likelihood`` of the tokens given the proportions, without the
+            multinomial coefficient, and ``kl`` from the prior to the encoder's
+            distribution, in nats. Their difference is the bound.
+        """
+        X = as_counts(X)
+        mean, log_variance = self.encoder(X, generator)
+        delta = mean
+        if self.training:
+            noise = _normal(mean, generator)
+            delta = mean + torch.exp(0.5 * log_variance) * noise
+        theta, terms = torch.softmax(delta, 1), self.log_topics().exp()
+        if self.background > 0:  # one topic more, of that weight in all terms
+            theta = nn.functional.pad(theta, (0, 1), value=self.background)
+            terms = nn.functional.pad(terms, (0, 1), value=1.0)
+        found = autograd.log_likelihood(X, theta, terms, floor=_FLOOR)
+        return Bound(found, gaussian_kl(mean, log_variance, self.prior_scale))
+
+
+def gaussian_kl(mean: Tensor, log_variance: Tensor, prior_scale: float) -> Tensor:
+    """KL(N(mean, diag exp(log_variance)) || N(0, prior_scale^2 I)), by row."""
+    square = (mean.square() + log_variance.exp()) / prior_scale**2
+    terms = square - 1 - log_variance + 2 * math.log(prior_scale)
+    return 0.5 * terms.sum(1)
+
+
+def as_counts(X) -> CSR | Tensor:
+    """What the kernels take, of a dense or sparse CSR tensor."""
+    if isinstance(X, CSR) or X.layout == torch.strided:
+        return X
+    if X.layout != torch.sparse_csr:
+        raise TypeError(
+            f"Counts must be dense or sparse CSR, but their layout is {X.layout}: "
+            "pass X.to_sparse_csr()."
+        )
+    indptr, indices = X.crow_indices().long(), X.col_indices()
+    return CSR(indptr, indices, X.values(), tuple(X.shape))
+
+
+def _uniform(generator, *parameters, inputs: int) -> None:
+    """In +-1 / sqrt(n), n the inputs of the first one: that dimension of it."""
+    bound = parameters[0].shape[inputs] ** -0.5
+    with torch.no_grad():
+        for parameter in parameters:
+            # Drawn on the host, so that a seed means the same on every device.
+            drawn = torch.rand(
+                parameter.shape, generator=generator, dtype=parameter.dtype
+            )
+            parameter.copy_(drawn.mul_(2 * bound).sub_(bound))
+
+
+def _normal(like: Tensor, generator) -> Tensor:
+    return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like)
+
+
+def _without(X: CSR | Tensor, share: float, generator) -> CSR | Tensor:
+    """X with this share of its entries set to zero."""
+    if isinstance(X, CSR):
+        return X.with_data(_without(X.data, share, generator))
+    drawn = torch.rand(X.shape, generator=generator, dtype=X.dtype).to(X.device)
+    return X * (drawn >= share)
