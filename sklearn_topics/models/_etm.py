@@ -39,6 +39,9 @@ _TEACHING_EPOCHS, _TEACHING_RATE = 4, 0.01
 #: are near their place, and given embeddings are to be kept.
 _SLOW_TOPICS = 0.025
 
+#: Documents in a batch: at most, at least, and batches in an epoch of few documents.
+_BATCH, _LEAST_BATCH, _BATCHES = 250, 16, 20
+
 #: Half the L1 distance below which two topics are said to coincide.
 _COINCIDE = 0.05
 
@@ -112,8 +115,9 @@ class TorchETM(BaseTopicModel):
     max_iter : int, default=8
         Most epochs of training, after the start.
 
-    batch_size : int, default=250
-        Most documents in a batch.
+    batch_size : int, default=None
+        Most documents in a batch. None is 250, and less for fewer than 5000 documents:
+        an epoch then has 20 batches, of at least 16 documents.
 
     learning_rate : float, default=0.002
         Of the encoder.
@@ -251,7 +255,7 @@ class TorchETM(BaseTopicModel):
         "prior_scale": [Interval(Real, 0, None, closed="neither")],
         "init": [StrOptions({"nmf", "random"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "topic_learning_rate": [Interval(Real, 0, None, closed="left"), None],
         "learning_rate_schedule": [StrOptions(set(_SCHEDULES)), callable],
@@ -286,7 +290,7 @@ class TorchETM(BaseTopicModel):
         prior_scale=1.0,
         init="nmf",
         max_iter=8,
-        batch_size=250,
+        batch_size=None,
         learning_rate=0.002,
         topic_learning_rate=None,
         learning_rate_schedule="cosine",
@@ -403,7 +407,7 @@ class TorchETM(BaseTopicModel):
         """
         X_device, _ = self._upload(X, "elbo")
         module = self._fitted_module(X_device)
-        return float(etm.bounds(module, X_device, self.batch_size).mean())
+        return float(etm.bounds(module, X_device, _BATCH).mean())
 
     def topic_neighbors(self, n_terms=10):
         """Terms whose embeddings are nearest to each topic's, by their cosine.
@@ -451,7 +455,8 @@ class TorchETM(BaseTopicModel):
             X_device = to_device(data, device)
             training, held_out = self._validation(data, X_device, X_val)
             generator = make_generator(self.random_state)
-            trainer = self._trainer(self._start(training, generator), held_out)
+            module = self._start(training, generator)
+            trainer = self._trainer(module, self._batch_of(training), held_out)
             fit = run_fit(
                 trainer,
                 training,
@@ -543,7 +548,7 @@ class TorchETM(BaseTopicModel):
             generator,
             n_epochs=_TEACHING_EPOCHS,
             learning_rate=_TEACHING_RATE,
-            batch_size=self.batch_size,
+            batch_size=self._batch_of(X),
         )
 
     def _module(self, m, embedding_dim, generator, X, device=None):
@@ -562,7 +567,7 @@ class TorchETM(BaseTopicModel):
             dtype=X.dtype,
         )
 
-    def _trainer(self, module, held_out):
+    def _trainer(self, module, batch_size, held_out):
         module.embeddings.requires_grad_(self.train_embeddings)
         topic_rate = self.topic_learning_rate
         if topic_rate is None:
@@ -574,11 +579,17 @@ class TorchETM(BaseTopicModel):
             topic_learning_rate=topic_rate,
             schedule=self._schedule,
             weight_decay=self.weight_decay,
-            batch_size=self.batch_size,
+            batch_size=batch_size,
             kl_warmup=self.kl_warmup,
             max_grad_norm=self.max_grad_norm,
             held_out=held_out,
         )
+
+    def _batch_of(self, X):
+        """Documents in a batch."""
+        if self.batch_size is not None:
+            return self.batch_size
+        return min(_BATCH, max(_LEAST_BATCH, X.shape[0] // _BATCHES))
 
     def _schedule(self, epochs):
         if callable(self.learning_rate_schedule):
@@ -633,7 +644,7 @@ class TorchETM(BaseTopicModel):
 
     def _infer(self, X, topics):
         self._validate_params()  # they may have been set since fit
-        proposed = etm.encode(self._fitted_module(X), X, self.batch_size)
+        proposed = etm.encode(self._fitted_module(X), X, _BATCH)
         tokens = document_sizes(X)[:, None]
         proposed = proposed.where(tokens > 0, 1 / len(topics))
         if self.inference == "encoder":

@@ -1,0 +1,390 @@
+"""TorchETM as its users see it."""
+
+import pickle
+import signal
+import threading
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from sklearn_topics import TorchETM, embedding_matrix
+from sklearn_topics.datasets import make_topic_corpus
+
+
+@pytest.fixture(scope="module")
+def known():
+    """Counts with four known topics."""
+    return make_topic_corpus(300, 80, 4, doc_length=120, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def X(known):
+    return known[0]
+
+
+def model(n_components=4, **parameters):
+    defaults = {"hidden_layer_sizes": (32,), "embedding_dim": 16, "random_state": 0}
+    if "embeddings" in parameters:
+        del defaults["embedding_dim"]
+    return TorchETM(n_components, **{**defaults, **parameters})
+
+
+def distance(found, topics):
+    """Of each true topic to the nearest one found, half the L1 distance; the worst."""
+    pairs = np.abs(found[:, None] - topics).sum(2) / 2
+    return pairs.min(0).max()
+
+
+# ------------------------------------------------------------------- what it finds
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [{}, {"init": "random", "max_iter": 150, "batch_size": 50, "learning_rate": 0.01}],
+)
+def test_finds_the_known_topics(known, parameters):
+    X, theta, topics = known
+    fitted = model(**parameters).fit(X)
+    assert distance(fitted.components_, topics) < 0.15
+    np.testing.assert_allclose(fitted.components_.sum(1), 1, rtol=1e-5)
+    order = np.abs(fitted.components_[:, None] - topics).sum(2).argmin(0)
+    for inference, error in [("refined", 0.1), ("encoder", 0.2)]:
+        found = fitted.set_params(inference=inference).transform(X)
+        np.testing.assert_allclose(found.sum(1), 1, rtol=1e-5)
+        assert np.abs(found[:, order] - theta).sum(1).mean() / 2 < error
+
+
+def test_training_raises_the_bound(X):
+    history = model(max_iter=30, learning_rate_schedule="constant").fit(X).loss_history_
+    elbo = history["elbo"]
+    assert elbo[-5:].mean() > elbo[:5].mean()
+    np.testing.assert_allclose(elbo, -history["nll"] - history["kl"], rtol=1e-9)
+    assert list(history["iteration"]) == list(range(1, 31))
+    assert (np.diff(history["seconds"]) > 0).all()
+
+
+def test_refinement_scores_better_than_the_encoder(X):
+    fitted = model().fit(X[:200])
+    refined = fitted.score(X[200:])
+    assert refined > fitted.set_params(inference="encoder").score(X[200:])
+    assert refined > np.log(1 / X.shape[1])
+
+
+def test_score_finds_the_number_of_topics(known):
+    scores = {k: model(k).fit(known[0][:200]).score(known[0][200:]) for k in (2, 4)}
+    assert scores[4] > scores[2]
+
+
+def test_heavy_encoder_outweighs_the_document(X):
+    fitted = model().fit(X)
+    encoder = fitted.set_params(inference="encoder").transform(X)
+    refined = fitted.set_params(inference="refined", encoder_weight=1e7).transform(X)
+    np.testing.assert_allclose(refined, encoder, atol=1e-3)
+
+
+def test_components_are_those_of_the_embeddings(X):
+    fitted = model().fit(X)
+    logits = fitted.topic_embeddings_ @ fitted.embeddings_.T
+    topics = np.exp(logits - logits.max(1, keepdims=True))
+    topics /= topics.sum(1, keepdims=True)
+    np.testing.assert_allclose(fitted.components_, topics, rtol=1e-3)
+    assert fitted.embeddings_.shape == (80, 16)
+    assert fitted.topic_embeddings_.shape == (4, 16)
+
+
+@pytest.mark.filterwarnings("ignore:Topics .* coincide:UserWarning")
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"n_components": 3},
+        {"embedding_dim": 8},
+        {"hidden_layer_sizes": (16, 16)},
+        {"activation": "tanh"},
+        {"batch_norm": False},
+        {"dropout": 0.3},
+        {"token_dropout": 0.2},
+        {"prior_scale": 2.0},
+        {"init": "random"},
+        {"max_iter": 5},
+        {"batch_size": 60},
+        {"learning_rate": 0.01},
+        {"topic_learning_rate": 0.01},
+        {"learning_rate_schedule": "constant"},
+        {"learning_rate_schedule": lambda epoch: 0.5 ** (epoch // 2)},
+        {"weight_decay": 0.01},
+        {"kl_warmup": 5},
+        {"max_grad_norm": 0.01},
+        {"early_stopping": True},
+        {"random_state": 1},
+    ],
+)
+def test_every_parameter_changes_the_topics(X, parameters):
+    reference = model().fit(X).components_
+    changed = model(**parameters).fit(X).components_
+    assert changed.shape != reference.shape or not np.allclose(
+        changed, reference, rtol=1e-6, atol=0
+    )
+
+
+# ------------------------------------------------------------------- embeddings
+
+
+def test_given_embeddings_frozen_and_trained(X):
+    vectors = np.random.default_rng(0).normal(size=(80, 20))
+    frozen = model(embeddings=vectors, train_embeddings=False).fit(X)
+    np.testing.assert_array_equal(frozen.embeddings_, vectors.astype(np.float32))
+    trained = model(embeddings=vectors).fit(X)
+    moved = np.abs(trained.embeddings_ - vectors).max()
+    assert 0 < moved < 0.1
+    assert frozen.topic_embeddings_.shape == (4, 20)
+
+
+def test_mapping_of_words_is_the_array(X):
+    words = [f"w{j}" for j in range(80)]
+    vectors = np.random.default_rng(0).normal(size=(80, 10)).astype(np.float32)
+    mapping = dict(zip(words, vectors, strict=True))
+    of_array = model(embeddings=vectors).fit(X)
+    of_mapping = model(embeddings=mapping, vocabulary=words).fit(X)
+    np.testing.assert_array_equal(of_array.components_, of_mapping.components_)
+
+
+def test_neighbors(X):
+    """Terms of one topic are each other's neighbours."""
+    fitted = model().fit(X)
+    near = fitted.topic_neighbors(5)
+    assert near.shape == (4, 5)
+    cosines = fitted.embeddings_ @ fitted.topic_embeddings_.T
+    cosines /= np.linalg.norm(fitted.embeddings_, axis=1, keepdims=True)
+    np.testing.assert_array_equal(near[:, 0], cosines.argmax(0))
+    neighbors = fitted.word_neighbors(near[:, 0], 3)
+    assert neighbors.shape == (4, 3)
+    assert not (neighbors == near[:, :1]).any()
+
+
+def test_neighbors_by_name():
+    pandas = pytest.importorskip("pandas")
+    counts, _, _ = make_topic_corpus(50, 6, 2, random_state=0)
+    frame = pandas.DataFrame(counts.toarray(), columns=list("abcdef"))
+    fitted = model(2).fit(frame)
+    assert set(fitted.topic_neighbors(6)[0]) == set("abcdef")
+    assert set(fitted.word_neighbors(["b"], 5)[0]) == set("acdef")
+    with pytest.raises(ValueError, match="'z' is not a term"):
+        fitted.word_neighbors(["z"])
+
+
+def test_neighbors_of_unnamed_columns(X):
+    with pytest.raises(ValueError, match="had no names"):
+        model().fit(X).word_neighbors(["b"])
+
+
+# ------------------------------------------------------------------- training
+
+
+def test_early_stopping_returns_the_best_weights(X):
+    options = {"max_iter": 100, "learning_rate": 0.02, "n_iter_no_change": 4}
+    fitted = model(early_stopping=True, **options).fit(X[:200], X_val=X[200:])
+    validation = fitted.loss_history_["validation"]
+    assert fitted.n_iter_ == len(validation) < 100
+    assert fitted.n_iter_ == validation.argmax() + 1 + 4
+    np.testing.assert_allclose(fitted.elbo(X[200:]), validation.max(), rtol=1e-5)
+
+
+def test_early_stopping_holds_documents_out(X):
+    fitted = model(early_stopping=True, validation_fraction=0.5).fit(X)
+    assert "validation" in fitted.loss_history_
+    # X itself is not trained on alone: the bound of training is of other documents.
+    assert fitted.transform(X).shape == (300, 4)
+
+
+def test_min_iter_outlasts_early_stopping(X):
+    options = {"max_iter": 40, "learning_rate": 0.05, "early_stopping": True}
+    short = model(n_iter_no_change=1, **options).fit(X).n_iter_
+    longer = model(n_iter_no_change=1, min_iter=short + 5, **options).fit(X).n_iter_
+    assert longer >= short + 5
+
+
+def test_validation_documents_are_watched_without_stopping(X):
+    fitted = model(max_iter=12).fit(X[:200], X_val=X[200:])
+    assert len(fitted.loss_history_["validation"]) == 12
+    alone = model(max_iter=12).fit(X[:200])
+    np.testing.assert_array_equal(fitted.components_, alone.components_)
+
+
+def test_warm_start_goes_on(X):
+    fitted = model(warm_start=True, learning_rate_schedule="constant").fit(X)
+    first = fitted.components_
+    fitted.set_params(max_iter=1, topic_learning_rate=1e-9, learning_rate=1e-9).fit(X)
+    np.testing.assert_allclose(fitted.components_, first, rtol=1e-3, atol=1e-7)
+    fitted.set_params(hidden_layer_sizes=(5,))
+    with pytest.raises(ValueError, match="layers were changed after fit"):
+        fitted.fit(X)
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_divergence_names_the_learning_rate_and_keeps_the_last_epoch(X):
+    def explode(epoch):
+        return 1.0 if epoch < 2 else 1e30
+
+    fitted = model(learning_rate_schedule=explode)
+    with pytest.raises(FloatingPointError, match=r"learning_rate=0\.002"):
+        fitted.fit(X)
+    assert fitted.n_iter_ == 2
+    same = model(learning_rate_schedule=explode, max_iter=2).fit(X)
+    np.testing.assert_array_equal(fitted.components_, same.components_)
+
+
+def test_divergence_in_the_first_epoch_leaves_nothing(X):
+    fitted = model(learning_rate=1e30)
+    with pytest.raises(FloatingPointError, match="Training diverged in epoch 1"):
+        fitted.fit(X)
+    with pytest.raises(NotFittedError):
+        fitted.transform(X)
+
+
+def test_interruption_keeps_the_last_complete_epoch(X, ctrl_c):
+    options = {"learning_rate_schedule": "constant"}
+    fitted = model(max_iter=10**6, **options)
+    timer = threading.Timer(2.0, signal.raise_signal, [ctrl_c])
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fitted.fit(X)
+    finally:
+        timer.cancel()
+    same = model(max_iter=fitted.n_iter_, **options).fit(X)
+    np.testing.assert_array_equal(fitted.components_, same.components_)
+
+
+def test_collapsed_topics_are_warned_of():
+    X = np.repeat([[3, 1, 2]], 20, axis=0)
+    with pytest.warns(UserWarning, match=r"Topics 0 and 1.* coincide.*init='nmf'"):
+        model(2, init="random", max_iter=1).fit(X)
+
+
+# ------------------------------------------------------------------- invariances
+
+
+def test_same_seed_same_bits_and_the_global_generator_untouched(X):
+    before = torch.get_rng_state()
+    first, second = (model(dropout=0.2).fit(X) for _ in range(2))
+    np.testing.assert_array_equal(first.components_, second.components_)
+    np.testing.assert_array_equal(first.transform(X), second.transform(X))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_fit_transform_is_fit_then_transform(X):
+    np.testing.assert_array_equal(model().fit_transform(X), model().fit(X).transform(X))
+
+
+def test_sparse_equals_dense(X):
+    """The start and training; token dropout draws for entries, so without it."""
+    options = {"token_dropout": 0.0, "max_iter": 3}
+    X = X.astype(np.float64)
+    sparse, dense = (model(**options).fit(A) for A in (X, X.toarray()))
+    np.testing.assert_allclose(sparse.components_, dense.components_, rtol=1e-5)
+    np.testing.assert_allclose(
+        sparse.transform(X), dense.transform(X.toarray()), atol=1e-4
+    )
+
+
+def test_transform_of_a_document_depends_on_it_alone(X):
+    fitted = model().fit(X.astype(np.float64))
+    whole = fitted.transform(X.astype(np.float64))
+    alone = np.vstack([fitted.transform(X[[i]].astype(np.float64)) for i in range(20)])
+    np.testing.assert_allclose(whole[:20], alone, rtol=1e-9)
+
+
+@pytest.mark.parametrize("inference", ["refined", "encoder"])
+def test_empty_documents_are_uniform(X, inference):
+    fitted = model(inference=inference).fit(
+        sp.vstack([X, sp.csr_array((2, 80), dtype=int)])
+    )
+    theta = fitted.transform(np.zeros((2, 80)))
+    np.testing.assert_allclose(theta, 0.25)
+
+
+@pytest.mark.filterwarnings("ignore:Topics .* coincide:UserWarning")
+@pytest.mark.parametrize("init", ["nmf", "random"])
+@pytest.mark.parametrize(
+    "counts",
+    [
+        np.zeros((5, 4)),
+        np.eye(6),
+        np.repeat([[3, 1, 2, 0]], 9, axis=0),
+        np.arange(6)[:, None],
+        np.array([[10**6, 1, 3]]),
+        np.array([[10**6, 0], [0, 1], [2, 0]]),
+    ],
+    ids=["no tokens", "one-word", "equal", "one term", "one document", "very long"],
+)
+@pytest.mark.parametrize("K", [1, 3])
+def test_degenerate_data(counts, init, K):
+    fitted = model(K, init=init).fit(counts)
+    theta = fitted.transform(counts)
+    np.testing.assert_allclose(fitted.components_.sum(1), 1, rtol=1e-5)
+    np.testing.assert_allclose(theta.sum(1), 1, rtol=1e-5)
+    assert np.isfinite(fitted.elbo(counts))
+
+
+def test_text_pipeline_and_pickle():
+    texts = ["cat dog cat", "dog cat", "sun moon", "moon sun sun"] * 10
+    words = ["cat", "dog", "moon", "sun"]
+    vectors = {
+        word: np.random.default_rng(i).normal(size=5) for i, word in enumerate(words)
+    }
+    pipe = make_pipeline(
+        CountVectorizer(vocabulary=words),
+        model(2, embeddings=embedding_matrix(words, vectors)),
+    )
+    theta = pipe.fit_transform(texts)
+    assert (theta.argmax(1)[:2] != theta.argmax(1)[2:4]).all()
+    again = pickle.loads(pickle.dumps(pipe))
+    np.testing.assert_array_equal(again.transform(texts), pipe.transform(texts))
+
+
+def test_grid_over_topics_and_learning_rate(X):
+    grid = GridSearchCV(
+        model(),
+        {"n_components": [2, 4], "learning_rate": [0.001, 0.005]},
+        cv=2,
+        n_jobs=2,
+    ).fit(X)
+    scores = grid.cv_results_["mean_test_score"]
+    assert np.isfinite(scores).all()
+    assert grid.best_params_["n_components"] == 4
+    assert len(set(scores)) == 4
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"hidden_layer_sizes": ()}, "hidden_layer_sizes"),
+        ({"hidden_layer_sizes": (3, 0)}, "at least one positive integer"),
+        ({"train_embeddings": False}, "train_embeddings=False needs embeddings"),
+        ({"activation": "sine"}, "activation"),
+        ({"embeddings": np.eye(80), "embedding_dim": 3}, "Leave it None"),
+    ],
+)
+def test_parameters_that_cannot_be(X, parameters, message):
+    with pytest.raises(ValueError, match=message):
+        TorchETM(2, **parameters).fit(X)
+
+
+def test_newsgroups_quality(corpus):
+    """At three epochs, short of the figures that benchmarks/etm.py shows."""
+    X = corpus("etm_20ng")
+    shown, held_out = (corpus("etm_20ng", f"counts_test_h{half}") for half in (1, 2))
+    fitted = TorchETM(50, random_state=0, max_iter=3).fit(X)
+    tokens = held_out.tocoo()
+    theta, terms = fitted.transform(shown), fitted.components_.T
+    p = (theta[tokens.row] * terms[tokens.col]).sum(1, dtype=np.float64)
+    p = 0.999 * p + 0.001 / X.shape[1]
+    assert np.exp(-(tokens.data @ np.log(p)) / tokens.data.sum()) < 1400
+    top = np.argsort(-fitted.components_, axis=1)[:, :25]
+    assert len(np.unique(top)) / top.size > 0.7
