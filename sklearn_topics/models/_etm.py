@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._boundary.embeddings import check_embeddings
 from .._boundary.fitting import NoImprovement, run_fit
 from .._boundary.inputs import check_counts
+from .._boundary.neighbors import coinciding, column_of, nearest_terms
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
 from .._boundary.transfer import (
     like_input,
@@ -35,9 +36,9 @@ _EMBEDDING_DIM = 300
 _NMF_ITERATIONS, _NMF_PSEUDOCOUNTS = 60, (0.02, 0.2)
 _TEACHING_EPOCHS, _TEACHING_RATE = 4, 0.01
 
-#: topic_learning_rate by default, as a share of learning_rate: topics of Poisson NMF
-#: are near their place, and given embeddings are to be kept.
-_SLOW_TOPICS = 0.025
+#: topic_learning_rate by default, in units of learning_rate: topics of Poisson NMF are
+#: near their place; those nearest to given embeddings have a long way to go.
+_SLOW_TOPICS, _FAST_TOPICS = 0.025, 10.0
 
 #: Documents in a batch: at most, at least, and batches in an epoch of few documents.
 _BATCH, _LEAST_BATCH, _BATCHES = 250, 16, 20
@@ -123,8 +124,9 @@ class TorchETM(BaseTopicModel):
         Of the encoder.
 
     topic_learning_rate : float, default=None
-        Of the embeddings. None is `learning_rate`, and a fortieth of it after
-        init="nmf", with which topics begin near their place.
+        Of the embeddings. None is `learning_rate` with init="random"; after "nmf" it is
+        a fortieth of that for learned embeddings, whose topics begin near their place,
+        and ten times that with given ones, which cannot hold those topics.
 
     learning_rate_schedule : {"constant", "cosine"} or callable, default="cosine"
         Factor of the learning rates: "cosine" falls from 1 to 0 in `max_iter` epochs;
@@ -424,7 +426,8 @@ class TorchETM(BaseTopicModel):
             names; else their indices.
         """
         check_is_fitted(self)
-        return self._nearest(self.topic_embeddings_, n_terms)
+        topics, terms = self.topic_embeddings_, self.embeddings_
+        return nearest_terms(topics, terms, self._names, n_terms)
 
     def word_neighbors(self, words, n_terms=10):
         """Terms whose embeddings are nearest to those of given terms, by their cosine.
@@ -443,8 +446,9 @@ class TorchETM(BaseTopicModel):
             names; else their indices.
         """
         check_is_fitted(self)
-        rows = [self._column(word) for word in words]
-        return self._nearest(self.embeddings_[rows], n_terms, without=rows)
+        terms, names = self.embeddings_, self._names
+        rows = [column_of(word, names, len(terms)) for word in words]
+        return nearest_terms(terms[rows], terms, names, n_terms, without=rows)
 
     def _fit(self, X, X_val):
         """Set the fitted attributes; returns X on the device."""
@@ -569,14 +573,10 @@ class TorchETM(BaseTopicModel):
 
     def _trainer(self, module, batch_size, held_out):
         module.embeddings.requires_grad_(self.train_embeddings)
-        topic_rate = self.topic_learning_rate
-        if topic_rate is None:
-            slow = self.init == "nmf"
-            topic_rate = self.learning_rate * (_SLOW_TOPICS if slow else 1.0)
         return etm.ETMTrainer(
             module,
             learning_rate=self.learning_rate,
-            topic_learning_rate=topic_rate,
+            topic_learning_rate=self._topic_rate(),
             schedule=self._schedule,
             weight_decay=self.weight_decay,
             batch_size=batch_size,
@@ -584,6 +584,14 @@ class TorchETM(BaseTopicModel):
             max_grad_norm=self.max_grad_norm,
             held_out=held_out,
         )
+
+    def _topic_rate(self):
+        if self.topic_learning_rate is not None:
+            return self.topic_learning_rate
+        if self.init == "random":
+            return self.learning_rate
+        given = self.embeddings is not None
+        return self.learning_rate * (_FAST_TOPICS if given else _SLOW_TOPICS)
 
     def _batch_of(self, X):
         """Documents in a batch."""
@@ -652,17 +660,15 @@ class TorchETM(BaseTopicModel):
         return fold_in_around(X, topics, proposed, weight=self.encoder_weight)
 
     def _warn_of_equal_topics(self):
-        equal = [
-            f"{k} and {other}"
-            for k, topic in enumerate(self.components_)
-            for other in k + 1 + _near(topic, self.components_[k + 1 :])
+        pairs = [
+            f"{k} and {other}" for k, other in coinciding(self.components_, _COINCIDE)
         ]
-        if equal:
+        if pairs:
             advice = "choose a smaller n_components"
             if self.init == "random":
                 advice += ", train longer, or begin with init='nmf'"
             warn_user(
-                f"Topics {', '.join(equal[:3])}{' and others' * (len(equal) > 3)} "
+                f"Topics {', '.join(pairs[:3])}{' and others' * (len(pairs) > 3)} "
                 f"coincide: {advice}.",
                 UserWarning,
             )
@@ -671,35 +677,6 @@ class TorchETM(BaseTopicModel):
     def _names(self):
         names = getattr(self, "feature_names_in_", self.vocabulary)
         return None if names is None else np.asarray(names)
-
-    def _column(self, word):
-        if isinstance(word, Integral):
-            return int(word)
-        if self._names is None:
-            raise ValueError(
-                f"The columns of X had no names in fit: pass the index of {word!r}."
-            )
-        (found,) = np.nonzero(self._names == word)
-        if len(found) == 0:
-            raise ValueError(f"{word!r} is not a term of the fitted X.")
-        return int(found[0])
-
-    def _nearest(self, vectors, n_terms, without=None):
-        cosines = _unit_rows(vectors) @ _unit_rows(self.embeddings_).T
-        if without is not None:
-            cosines[np.arange(len(without)), without] = -np.inf
-        nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :n_terms]
-        return nearest if self._names is None else self._names[nearest]
-
-
-def _near(topic, others):
-    """Indices of the others that coincide with a topic."""
-    return np.flatnonzero(np.abs(others - topic).sum(1) / 2 < _COINCIDE)
-
-
-def _unit_rows(A):
-    length = np.linalg.norm(A, axis=1, keepdims=True)
-    return A / np.where(length > 0, length, 1)
 
 
 def _topic_attributes(state, n_iter):

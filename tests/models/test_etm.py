@@ -141,7 +141,7 @@ def test_given_embeddings_frozen_and_trained(X):
     np.testing.assert_array_equal(frozen.embeddings_, vectors.astype(np.float32))
     trained = model(embeddings=vectors).fit(X)
     moved = np.abs(trained.embeddings_ - vectors).max()
-    assert 0 < moved < 0.1
+    assert moved > 0.01
     assert frozen.topic_embeddings_.shape == (4, 20)
 
 
