@@ -27,13 +27,17 @@ from statistics import median
 import numpy as np
 import scipy.sparse as sp
 import torch
-from measures import CORPORA, completion_perplexity, diversity, npmi
+from measures import CORPORA, completion_perplexity
 from processes import Processes
 from sklearn.decomposition import LatentDirichletAllocation
-from sklearn.metrics import normalized_mutual_info_score
-from sklearn.metrics.cluster import contingency_matrix
 
 from sklearn_topics import TorchETM, TorchPoissonNMF, embedding_matrix
+from sklearn_topics.metrics import (
+    coherence,
+    label_agreement,
+    purity,
+    topic_diversity,
+)
 from sklearn_topics.nn import ETM
 
 COLUMNS = "seconds", "encoder", "refined", "NPMI", "diversity"
@@ -55,7 +59,7 @@ def measure(model, corpus):
     if isinstance(model, TorchETM):
         model.set_params(inference="encoder")
         encoder = perplexity(theta=model.transform(shown))
-    return seconds, encoder, refined, npmi(topics, X), diversity(topics)
+    return seconds, encoder, refined, coherence(topics, X).mean, topic_diversity(topics)
 
 
 def medians(label, make, corpus, seeds=(0, 1, 2)):
@@ -149,9 +153,7 @@ def labels(args):
         rows = []
         for seed in range(3):
             theta = Model(50, random_state=seed).fit(train).transform(test)
-            table = contingency_matrix(groups, theta.argmax(1))
-            shared = normalized_mutual_info_score(groups, theta.argmax(1))
-            rows.append((table.max(0).sum() / table.sum(), shared))
+            rows.append((purity(groups, theta), label_agreement(groups, theta)))
         found = [median(column) for column in zip(*rows, strict=True)]
         show(Model.__name__, [f"{value:.3f}" for value in found])
 

@@ -74,28 +74,3 @@ def completion_perplexity(held_out, theta, topics):
     p = (1 - _BACKGROUND) * p + _BACKGROUND / topics.shape[1]
     tokens = held_out.tocoo().data
     return float(np.exp(-(tokens @ np.log(p)) / tokens.sum()))
-
-
-def npmi(topics, X, n_terms=10):
-    """Mean normalised pointwise mutual information of the top terms' pairs."""
-    present = (X > 0).tocsc().astype(np.int32)
-    values = []
-    for topic in topics:
-        top = np.argsort(-topic, kind="stable")[:n_terms]
-        p = (present[:, top].T @ present[:, top]).toarray() / X.shape[0]
-        for i in range(n_terms):
-            for j in range(i):
-                if p[i, j] == 0:
-                    values.append(-1.0)
-                elif p[i, j] == 1:
-                    values.append(1.0)
-                else:
-                    pmi = np.log(p[i, j] / (p[i, i] * p[j, j]))
-                    values.append(-pmi / np.log(p[i, j]))
-    return float(np.mean(values))
-
-
-def diversity(topics, n_terms=25):
-    """Share of distinct terms among all topics' top terms."""
-    top = np.argsort(-topics, axis=1, kind="stable")[:, :n_terms]
-    return len(np.unique(top)) / top.size

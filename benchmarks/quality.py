@@ -11,11 +11,12 @@ import argparse
 import time
 import warnings
 
-from measures import CORPORA, completion_perplexity, diversity, npmi
+from measures import CORPORA, completion_perplexity
 from sklearn.decomposition import LatentDirichletAllocation
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_topics import TorchPoissonNMF
+from sklearn_topics.metrics import coherence, topic_diversity
 
 #: doc_topic_pseudocount, topic_word_pseudocount of the grid, and how documents are held
 GRID = [
@@ -35,8 +36,8 @@ def measure(model, corpus):
     return {
         "seconds": seconds,
         "perplexity": completion_perplexity(held_out, model.transform(shown), topics),
-        "npmi": npmi(topics, X),
-        "diversity": diversity(topics),
+        "npmi": coherence(topics, X).mean,
+        "diversity": topic_diversity(topics),
     }
 
 

@@ -59,6 +59,22 @@ def csr_transpose(X: CSR) -> CSR:
 
 
 @numba.njit(**JIT)
+def _pair_counts(indptr, indices, out):
+    for i in range(len(indptr) - 1):
+        for p in range(indptr[i], indptr[i + 1]):
+            line = out[indices[p]]
+            for q in range(indptr[i], p + 1):
+                line[indices[q]] += 1
+
+
+def csr_pair_counts(X: CSR) -> Tensor:
+    out = torch.zeros(X.shape[1], X.shape[1], dtype=torch.int64)
+    indptr, indices, _ = arrays_of(X)
+    _pair_counts(indptr, indices, out.numpy())  # columns ascend: the lower triangle
+    return out + out.tril(-1).T
+
+
+@numba.njit(**JIT)
 def _sddmm_rows(first, last, indptr, indices, W, HT, out):
     for i in range(first, last):
         w = W[i]

@@ -150,6 +150,14 @@ def sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
     return _implementation("sddmm", X)(X, W, HT)
 
 
+def pair_counts(X: CSR) -> Tensor:
+    """Rows in which both of two columns are stored: an int64 Tensor (m, m).
+
+    On the diagonal the rows in which one is. For few columns.
+    """
+    return _implementation("pair_counts", X)(X)
+
+
 def spmm(X: CSR | Tensor, B: Tensor) -> Tensor:
     """X @ B for a dense B of shape (m, K): a Tensor of shape (n, K)."""
     return _implementation("spmm", X)(X, B)

@@ -49,6 +49,18 @@ def csr_spmm(X: CSR, B: Tensor) -> Tensor:
     return out
 
 
+def csr_pair_counts(X: CSR) -> Tensor:
+    m = X.shape[1]
+    out = torch.zeros(m, m, dtype=torch.int64, device=X.device)
+    for start, stop in X.chunks():
+        for rows in range(start, stop, 1024):
+            local, cols, x = X.rows(rows, min(rows + 1024, stop))
+            present = x.new_zeros(1024, m)  # counts up to 1024 are exact
+            present[local, cols] = 1
+            out += (present.T @ present).long()
+    return out
+
+
 def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     out = torch.zeros_like(W)
     for start, stop in X.chunks():

@@ -187,6 +187,19 @@ def test_spmm(spmm, problem):
     assert_within(spmm(X, B), X @ B, scale, eps=spmm.eps, n_terms=X.shape[1])
 
 
+def test_pair_counts(pair_counts, matrix):
+    present = (matrix != 0).astype(np.int64)
+    out = pair_counts(matrix)
+    assert out.dtype == np.int64
+    assert_array_equal(out, present.T @ present)
+
+
+def test_pair_counts_of_many_rows(pair_counts):
+    present = np.random.default_rng(0).random((5000, 4)) < 0.9
+    expected = present.T.astype(np.int64) @ present
+    assert_array_equal(pair_counts(present.astype(np.float64)), expected)
+
+
 def test_ratio_product(ratio_product, problem):
     X, W, HT = ratio_product.round(*problem)
     out = ratio_product(X, W, HT, floor=FLOOR)

@@ -1,0 +1,137 @@
+"""Which topic of one model is which of another, and documents in a telling order."""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+from scipy.special import rel_entr
+
+from ._models import topic_distributions
+
+
+@dataclass(frozen=True)
+class TopicAlignment:
+    """Pairs of topics.
+
+    Attributes
+    ----------
+    reference : ndarray of shape (n_pairs,)
+        Topics of the reference, ascending.
+    matched : ndarray of shape (n_pairs,)
+        The topic that belongs to each: ``topics[matched]`` is in the reference's order.
+    distance : ndarray of shape (n_pairs,)
+        Between the two.
+    """
+
+    reference: np.ndarray
+    matched: np.ndarray
+    distance: np.ndarray
+
+
+def align_topics(reference, topics, *, distance="hellinger"):
+    """Match the topics of one model with those of another, one to one.
+
+    Parameters
+    ----------
+    reference, topics : fitted model or pipeline, or array-like of shape \
+            (n_topics, n_features)
+        Over the same terms. Where the numbers of topics differ, some stay single.
+    distance : {"hellinger", "total_variation", "jensen_shannon", "cosine"}, \
+            default="hellinger"
+        Between distributions over terms; all are between 0 and 1. The sum over the
+        pairs is the least that there is.
+
+    Returns
+    -------
+    alignment : TopicAlignment
+        ``reference``, ``matched`` and ``distance``.
+
+    Examples
+    --------
+    >>> from sklearn_topics.metrics import align_topics
+    >>> align_topics([[1, 0], [0, 1]], [[0.1, 0.9], [1, 0]]).matched.tolist()
+    [1, 0]
+    """
+    if distance not in _DISTANCES:
+        raise ValueError(
+            f"distance must be one of {', '.join(_DISTANCES)}. Got {distance!r}."
+        )
+    A, B = topic_distributions(reference), topic_distributions(topics)
+    if A.shape[1] != B.shape[1]:
+        raise ValueError(
+            f"Topics of {A.shape[1]} and of {B.shape[1]} terms cannot be compared."
+        )
+    between = _DISTANCES[distance](A, B)
+    rows, columns = linear_sum_assignment(between)
+    return TopicAlignment(rows, columns, between[rows, columns])
+
+
+def topic_stability(models, *, distance="hellinger"):
+    """How alike the topics of several fits are, of other seeds or samples.
+
+    Parameters
+    ----------
+    models : sequence of fitted models or arrays of shape (n_topics, n_features)
+        At least two, over the same terms.
+    distance : str, default="hellinger"
+        As for :func:`align_topics`.
+
+    Returns
+    -------
+    stability : float
+        1 minus the mean distance of matched topics, over all pairs of models: 1 if all
+        have the same topics.
+    """
+    topics = [topic_distributions(model) for model in models]
+    if len(topics) < 2:
+        raise ValueError("Stability needs at least two models.")
+    distances = [
+        align_topics(a, b, distance=distance).distance.mean()
+        for a, b in combinations(topics, 2)
+    ]
+    return 1 - float(np.mean(distances))
+
+
+def sort_documents(theta):
+    """Documents by dominant topic, then by its proportion, falling.
+
+    Parameters
+    ----------
+    theta : array-like of shape (n_samples, n_topics)
+        Topic proportions.
+
+    Returns
+    -------
+    order : ndarray of shape (n_samples,)
+        Indices of the documents.
+
+    Examples
+    --------
+    >>> from sklearn_topics.metrics import sort_documents
+    >>> sort_documents([[0.2, 0.8], [0.6, 0.4], [0.9, 0.1]]).tolist()
+    [2, 1, 0]
+    """
+    theta = np.asarray(theta)
+    return np.lexsort((-theta.max(axis=1), theta.argmax(axis=1)))
+
+
+def _hellinger(A, B):
+    return cdist(np.sqrt(A), np.sqrt(B)) / np.sqrt(2)
+
+
+def _jensen_shannon(A, B):
+    """Square root of the divergence in bits. (scipy's is NaN for some equal rows.)"""
+    divergence = [
+        rel_entr(a, (a + B) / 2).sum(1) + rel_entr(B, (a + B) / 2).sum(1) for a in A
+    ]
+    return np.sqrt(np.maximum(divergence, 0) / (2 * np.log(2)))
+
+
+_DISTANCES = {
+    "hellinger": _hellinger,
+    "total_variation": lambda A, B: cdist(A, B, "cityblock") / 2,
+    "jensen_shannon": _jensen_shannon,
+    "cosine": lambda A, B: cdist(A, B, "cosine"),
+}

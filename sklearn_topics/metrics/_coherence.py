@@ -1,0 +1,193 @@
+"""How well the first terms of a topic go together."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._cooccurrence import document_counts, window_counts
+from ._models import split_pipeline, top_terms
+
+#: In the logarithms of the measures that have it, as in gensim.
+_EPSILON = 1e-12
+
+#: Tokens of a window, as in gensim.
+_WINDOWS = {"c_v": 110, "c_uci": 10, "c_npmi": 10}
+
+
+@dataclass(frozen=True)
+class Coherence:
+    """The coherence of topics.
+
+    Attributes
+    ----------
+    per_topic : ndarray of shape (n_topics,)
+    mean : float
+    """
+
+    per_topic: np.ndarray
+    mean: float
+
+    def __float__(self):
+        return self.mean
+
+
+def coherence(
+    topics,
+    X=None,
+    *,
+    texts=None,
+    measure="npmi",
+    n_terms=10,
+    feature_names=None,
+    window_size=None,
+):
+    r"""Coherence of topics by the co-occurrence of their first terms.
+
+    One pass over the first terms alone; X stays sparse.
+
+    Parameters
+    ----------
+    topics : fitted model or pipeline, array-like of shape (n_topics, n_features), or \
+            list of lists
+        Weights of the terms, or the terms of each topic, best first: names, or
+        columns of X.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+        Counts. Terms co-occur in documents. With a pipeline: what goes into it.
+    texts : iterable of list of str, default=None
+        Tokens of documents, in place of X. Terms co-occur in windows of `window_size`
+        tokens, moved by one; needs `feature_names`, unless topics are words.
+    measure : {"npmi", "umass", "c_v", "c_uci", "c_npmi"}, default="npmi"
+        With :math:`p_{ij}` the share of documents or windows that hold both terms:
+
+        - "npmi": the mean over pairs of :math:`\log(p_{ij} / p_i p_j) / -\log p_{ij}`
+          [1]_; -1 for a pair that never co-occurs, 1 for one that always does;
+        - "umass": the mean over pairs, j before i, of
+          :math:`\log((p_{ij} + \epsilon) / p_j)` [2]_;
+        - "c_uci": the mean over pairs of :math:`\log((p_{ij} + \epsilon) / p_i p_j)`;
+        - "c_npmi": "npmi" with :math:`p_{ij} + \epsilon`, as gensim has it;
+        - "c_v": the mean cosine of each term's vector of "c_npmi" values to the terms
+          of the topic with the sum of these vectors [3]_.
+
+        :math:`\epsilon` is 1e-12, as in gensim. The last three are defined on windows
+        (of 10, and 110 tokens for "c_v"); with X a document is one window.
+    n_terms : int, default=10
+        First terms of each topic. A term that is listed twice counts once.
+    feature_names : sequence of str, default=None
+        Words of the columns of X.
+    window_size : int, default=None
+        Tokens of a window. None is 110 for "c_v", 10 otherwise.
+
+    Returns
+    -------
+    result : Coherence
+        ``per_topic`` and ``mean``. A topic of one term has coherence 0.
+
+    References
+    ----------
+    .. [1] G. Bouma, "Normalized (pointwise) mutual information in collocation
+       extraction", GSCL 2009, equation 7.
+    .. [2] D. Mimno et al., "Optimizing semantic coherence in topic models", EMNLP 2011,
+       equation 1, with the mean in place of the sum.
+    .. [3] M. Röder, A. Both, A. Hinneburg, "Exploring the space of topic coherence
+       measures", WSDM 2015, section 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_topics.metrics import coherence
+    >>> X = np.array([[1, 1, 0, 0], [2, 1, 0, 0], [0, 0, 1, 3], [0, 1, 1, 1]])
+    >>> coherence([[0, 1], [2, 3]], X).per_topic.round(3).tolist()
+    [0.415, 1.0]
+    """
+    if measure not in _MEASURES:
+        raise ValueError(
+            f"measure must be one of {', '.join(_MEASURES)}. Got {measure!r}."
+        )
+    if (X is None) == (texts is None):
+        raise ValueError("Pass either X or texts, from which terms co-occur.")
+    before, _ = split_pipeline(topics)
+    if before is not None and X is not None:
+        X = before.transform(X)
+    if feature_names is None and before is not None:
+        feature_names = before.get_feature_names_out()
+    if texts is not None and feature_names is None:
+        feature_names = _listed_words(topics)
+    topics = top_terms(topics, n_terms, feature_names)
+    columns = np.unique(np.concatenate([np.empty(0, np.intp), *topics]))
+    known = columns[columns >= 0]
+    if texts is None:
+        counts, total = document_counts(X, known)
+    else:
+        words = [feature_names[column] for column in known]
+        size = window_size or _WINDOWS.get(measure, 10)
+        counts, total = window_counts(texts, words, size)
+    # The last row and column are of terms that occur nowhere.
+    shares = np.pad(counts / max(total, 1), (0, 1))
+    values = np.zeros(len(topics))
+    for number, topic in enumerate(topics):
+        rows = np.where(topic >= 0, np.searchsorted(known, topic), len(known))
+        if len(rows) > 1:
+            values[number] = _MEASURES[measure](shares[np.ix_(rows, rows)])
+    return Coherence(values, float(values.mean()) if len(values) else 0.0)
+
+
+def _listed_words(topics):
+    if not isinstance(topics, list | tuple):
+        raise ValueError("texts need feature_names, the words of the topics' columns.")
+    return list(dict.fromkeys(word for topic in topics for word in topic))
+
+
+def _npmi(p):
+    single = np.diag(p)
+    i, j = np.tril_indices(len(p), -1)
+    both = p[i, j]
+    value = np.full(len(both), -1.0)
+    some = (both > 0) & (both < 1)
+    ratio = both[some] / (single[i] * single[j])[some]
+    value[some] = np.log(ratio) / -np.log(both[some])
+    value[both == 1] = 1.0
+    return value.mean()
+
+
+def _umass(p):
+    i, j = np.tril_indices(len(p), -1)  # j comes before i in the topic
+    return _log_ratio(p[i, j], np.diag(p)[j]).mean()
+
+
+def _uci(p):
+    i, j = np.tril_indices(len(p), -1)
+    return _log_ratio(p[i, j], (np.diag(p)[i] * np.diag(p)[j])).mean()
+
+
+def _npmi_matrix(p):
+    single = np.diag(p)
+    ratio = _log_ratio(p, np.outer(single, single))
+    return ratio / -np.log(p + _EPSILON)
+
+
+def _c_npmi(p):
+    return _npmi_matrix(p)[np.tril_indices(len(p), -1)].mean()
+
+
+def _c_v(p):
+    vectors = _npmi_matrix(p)
+    whole = vectors.sum(0)
+    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(whole)
+    cosines = vectors @ whole / np.where(lengths > 0, lengths, 1)
+    return cosines.mean()
+
+
+def _log_ratio(both, alone):
+    """log((both + epsilon) / alone); 0 where a term occurs nowhere."""
+    occurs = alone > 0
+    ratio = (both + _EPSILON) / np.where(occurs, alone, 1)
+    return np.where(occurs, np.log(ratio), 0.0)
+
+
+_MEASURES = {
+    "npmi": _npmi,
+    "umass": _umass,
+    "c_v": _c_v,
+    "c_uci": _uci,
+    "c_npmi": _c_npmi,
+}

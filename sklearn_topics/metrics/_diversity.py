@@ -1,0 +1,104 @@
+"""How different topics are from each other."""
+
+from itertools import combinations
+
+import numpy as np
+
+from ._coherence import coherence
+from ._models import top_terms
+
+
+def topic_diversity(topics, *, n_terms=25, feature_names=None):
+    """Share of distinct terms among the first terms of all topics.
+
+    Parameters
+    ----------
+    topics : fitted model or pipeline, array-like of shape (n_topics, n_features), or \
+            list of lists
+        Weights of the terms, or the terms of each topic, best first.
+    n_terms : int, default=25
+        First terms of each topic.
+    feature_names : sequence of str, default=None
+        Words of the columns, if topics are lists of words.
+
+    Returns
+    -------
+    diversity : float
+        1 if no term is shared, 1 / n_topics if all are (Dieng, Ruiz and Blei 2020,
+        section 6).
+
+    Examples
+    --------
+    >>> from sklearn_topics.metrics import topic_diversity
+    >>> topic_diversity([[0, 1], [1, 2]])
+    0.75
+    """
+    top = np.concatenate(_lists(topics, n_terms, feature_names))
+    return len(np.unique(top)) / len(top)
+
+
+def rbo_diversity(topics, *, n_terms=10, p=0.9, feature_names=None):
+    """One minus the mean rank-biased overlap of pairs of topics.
+
+    Parameters
+    ----------
+    topics : fitted model or pipeline, array-like of shape (n_topics, n_features), or \
+            list of lists
+        Weights of the terms, or the terms of each topic, best first.
+    n_terms : int, default=10
+        First terms of each topic.
+    p : float, default=0.9
+        Between 0 and 1: how much the later ranks count.
+    feature_names : sequence of str, default=None
+        Words of the columns, if topics are lists of words.
+
+    Returns
+    -------
+    diversity : float
+        From 0, all topics have the same terms in the same order, to 1. The overlap is
+        extrapolated from the first terms (Webber, Moffat and Zobel 2010, equation 32);
+        a single topic has diversity 1.
+    """
+    if not 0 < p < 1:
+        raise ValueError(f"p must lie between 0 and 1. Got {p!r}.")
+    lists = _lists(topics, n_terms, feature_names)
+    overlaps = [_overlap(a, b, p) for a, b in combinations(lists, 2)]
+    return 1 - float(np.mean(overlaps)) if overlaps else 1.0
+
+
+def topic_quality(
+    topics, X=None, *, texts=None, measure="npmi", n_terms=10, feature_names=None
+):
+    """Coherence times diversity (Dieng, Ruiz and Blei 2020, section 6).
+
+    Parameters
+    ----------
+    topics, X, texts, measure, n_terms, feature_names
+        As for :func:`coherence`. The diversity is that of the first 25 terms.
+
+    Returns
+    -------
+    quality : float
+        The product of the mean coherence and :func:`topic_diversity`.
+    """
+    names = {"feature_names": feature_names}
+    found = coherence(topics, X, texts=texts, measure=measure, n_terms=n_terms, **names)
+    return found.mean * topic_diversity(topics, **names)
+
+
+def _lists(topics, n_terms, feature_names):
+    if isinstance(topics, list | tuple) and feature_names is None:
+        feature_names = dict.fromkeys(
+            term for topic in topics for term in topic if isinstance(term, str)
+        )
+    return top_terms(topics, n_terms, feature_names or None)
+
+
+def _overlap(a, b, p):
+    """Extrapolated rank-biased overlap of two lists of one length."""
+    depth = min(len(a), len(b))
+    if depth == 0:
+        return 0.0
+    shared = np.array([len(np.intersect1d(a[:d], b[:d])) for d in range(1, depth + 1)])
+    d = np.arange(1, depth + 1)
+    return (1 - p) / p * ((shared / d) @ p**d) + shared[-1] / depth * p**depth

@@ -1,0 +1,92 @@
+"""Held-out likelihood of any topic model: document completion."""
+
+import math
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from .._boundary.transfer import to_device
+from .._core.heldout import completion_score as _completion_score
+from .._core.heldout import thin
+from .._kernels import CSR
+from ._models import shares, split_pipeline, topic_weights
+
+#: Rows of weights whose sums differ from one by less are proportions.
+_PROPORTIONS = 1e-3
+
+
+def completion_score(estimator, X, y=None):
+    """Mean log-probability of a held-out token: greater is better.
+
+    The tokens of every document are split in two halves, as the topic models' own
+    ``score`` does; the proportions come from ``estimator.transform`` of one half, the
+    other is scored.
+
+    Parameters
+    ----------
+    estimator : fitted model or pipeline
+        Any that has ``transform`` and ``components_``. Weights whose rows do not sum
+        to one, those of a factorisation W H, are turned into the proportions of the
+        same topic model.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Counts; with a pipeline, what goes into it. Documents that were not fitted on.
+    y : Ignored
+        So that it can be a scorer.
+
+    Returns
+    -------
+    score : float
+        Natural logarithm per token. For our topic models equal to ``score(X)``.
+    """
+    before, model = split_pipeline(estimator)
+    if before is not None:
+        X = before.transform(X)
+    counts = _upload(X)
+    shown, held_out = thin(counts)
+    weights = topic_weights(model)
+    theta = np.asarray(model.transform(_download(shown)), np.float64)
+    if np.abs(theta.sum(1) - 1).max(initial=0) > _PROPORTIONS:
+        theta = theta * weights.sum(1)
+    parts = (torch.from_numpy(shares(A)) for A in (theta, weights))
+    return _completion_score(held_out, *parts)
+
+
+def perplexity(estimator, X, y=None):
+    """Held-out perplexity per token, ``exp(-completion_score(estimator, X))``.
+
+    Parameters
+    ----------
+    estimator : fitted model or pipeline
+        Any that has ``transform`` and ``components_``.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Counts; with a pipeline, what goes into it.
+    y : Ignored
+        So that it can be a scorer.
+
+    Returns
+    -------
+    perplexity : float
+        Smaller is better; `n_features` for the uniform distribution.
+    """
+    return math.exp(-completion_score(estimator, X))
+
+
+def _upload(X):
+    if not sp.issparse(X):
+        return torch.from_numpy(np.array(X, np.float64))
+    X = sp.csr_array(X, dtype=np.float64, copy=True)
+    X.sum_duplicates()
+    X.eliminate_zeros()
+    return to_device(X, torch.device("cpu"))
+
+
+def _download(X):
+    if isinstance(X, CSR):
+        parts = tuple(part.numpy() for part in (X.data, X.indices, X.indptr))
+        # A matrix without stored zeros: scikit-learn's NMF fails on them, and not all
+        # of its models take sparse arrays.
+        counts = sp.csr_matrix(parts, shape=X.shape, copy=True)
+        counts.eliminate_zeros()
+        return counts
+    return X.numpy()

@@ -1,0 +1,68 @@
+"""Topics in any form -> arrays: of models, pipelines, weights, lists of terms."""
+
+import numpy as np
+from sklearn.utils import check_array
+
+
+def split_pipeline(estimator):
+    """What comes before the topic model (or None), and the topic model."""
+    if hasattr(estimator, "best_estimator_"):  # a fitted search
+        estimator = estimator.best_estimator_
+    if hasattr(estimator, "steps"):
+        return (estimator[:-1] if len(estimator) > 1 else None), estimator[-1]
+    return None, estimator
+
+
+def topic_weights(topics) -> np.ndarray:
+    """Topics x terms: of a fitted model or pipeline, or an array itself."""
+    _, model = split_pipeline(topics)
+    weights = getattr(model, "components_", model)
+    return check_array(weights, dtype=[np.float64, np.float32], input_name="topics")
+
+
+def topic_distributions(topics) -> np.ndarray:
+    """Topics as rows that sum to one, float64; a row of zeros becomes uniform."""
+    return shares(topic_weights(topics))
+
+
+def shares(A) -> np.ndarray:
+    A = np.asarray(A, np.float64)
+    total = A.sum(1, keepdims=True)
+    return np.where(total > 0, A / np.where(total > 0, total, 1), 1 / A.shape[1])
+
+
+def top_terms(topics, n_terms: int, names=None) -> list[np.ndarray]:
+    """Columns of each topic's first terms, best first, each once.
+
+    Parameters
+    ----------
+    topics : fitted model, array of shape (n_topics, n_features), or list of lists
+        Lists hold terms, best first: names, or columns. A name that is not among
+        `names` is column -1: a term that occurs nowhere.
+    """
+    _, model = split_pipeline(topics)
+    listed = isinstance(model, list | tuple) and not _is_numeric(model)
+    if not listed:
+        order = np.argsort(-topic_weights(topics), axis=1, kind="stable")
+        return list(order[:, :n_terms])
+    place = None
+    if names is not None:
+        place = {name: column for column, name in enumerate(names)}
+    return [_columns(topic, place)[:n_terms] for topic in model]
+
+
+def _is_numeric(rows) -> bool:
+    """Whether lists are rows of weights: of one length, with a value of type float."""
+    values = [value for row in rows for value in row]
+    return any(isinstance(value, float | np.floating) for value in values)
+
+
+def _columns(topic, place):
+    terms = dict.fromkeys(topic)  # each once, in their order
+    if any(isinstance(term, str) for term in terms):
+        if place is None:
+            raise ValueError(
+                "Topics given as words need feature_names, the words of X's columns."
+            )
+        return np.array([place.get(term, -1) for term in terms], dtype=np.intp)
+    return np.array([int(term) for term in terms], dtype=np.intp)

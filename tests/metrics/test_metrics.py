@@ -1,0 +1,242 @@
+"""Diversity, held-out scores, alignment, labels, and scorers."""
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.decomposition import NMF, LatentDirichletAllocation
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from sklearn_topics import TorchBetaNMF, TorchETM, TorchPoissonNMF
+from sklearn_topics.datasets import make_topic_corpus
+from sklearn_topics.metrics import (
+    align_topics,
+    coherence,
+    completion_score,
+    label_agreement,
+    perplexity,
+    purity,
+    rbo_diversity,
+    sort_documents,
+    topic_diversity,
+    topic_quality,
+    topic_scorer,
+    topic_stability,
+)
+
+
+@pytest.fixture(scope="module")
+def known():
+    return make_topic_corpus(300, 80, 4, doc_length=120, random_state=0)
+
+
+# ------------------------------------------------------------------- diversity
+
+
+def test_topic_diversity():
+    weights = np.array([[3, 2, 1, 0], [3, 2, 0, 1]])
+    assert topic_diversity(weights, n_terms=2) == 0.5
+    assert topic_diversity(weights, n_terms=3) == 4 / 6
+    assert topic_diversity([["a", "b"], ["c", "b"]]) == 0.75
+
+
+def test_rbo_of_equal_and_of_disjoint_topics():
+    assert rbo_diversity([[1, 2, 3], [1, 2, 3]]) == pytest.approx(0)
+    assert rbo_diversity([[1, 2, 3], [4, 5, 6]]) == pytest.approx(1)
+    assert rbo_diversity([[1, 2, 3]]) == 1
+
+
+def test_rbo_by_its_sum():
+    """Lists that agree in all further ranks as in the last one; p = 0.8."""
+    a, b, p = [1, 2, 3, 4], [2, 1, 5, 3], 0.8
+    agreement = [0, 1, 2 / 3, 3 / 4]
+    endless = agreement + [3 / 4] * 2000
+    expected = (1 - p) * sum(A * p**d for d, A in enumerate(endless))
+    assert 1 - rbo_diversity([a, b], p=p) == pytest.approx(expected)
+
+
+def test_rbo_weighs_first_ranks_most():
+    base = [1, 2, 3, 4, 5]
+    first, last = (
+        rbo_diversity([base, [9, 2, 3, 4, 5]]),
+        rbo_diversity([base, [1, 2, 3, 4, 9]]),
+    )
+    assert first > last
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        rbo_diversity([base], p=1.0)
+
+
+def test_quality_is_the_product(known):
+    X, _, topics = known
+    expected = coherence(topics, X).mean * topic_diversity(topics)
+    assert topic_quality(topics, X) == pytest.approx(expected)
+
+
+# ------------------------------------------------------------------- held-out
+
+
+@pytest.mark.parametrize("Model", [TorchPoissonNMF, TorchETM])
+def test_completion_is_the_models_own_score(known, Model):
+    X = known[0]
+    model = Model(4, random_state=0).fit(X)
+    assert completion_score(model, X) == pytest.approx(model.score(X), rel=1e-5)
+    assert perplexity(model, X) == pytest.approx(model.perplexity(X), rel=1e-4)
+    dense = completion_score(model, X.toarray())
+    assert dense == pytest.approx(completion_score(model, X), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LatentDirichletAllocation(4, random_state=0),
+        NMF(4, solver="mu", beta_loss=1, random_state=0, max_iter=500),
+        TorchBetaNMF(4, solver="scd", beta_loss=1, random_state=0, max_iter=500),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_other_models_are_near_the_truth(known, model):
+    """Weights of any scale become proportions; the truth is a model, too."""
+    X, _, topics = known
+    score = completion_score(model.fit(X), X)
+    ours = TorchPoissonNMF(4, random_state=0).fit(X).score(X)
+    assert ours - 0.1 < score < ours + 0.05
+    assert score > np.log(1 / 80) + 1
+
+
+def test_scale_of_a_factorisation_does_not_matter(known):
+    X = known[0]
+    model = TorchBetaNMF(4, solver="scd", beta_loss=1, max_iter=500).fit(X)
+    before = completion_score(model, X)
+    model.components_ = model.components_ * np.array([[1.0], [5], [20], [0.2]])
+    assert completion_score(model, X) == pytest.approx(before, abs=1e-3)
+
+
+# ------------------------------------------------------------------- alignment
+
+
+@pytest.mark.parametrize(
+    "distance", ["hellinger", "total_variation", "jensen_shannon", "cosine"]
+)
+def test_a_shuffle_is_undone(known, distance):
+    topics = known[2]
+    order = np.array([2, 0, 3, 1])
+    found = align_topics(topics, 7 * topics[order], distance=distance)
+    np.testing.assert_array_equal(order[found.matched], np.arange(4))
+    np.testing.assert_allclose(found.distance, 0, atol=1e-7)
+    np.testing.assert_array_equal(found.reference, np.arange(4))
+
+
+def test_distances_are_between_zero_and_one():
+    for distance in ("hellinger", "total_variation", "jensen_shannon", "cosine"):
+        (apart,) = align_topics([[1, 0]], [[0, 1]], distance=distance).distance
+        assert apart == pytest.approx(1)
+
+
+def test_hellinger_by_its_formula():
+    p, q = np.array([0.2, 0.8]), np.array([0.5, 0.5])
+    (found,) = align_topics([p], [q]).distance
+    assert found == pytest.approx(np.sqrt(1 - np.sqrt(p * q).sum()))
+
+
+def test_other_numbers_of_topics(known):
+    X, _, topics = known
+    found = align_topics(topics, TorchPoissonNMF(6, random_state=0).fit(X))
+    assert len(found.matched) == len(set(found.matched)) == 4
+    with pytest.raises(ValueError, match="80 and of 3 terms"):
+        align_topics(topics, np.ones((4, 3)))
+    with pytest.raises(ValueError, match="must be one of"):
+        align_topics(topics, topics, distance="manhattan")
+
+
+def test_stability(known):
+    X = known[0]
+    right, wrong = (
+        topic_stability([TorchPoissonNMF(k, random_state=s).fit(X) for s in range(3)])
+        for k in (4, 7)
+    )
+    assert 0.95 < right <= 1
+    assert wrong < right
+    with pytest.raises(ValueError, match="at least two"):
+        topic_stability([np.ones((2, 2))])
+
+
+def test_sorted_documents():
+    theta = np.random.default_rng(0).dirichlet(np.ones(3), 50)
+    ordered = theta[sort_documents(theta)]
+    topic, top = ordered.argmax(1), ordered.max(1)
+    assert (np.diff(topic) >= 0).all()
+    assert (np.diff(top)[np.diff(topic) == 0] <= 0).all()
+
+
+def test_labels():
+    labels = ["a", "a", "b", "b"]
+    theta = np.array([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6], [0.1, 0.9]])
+    assert purity(labels, theta) == label_agreement(labels, theta) == 1
+    assert purity(labels, [0, 1, 0, 1]) == 0.5
+    assert label_agreement(labels, [0, 1, 0, 1]) == pytest.approx(0)
+
+
+# ------------------------------------------------------------------- scorers
+
+
+def test_multimetric_search_over_text():
+    rng = np.random.default_rng(0)
+    groups = [[f"a{i}" for i in range(8)], [f"b{i}" for i in range(8)]]
+    texts = [" ".join(rng.choice(groups[i % 2], 30)) for i in range(60)]
+    pipe = make_pipeline(CountVectorizer(), TorchPoissonNMF(random_state=0))
+    names = ("completion", "npmi", "diversity", "quality")
+    search = GridSearchCV(
+        pipe,
+        {"torchpoissonnmf__n_components": [1, 2]},
+        scoring={name: topic_scorer(name) for name in names},
+        refit="completion",
+        cv=3,
+        n_jobs=2,
+    ).fit(texts)
+    assert search.best_params_ == {"torchpoissonnmf__n_components": 2}
+    for name in names:
+        assert np.isfinite(search.cv_results_[f"mean_test_{name}"]).all()
+    assert topic_scorer("completion")(search, texts) == pytest.approx(
+        completion_score(search.best_estimator_, texts)
+    )
+
+
+def test_reference_corpus_and_pickle():
+    texts = ["a b", "a b", "c d", "c d"] * 5
+    pipe = make_pipeline(
+        CountVectorizer(token_pattern="[a-z]"), TorchPoissonNMF(2, random_state=0)
+    ).fit(texts)
+    apart = ["a c", "b d", "a d", "b c"]
+    own = topic_scorer("npmi", n_terms=2)
+    other = pickle.loads(pickle.dumps(topic_scorer("npmi", n_terms=2, reference=apart)))
+    assert own(pipe, texts) == 1
+    assert other(pipe, texts) == -1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"score": "perplexity"}, "must be one of completion"),
+        ({"score": "diversity", "reference": ["a"]}, "reference is for co-occurrence"),
+    ],
+)
+def test_what_is_wrong_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        topic_scorer(**arguments)
+
+
+def test_completion_score_finds_the_number_of_topics():
+    """A search over k, by cross-validation, on three corpora of eight topics."""
+    found = []
+    for seed in range(3):
+        X, _, _ = make_topic_corpus(400, 120, 8, doc_length=150, random_state=seed)
+        search = GridSearchCV(
+            TorchPoissonNMF(random_state=0),
+            {"n_components": [4, 6, 7, 8, 9, 12]},
+            scoring=topic_scorer("completion"),
+            cv=2,
+        ).fit(X)
+        found.append(search.best_params_["n_components"])
+    assert all(7 <= k <= 9 for k in found), found
