@@ -23,6 +23,12 @@ class TopicAlignment:
         The topic that belongs to each: ``topics[matched]`` is in the reference's order.
     distance : ndarray of shape (n_pairs,)
         Between the two.
+
+    Examples
+    --------
+    >>> from sklearn_topics.metrics import align_topics
+    >>> align_topics([[1, 0], [0, 1]], [[1, 0], [0, 1]]).distance.tolist()
+    [0.0, 0.0]
     """
 
     reference: np.ndarray
@@ -83,6 +89,12 @@ def topic_stability(models, *, distance="hellinger"):
     stability : float
         1 minus the mean distance of matched topics, over all pairs of models: 1 if all
         have the same topics.
+
+    Examples
+    --------
+    >>> from sklearn_topics.metrics import topic_stability
+    >>> topic_stability([[[1, 0], [0, 1]], [[0, 1], [1, 0]]])
+    1.0
     """
     topics = [topic_distributions(model) for model in models]
     if len(topics) < 2:

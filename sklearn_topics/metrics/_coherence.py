@@ -22,6 +22,13 @@ class Coherence:
     ----------
     per_topic : ndarray of shape (n_topics,)
     mean : float
+
+    Examples
+    --------
+    >>> from sklearn_topics.metrics import coherence
+    >>> found = coherence([[0, 1], [1, 2]], [[1, 1, 0], [1, 1, 0], [0, 0, 1]])
+    >>> found.per_topic.round(3).tolist()
+    [1.0, -1.0]
     """
 
     per_topic: np.ndarray

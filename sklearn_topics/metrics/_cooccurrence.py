@@ -27,7 +27,8 @@ def document_counts(X, columns) -> tuple[np.ndarray, int]:
         chosen.sum_duplicates()
         chosen.eliminate_zeros()
     else:
-        chosen = sp.csr_array(np.asarray(X)[:, columns] > 0)
+        X = np.asarray(X)
+        chosen = sp.csr_array(X[:, columns] > 0)
     return _count(chosen), X.shape[0]
 
 

@@ -58,6 +58,12 @@ def rbo_diversity(topics, *, n_terms=10, p=0.9, feature_names=None):
         From 0, all topics have the same terms in the same order, to 1. The overlap is
         extrapolated from the first terms (Webber, Moffat and Zobel 2010, equation 32);
         a single topic has diversity 1.
+
+    Examples
+    --------
+    >>> from sklearn_topics.metrics import rbo_diversity
+    >>> rbo_diversity([["a", "b"], ["c", "d"]])
+    1.0
     """
     if not 0 < p < 1:
         raise ValueError(f"p must lie between 0 and 1. Got {p!r}.")
@@ -80,6 +86,12 @@ def topic_quality(
     -------
     quality : float
         The product of the mean coherence and :func:`topic_diversity`.
+
+    Examples
+    --------
+    >>> from sklearn_topics.metrics import topic_quality
+    >>> topic_quality([[0, 1], [2, 3]], [[1, 1, 0, 0], [1, 2, 0, 0], [0, 0, 1, 1]])
+    1.0
     """
     names = {"feature_names": feature_names}
     found = coherence(topics, X, texts=texts, measure=measure, n_terms=n_terms, **names)

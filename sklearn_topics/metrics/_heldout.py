@@ -38,6 +38,16 @@ def completion_score(estimator, X, y=None):
     -------
     score : float
         Natural logarithm per token. For our topic models equal to ``score(X)``.
+
+    Examples
+    --------
+    >>> from sklearn_topics import TorchPoissonNMF
+    >>> from sklearn_topics.datasets import make_topic_corpus
+    >>> from sklearn_topics.metrics import completion_score
+    >>> X, _, _ = make_topic_corpus(200, 50, 3, random_state=0)
+    >>> model = TorchPoissonNMF(3, random_state=0).fit(X[:150])
+    >>> round(completion_score(model, X[150:]) - model.score(X[150:]), 5) == 0
+    True
     """
     before, model = split_pipeline(estimator)
     if before is not None:
@@ -68,6 +78,16 @@ def perplexity(estimator, X, y=None):
     -------
     perplexity : float
         Smaller is better; `n_features` for the uniform distribution.
+
+    Examples
+    --------
+    >>> from sklearn_topics import TorchPoissonNMF
+    >>> from sklearn_topics.datasets import make_topic_corpus
+    >>> from sklearn_topics.metrics import perplexity
+    >>> X, _, _ = make_topic_corpus(200, 50, 3, random_state=0)
+    >>> model = TorchPoissonNMF(3, random_state=0).fit(X[:150])
+    >>> perplexity(model, X[150:]) < 50
+    True
     """
     return math.exp(-completion_score(estimator, X))
 

@@ -45,6 +45,12 @@ def label_agreement(labels, theta):
     agreement : float
         Between 0 and 1; normalised by the arithmetic mean, see
         :func:`sklearn.metrics.normalized_mutual_info_score`.
+
+    Examples
+    --------
+    >>> from sklearn_topics.metrics import label_agreement
+    >>> label_agreement(["a", "a", "b", "b"], [1, 1, 0, 0])
+    1.0
     """
     return float(normalized_mutual_info_score(labels, dominant_topics(theta)))
 
