@@ -1,6 +1,7 @@
 """Word vectors in any common form -> one array, aligned with the columns of X."""
 
 import numpy as np
+import torch
 from sklearn.utils import check_array, check_random_state
 
 #: Standard deviation of the vectors of words that have none, as in the ETM's code.
@@ -67,37 +68,48 @@ def embedding_matrix(words, vectors, *, random_state=None):
     return out
 
 
-def check_embeddings(embeddings, vocabulary, n_features, dtype, random_state):
-    """Validate an array, or look words up in a mapping: (n_features, E), or None."""
-    if embeddings is None:
+def check_embeddings(embeddings, vocabulary, names, n_features, dtype, random_state):
+    """Validate an array, or look words up in a mapping: (n_features, E), or None.
+
+    `vocabulary` is a parameter, `names` those of X's columns; either may be None.
+    """
+    is_array = isinstance(embeddings, list | tuple) or hasattr(embeddings, "__array__")
+    if embeddings is None or is_array:
         if vocabulary is not None:
             raise ValueError(
-                "vocabulary is used with a mapping of embeddings, but embeddings is "
-                "None."
+                "vocabulary is used with a mapping of embeddings; without one, or with "
+                "an array, which is aligned with the columns of X, leave it None."
             )
-        return None
-    if not hasattr(embeddings, "__contains__") or hasattr(embeddings, "__array__"):
-        return _check_array(embeddings, vocabulary, n_features, dtype)
-    if isinstance(embeddings, list | tuple):
-        return _check_array(embeddings, vocabulary, n_features, dtype)
-    if vocabulary is None:
+        return (
+            None if embeddings is None else _check_array(embeddings, n_features, dtype)
+        )
+    words = _check_words(vocabulary, names, n_features)
+    matrix = embedding_matrix(words, embeddings, random_state=random_state)
+    return _check_array(matrix, n_features, dtype)
+
+
+def _check_words(vocabulary, names, n_features):
+    if vocabulary is None and names is None:
         raise ValueError(
             "A mapping of embeddings needs vocabulary, the words of the columns of X."
         )
+    if vocabulary is None:
+        return list(names)
     if len(vocabulary) != n_features:
         raise ValueError(
             f"vocabulary has {len(vocabulary)} words, but X has {n_features} columns."
         )
-    matrix = embedding_matrix(vocabulary, embeddings, random_state=random_state)
-    return matrix.astype(dtype, copy=False)
-
-
-def _check_array(embeddings, vocabulary, n_features, dtype):
-    if vocabulary is not None:
+    if names is not None and list(names) != list(vocabulary):
         raise ValueError(
-            "vocabulary is used with a mapping of embeddings; an array is aligned with "
-            "the columns of X already."
+            "vocabulary differs from the names of X's columns. Leave it None: the "
+            "names are looked up."
         )
+    return list(vocabulary)
+
+
+def _check_array(embeddings, n_features, dtype):
+    if isinstance(embeddings, torch.Tensor):
+        embeddings = embeddings.detach().cpu().double().numpy()
     embeddings = check_array(embeddings, dtype=dtype, input_name="embeddings")
     if len(embeddings) != n_features:
         raise ValueError(

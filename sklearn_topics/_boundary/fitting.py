@@ -263,8 +263,11 @@ def run_fit(
             else:
                 if criterion.tol > 0:
                     fit.unconverged = criterion.missed(fit.history, max_iter)
-        except (KeyboardInterrupt, Diverged) as interruption:
+        except KeyboardInterrupt as interruption:
             fit.interrupted = interruption
+        except Diverged as interruption:  # in a step, or in the look at its state
+            fit.interrupted = interruption
+            fit.n_iter = fit.history.get("iteration", [0])[-1]
         if fit.n_iter == 0:
             fit.state = None
         elif fit.n_iter not in fit.history.get("iteration", [])[-1:]:

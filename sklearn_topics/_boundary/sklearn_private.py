@@ -53,9 +53,30 @@ class FitTask:
         )
 
 
+#: What validation of X sets, before anything is fitted.
+_SEEN = "n_features_in_", "feature_names_in_"
+
+
 @contextmanager
 def fit_task(estimator, X, y, *, max_iter: int):
-    """Open the callback context of one fit (`_fit_context` closes it)."""
+    """Open the callback context of one fit (`_fit_context` closes it).
+
+    A fit that fails before it has set ``components_`` leaves the estimator as it was.
+    """
+    before = dict(vars(estimator))
+    try:
+        with _callback_task(estimator, X, y, max_iter) as task:
+            yield task
+    finally:
+        now = vars(estimator)
+        if now.get("components_") is before.get("components_"):
+            for name in _SEEN:
+                now.pop(name, None)
+            now.update({name: before[name] for name in _SEEN if name in before})
+
+
+@contextmanager
+def _callback_task(estimator, X, y, max_iter):
     if not hasattr(estimator, "_init_callback_context"):
         yield FitTask(estimator, X, y)
         return

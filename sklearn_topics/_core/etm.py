@@ -22,6 +22,9 @@ from .topic_model import topics_of as nmf_topics_of
 #: Share of a topic that is spread over all terms, before embeddings are set to it.
 _SPREAD = 1e-3
 
+#: Times the loss of uniform topics, above which training has diverged.
+_HOPELESS = 100.0
+
 _MOMENTS = {"first": "exp_avg", "second": "exp_avg_sq", "updates": "step"}
 
 
@@ -66,8 +69,12 @@ class ETMTrainer:
             state[f"module.{name}"] = value.clone()
         for name, parameter in self._trained():
             for moment in _MOMENTS:
-                zero = torch.zeros_like(parameter, memory_format=torch.preserve_format)
-                state[f"{moment}.{name}"] = zero if moment != "updates" else zero.sum()
+                state[f"{moment}.{name}"] = (
+                    # torch's fused kernels read it as float32.
+                    torch.zeros((), dtype=torch.float32, device=parameter.device)
+                    if moment == "updates"
+                    else torch.zeros_like(parameter)
+                )
         return state
 
     def step(self, X: CSR | Tensor, state: State) -> State:
@@ -87,7 +94,7 @@ class ETMTrainer:
             sums += torch.stack([terms.detach().sum() for terms in bound]).to(sums)
         log_likelihood, kl = (sums / X.shape[0]).tolist()
         new = self._dump(optimizer, generator, state["epoch"] + 1)
-        self._check(new, log_likelihood - kl)
+        self._check(X, log_likelihood - kl, new["epoch"])
         return {
             **new,
             "elbo": log_likelihood - kl,
@@ -103,6 +110,8 @@ class ETMTrainer:
             return {"objective": found["elbo"], **found}
         self.load(state)
         bound = bounds(self.module, self.held_out, self.batch_size).mean().item()
+        if not math.isfinite(bound):
+            raise self._diverged(state["epoch"], bound)
         return {"objective": bound, **found, "validation": bound}
 
     def load(self, state: State) -> None:
@@ -158,19 +167,22 @@ class ETMTrainer:
                 state[f"{ours}.{name}"] = optimizer.state[parameter][theirs]
         return state
 
-    def _check(self, state: State, bound: float) -> None:
-        finite = math.isfinite(bound) and all(
-            bool(value.isfinite().all())
-            for name, value in state.items()
-            if name.startswith("module.")
+    def _check(self, X: CSR | Tensor, bound: float, epoch: int) -> None:
+        """Refuse parameters that are far worse than no model, or no numbers."""
+        some = take(X, torch.arange(min(self.batch_size, X.shape[0]), device=X.device))
+        after = bounds(self.module, some, self.batch_size).mean().item()
+        m, K = X.shape[1], self.module.topic_embeddings.shape[0]
+        uniform = document_sizes(some).mean().item() * math.log(m)
+        if not (math.isfinite(bound) and after > -_HOPELESS * (uniform + K + 1)):
+            raise self._diverged(epoch, after)
+
+    def _diverged(self, epoch: int, bound: float) -> Diverged:
+        return Diverged(
+            f"Training diverged in epoch {epoch}: the loss became {-bound:g}, with "
+            f"learning_rate={self.learning_rate:g}. Choose a smaller learning_rate, or "
+            "clip gradients with max_grad_norm. The model is as it was before that "
+            "epoch."
         )
-        if not finite:
-            raise Diverged(
-                f"Training diverged in epoch {state['epoch']}: the loss is {-bound:g}, "
-                f"with learning_rate={self.learning_rate:g}. Choose a smaller "
-                "learning_rate, or clip gradients with max_grad_norm. The model is as "
-                "it was one epoch before."
-            )
 
 
 def topics_of(state: State) -> Tensor:
@@ -234,21 +246,29 @@ def nmf_topics(
     )
 
 
-def set_topics(module, topics: Tensor, *, given: bool) -> None:
+def set_topics(module, topics: Tensor, *, given: bool) -> float:
     """Embeddings whose topics are these (K x m), as nearly as their dimension allows.
 
-    With `given` the terms' embeddings stay as they are.
+    With `given` the terms' embeddings stay as they are. Returns the mean total
+    variation distance that remains.
     """
     m = topics.shape[1]
-    logits = ((1 - _SPREAD) * topics + _SPREAD / m).log().T  # [m, K]
+    aims = (1 - _SPREAD) * topics + _SPREAD / m
     if given:
-        _fit_topic_embeddings(module, torch.softmax(logits, 0))
-        return
+        _fit_topic_embeddings(module, aims.T)
+    else:
+        _factorise_logits(module, aims.log().T)
+    return float((module.topics().detach() - aims).abs().sum(1).mean() / 2)
+
+
+def _factorise_logits(module, logits: Tensor) -> None:
+    """rho alpha of the least squared distance to logits (m x K), up to constants."""
+    m, K = logits.shape
     logits = logits - logits.mean(0)
     U, s, Vt = torch.linalg.svd(logits, full_matrices=False)
     rank = min(len(s), module.embeddings.shape[1])
     root = s[:rank].sqrt()
-    balance = (m / topics.shape[0]) ** 0.25  # rows of about one length in both
+    balance = (m / K) ** 0.25  # rows of about one length in both
     with torch.no_grad():
         module.embeddings[:, :rank] = U[:, :rank] * root * balance
         module.topic_embeddings[:, :rank] = Vt[:rank].T * root / balance

@@ -55,7 +55,8 @@ def randomized_svd(
 
 
 def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer):
-    Q = _whole_lines(draw(X.shape[1], n_components + n_oversamples).to(X.dtype))
+    width = n_components + n_oversamples
+    Q = _whole_lines(draw(X.shape[1], width).to(X.dtype))
     Q = Q.to(X.device)
     apart = False
     for _ in range(n_iter):
@@ -63,7 +64,7 @@ def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer):
         if not (apart and normalizer == "LU"):
             Q = _BASES[normalizer](Q)[0]
         Q, apart = _BASES[normalizer](ops.spmm(X.T, Q))
-    Q = _orthonormal_basis(ops.spmm(X, Q))[0]
+    Q = _orthonormal_basis(ops.spmm(X, Q)[:, :width].contiguous())[0]
     projected = ops.spmm(X.T, Q)  # [m, width], the transpose of Q^T X
     if not bool(projected.isfinite().all()):
         raise FloatingPointError(
@@ -90,7 +91,7 @@ def _orthonormal_basis(A: Tensor) -> tuple[Tensor, bool]:
     The first pass leaves columns orthogonal but for its rounding times the squared
     condition number of A, which the second takes away.
     """
-    first = _cholesky_basis(A)
+    first = _cholesky_basis(A) if bool(A.any(0).all()) else None
     second = None if first is None else _cholesky_basis(first[0])
     if second is None:
         return torch.linalg.qr(A)[0].contiguous(), False

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from . import ops
-from .csr import CSR
+from .csr import CSR, wide_dtype
 
 
 def product(X: CSR | Tensor, B: Tensor) -> Tensor:  # [n, K]
@@ -23,7 +23,8 @@ def log_likelihood(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float) -> T
     """
     if isinstance(X, CSR):
         return _LogLikelihood.apply(X, W, HT, floor)
-    return torch.xlogy(X, (W @ HT.T).clamp(min=floor)).sum(1)
+    terms = torch.xlogy(X, (W @ HT.T).clamp(min=floor))
+    return terms.sum(1, dtype=wide_dtype(X.device)).to(terms.dtype)
 
 
 class _Product(torch.autograd.Function):
@@ -49,8 +50,8 @@ class _LogLikelihood(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
-        # Of entry ij: x / y, times the other factor; 0 where y is at the floor, which
-        # no document reaches whose terms have a probability in any topic.
+        # Of entry ij: x / y, times the other factor; x / floor below the floor, so that
+        # what has lost all probability can come back.
         W, HT = ctx.saved_tensors
         of_W = of_HT = None
         if ctx.needs_input_grad[1]:

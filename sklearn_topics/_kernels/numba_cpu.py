@@ -40,7 +40,9 @@ def csr_transpose(X: CSR) -> CSR:
     """Counting sort; a block of rows a thread, each with its own place in a column."""
     n, m = X.shape
     indptr, indices, data = arrays_of(X)
-    rows = np.array(balanced_bounds(indptr, torch.get_num_threads()))
+    # Counters of all blocks together are not to outweigh X.
+    n_blocks = max(1, min(torch.get_num_threads(), X.nnz // max(4 * m, 1)))
+    rows = np.array(balanced_bounds(indptr, n_blocks))
     blocks = np.arange(len(rows))
     counts = np.zeros((len(rows) - 1, m), np.int64)
     run_blocks(_count_columns, blocks, X.nnz, rows, indptr, indices, counts)

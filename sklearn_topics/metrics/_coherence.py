@@ -54,10 +54,9 @@ def coherence(
 
     Parameters
     ----------
-    topics : fitted model or pipeline, array-like of shape (n_topics, n_features), or \
-            list of lists
-        Weights of the terms, or the terms of each topic, best first: names, or
-        columns of X.
+    topics : fitted model or pipeline, array-like, or list of lists
+        Weights of the terms (n_topics x n_features), or the terms of each topic, best
+        first: names, or columns of X.
     X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
         Counts. Terms co-occur in documents. With a pipeline: what goes into it.
     texts : iterable of list of str, default=None

@@ -37,11 +37,21 @@ _NMF_ITERATIONS, _NMF_PSEUDOCOUNTS = 60, (0.02, 0.2)
 _TEACHING_EPOCHS, _TEACHING_RATE = 4, 0.01
 
 #: topic_learning_rate by default, in units of learning_rate: topics of Poisson NMF are
-#: near their place; those nearest to given embeddings have a long way to go.
-_SLOW_TOPICS, _FAST_TOPICS = 0.025, 10.0
+#: near their place. Where embeddings miss them by more than a total variation distance,
+#: topics have a long way to go, and rates are relative to the embeddings' size.
+_SLOW_TOPICS, _FAST_TOPICS, _HELD = 0.025, 10.0, 0.1
 
 #: Documents in a batch: at most, at least, and batches in an epoch of few documents.
 _BATCH, _LEAST_BATCH, _BATCHES = 250, 16, 20
+
+#: What decides which parameters the module has, and what they mean.
+_ARCHITECTURE = (
+    "n_components",
+    "hidden_layer_sizes",
+    "activation",
+    "batch_norm",
+    "prior_scale",
+)
 
 #: Half the L1 distance below which two topics are said to coincide.
 _COINCIDE = 0.05
@@ -69,15 +79,15 @@ class TorchETM(BaseTopicModel):
     n_components : int, default=10
         Number of topics.
 
-    embeddings : array-like of shape (n_features, embedding_dim) or mapping, \
-            default=None
+    embeddings : array-like of shape (n_features, E) or mapping, default=None
         Embeddings of the terms to begin with: an array aligned with the columns of X,
         or a mapping from words to vectors, with `vocabulary`. None learns them. For
         pipelines see :func:`embedding_matrix`, because a clone copies a mapping.
 
     vocabulary : sequence of str, default=None
         Words of the columns of X, to be looked up in a mapping of embeddings; those
-        without a vector get one drawn from N(0, 0.6^2).
+        without a vector get one drawn from N(0, 0.6^2). None takes the names of the
+        columns.
 
     embedding_dim : int, default=None
         Length of embeddings that are learned from nothing. None is 300.
@@ -88,9 +98,9 @@ class TorchETM(BaseTopicModel):
     hidden_layer_sizes : tuple of int, default=(400, 400)
         Units of each hidden layer of the encoder; at least one layer.
 
-    activation : {"relu", "tanh", "softplus", "gelu", "elu", "leaky_relu"}, \
-            default="relu"
-        Activation of the hidden layers.
+    activation : str, default="relu"
+        Activation of the hidden layers: "relu", "tanh", "softplus", "gelu", "elu" or
+        "leaky_relu".
 
     batch_norm : bool, default=True
         Whether hidden layers are normalised over the batch, before activation.
@@ -124,9 +134,10 @@ class TorchETM(BaseTopicModel):
         Of the encoder.
 
     topic_learning_rate : float, default=None
-        Of the embeddings. None is `learning_rate` with init="random"; after "nmf" it is
-        a fortieth of that for learned embeddings, whose topics begin near their place,
-        and ten times that with given ones, which cannot hold those topics.
+        Of the embeddings. None is `learning_rate` with init="random". After "nmf" it is
+        a fortieth of that, because topics begin near their place; but where given
+        embeddings cannot hold those topics, ten times that, times the root mean square
+        of the embeddings.
 
     learning_rate_schedule : {"constant", "cosine"} or callable, default="cosine"
         Factor of the learning rates: "cosine" falls from 1 to 0 in `max_iter` epochs;
@@ -200,7 +211,7 @@ class TorchETM(BaseTopicModel):
     loss_history_ : dict of str to ndarray
         One entry an epoch: "iteration", "seconds", "elbo", "nll" and "kl" (means over
         the training documents during the epoch, in nats), "learning_rate", and with
-        validation documents "validation", their mean bound. "objective" is the last of
+        validation documents "validation", their mean `elbo`. "objective" is the last of
         these, or else "elbo".
 
     n_features_in_ : int
@@ -366,7 +377,7 @@ class TorchETM(BaseTopicModel):
         FloatingPointError
             If training diverges. The model is as it was before that epoch.
         """
-        self._fit(X, X_val)
+        self._fit(X, y, X_val)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -390,12 +401,15 @@ class TorchETM(BaseTopicModel):
         theta : ndarray of shape (n_samples, n_components)
             Topic proportions, as `transform` returns them.
         """
-        X_device = self._fit(X, X_val)
+        X_device = self._fit(X, y, X_val)
         topics = to_device(self.components_, X_device.device)
         return like_input(to_numpy(self._infer(X_device, topics)), X)
 
     def elbo(self, X):
-        """Evidence lower bound of documents, with proportions at the encoder's mean.
+        """Evidence lower bound of documents, approximated at the encoder's mean.
+
+        Without draws of the proportions: it is the same in every call, and may exceed
+        the bound's expectation.
 
         Parameters
         ----------
@@ -450,17 +464,17 @@ class TorchETM(BaseTopicModel):
         rows = [column_of(word, names, len(terms)) for word in words]
         return nearest_terms(terms[rows], terms, names, n_terms, without=rows)
 
-    def _fit(self, X, X_val):
+    def _fit(self, X, y, X_val):
         """Set the fitted attributes; returns X on the device."""
         self._check_parameters()
-        with fit_task(self, X, None, max_iter=self.max_iter) as task:
+        with fit_task(self, X, y, max_iter=self.max_iter) as task:
             data = check_counts(self, X, reset=not self._continues, method="fit")
             device = resolve_device(self.device)
             X_device = to_device(data, device)
             training, held_out = self._validation(data, X_device, X_val)
             generator = make_generator(self.random_state)
-            module = self._start(training, generator)
-            trainer = self._trainer(module, self._batch_of(training), held_out)
+            module, topic_rate = self._start(training, generator)
+            trainer = self._trainer(module, topic_rate, training, held_out)
             fit = run_fit(
                 trainer,
                 training,
@@ -473,10 +487,13 @@ class TorchETM(BaseTopicModel):
                 keep="best" if self.early_stopping else "last",
                 verbose=self.verbose,
                 task=task,
-                attributes=_topic_attributes,
+                attributes=self._attributes,
             )
             if fit.state is not None:
-                self._set_fitted(fit)
+                vars(self).update(self._attributes(fit.state, fit.n_iter))
+                self.loss_history_ = {
+                    name: np.asarray(column) for name, column in fit.history.items()
+                }
             if fit.interrupted is not None:
                 raise fit.interrupted
         self._warn_of_equal_topics()
@@ -500,6 +517,12 @@ class TorchETM(BaseTopicModel):
     def _validation(self, data, X, X_val):
         """The documents to train on and those to validate with, or None."""
         if X_val is not None:
+            shape = getattr(X_val, "shape", None) or np.shape(X_val)
+            if tuple(shape[1:]) != X.shape[1:]:
+                raise ValueError(
+                    f"X_val has the shape {tuple(shape)}, but X has {X.shape[1]} "
+                    "columns."
+                )
             held_out = check_counts(self, X_val, reset=False, method="fit")
             held_out = held_out.astype(data.dtype, copy=False)
             return X, to_device(held_out, X.device)
@@ -519,24 +542,47 @@ class TorchETM(BaseTopicModel):
         return etm.take(X, train), etm.take(X, test)
 
     def _start(self, X, generator):
-        """The module before its first epoch."""
-        m = X.shape[1]
-        dtype = np.dtype(str(X.dtype).removeprefix("torch."))
+        """The module before its first epoch, and topic_learning_rate by default."""
         if self._continues:
-            return self._fitted_module(X)
+            if not self._same_architecture():
+                raise ValueError(
+                    "warm_start=True continues with the encoder of the last fit: set "
+                    f"{', '.join(_ARCHITECTURE)} as they were, or fit anew."
+                )
+            slow = self.init == "nmf"
+            rate = self.learning_rate * (_SLOW_TOPICS if slow else 1.0)
+            return self._fitted_module(X), rate
+        m, dtype = X.shape[1], np.dtype(str(X.dtype).removeprefix("torch."))
         given = check_embeddings(
-            self.embeddings, self.vocabulary, m, dtype, self.random_state
+            self.embeddings,
+            self.vocabulary,
+            getattr(self, "feature_names_in_", None),
+            m,
+            dtype,
+            self.random_state,
         )
         dim = self.embedding_dim or _EMBEDDING_DIM
-        module = self._module(m, dim if given is None else given.shape[1], generator, X)
+        module = self._module(
+            self._architecture(),
+            m,
+            dim if given is None else given.shape[1],
+            generator=generator,
+            device=X.device,
+            dtype=X.dtype,
+        )
         if given is not None:
             with torch.no_grad():
                 module.embeddings.copy_(to_device(given, X.device))
-        if self.init == "nmf":
-            self._begin_from_nmf(module, X, generator, given is not None)
-        return module
+        if self.init == "random":
+            return module, self.learning_rate
+        miss = self._begin_from_nmf(module, X, generator, given is not None)
+        if miss < _HELD:
+            return module, self.learning_rate * _SLOW_TOPICS
+        size = float(module.embeddings.detach().square().mean().sqrt())
+        return module, self.learning_rate * _FAST_TOPICS * size
 
     def _begin_from_nmf(self, module, X, generator, given):
+        """How far the module's topics are from those of Poisson NMF."""
         theta, topics = etm.nmf_topics(
             X,
             self.n_components,
@@ -544,7 +590,7 @@ class TorchETM(BaseTopicModel):
             n_iter=_NMF_ITERATIONS,
             pseudocounts=_NMF_PSEUDOCOUNTS,
         )
-        etm.set_topics(module, topics, given=given)
+        miss = etm.set_topics(module, topics, given=given)
         etm.teach(
             module,
             X,
@@ -554,44 +600,46 @@ class TorchETM(BaseTopicModel):
             learning_rate=_TEACHING_RATE,
             batch_size=self._batch_of(X),
         )
+        return miss
 
-    def _module(self, m, embedding_dim, generator, X, device=None):
-        return ETM(
-            m,
-            self.n_components,
-            embedding_dim=embedding_dim,
-            hidden_layer_sizes=tuple(self.hidden_layer_sizes),
-            activation=self.activation,
-            dropout=self.dropout,
-            token_dropout=self.token_dropout,
-            batch_norm=self.batch_norm,
-            prior_scale=self.prior_scale,
-            generator=generator,
-            device=device or X.device,
-            dtype=X.dtype,
+    def _architecture(self):
+        """What the module is made of and its parameters' values do not show."""
+        values = {name: getattr(self, name) for name in _ARCHITECTURE}
+        values["hidden_layer_sizes"] = np.array(self.hidden_layer_sizes)
+        return values
+
+    def _same_architecture(self):
+        now = self._architecture().items()
+        return all(
+            np.array_equal(v, self._fitted_architecture[name]) for name, v in now
         )
 
-    def _trainer(self, module, batch_size, held_out):
+    def _module(self, architecture, m, embedding_dim, **options):
+        sizes = architecture["hidden_layer_sizes"].tolist()
+        return ETM(
+            m,
+            embedding_dim=embedding_dim,
+            dropout=self.dropout,
+            token_dropout=self.token_dropout,
+            **{**architecture, "hidden_layer_sizes": tuple(sizes)},
+            **options,
+        )
+
+    def _trainer(self, module, topic_rate, X, held_out):
         module.embeddings.requires_grad_(self.train_embeddings)
+        if self.topic_learning_rate is not None:
+            topic_rate = self.topic_learning_rate
         return etm.ETMTrainer(
             module,
             learning_rate=self.learning_rate,
-            topic_learning_rate=self._topic_rate(),
+            topic_learning_rate=topic_rate,
             schedule=self._schedule,
             weight_decay=self.weight_decay,
-            batch_size=batch_size,
+            batch_size=self._batch_of(X),
             kl_warmup=self.kl_warmup,
             max_grad_norm=self.max_grad_norm,
             held_out=held_out,
         )
-
-    def _topic_rate(self):
-        if self.topic_learning_rate is not None:
-            return self.topic_learning_rate
-        if self.init == "random":
-            return self.learning_rate
-        given = self.embeddings is not None
-        return self.learning_rate * (_FAST_TOPICS if given else _SLOW_TOPICS)
 
     def _batch_of(self, X):
         """Documents in a batch."""
@@ -609,22 +657,24 @@ class TorchETM(BaseTopicModel):
         """Whether fit begins from the weights of the last one."""
         return self.warm_start and hasattr(self, "components_")
 
-    def _set_fitted(self, fit):
+    def _attributes(self, state, n_iter):
+        """The fitted attributes, also for callbacks that want a model."""
         weights = {
             name.removeprefix("module."): to_numpy(value)
-            for name, value in fit.state.items()
+            for name, value in state.items()
             if name.startswith("module.")
         }
-        self.embeddings_ = weights.pop("embeddings")
-        self.topic_embeddings_ = weights.pop("topic_embeddings")
-        self.encoder_weights_ = {
-            name.removeprefix("encoder."): value for name, value in weights.items()
-        }
-        self.components_ = to_numpy(etm.topics_of(fit.state))
-        self.n_components_ = self.components_.shape[0]
-        self.n_iter_ = fit.n_iter
-        self.loss_history_ = {
-            name: np.asarray(column) for name, column in fit.history.items()
+        topics = to_numpy(etm.topics_of(state))
+        return {
+            "components_": topics,
+            "n_components_": topics.shape[0],
+            "embeddings_": weights.pop("embeddings"),
+            "topic_embeddings_": weights.pop("topic_embeddings"),
+            "encoder_weights_": {
+                name.removeprefix("encoder."): value for name, value in weights.items()
+            },
+            "n_iter_": n_iter,
+            "_fitted_architecture": self._architecture(),
         }
 
     def _fitted_module(self, X):
@@ -638,15 +688,9 @@ class TorchETM(BaseTopicModel):
             name: to_device(value, X.device).to(X.dtype)
             for name, value in weights.items()
         }
-        _, dim = self.embeddings_.shape
-        module = self._module(X.shape[1], dim, None, X, device="meta")
-        expected = {name: v.shape for name, v in module.state_dict().items()}
-        if expected != {name: value.shape for name, value in weights.items()}:
-            raise ValueError(
-                "The encoder's layers were changed after fit: set n_components, "
-                "hidden_layer_sizes and batch_norm as they were, or fit again without "
-                "warm_start."
-            )
+        module = self._module(
+            self._fitted_architecture, *self.embeddings_.shape, device="meta"
+        )
         module.load_state_dict(weights, assign=True)
         return module
 
@@ -677,13 +721,3 @@ class TorchETM(BaseTopicModel):
     def _names(self):
         names = getattr(self, "feature_names_in_", self.vocabulary)
         return None if names is None else np.asarray(names)
-
-
-def _topic_attributes(state, n_iter):
-    """What a callback needs to see the model as if fit had stopped here."""
-    topics = to_numpy(etm.topics_of(state))
-    return {
-        "components_": topics,
-        "n_components_": topics.shape[0],
-        "n_iter_": n_iter,
-    }

@@ -300,7 +300,7 @@ class TorchPoissonNMF(BaseTopicModel):
         self : object
             The fitted model.
         """
-        self._fit(X, W, H)
+        self._fit(X, y, W, H)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -325,14 +325,14 @@ class TorchPoissonNMF(BaseTopicModel):
         theta : ndarray of shape (n_samples, n_components)
             Topic proportions, as `transform` returns them.
         """
-        X_device = self._fit(X, W, H)
+        X_device = self._fit(X, y, W, H)
         topics = to_device(self.components_, X_device.device)
         return like_input(to_numpy(self._infer(X_device, topics)), X)
 
-    def _fit(self, X, W, H):
+    def _fit(self, X, y, W, H):
         """Set the fitted attributes; returns X on the device."""
         inference, solver_name = self._choose()
-        with fit_task(self, X, None, max_iter=self.max_iter * self.n_init) as task:
+        with fit_task(self, X, y, max_iter=self.max_iter * self.n_init) as task:
             data = check_counts(self, X, reset=not self._continues, method="fit")
             X_device = to_device(data, resolve_device(self.device))
             constants = Constants.of(X_device)

@@ -18,12 +18,16 @@ ACTIVATIONS = {
     "leaky_relu": nn.functional.leaky_relu,
 }
 
-#: Smallest probability of a term in a document.
-_FLOOR = 1e-30
+#: Smallest probability of a term in a document: a count divided by it is a number.
+_FLOOR = {torch.float32: 1e-20, torch.float64: 1e-30}
 
 
 class Bound(NamedTuple):
-    """The two terms of each document's evidence lower bound, of shape (n,) each."""
+    """The two terms of each document's evidence lower bound, of shape (n,) each.
+
+    In training an unbiased estimate of it; in evaluation, with proportions at the
+    encoder's mean, an approximation.
+    """
 
     log_likelihood: Tensor
     kl: Tensor
@@ -134,9 +138,9 @@ class ETM(nn.Module):
         Length of the embeddings.
     hidden_layer_sizes : tuple of int, default=(800, 800)
         Units of each hidden layer of the encoder; at least one layer.
-    activation : {"relu", "tanh", "softplus", "gelu", "elu", "leaky_relu"}, \
-            default="relu"
-        Activation of the hidden layers.
+    activation : str, default="relu"
+        Activation of the hidden layers: "relu", "tanh", "softplus", "gelu", "elu" or
+        "leaky_relu".
     dropout : float, default=0.0
         Share of the last hidden units that is dropped in training.
     token_dropout : float, default=0.0
@@ -224,7 +228,7 @@ class ETM(nn.Module):
 
     def proportions(self, X) -> Tensor:
         """Topic proportions at the mean of the encoder: documents x topics."""
-        return torch.softmax(self.encoder(as_counts(X))[0], 1)
+        return torch.softmax(self.encoder(self._counts(X))[0], 1)
 
     def forward(self, X, generator: torch.Generator | None = None) -> Bound:
         """The terms of the evidence lower bound.
@@ -244,20 +248,35 @@ class ETM(nn.Module):
         bound : tuple of two Tensors of shape (n,)
             ``log_likelihood`` of the tokens given the proportions, without the
             multinomial coefficient, and ``kl`` from the prior to the encoder's
-            distribution, in nats. Their difference is the bound.
+            distribution, in nats. Their difference is the bound: estimated in
+            training; in evaluation approximated, by what may exceed it.
         """
-        X = as_counts(X)
+        X = self._counts(X)
         mean, log_variance = self.encoder(X, generator)
         delta = mean
         if self.training:
-            noise = _normal(mean, generator)
+            noise = _draw(torch.randn, mean, generator)
             delta = mean + torch.exp(0.5 * log_variance) * noise
         theta, terms = torch.softmax(delta, 1), self.log_topics().exp()
         if self.background > 0:  # one topic more, of that weight in all terms
             theta = nn.functional.pad(theta, (0, 1), value=self.background)
             terms = nn.functional.pad(terms, (0, 1), value=1.0)
-        found = autograd.log_likelihood(X, theta, terms, floor=_FLOOR)
+        floor = _FLOOR.get(terms.dtype, 1e-20)
+        found = autograd.log_likelihood(X, theta, terms, floor=floor)
         return Bound(found, gaussian_kl(mean, log_variance, self.prior_scale))
+
+    def _counts(self, X) -> CSR | Tensor:
+        """What the kernels take: of the parameters' dtype, and of the right width."""
+        X, n_features = as_counts(X), self.embeddings.shape[0]
+        if X.shape[1] != n_features:
+            raise ValueError(
+                f"Counts have {X.shape[1]} columns, but the model has {n_features} "
+                "terms."
+            )
+        dtype = self.embeddings.dtype
+        if X.dtype == dtype:
+            return X
+        return X.with_data(X.data.to(dtype)) if isinstance(X, CSR) else X.to(dtype)
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor, prior_scale: float) -> Tensor:
@@ -286,19 +305,18 @@ def _uniform(generator, *parameters, inputs: int) -> None:
     with torch.no_grad():
         for parameter in parameters:
             # Drawn on the host, so that a seed means the same on every device.
-            drawn = torch.rand(
-                parameter.shape, generator=generator, dtype=parameter.dtype
-            )
+            drawn = _draw(torch.rand, parameter, generator)
             parameter.copy_(drawn.mul_(2 * bound).sub_(bound))
 
 
-def _normal(like: Tensor, generator) -> Tensor:
-    return torch.randn(like.shape, generator=generator, dtype=like.dtype).to(like)
+def _draw(distribution, like: Tensor, generator) -> Tensor:
+    """In float32 whatever the dtype, so that a seed means the same in all of them."""
+    drawn = distribution(like.shape, generator=generator, dtype=torch.float32)
+    return drawn.to(like)
 
 
 def _without(X: CSR | Tensor, share: float, generator) -> CSR | Tensor:
     """X with this share of its entries set to zero."""
     if isinstance(X, CSR):
         return X.with_data(_without(X.data, share, generator))
-    drawn = torch.rand(X.shape, generator=generator, dtype=X.dtype).to(X.device)
-    return X * (drawn >= share)
+    return X * (_draw(torch.rand, X, generator) >= share)

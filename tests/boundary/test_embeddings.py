@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from sklearn_topics import embedding_matrix
 from sklearn_topics._boundary.embeddings import check_embeddings
@@ -50,8 +51,8 @@ def test_what_is_wrong_is_named(words, vectors, message):
         embedding_matrix(words, vectors)
 
 
-def check(embeddings, vocabulary=None, n_features=2):
-    return check_embeddings(embeddings, vocabulary, n_features, np.float64, 0)
+def check(embeddings, vocabulary=None, names=None):
+    return check_embeddings(embeddings, vocabulary, names, 2, np.float64, 0)
 
 
 def test_every_form_is_the_same_array():
@@ -60,6 +61,7 @@ def test_every_form_is_the_same_array():
     for embeddings, words in [
         (array, None),
         (array.tolist(), None),
+        (torch.nn.Embedding.from_pretrained(torch.eye(2), freeze=False).weight, None),
         (VECTORS, ["cat", "dog"]),
         (KeyedVectors(), np.array(["cat", "dog"])),
     ]:
@@ -76,7 +78,8 @@ def test_every_form_is_the_same_array():
         (np.full((2, 2), np.nan), None, "NaN"),
         (np.ones(2), None, "2D array"),
         (np.eye(2), ["cat", "dog"], "aligned with"),
-        (None, ["cat", "dog"], "embeddings is None"),
+        (None, ["cat", "dog"], "leave it None"),
+        ({"cat": [np.nan]}, ["cat", "dog"], "NaN"),
         (VECTORS, None, "needs vocabulary"),
         (VECTORS, ["cat"], "vocabulary has 1 words, but X has 2 columns"),
     ],
@@ -84,3 +87,10 @@ def test_every_form_is_the_same_array():
 def test_embeddings_that_do_not_fit_x(embeddings, vocabulary, message):
     with pytest.raises(ValueError, match=message):
         check(embeddings, vocabulary)
+
+
+def test_names_of_the_columns_are_looked_up():
+    names = np.array(["dog", "cat"])
+    np.testing.assert_array_equal(check(VECTORS, names=names), np.eye(2)[::-1])
+    with pytest.raises(ValueError, match="differs from the names"):
+        check(VECTORS, ["cat", "dog"], names=names)

@@ -117,6 +117,22 @@ def test_kl_warmup_weighs_the_divergence(load, counts):
     assert free["kl"] > 1.5 * full["kl"]
 
 
+@pytest.mark.parametrize(("epoch", "weight"), [(0, 0.25), (2, 0.75), (3, 1), (9, 1)])
+def test_kl_warmup_grows_to_the_whole(load, counts, epoch, weight):
+    """One batch an epoch, against the gradient of the weighed loss."""
+    X = load(counts())
+    trainer = make_trainer(make_module(), batch_size=30, kl_warmup=4)
+    start = trainer.begin(torch.Generator().manual_seed(0))
+    state = trainer.step(X, {**start, "epoch": epoch})
+    module, generator = make_module(), torch.Generator().manual_seed(0)
+    order = torch.randperm(30, generator=generator)
+    bound = module(etm.take(X, order), generator)
+    (weight * bound.kl - bound.log_likelihood).mean().backward()
+    gradient = module.encoder.log_variance.bias.grad
+    first = state["first.encoder.log_variance.bias"]
+    torch.testing.assert_close(first, 0.1 * gradient)
+
+
 def test_clipped_gradients(load, counts):
     """Adam's second moments are those of gradients of this norm at most."""
     X = load(counts())

@@ -113,3 +113,15 @@ def test_the_generator_decides(load):
     )
     assert torch.equal(one, two)
     assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize("normalizer", NORMALIZERS)
+@pytest.mark.parametrize("shape", [(40, 30), (30, 40)])
+def test_vectors_of_a_deficient_matrix_are_orthonormal(shape, normalizer):
+    rng = np.random.default_rng(0)
+    A = torch.from_numpy(rng.random((shape[0], 2)) @ rng.random((2, shape[1])))
+    U, s, Vt = randomized_svd(A, 5, generator(), n_iter=5, normalizer=normalizer)
+    eye = torch.eye(5, dtype=torch.float64)
+    torch.testing.assert_close(U.T @ U, eye)
+    torch.testing.assert_close(Vt @ Vt.T, eye)
+    assert float(s[2:].max()) < 1e-10 * float(s[0])

@@ -25,6 +25,13 @@ def test_transpose_is_built_once_and_knows_its_way_back(to_csr, matrix):
     assert X.T.T is X
 
 
+@pytest.mark.parametrize("n_threads", [1, 2, 16])
+def test_transpose_by_any_number_of_threads(to_csr, monkeypatch, n_threads):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
+    A = np.random.default_rng(0).poisson(0.4, (700, 9)).astype(np.float64)
+    assert_array_equal(to_dense(to_csr(A).T), A.T)
+
+
 def test_other_values_have_a_transpose_of_their_own(to_csr):
     A = np.array([[1.0, 0, 2], [0, 3, 0]])
     X = to_csr(A)

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 
 from sklearn_topics import TorchETM, embedding_matrix
@@ -195,11 +195,20 @@ def test_early_stopping_returns_the_best_weights(X):
     np.testing.assert_allclose(fitted.elbo(X[200:]), validation.max(), rtol=1e-5)
 
 
-def test_early_stopping_holds_documents_out(X):
-    fitted = model(early_stopping=True, validation_fraction=0.5).fit(X)
-    assert "validation" in fitted.loss_history_
-    # X itself is not trained on alone: the bound of training is of other documents.
-    assert fitted.transform(X).shape == (300, 4)
+@pytest.mark.parametrize("fraction", [0.1, 0.5])
+def test_early_stopping_holds_a_fraction_out(X, fraction):
+    """It is fitting the others, with these as X_val."""
+    options = {"early_stopping": True, "max_iter": 4}
+    fitted = model(validation_fraction=fraction, **options).fit(X)
+    train, held_out = train_test_split(
+        np.arange(300), test_size=fraction, random_state=0
+    )
+    assert len(held_out) == 300 * fraction
+    same = model(**options).fit(X[np.sort(train)], X_val=X[np.sort(held_out)])
+    np.testing.assert_array_equal(fitted.components_, same.components_)
+    np.testing.assert_array_equal(
+        fitted.loss_history_["validation"], same.loss_history_["validation"]
+    )
 
 
 def test_min_iter_outlasts_early_stopping(X):
@@ -222,8 +231,99 @@ def test_warm_start_goes_on(X):
     fitted.set_params(max_iter=1, topic_learning_rate=1e-9, learning_rate=1e-9).fit(X)
     np.testing.assert_allclose(fitted.components_, first, rtol=1e-3, atol=1e-7)
     fitted.set_params(hidden_layer_sizes=(5,))
-    with pytest.raises(ValueError, match="layers were changed after fit"):
+    with pytest.raises(ValueError, match="with the encoder of the last fit"):
         fitted.fit(X)
+    assert fitted.set_params(warm_start=False).fit(X).n_iter_ == 1
+
+
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True}])
+def test_divergence_of_the_last_update_is_seen(X, options):
+    """Also of the validation documents; training's bound is from before it."""
+
+    def explode(epoch):
+        return 1e20 if epoch == 3 else 1.0
+
+    fitted = model(learning_rate_schedule=explode, max_iter=4, **options)
+    with pytest.raises(FloatingPointError, match=r"epoch 4: .*learning_rate=0\.002"):
+        fitted.fit(X)
+    assert fitted.n_iter_ == 3
+    assert fitted.elbo(X) > 2 * X.sum() / 300 * np.log(1 / 80)
+
+
+def test_a_failed_refit_changes_nothing(X):
+    fitted = model().fit(X)
+    before = fitted.transform(X)
+    narrow = X[:, :70]
+    failures = [
+        ({}, {"X_val": X}, r"X_val has the shape \(300, 80\), but X has 70 columns"),
+        ({"embeddings": np.eye(80), "embedding_dim": None}, {}, "embeddings has 80"),
+        ({"learning_rate": 1e30}, {}, "diverged in epoch 1"),
+    ]
+    for parameters, arguments, message in failures:
+        own = fitted.get_params()
+        with pytest.raises((ValueError, FloatingPointError), match=message):
+            fitted.set_params(**parameters).fit(narrow, **arguments)
+        fitted.set_params(**own)
+        assert fitted.n_features_in_ == 80
+        np.testing.assert_array_equal(fitted.transform(X), before)
+    first = model(embeddings=np.eye(3))
+    with pytest.raises(ValueError, match="embeddings has 3 rows"):
+        first.fit(X)
+    assert not hasattr(first, "n_features_in_")
+
+
+def test_parameters_set_after_fit_do_not_change_the_model(X):
+    fitted = model().fit(X)
+    theta, elbo = fitted.transform(X), fitted.elbo(X)
+    fitted.set_params(activation="tanh", prior_scale=3.0, hidden_layer_sizes=(2, 2))
+    fitted.set_params(n_components=9, batch_norm=False)
+    np.testing.assert_array_equal(fitted.transform(X), theta)
+    assert fitted.elbo(X) == elbo
+
+
+def test_vectors_of_any_length_are_as_good(X):
+    vectors = np.random.default_rng(0).normal(size=(80, 20))
+    scores = [
+        model(embeddings=scale * vectors).fit(X[:200]).score(X[200:])
+        for scale in (1, 0.05)
+    ]
+    without = model().fit(X[:200]).score(X[200:])
+    assert abs(scores[0] - scores[1]) < 0.1
+    assert min(scores) > without - 0.3
+
+
+def test_float32_and_float64_begin_alike(X):
+    single, double = (model().fit(X.astype(t)).components_ for t in ("f4", "f8"))
+    np.testing.assert_allclose(single, double, atol=0.02)
+
+
+def test_callbacks_get_a_model_that_transforms(X):
+    pytest.importorskip("sklearn.callback")
+
+    class Keep:
+        def __init__(self):
+            self.models = []
+
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            if context.parent is not None:
+                self.models.append(fitted_estimator)
+            return len(self.models) == 5
+
+    callback = Keep()
+    fitted = model().set_callbacks(callback).fit(X)
+    assert fitted.n_iter_ == len(callback.models) == 5
+    last = callback.models[-1]
+    np.testing.assert_array_equal(last.transform(X), fitted.transform(X))
+    assert last.elbo(X) == fitted.elbo(X)
 
 
 @pytest.mark.filterwarnings("ignore:overflow")
