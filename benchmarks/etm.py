@@ -18,7 +18,6 @@ DATA is the folder of the corpora. Prints
 
 import argparse
 import importlib.util
-import resource
 import time
 from functools import partial
 from pathlib import Path
@@ -30,6 +29,7 @@ import torch
 from measures import CORPORA, completion_perplexity
 from processes import Processes
 from sklearn.decomposition import LatentDirichletAllocation
+from torch.profiler import profile
 
 from sklearn_topics import TorchETM, TorchPoissonNMF, embedding_matrix
 from sklearn_topics.metrics import (
@@ -159,39 +159,52 @@ def labels(args):
 
 
 def steps(kind, m, n_steps=6):
-    """Seconds of each step, and the memory (MiB) that they add."""
+    """Seconds of a step, and the MiB that loss and gradients add to their result."""
     counts = sp.random(1000, m, 100 / m, format="csr", dtype=np.float32, rng=0)
     counts.data[:] = 1
-    X = torch.from_numpy(counts.toarray())
     if kind == "sparse":
-        parts = (torch.from_numpy(a) for a in (counts.indptr, counts.indices))
-        X = torch.sparse_csr_tensor(*parts, torch.from_numpy(counts.data), X.shape)
+        parts = map(torch.from_numpy, (counts.indptr, counts.indices, counts.data))
+        X = torch.sparse_csr_tensor(*parts, counts.shape)
+    else:
+        X = torch.from_numpy(counts.toarray())
     model = ETM(m, 50)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.002, fused=True)
-    seconds = []
-    for number in range(n_steps):
-        if number == 1:  # the first makes what stays: gradients and moments
-            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        begin = time.perf_counter()
+
+    def loss():
         bound = model(X)
+        return (bound.kl - bound.log_likelihood).mean()
+
+    seconds = []
+    for _ in range(n_steps):
+        begin = time.perf_counter()
         optimizer.zero_grad()
-        (bound.kl - bound.log_likelihood).mean().backward()
+        loss().backward()
         optimizer.step()
         seconds.append(time.perf_counter() - begin)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return median(seconds[1:]), (after - before) / 1024
+    with profile(profile_memory=True) as found:  # of torch's allocations
+        loss().backward()
+    live = peak = 0
+    for event in found.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            live += event.nbytes()
+            peak = max(peak, live)
+    return median(seconds[1:]), peak / 2**20
 
 
 def step(args):
-    run = Processes(("sparse", "dense"))
-    show("one step", ("sparse ms", "dense ms", "ratio"))
+    kinds = "sparse", "dense"
+    run = Processes(kinds)
+    show("one step", ("sparse ms", "dense ms", "ratio", "sparse MiB", "dense MiB"))
     for m in (5_000, 20_000):
         rows = [
-            [run(kind, steps, kind, m)[0] * 1e3 for kind in ("sparse", "dense")]
+            [value for kind in kinds for value in run(kind, steps, kind, m)]
             for _ in range(3)
         ]
-        sparse, dense = (median(column) for column in zip(*rows, strict=True))
-        show(f"{m} terms", [f"{v:.1f}" for v in (sparse, dense, dense / sparse)])
+        sparse, own, dense, peer = (
+            median(column) for column in zip(*rows, strict=True)
+        )
+        found = sparse * 1e3, dense * 1e3, dense / sparse, own, peer
+        show(f"{m} terms", [f"{value:.1f}" for value in found])
 
 
 PARTS = {"quality": quality, "glove": glove, "labels": labels, "step": step}

@@ -17,17 +17,6 @@ from sklearn_topics import TorchETM, embedding_matrix
 from sklearn_topics.datasets import make_topic_corpus
 
 
-@pytest.fixture(scope="module")
-def known():
-    """Counts with four known topics."""
-    return make_topic_corpus(300, 80, 4, doc_length=120, random_state=0)
-
-
-@pytest.fixture(scope="module")
-def X(known):
-    return known[0]
-
-
 def model(n_components=4, **parameters):
     defaults = {"hidden_layer_sizes": (32,), "embedding_dim": 16, "random_state": 0}
     if "embeddings" in parameters:
@@ -297,28 +286,8 @@ def test_float32_and_float64_begin_alike(X):
     np.testing.assert_allclose(single, double, atol=0.02)
 
 
-def test_callbacks_get_a_model_that_transforms(X):
-    pytest.importorskip("sklearn.callback")
-
-    class Keep:
-        def __init__(self):
-            self.models = []
-
-        def setup(self, estimator, context):
-            pass
-
-        def teardown(self, estimator, context):
-            pass
-
-        def on_fit_task_begin(self, estimator, context):
-            pass
-
-        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-            if context.parent is not None:
-                self.models.append(fitted_estimator)
-            return len(self.models) == 5
-
-    callback = Keep()
+def test_callbacks_get_a_model_that_transforms(X, stop_after):
+    callback = stop_after(5)
     fitted = model().set_callbacks(callback).fit(X)
     assert fitted.n_iter_ == len(callback.models) == 5
     last = callback.models[-1]

@@ -27,17 +27,6 @@ from sklearn_topics.datasets import make_topic_corpus
 ML = {"doc_topic_pseudocount": 0, "topic_word_pseudocount": 0}
 
 
-@pytest.fixture(scope="module")
-def known():
-    """Counts with four known topics."""
-    return make_topic_corpus(300, 80, 4, doc_length=120, random_state=0)
-
-
-@pytest.fixture(scope="module")
-def X(known):
-    return known[0]
-
-
 def model(n_components=4, **parameters):
     defaults = {"n_components": n_components, "random_state": 0, "tol": 1e-5}
     return TorchPoissonNMF(**{**defaults, **parameters})
@@ -681,29 +670,8 @@ def test_two_threads_may_fit_at_once(X):
     assert len(results) == 4
 
 
-def test_callbacks_see_every_iteration_and_can_stop(X):
-    pytest.importorskip("sklearn.callback")
-
-    class StopAfter:
-        def __init__(self, n):
-            self.n, self.begun, self.models = n, 0, []
-
-        def setup(self, estimator, context):
-            pass
-
-        def teardown(self, estimator, context):
-            pass
-
-        def on_fit_task_begin(self, estimator, context):
-            self.begun += context.parent is not None
-
-        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-            if context.parent is None:
-                return False
-            self.models.append(fitted_estimator)
-            return len(self.models) == self.n
-
-    callback = StopAfter(7)
+def test_callbacks_see_every_iteration_and_can_stop(X, stop_after):
+    callback = stop_after(7)
     fitted = model(max_iter=50, tol=0).set_callbacks(callback).fit(X)
     assert fitted.n_iter_ == callback.begun == 7
     last = callback.models[-1]
