@@ -26,6 +26,7 @@ BELOW["plot"] = BELOW["inspection"] | {"inspection"}
 OPTIONAL = {
     "gensim",
     "matplotlib",
+    "pandas",
     "pyLDAvis",
     "rich",
     "skops",

@@ -10,10 +10,7 @@ from .._boundary.transfer import to_device
 from .._core.heldout import completion_score as _completion_score
 from .._core.heldout import thin
 from .._kernels import CSR
-from ._models import shares, split_pipeline, topic_weights
-
-#: Rows of weights whose sums differ from one by less are proportions.
-_PROPORTIONS = 1e-3
+from ._models import split_pipeline, topic_distributions, topic_proportions
 
 
 def completion_score(estimator, X, y=None):
@@ -54,11 +51,8 @@ def completion_score(estimator, X, y=None):
         X = before.transform(X)
     counts = _upload(X)
     shown, held_out = thin(counts)
-    weights = topic_weights(model)
-    theta = np.asarray(model.transform(_download(shown)), np.float64)
-    if np.abs(theta.sum(1) - 1).max(initial=0) > _PROPORTIONS:
-        theta = theta * weights.sum(1)
-    parts = (torch.from_numpy(shares(A)) for A in (theta, weights))
+    theta = topic_proportions(model, _download(shown))
+    parts = map(torch.from_numpy, (theta, topic_distributions(model)))
     return _completion_score(held_out, *parts)
 
 

@@ -3,6 +3,9 @@
 import numpy as np
 from sklearn.utils import check_array
 
+#: Rows of weights whose sums differ from one by less are proportions.
+_PROPORTIONS = 1e-3
+
 
 def split_pipeline(estimator):
     """What comes before the topic model (or None), and the topic model."""
@@ -23,6 +26,18 @@ def topic_weights(topics) -> np.ndarray:
 def topic_distributions(topics) -> np.ndarray:
     """Topics as rows that sum to one, float64; a row of zeros becomes uniform."""
     return shares(topic_weights(topics))
+
+
+def topic_proportions(model, counts) -> np.ndarray:
+    """Proportions of topics in documents, by the model's own ``transform``.
+
+    Weights whose rows do not sum to one are those of a factorisation W H; they become
+    the proportions of the same topic model.
+    """
+    theta = np.asarray(model.transform(counts), np.float64)
+    if np.abs(theta.sum(1) - 1).max(initial=0) > _PROPORTIONS:
+        theta = theta * topic_weights(model).sum(1)
+    return shares(theta)
 
 
 def shares(A) -> np.ndarray:

@@ -1,0 +1,10 @@
+"""Tables about a fitted topic model, of ours or of scikit-learn.
+
+Every function takes a fitted model, a pipeline that ends in one (names of the terms are
+found in it), or a fitted search over these. The tables are pandas DataFrames.
+"""
+
+from ._tables import dominant_topics, summary, topic_info, topic_words
+from ._terms import top_terms
+
+__all__ = ["dominant_topics", "summary", "top_terms", "topic_info", "topic_words"]

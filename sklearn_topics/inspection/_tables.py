@@ -1,0 +1,199 @@
+"""DataFrames about topics, documents and terms; pandas is imported when asked for."""
+
+import numpy as np
+
+from ..metrics import coherence, topic_diversity
+from ..metrics._models import split_pipeline, topic_distributions, topic_proportions
+from ._terms import term_names, top_terms
+
+
+def topic_words(model, feature_names=None):
+    """Probabilities of the terms in each topic.
+
+    Parameters
+    ----------
+    model : fitted model, pipeline or search
+        Whose topics.
+    feature_names : sequence of str, default=None
+        Names of the terms. None takes those of the pipeline or of the fitted data, or
+        the numbers of the columns.
+
+    Returns
+    -------
+    table : DataFrame of shape (n_features, n_topics)
+        Terms as index, topics as columns; each column sums to one.
+
+    Examples
+    --------
+    >>> from sklearn_topics.inspection import topic_words
+    >>> topic_words([[3, 1], [1, 3]], ["cat", "sun"]).loc["cat"].tolist()
+    [0.75, 0.25]
+    """
+    import pandas as pd
+
+    topics = topic_distributions(model)
+    return pd.DataFrame(topics.T, index=term_names(model, feature_names))
+
+
+def dominant_topics(model, X):
+    """The strongest topic of each document.
+
+    Parameters
+    ----------
+    model : fitted model, pipeline or search
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Counts; with a pipeline, what goes into it.
+
+    Returns
+    -------
+    table : DataFrame of shape (n_samples, 2)
+        "Topic" and its "Proportion", in the order of X.
+
+    Examples
+    --------
+    >>> from sklearn_topics import TorchPoissonNMF
+    >>> from sklearn_topics.datasets import make_topic_corpus
+    >>> from sklearn_topics.inspection import dominant_topics
+    >>> X, _, _ = make_topic_corpus(200, 50, 3, random_state=0)
+    >>> model = TorchPoissonNMF(3, random_state=0).fit(X)
+    >>> dominant_topics(model, X).columns.tolist()
+    ['Topic', 'Proportion']
+    """
+    import pandas as pd
+
+    theta, _ = _proportions(model, X)
+    strongest = {"Topic": theta.argmax(axis=1), "Proportion": theta.max(axis=1)}
+    return pd.DataFrame(strongest)
+
+
+def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3):
+    """One row a topic: how large it is, what it is about, who speaks for it.
+
+    The first five columns are named as in BERTopic.
+
+    Parameters
+    ----------
+    model : fitted model, pipeline or search
+        Whose topics.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Counts; with a pipeline, what goes into it.
+    texts : sequence of str, default=None
+        The documents, for "Representative_Docs". None takes X if it is text, and else
+        the documents' numbers.
+    feature_names : sequence of str, default=None
+        Names of the terms. None takes those of the pipeline or of the fitted data, or
+        the numbers of the columns.
+    n_terms : int, default=10
+        Terms in "Representation", by which coherence is judged too.
+    n_docs : int, default=3
+        Documents in "Representative_Docs".
+
+    Returns
+    -------
+    table : DataFrame of shape (n_topics, 7)
+        "Topic"; "Count", the documents in which it is the strongest; "Name", the number
+        and the first four terms; "Representation", the first terms;
+        "Representative_Docs", the documents with its greatest proportions; "Share", its
+        part of all tokens; "Coherence", the NPMI of the first terms in X. Largest share
+        first.
+
+    Examples
+    --------
+    >>> from sklearn_topics import TorchPoissonNMF
+    >>> from sklearn_topics.datasets import make_topic_corpus
+    >>> from sklearn_topics.inspection import topic_info
+    >>> X, _, _ = make_topic_corpus(200, 50, 3, random_state=0)
+    >>> model = TorchPoissonNMF(3, random_state=0).fit(X)
+    >>> int(topic_info(model, X)["Count"].sum())
+    200
+    """
+    import pandas as pd
+
+    theta, counts = _proportions(model, X)
+    if texts is None and isinstance(X, list | tuple | np.ndarray):
+        is_text = len(X) > 0 and isinstance(X[0], str)
+        texts = X if is_text else None
+    if texts is not None and len(texts) != len(theta):
+        raise ValueError(f"There are {len(texts)} texts, but {len(theta)} documents.")
+    share = _token_shares(theta, counts)
+    names = term_names(model, feature_names)
+    listed = [
+        [str(term) for term, _ in row] for row in top_terms(model, names, n_terms)
+    ]
+    _, last = split_pipeline(model)
+    spoken = np.argsort(-theta, axis=0, kind="stable")[:n_docs].T
+    columns = {
+        "Topic": np.arange(theta.shape[1]),
+        "Count": np.bincount(theta.argmax(axis=1), minlength=theta.shape[1]),
+        "Name": ["_".join([str(k), *row[:4]]) for k, row in enumerate(listed)],
+        "Representation": listed,
+        "Representative_Docs": [
+            [int(i) if texts is None else texts[i] for i in row] for row in spoken
+        ],
+        "Share": share,
+        "Coherence": coherence(last, counts, n_terms=n_terms).per_topic,
+    }
+    table = pd.DataFrame(columns)
+    return table.sort_values("Share", ascending=False, kind="stable", ignore_index=True)
+
+
+def summary(model, X, *, feature_names=None, n_terms=8):
+    """What a fitted model has found, in a few lines of text.
+
+    Parameters
+    ----------
+    model : fitted model, pipeline or search
+        Whose topics.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Counts; with a pipeline, what goes into it.
+    feature_names : sequence of str, default=None
+        Names of the terms. None takes those of the pipeline or of the fitted data, or
+        the numbers of the columns.
+    n_terms : int, default=8
+        Terms of each topic.
+
+    Returns
+    -------
+    text : str
+        The sizes, mean coherence and diversity, and a line for each topic: its share of
+        the tokens, its coherence, and its first terms.
+
+    Examples
+    --------
+    >>> from sklearn_topics import TorchPoissonNMF
+    >>> from sklearn_topics.datasets import make_topic_corpus
+    >>> from sklearn_topics.inspection import summary
+    >>> X, _, _ = make_topic_corpus(200, 50, 3, random_state=0)
+    >>> model = TorchPoissonNMF(3, random_state=0).fit(X)
+    >>> print(summary(model, X).splitlines()[0])
+    TorchPoissonNMF: 3 topics of 50 terms, in 200 documents
+    """
+    info = topic_info(model, X, feature_names=feature_names, n_terms=max(n_terms, 10))
+    _, last = split_pipeline(model)
+    m = topic_distributions(model).shape[1]
+    lines = [
+        f"{type(last).__name__}: {len(info)} topics of {m} terms, in "
+        f"{info['Count'].sum()} documents",
+        f"coherence (NPMI) {info['Coherence'].mean():.3f}, diversity "
+        f"{topic_diversity(last):.3f}",
+        "",
+        "topic  share  coherence  terms",
+    ]
+    for row in info.itertuples():
+        terms = " ".join(row.Representation[:n_terms])
+        numbers = f"{row.Topic:>5}  {row.Share:>5.1%}  {row.Coherence:>9.3f}"
+        lines.append(f"{numbers}  {terms}")
+    return "\n".join(lines)
+
+
+def _proportions(model, X):
+    """Proportions of topics (n x K), and the counts that the model gets."""
+    before, last = split_pipeline(model)
+    counts = X if before is None else before.transform(X)
+    return topic_proportions(last, counts), counts
+
+
+def _token_shares(theta, counts):
+    tokens = np.asarray(counts.sum(axis=1), np.float64).ravel()
+    weights = tokens @ theta
+    return weights / max(weights.sum(), 1)

@@ -1,0 +1,108 @@
+"""The first terms of topics, by what one wants of them."""
+
+import numpy as np
+
+from ..metrics._models import split_pipeline, topic_distributions
+
+_ORDERS = "probability", "relevance", "lift"
+
+
+def top_terms(
+    model,
+    feature_names=None,
+    n_terms=10,
+    *,
+    by="probability",
+    relevance_weight=0.6,
+    topic_shares=None,
+):
+    r"""The first terms of each topic, with their weights.
+
+    Parameters
+    ----------
+    model : fitted model, pipeline or search, or array-like
+        Whose topics; an array holds their weights (n_topics x n_features).
+    feature_names : sequence of str, default=None
+        Names of the terms. None takes those of the pipeline or of the fitted data, or
+        the numbers of the columns.
+    n_terms : int, default=10
+        Terms for each topic.
+    by : {"probability", "relevance", "lift"}, default="probability"
+        With :math:`\phi_{kw}` the probability of term w in topic k, and :math:`p_w` in
+        all topics:
+
+        - "probability": :math:`\phi_{kw}`;
+        - "lift": :math:`\phi_{kw} / p_w`, which puts rare terms first;
+        - "relevance": :math:`\lambda \log \phi_{kw} + (1 - \lambda)
+          \log(\phi_{kw} / p_w)`, between the two [1]_.
+    relevance_weight : float, default=0.6
+        :math:`\lambda`, between 0 and 1.
+    topic_shares : array-like of shape (n_topics,), default=None
+        How much of the corpus each topic has, for :math:`p_w`. None is the same for
+        all.
+
+    Returns
+    -------
+    terms : list of list of tuple
+        For each topic (term, weight), greatest first.
+
+    References
+    ----------
+    .. [1] C. Sievert, K. Shirley, "LDAvis: a method for visualizing and interpreting
+       topics", ACL workshop on interactive language learning, 2014, equation 1.
+
+    Examples
+    --------
+    >>> from sklearn_topics.inspection import top_terms
+    >>> top_terms([[3, 1, 0], [3, 0, 1]], ["the", "cat", "sun"], 2)[0]
+    [('the', 0.75), ('cat', 0.25)]
+    >>> top_terms([[3, 1, 0], [3, 0, 1]], ["the", "cat", "sun"], 1, by="lift")[0]
+    [('cat', 2.0)]
+    """
+    if by not in _ORDERS:
+        raise ValueError(f"by must be one of {', '.join(_ORDERS)}. Got {by!r}.")
+    if not 0 <= relevance_weight <= 1:
+        raise ValueError(
+            f"relevance_weight must lie between 0 and 1. Got {relevance_weight!r}."
+        )
+    topics = topic_distributions(model)
+    names = term_names(model, feature_names)
+    weights = _weights(topics, by, relevance_weight, topic_shares)
+    order = np.argsort(-weights, axis=1, kind="stable")[:, :n_terms]
+    return [
+        [(names[j], float(weights[k, j])) for j in row] for k, row in enumerate(order)
+    ]
+
+
+def term_names(model, feature_names=None) -> list:
+    """Names of the terms: given, of the pipeline, of the fitted data, or numbers."""
+    before, last = split_pipeline(model)
+    m = topic_distributions(model).shape[1]
+    if feature_names is None and before is not None:
+        feature_names = before.get_feature_names_out()
+    if feature_names is None:
+        feature_names = getattr(last, "feature_names_in_", range(m))
+    names = list(feature_names)
+    if len(names) != m:
+        raise ValueError(f"There are {len(names)} names, but {m} terms.")
+    return names
+
+
+def _weights(topics, by, relevance_weight, topic_shares):
+    if by == "probability":
+        return topics
+    if topic_shares is None:
+        topic_shares = np.ones(len(topics))
+    share = np.asarray(topic_shares, np.float64)
+    if share.shape != (len(topics),) or (share < 0).any() or share.sum() == 0:
+        raise ValueError(
+            f"topic_shares must be {len(topics)} nonnegative numbers, one a topic."
+        )
+    overall = share / share.sum() @ topics
+    lift = topics / np.where(overall > 0, overall, 1)
+    if by == "lift":
+        return lift
+    with np.errstate(divide="ignore"):  # a term that a topic has not is last
+        logs = np.log(topics), np.log(lift)
+    parts = zip((relevance_weight, 1 - relevance_weight), logs, strict=True)
+    return sum(weight * log for weight, log in parts if weight > 0)
