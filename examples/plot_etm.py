@@ -65,6 +65,17 @@ for inference in ("encoder", "refined"):
     print(f"{inference}: perplexity {model.perplexity(X):.0f}")
 
 # %%
+# Documents at once
+# -----------------
+# Each column is a docstring, each colour a topic; side by side the packages that they
+# come from.
+
+from sklearn_topics.plot import StructureDisplay
+
+packages = [docs.target_names[k].split(".")[0] for k in docs.target]
+StructureDisplay.from_estimator(model, X, groups=packages, feature_names=terms)
+
+# %%
 # Look
 # ----
 # Left, the bound of training documents (during an epoch, with noise and hidden terms)

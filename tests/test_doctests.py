@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 import sklearn_topics
-from sklearn_topics import datasets, inspection, metrics, nn
+from sklearn_topics import datasets, inspection, metrics, nn, plot
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def _public():
-    for module in (sklearn_topics, datasets, inspection, metrics, nn):
+    for module in (sklearn_topics, datasets, inspection, metrics, nn, plot):
         for name in module.__all__:
             item = getattr(module, name)
             if callable(item):

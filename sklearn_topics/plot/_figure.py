@@ -1,0 +1,51 @@
+"""The one place that knows matplotlib: axes and colours."""
+
+#: Okabe and Ito's colours, which readers of all kinds of sight tell apart.
+_BASE = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#F0E442",
+    "#7F7F7F",
+)
+
+#: Mixtures with white (positive) or black for topics beyond the eighth.
+_SHADES = 0.0, 0.5, -0.4, 0.75, -0.65, 0.25, -0.2
+
+
+def axes(ax, *, figsize):
+    """`ax`, or that of a new figure."""
+    import matplotlib.pyplot as plt
+
+    if ax is not None:
+        return ax
+    _, ax = plt.subplots(figsize=figsize, layout="constrained")
+    return ax
+
+
+def panels(ax, n_rows, n_columns, *, figsize):
+    """A grid of axes in the place of `ax`, or in a new figure; row by row."""
+    ax = axes(ax, figsize=figsize)
+    ax.set_axis_off()
+    grid = ax.get_subplotspec().subgridspec(n_rows, n_columns)
+    return [
+        ax.figure.add_subplot(grid[row, column])
+        for row in range(n_rows)
+        for column in range(n_columns)
+    ]
+
+
+def topic_colors(n_topics: int) -> list:
+    """A colour for each topic: eight hues, then lighter and darker ones of them."""
+    from matplotlib.colors import to_rgb
+
+    found = []
+    for number in range(n_topics):
+        hue, shade = number % len(_BASE), _SHADES[number // len(_BASE) % len(_SHADES)]
+        towards = 1.0 if shade > 0 else 0.0
+        mixed = (c + abs(shade) * (towards - c) for c in to_rgb(_BASE[hue]))
+        found.append(tuple(mixed))
+    return found

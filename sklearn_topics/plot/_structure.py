@@ -1,0 +1,191 @@
+"""Topic proportions of many documents at once."""
+
+import numpy as np
+
+from ..inspection import top_terms
+from ..metrics import sort_documents
+from ..metrics._models import split_pipeline, topic_proportions
+from ._figure import axes, topic_colors
+
+#: Most topics that a legend lists.
+_LEGEND = 20
+
+
+class StructureDisplay:
+    """Stacked topic proportions, one column a document ("Structure plot").
+
+    Documents are sorted by their dominant topic and its proportion, within groups if
+    there are any. Make it with :meth:`from_estimator` or :meth:`from_predictions`.
+
+    Parameters
+    ----------
+    theta : ndarray of shape (n_documents, n_topics)
+        Proportions, in the order of the picture.
+    groups : ndarray of shape (n_documents,) or None
+        Group of each document, in the same order.
+    topic_names : list of str
+        For the legend.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_topics.plot import StructureDisplay
+    >>> theta = np.random.default_rng(0).dirichlet([0.3] * 4, 200)
+    >>> display = StructureDisplay.from_predictions(theta)
+    >>> display.theta.shape
+    (200, 4)
+    """
+
+    def __init__(self, theta, *, groups=None, topic_names):
+        self.theta = theta
+        self.groups = groups
+        self.topic_names = topic_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model,
+        X,
+        *,
+        groups=None,
+        feature_names=None,
+        n_documents=2000,
+        random_state=0,
+        ax=None,
+    ):
+        """Proportions by a fitted model; the legend has each topic's first terms.
+
+        Parameters
+        ----------
+        model : fitted model, pipeline or search
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Counts; with a pipeline, what goes into it.
+        groups : array-like of shape (n_samples,), default=None
+            Known groups, drawn side by side.
+        feature_names : sequence of str, default=None
+            Names of the terms. None takes those of the pipeline or of the fitted data,
+            or the numbers of the columns.
+        n_documents : int, default=2000
+            Most documents drawn; more are sampled.
+        random_state : int, default=0
+            Draws the sample.
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        display : StructureDisplay
+        """
+        before, last = split_pipeline(model)
+        counts = X if before is None else before.transform(X)
+        names = [
+            f"{k}: {' '.join(str(term) for term, _ in row)}"
+            for k, row in enumerate(top_terms(model, feature_names, 3))
+        ]
+        return cls.from_predictions(
+            topic_proportions(last, counts),
+            groups=groups,
+            topic_names=names,
+            n_documents=n_documents,
+            random_state=random_state,
+            ax=ax,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        theta,
+        *,
+        groups=None,
+        topic_names=None,
+        n_documents=2000,
+        random_state=0,
+        ax=None,
+    ):
+        """Proportions given.
+
+        Parameters
+        ----------
+        theta : array-like of shape (n_samples, n_topics)
+            Topic proportions.
+        groups : array-like of shape (n_samples,), default=None
+            Known groups, drawn side by side.
+        topic_names : list of str, default=None
+            For the legend. None numbers the topics.
+        n_documents : int, default=2000
+            Most documents drawn; more are sampled.
+        random_state : int, default=0
+            Draws the sample.
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        display : StructureDisplay
+        """
+        theta = np.asarray(theta)
+        chosen = np.arange(len(theta))
+        if len(theta) > n_documents:
+            rng = np.random.default_rng(random_state)
+            chosen = rng.choice(len(theta), n_documents, replace=False)
+        chosen = chosen[sort_documents(theta[chosen])]
+        if groups is not None:
+            if len(groups) != len(theta):
+                raise ValueError(
+                    f"There are {len(groups)} groups, but {len(theta)} documents."
+                )
+            groups = np.asarray(groups)[chosen]
+            by_group = np.argsort(groups, kind="stable")
+            groups, chosen = groups[by_group], chosen[by_group]
+        if topic_names is None:
+            topic_names = [str(k) for k in range(theta.shape[1])]
+        display = cls(theta[chosen], groups=groups, topic_names=list(topic_names))
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        display : StructureDisplay
+        """
+        n, K = self.theta.shape
+        self.ax_ = ax = axes(ax, figsize=(11, max(4, 0.25 * min(K, _LEGEND) + 0.8)))
+        self.figure_ = ax.figure
+        edges, top = np.arange(n + 1), np.zeros(n)
+        for k, color in enumerate(topic_colors(K)):
+            bottom, top = top, top + self.theta[:, k]
+            name = self.topic_names[k] if k < _LEGEND else None
+            ax.stairs(top, edges, baseline=bottom, fill=True, color=color, label=name)
+        ax.set(xlim=(0, n), ylim=(0, 1), ylabel="topic proportion")
+        if self.groups is None:
+            ax.set(xticks=[], xlabel=f"{n} documents")
+        else:
+            self._mark_groups(ax, n)
+        title = None if K <= _LEGEND else f"the first {_LEGEND} of {K} topics"
+        ax.legend(
+            loc="upper left",
+            bbox_to_anchor=(1.005, 1.0),
+            fontsize="small",
+            title=title,
+            borderaxespad=0,
+        )
+        return self
+
+    def _mark_groups(self, ax, n):
+        names, starts = np.unique(self.groups, return_index=True)
+        ends = np.append(starts[1:], n)
+        for start in starts[1:]:
+            ax.axvline(start, color="black", linewidth=0.8)
+        ax.set_xticks((starts + ends) / 2, [str(name) for name in names])
+        ax.tick_params(axis="x", length=0, rotation=0 if len(names) <= 6 else 60)
