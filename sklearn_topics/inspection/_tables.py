@@ -190,6 +190,8 @@ def _proportions(model, X):
     """Proportions of topics (n x K), and the counts that the model gets."""
     before, last = split_pipeline(model)
     counts = X if before is None else before.transform(X)
+    if not hasattr(counts, "sum"):
+        counts = np.asarray(counts)
     return topic_proportions(last, counts), counts
 
 

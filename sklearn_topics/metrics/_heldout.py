@@ -51,7 +51,7 @@ def completion_score(estimator, X, y=None):
         X = before.transform(X)
     counts = _upload(X)
     shown, held_out = thin(counts)
-    theta = topic_proportions(model, _download(shown))
+    theta = topic_proportions(model, _download(shown, X))
     parts = map(torch.from_numpy, (theta, topic_distributions(model)))
     return _completion_score(held_out, *parts)
 
@@ -95,7 +95,8 @@ def _upload(X):
     return to_device(X, torch.device("cpu"))
 
 
-def _download(X):
+def _download(X, like):
+    """Counts as scikit-learn takes them; a pandas DataFrame if `like` is one."""
     if isinstance(X, CSR):
         parts = tuple(part.numpy() for part in (X.data, X.indices, X.indptr))
         # A matrix without stored zeros: scikit-learn's NMF fails on them, and not all
@@ -103,4 +104,6 @@ def _download(X):
         counts = sp.csr_matrix(parts, shape=X.shape, copy=True)
         counts.eliminate_zeros()
         return counts
+    if hasattr(like, "iloc"):
+        return type(like)(X.numpy(), columns=like.columns)
     return X.numpy()

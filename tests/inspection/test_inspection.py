@@ -111,6 +111,16 @@ def test_documents_are_numbers_or_texts_of_their_own(pipe):
         topic_info(model, counts, ["a", "b", "c"])
 
 
+def test_counts_in_other_containers():
+    X = CountVectorizer().fit_transform(TEXTS)
+    model = TorchPoissonNMF(2, random_state=0).fit(X)
+    expected = topic_info(model, X)
+    for counts in (X.toarray(), X.toarray().tolist(), X.tocoo()):
+        found = topic_info(model, counts)
+        assert found["Share"].tolist() == pytest.approx(expected["Share"].tolist())
+        assert found["Count"].tolist() == expected["Count"].tolist()
+
+
 def test_dominant_topics(pipe):
     table = dominant_topics(pipe, TEXTS)
     assert len(table) == 20

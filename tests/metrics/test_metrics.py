@@ -105,6 +105,16 @@ def test_other_models_are_near_the_truth(known, model):
     assert score > np.log(1 / 80) + 1
 
 
+@pytest.mark.filterwarnings("error")
+def test_frames_keep_their_names():
+    pandas = pytest.importorskip("pandas")
+    X, _, _ = make_topic_corpus(60, 5, 2, random_state=0)
+    frame = pandas.DataFrame(X.toarray(), columns=list("abcde"))
+    model = TorchPoissonNMF(2, random_state=0).fit(frame)
+    expected = model.score(frame)
+    assert completion_score(model, frame) == pytest.approx(expected, rel=1e-5)
+
+
 def test_scale_of_a_factorisation_does_not_matter(known):
     X = known[0]
     model = TorchBetaNMF(4, solver="scd", beta_loss=1, max_iter=500).fit(X)
