@@ -90,7 +90,8 @@ def topic_quality(
     Examples
     --------
     >>> from sklearn_topics.metrics import topic_quality
-    >>> topic_quality([[0, 1], [2, 3]], [[1, 1, 0, 0], [1, 2, 0, 0], [0, 0, 1, 1]])
+    >>> X = [[1, 1, 0, 0], [1, 2, 0, 0], [0, 0, 1, 1]]
+    >>> round(topic_quality([[0, 1], [2, 3]], X), 6)
     1.0
     """
     names = {"feature_names": feature_names}
