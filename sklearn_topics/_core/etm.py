@@ -83,7 +83,7 @@ class ETMTrainer:
         self.load(state)
         factor = self.schedule(state["epoch"])
         optimizer = self._optimizer(factor, state)
-        sums = torch.zeros(2, dtype=torch.float64, device=X.device)
+        sums = torch.zeros(2, dtype=wide_dtype(X.device), device=X.device)
         batches = -(-X.shape[0] // self.batch_size)
         for number, rows in enumerate(batches_of(X, self.batch_size, generator)):
             progress = state["epoch"] + (number + 1) / batches
@@ -219,7 +219,7 @@ def bounds(module, X: CSR | Tensor, batch_size: int) -> Tensor:
     parts = []
     for rows in batches_of(X, batch_size, None):
         bound = module(take(X, rows))
-        parts.append((bound.log_likelihood - bound.kl).double())
+        parts.append((bound.log_likelihood - bound.kl).to(wide_dtype(X.device)))
     return torch.cat(parts)
 
 

@@ -1,6 +1,7 @@
 """Tables about fitted models."""
 
 import numpy as np
+import pandas
 import pytest
 from sklearn.decomposition import NMF, LatentDirichletAllocation
 from sklearn.feature_extraction.text import CountVectorizer
@@ -137,7 +138,6 @@ def test_summary_names_everything(pipe):
 
 
 def test_names_of_a_frame_and_numbers():
-    pandas = pytest.importorskip("pandas")
     X = CountVectorizer().fit_transform(TEXTS).toarray()
     named = TorchPoissonNMF(2).fit(pandas.DataFrame(X, columns=list("abcd")))
     assert set(topic_words(named).index) == set("abcd")

@@ -22,7 +22,7 @@ def gradients(out, seed, *inputs):
     return torch.autograd.grad(out, inputs, weights)
 
 
-def compare(of_sparse, of_dense, inputs):
+def assert_same_values_and_gradients(of_sparse, of_dense, inputs):
     torch.testing.assert_close(of_sparse, of_dense, rtol=1e-12, atol=1e-12)
     found = gradients(of_sparse, torch.Generator().manual_seed(0), *inputs)
     expected = gradients(of_dense, torch.Generator().manual_seed(0), *inputs)
@@ -32,7 +32,7 @@ def compare(of_sparse, of_dense, inputs):
 def test_product(to_csr, matrix, factors):
     _, HT = factors
     X = torch.from_numpy(matrix)
-    compare(autograd.product(to_csr(matrix), HT), X @ HT, [HT])
+    assert_same_values_and_gradients(autograd.product(to_csr(matrix), HT), X @ HT, [HT])
 
 
 def test_log_likelihood(to_csr, matrix, factors):
@@ -40,7 +40,7 @@ def test_log_likelihood(to_csr, matrix, factors):
     W, HT = factors
     X = torch.from_numpy(matrix)
     found = autograd.log_likelihood(to_csr(matrix), W, HT, floor=FLOOR)
-    compare(found, (X * (W @ HT.T).log()).sum(1), factors)
+    assert_same_values_and_gradients(found, (X * (W @ HT.T).log()).sum(1), factors)
 
 
 def test_dense_likelihood_is_the_sparse_one(to_csr, matrix, factors):
@@ -49,7 +49,7 @@ def test_dense_likelihood_is_the_sparse_one(to_csr, matrix, factors):
         autograd.log_likelihood(counts, *factors, floor=FLOOR)
         for counts in (to_csr(matrix), X)
     )
-    compare(sparse, dense, factors)
+    assert_same_values_and_gradients(sparse, dense, factors)
 
 
 def test_gradcheck(to_csr):

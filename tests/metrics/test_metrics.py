@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas
 import pytest
 from sklearn.decomposition import NMF, LatentDirichletAllocation
 from sklearn.feature_extraction.text import CountVectorizer
@@ -107,7 +108,6 @@ def test_other_models_are_near_the_truth(known, model):
 
 @pytest.mark.filterwarnings("error")
 def test_frames_keep_their_names():
-    pandas = pytest.importorskip("pandas")
     X, _, _ = make_topic_corpus(60, 5, 2, random_state=0)
     frame = pandas.DataFrame(X.toarray(), columns=list("abcde"))
     model = TorchPoissonNMF(2, random_state=0).fit(frame)

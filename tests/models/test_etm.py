@@ -5,6 +5,7 @@ import signal
 import threading
 
 import numpy as np
+import pandas
 import pytest
 import scipy.sparse as sp
 import torch
@@ -157,7 +158,6 @@ def test_neighbors(X):
 
 
 def test_neighbors_by_name():
-    pandas = pytest.importorskip("pandas")
     counts, _, _ = make_topic_corpus(50, 6, 2, random_state=0)
     frame = pandas.DataFrame(counts.toarray(), columns=list("abcdef"))
     fitted = model(2).fit(frame)
