@@ -29,10 +29,8 @@ def topic_words(model, feature_names=None):
     >>> topic_words([[3, 1], [1, 3]], ["cat", "sun"]).loc["cat"].tolist()
     [0.75, 0.25]
     """
-    import pandas as pd
-
     topics = topic_distributions(model)
-    return pd.DataFrame(topics.T, index=term_names(model, feature_names))
+    return data_frame(topics.T, index=term_names(model, feature_names))
 
 
 def dominant_topics(model, X):
@@ -59,11 +57,9 @@ def dominant_topics(model, X):
     >>> dominant_topics(model, X).columns.tolist()
     ['Topic', 'Proportion']
     """
-    import pandas as pd
-
-    theta, _ = _proportions(model, X)
+    theta, _ = proportions(model, X)
     strongest = {"Topic": theta.argmax(axis=1), "Proportion": theta.max(axis=1)}
-    return pd.DataFrame(strongest)
+    return data_frame(strongest)
 
 
 def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3):
@@ -107,9 +103,7 @@ def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3
     >>> int(topic_info(model, X)["Count"].sum())
     200
     """
-    import pandas as pd
-
-    theta, counts = _proportions(model, X)
+    theta, counts = proportions(model, X)
     if texts is None and isinstance(X, list | tuple | np.ndarray):
         is_text = len(X) > 0 and isinstance(X[0], str)
         texts = X if is_text else None
@@ -133,7 +127,7 @@ def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3
         "Share": share,
         "Coherence": coherence(last, counts, n_terms=n_terms).per_topic,
     }
-    table = pd.DataFrame(columns)
+    table = data_frame(columns)
     return table.sort_values("Share", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -186,7 +180,14 @@ def summary(model, X, *, feature_names=None, n_terms=8):
     return "\n".join(lines)
 
 
-def _proportions(model, X):
+def data_frame(columns, **options):
+    """A pandas DataFrame."""
+    import pandas as pd
+
+    return pd.DataFrame(columns, **options)
+
+
+def proportions(model, X):
     """Proportions of topics (n x K), and the counts that the model gets."""
     before, last = split_pipeline(model)
     counts = X if before is None else before.transform(X)
