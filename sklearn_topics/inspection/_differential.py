@@ -5,8 +5,8 @@ import torch
 
 from .._boundary.transfer import to_numpy
 from .._core.differential import term_rates
-from ..metrics._models import upload
-from ._tables import data_frame, proportions
+from ..metrics._models import proportions, upload
+from ._tables import data_frame
 from ._terms import term_names
 
 _LOG_2 = np.log(2)

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from ..metrics._models import split_pipeline, topic_distributions
-from ._tables import proportions
+from ..metrics._models import proportions, split_pipeline, topic_distributions
 from ._terms import term_names
 
 

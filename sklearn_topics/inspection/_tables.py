@@ -3,7 +3,12 @@
 import numpy as np
 
 from ..metrics import coherence, topic_diversity
-from ..metrics._models import split_pipeline, topic_distributions, topic_proportions
+from ..metrics._models import (
+    proportions,
+    split_pipeline,
+    token_shares,
+    topic_distributions,
+)
 from ._terms import term_names, top_terms
 
 
@@ -109,7 +114,7 @@ def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3
         texts = X if is_text else None
     if texts is not None and len(texts) != len(theta):
         raise ValueError(f"There are {len(texts)} texts, but {len(theta)} documents.")
-    share = _token_shares(theta, counts)
+    share = token_shares(theta, counts)
     names = term_names(model, feature_names)
     listed = [
         [str(term) for term, _ in row] for row in top_terms(model, names, n_terms)
@@ -185,18 +190,3 @@ def data_frame(columns, **options):
     import pandas as pd
 
     return pd.DataFrame(columns, **options)
-
-
-def proportions(model, X):
-    """Proportions of topics (n x K), and the counts that the model gets."""
-    before, last = split_pipeline(model)
-    counts = X if before is None else before.transform(X)
-    if not hasattr(counts, "sum"):
-        counts = np.asarray(counts)
-    return topic_proportions(last, counts), counts
-
-
-def _token_shares(theta, counts):
-    tokens = np.asarray(counts.sum(axis=1), np.float64).ravel()
-    weights = tokens @ theta
-    return weights / max(weights.sum(), 1)

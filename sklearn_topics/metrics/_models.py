@@ -44,6 +44,22 @@ def topic_proportions(model, counts) -> np.ndarray:
     return shares(theta)
 
 
+def proportions(model, X):
+    """Proportions of topics (n x K), and the counts that the model gets."""
+    before, last = split_pipeline(model)
+    counts = X if before is None else before.transform(X)
+    if not hasattr(counts, "sum"):
+        counts = np.asarray(counts)
+    return topic_proportions(last, counts), counts
+
+
+def token_shares(theta, counts) -> np.ndarray:
+    """Each topic's part of all tokens: proportions weighted by the documents' sizes."""
+    tokens = np.asarray(counts.sum(axis=1), np.float64).ravel()
+    weights = tokens @ theta
+    return weights / max(weights.sum(), 1)
+
+
 def upload(X):
     """Counts of any container as a float64 CSR, or dense tensor, on the CPU."""
     if not sp.issparse(X):
