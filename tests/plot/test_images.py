@@ -43,7 +43,11 @@ def top_terms(K):
 
 
 def topic_map(K):
-    return TopicMapDisplay.from_estimator(topics(K))
+    rng = np.random.default_rng(0)
+    places, shares = rng.standard_normal((K, 2)), rng.dirichlet([3] * K)
+    names = [f"{k}: term term" for k in range(K)]
+    display = TopicMapDisplay(places, shares, topic_names=names, correlation=0.9)
+    return display.plot()
 
 
 def similarity(K):
