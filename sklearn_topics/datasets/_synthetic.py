@@ -11,6 +11,9 @@ _LENGTH_DISTRIBUTIONS = ("poisson", "lognormal", "fixed")
 # Documents are drawn in blocks, so that no temporary grows with the corpus.
 _TOKENS_PER_BLOCK = 2_000_000
 
+#: Tokens a term from which a binomial draw for each term is the faster way.
+_LONG = 8
+
 
 def make_topic_corpus(
     n_samples=1000,
@@ -92,8 +95,9 @@ def make_topic_corpus(
     Notes
     -----
     The time is proportional to the number of tokens plus ``n_samples * n_topics`` plus
-    ``n_topics * n_features``; a dense array of shape (n_samples, n_features) is never
-    made.
+    ``n_topics * n_features``, or for documents with many more tokens than there are
+    terms to ``n_samples * n_features``. No array of that size is made: documents are
+    drawn in blocks.
 
     The generator of tinytopics [3]_ (flat Dirichlet loadings and factors) is
     ``vocabulary="dirichlet", doc_topic_prior=1, topic_word_prior=1``.
@@ -197,7 +201,11 @@ def _draw_counts(rng, theta, topics, lengths):
         done = ends[start - 1] if start else 0
         stop = np.searchsorted(ends, done + _TOKENS_PER_BLOCK, side="right")
         stop = max(int(stop), start + 1)
-        blocks.append(_draw_block(rng, theta[start:stop], cdf, lengths[start:stop]))
+        block = theta[start:stop], lengths[start:stop]
+        if ends[stop - 1] - done > _LONG * (stop - start) * len(cdf.T):
+            blocks.append(_draw_long(rng, *block, topics))
+        else:
+            blocks.append(_draw_block(rng, *block, cdf))
         start = stop
     return blocks[0] if len(blocks) == 1 else sp.vstack(blocks, format="csr")
 
@@ -209,7 +217,7 @@ def _cdf(probabilities):
     return cdf
 
 
-def _draw_block(rng, theta, cdf, lengths):
+def _draw_block(rng, theta, lengths, cdf):
     """The counts of a block of documents, through those of its topics."""
     n_samples, n_topics = theta.shape
     n_features = cdf.shape[1]
@@ -228,6 +236,12 @@ def _draw_block(rng, theta, cdf, lengths):
     X = sp.csr_matrix((ones, (rows, columns)), shape=(n_samples, n_features))
     X.sum_duplicates()
     return X
+
+
+def _draw_long(rng, theta, lengths, topics):
+    """The same of documents with many tokens of each term: by the counts of these."""
+    probabilities = theta @ topics
+    return sp.csr_matrix(_draw_multinomial(rng, lengths, probabilities))
 
 
 def _draw_multinomial(rng, totals, probabilities):

@@ -12,8 +12,9 @@ _BASE = (
     "#7F7F7F",
 )
 
-#: Mixtures with white (positive) or black for topics beyond the eighth.
-_SHADES = 0.0, 0.5, -0.4, 0.75, -0.65, 0.25, -0.2
+#: Mixtures with white (positive) or black for topics beyond the eighth. Black first:
+#: light blue would pass for the fifth color.
+_SHADES = 0.0, -0.4, 0.5, -0.65, 0.75, -0.2, 0.25
 
 
 def axes(ax, *, figsize):

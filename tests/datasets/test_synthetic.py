@@ -95,19 +95,20 @@ def test_lengths_have_the_mean_and_variance_of_their_distribution():
     assert (totals["fixed"] == mean).all()
 
 
+@pytest.mark.parametrize("length", [200, 1000])
 @pytest.mark.parametrize("vocabulary", ["zipf", "dirichlet"])
-def test_counts_follow_the_known_proportions(vocabulary):
+def test_counts_follow_the_known_proportions(vocabulary, length):
     X, theta, topics = make_topic_corpus(
         4000,
         50,
         4,
-        doc_length=200,
+        doc_length=length,
         vocabulary=vocabulary,
         random_state=3,
     )
     # Given theta and topics, sums over documents are Poisson with known means, also
     # when weighted by theta, which ties the counts to the documents' own topics.
-    rate = 200 * theta @ topics
+    rate = length * theta @ topics
     for weights in (np.ones((4000, 1)), theta):
         observed = weights.T @ X.toarray()
         expected = weights.T @ rate
@@ -131,6 +132,22 @@ def test_one_topic_documents_have_the_frequencies_of_their_topic():
 def test_terms_of_probability_zero_do_not_occur():
     X, _, topics = make_topic_corpus(500, 200, 1, topic_word_prior=1e-4, random_state=0)
     impossible = topics[0] == 0
+    assert impossible.any()
+    assert X[:, impossible].nnz == 0
+
+
+def test_long_documents_have_their_lengths_and_no_impossible_terms():
+    X, _, topics = make_topic_corpus(
+        60,
+        40,
+        2,
+        doc_length=2000,
+        length_distribution="fixed",
+        topic_word_prior=1e-4,
+        random_state=0,
+    )
+    assert (np.asarray(X.sum(axis=1)) == 2000).all()
+    impossible = (topics == 0).all(axis=0)
     assert impossible.any()
     assert X[:, impossible].nnz == 0
 
