@@ -332,7 +332,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         return self.n_components_
 
     def transform(self, X):
-        """Weights W of new rows, for the fitted components.
+        """Find the weights W of new rows, for the fitted components.
 
         Parameters
         ----------

@@ -222,7 +222,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         return tuple(to_device(p.copy(), device) for p in parts)
 
     def transform(self, X):
-        """Coordinates of X in the components.
+        """Return the coordinates of X in the components.
 
         Parameters
         ----------
