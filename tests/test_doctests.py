@@ -22,34 +22,88 @@ def _public():
                 yield pytest.param(item, id=name)
 
 
+#: Pages of prose, tables or lists, or that quote the source.
+WITHOUT_EXAMPLES = {
+    "api",
+    "changelog",
+    "developer/add_a_kernel",
+    "developer/add_a_model",
+    "developer/architecture",
+    "developer/index",
+    "index",
+    "migration/index",
+    "performance",
+    "user_guide/command_line",
+    "user_guide/index",
+}
+
+#: What a block of a page may hold that is not run here: commands, and files.
+OTHER_LANGUAGES = {"bash", "none", "text", "yaml"}
+
+PROMPT = re.compile(r"^ *>>>(?= |$)", re.M)
+#: An import in an indented block, without a prompt.
+BARE = re.compile(r"^ +(?:from \w[\w.]* import|import \w)", re.M)
+BLOCK = re.compile(r"^ *\.\. (?:code|code-block|sourcecode):: *(\S*)", re.M)
+
+
 def _pages():
-    for pattern in ("*.rst", "user_guide/*.rst", "developer/*.rst"):
-        for path in sorted((ROOT / "docs").glob(pattern)):
-            if ">>>" in path.read_text(encoding="utf-8"):
-                yield pytest.param(path, id=path.stem)
+    """Name and text of each page that is written by hand."""
+    folder = ROOT / "docs"
+    for path in sorted(folder.rglob("*.rst")):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name.split("/")[0] not in (
+            "_build",
+            "_templates",
+            "auto_examples",
+            "generated",
+        ):
+            yield name, path.read_text(encoding="utf-8")
 
 
-def _failures(tests) -> str:
+def _params(pages):
+    return [pytest.param(name, text, id=name) for name, text in pages]
+
+
+def _run(tests) -> tuple[str, int]:
+    """What doctest has to say against the examples, and how many it ran."""
     report = []
     runner = doctest.DocTestRunner(optionflags=OPTIONS)
     for test in tests:
         runner.run(test, out=report.append)
-    assert runner.summarize(verbose=False).attempted > 0, "there is no example"
-    return "".join(report)
+    return "".join(report), runner.summarize(verbose=False).attempted
 
 
 @pytest.mark.parametrize("item", list(_public()))
 def test_docstring(item):
     finder = doctest.DocTestFinder(exclude_empty=True)
-    assert _failures(finder.find(item, module=inspect.getmodule(item))) == ""
+    report, attempted = _run(finder.find(item, module=inspect.getmodule(item)))
+    assert report == ""
+    assert attempted > 0, "there is no example"
 
 
-@pytest.mark.parametrize("page", list(_pages()))
-def test_page(page):
-    text = page.read_text(encoding="utf-8")
-    parser = doctest.DocTestParser()
-    examples = parser.get_doctest(text, {}, page.name, str(page), 0)
-    assert _failures([examples]) == ""
+@pytest.mark.parametrize(
+    ("name", "text"), _params(page for page in _pages() if PROMPT.search(page[1]))
+)
+def test_page(name, text):
+    examples = doctest.DocTestParser().get_doctest(text, {}, name, f"{name}.rst", 0)
+    report, attempted = _run([examples])
+    assert report == ""
+    assert attempted == len(PROMPT.findall(text)) > 0, "an example did not run"
+
+
+@pytest.mark.parametrize(("name", "text"), _params(_pages()))
+def test_page_shows_no_python_that_does_not_run(name, text):
+    assert set(BLOCK.findall(text)) <= OTHER_LANGUAGES, "write Python with prompts"
+    assert BARE.findall(text) == []
+    assert "doctest: +SKIP" not in text
+    assert PROMPT.search(text) or name in WITHOUT_EXAMPLES
+
+
+def test_pages_are_found():
+    names = {name for name, _ in _pages()}
+    guide = {path.stem for path in (ROOT / "docs/user_guide").glob("*.rst")}
+    assert {"index", "poisson_nmf", "beta_nmf", "etm", "metrics"} <= guide
+    assert {"index", "install", *(f"user_guide/{page}" for page in guide)} <= names
 
 
 def test_readme_example(capsys):
