@@ -3,6 +3,7 @@
 import doctest
 import inspect
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -33,14 +34,18 @@ WITHOUT_EXAMPLES = {
     "index",
     "migration/index",
     "performance",
-    "user_guide/command_line",
     "user_guide/index",
 }
 
+#: What a build of the documentation writes, or takes as it is.
+BUILT = {"_build", "_templates", "auto_examples", "generated", "sg_execution_times"}
+
 #: What a block of a page may hold that is not run here: commands, and files.
-OTHER_LANGUAGES = {"bash", "none", "text", "yaml"}
+OTHER_LANGUAGES = {"bash", "console", "none", "text", "yaml"}
 
 PROMPT = re.compile(r"^ *>>>(?= |$)", re.M)
+#: A block of Python without prompts, and what it holds.
+PYTHON = re.compile(r"^( *)\.\. code-block:: python\n((?:\1 +.*\n|\n)+)", re.M)
 #: An import in an indented block, without a prompt.
 BARE = re.compile(r"^ +(?:from \w[\w.]* import|import \w)", re.M)
 BLOCK = re.compile(r"^ *\.\. (?:code|code-block|sourcecode):: *(\S*)", re.M)
@@ -51,13 +56,13 @@ def _pages():
     folder = ROOT / "docs"
     for path in sorted(folder.rglob("*.rst")):
         name = path.relative_to(folder).with_suffix("").as_posix()
-        if name.split("/")[0] not in (
-            "_build",
-            "_templates",
-            "auto_examples",
-            "generated",
-        ):
+        if name.split("/")[0] not in BUILT:
             yield name, path.read_text(encoding="utf-8")
+
+
+def _runs(page) -> bool:
+    _, text = page
+    return bool(PROMPT.search(text) or PYTHON.search(text))
 
 
 def _params(pages):
@@ -81,22 +86,26 @@ def test_docstring(item):
     assert attempted > 0, "there is no example"
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), _params(page for page in _pages() if PROMPT.search(page[1]))
-)
-def test_page(name, text):
-    examples = doctest.DocTestParser().get_doctest(text, {}, name, f"{name}.rst", 0)
+@pytest.mark.parametrize(("name", "text"), _params(filter(_runs, _pages())))
+def test_page(name, text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a block may write files
+    namespace = {}
+    for _, block in PYTHON.findall(text):
+        exec(compile(textwrap.dedent(block), f"{name}.rst", "exec"), namespace)
+    parser = doctest.DocTestParser()
+    examples = parser.get_doctest(text, namespace, name, f"{name}.rst", 0)
     report, attempted = _run([examples])
     assert report == ""
-    assert attempted == len(PROMPT.findall(text)) > 0, "an example did not run"
+    assert attempted == len(PROMPT.findall(text)), "an example did not run"
 
 
 @pytest.mark.parametrize(("name", "text"), _params(_pages()))
 def test_page_shows_no_python_that_does_not_run(name, text):
-    assert set(BLOCK.findall(text)) <= OTHER_LANGUAGES, "write Python with prompts"
-    assert BARE.findall(text) == []
+    assert _runs((name, text)) != (name in WITHOUT_EXAMPLES)
+    text = PYTHON.sub("", text)
+    assert set(BLOCK.findall(text)) <= OTHER_LANGUAGES
+    assert BARE.findall(text) == [], "write Python with prompts"
     assert "doctest: +SKIP" not in text
-    assert PROMPT.search(text) or name in WITHOUT_EXAMPLES
 
 
 def test_pages_are_found():
@@ -104,6 +113,18 @@ def test_pages_are_found():
     guide = {path.stem for path in (ROOT / "docs/user_guide").glob("*.rst")}
     assert {"index", "poisson_nmf", "beta_nmf", "etm", "metrics"} <= guide
     assert {"index", "install", *(f"user_guide/{page}" for page in guide)} <= names
+
+
+@pytest.mark.parametrize("indent", ["", "   "])
+def test_blocks_of_a_page_are_found(indent):
+    lines = [".. code-block:: python", "", "   import os", "", "   os.sep", "", "End."]
+    page = "\n".join(indent + line if line else line for line in lines)
+    ((_, block),) = PYTHON.findall(page)
+    assert textwrap.dedent(block).strip() == "import os\n\nos.sep"
+    assert BLOCK.findall(page) == ["python"]
+    assert BLOCK.findall(PYTHON.sub("", page)) == []
+    assert BARE.findall(page) != []  # as in a block of any other directive
+    assert not PROMPT.search(page)
 
 
 def test_readme_example(capsys):

@@ -72,6 +72,8 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
 
     for X of shape (n, m) and :math:`\rho` = `l1_ratio`.
 
+    Read more in the :ref:`User Guide <beta_nmf>`.
+
     Parameters
     ----------
     n_components : int, {"auto"} or None, default="auto"

@@ -26,6 +26,8 @@ class TorchTruncatedSVD(BaseDecomposition):
     rounding. The products with a sparse X run in parallel on the CPU, or on another
     device.
 
+    Read more in the :ref:`User Guide <truncated_svd>`.
+
     Parameters
     ----------
     n_components : int, default=2
