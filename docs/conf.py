@@ -34,6 +34,8 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "download_all_examples": False,
     "show_signature": False,
+    # Not what matplotlib's methods happen to return.
+    "capture_repr": ("_repr_html_",),
     "remove_config_comments": True,
     "within_subsection_order": "ExampleTitleSortKey",
 }

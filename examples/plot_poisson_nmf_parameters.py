@@ -105,8 +105,8 @@ axes[0].margins(0.2)
 # --------------------------------------------------------
 # Tokens that are added to every topic of a document and to every term of a topic. With
 # 0 and 0 the fit is maximum likelihood, and a held-out word that a topic has never seen
-# is impossible there. Here some tokens for the terms help, and half a token for each is
-# too many: as many as the words that a topic has.
+# is impossible there. Here a tenth of a token helps, and half a token for each of
+# thousands of terms is too much.
 
 grid = [0, 0.02, 0.1, 0.5]
 perplexity = np.array(
