@@ -20,9 +20,11 @@ exclude_patterns = ["_build"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"sklearn_topics {release}"
 # Pages without sections of their own use the whole width.
-html_sidebars = {"performance": [], "install": [], "changelog": []}
+html_sidebars = {
+    page: [] for page in ("index", "install", "tutorial", "performance", "changelog")
+}
 html_static_path = ["_static"]
-html_css_files = ["code_width.css"]
+html_css_files = ["code_width.css", "landing.css"]
 
 # The members of a class are listed by _templates/autosummary/class.rst.
 numpydoc_show_class_members = False
@@ -32,4 +34,8 @@ sphinx_gallery_conf = {
     "gallery_dirs": "auto_examples",
     "download_all_examples": False,
     "show_signature": False,
+    # Not what matplotlib's methods happen to return.
+    "capture_repr": ("_repr_html_",),
+    "remove_config_comments": True,
+    "within_subsection_order": "ExampleTitleSortKey",
 }

@@ -3,6 +3,7 @@
 import doctest
 import inspect
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -22,34 +23,108 @@ def _public():
                 yield pytest.param(item, id=name)
 
 
+#: Pages of prose, tables or lists, or that quote the source.
+WITHOUT_EXAMPLES = {
+    "api",
+    "changelog",
+    "developer/add_a_kernel",
+    "developer/add_a_model",
+    "developer/architecture",
+    "developer/index",
+    "index",
+    "migration/index",
+    "performance",
+    "user_guide/index",
+}
+
+#: What a build of the documentation writes, or takes as it is.
+BUILT = {"_build", "_templates", "auto_examples", "generated", "sg_execution_times"}
+
+#: What a block of a page may hold that is not run here: commands, and files.
+OTHER_LANGUAGES = {"bash", "console", "none", "text", "yaml"}
+
+PROMPT = re.compile(r"^ *>>>(?= |$)", re.M)
+#: A block of Python without prompts, and what it holds.
+PYTHON = re.compile(r"^( *)\.\. code-block:: python\n((?:\1 +.*\n|\n)+)", re.M)
+#: An import in an indented block, without a prompt.
+BARE = re.compile(r"^ +(?:from \w[\w.]* import|import \w)", re.M)
+BLOCK = re.compile(r"^ *\.\. (?:code|code-block|sourcecode):: *(\S*)", re.M)
+
+
 def _pages():
-    for pattern in ("*.rst", "user_guide/*.rst", "developer/*.rst"):
-        for path in sorted((ROOT / "docs").glob(pattern)):
-            if ">>>" in path.read_text(encoding="utf-8"):
-                yield pytest.param(path, id=path.stem)
+    """Name and text of each page that is written by hand."""
+    folder = ROOT / "docs"
+    for path in sorted(folder.rglob("*.rst")):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name.split("/")[0] not in BUILT:
+            yield name, path.read_text(encoding="utf-8")
 
 
-def _failures(tests) -> str:
+def _runs(page) -> bool:
+    _, text = page
+    return bool(PROMPT.search(text) or PYTHON.search(text))
+
+
+def _params(pages):
+    return [pytest.param(name, text, id=name) for name, text in pages]
+
+
+def _run(tests) -> tuple[str, int]:
+    """What doctest has to say against the examples, and how many it ran."""
     report = []
     runner = doctest.DocTestRunner(optionflags=OPTIONS)
     for test in tests:
         runner.run(test, out=report.append)
-    assert runner.summarize(verbose=False).attempted > 0, "there is no example"
-    return "".join(report)
+    return "".join(report), runner.summarize(verbose=False).attempted
 
 
 @pytest.mark.parametrize("item", list(_public()))
 def test_docstring(item):
     finder = doctest.DocTestFinder(exclude_empty=True)
-    assert _failures(finder.find(item, module=inspect.getmodule(item))) == ""
+    report, attempted = _run(finder.find(item, module=inspect.getmodule(item)))
+    assert report == ""
+    assert attempted > 0, "there is no example"
 
 
-@pytest.mark.parametrize("page", list(_pages()))
-def test_page(page):
-    text = page.read_text(encoding="utf-8")
+@pytest.mark.parametrize(("name", "text"), _params(filter(_runs, _pages())))
+def test_page(name, text, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # a block may write files
+    namespace = {}
+    for _, block in PYTHON.findall(text):
+        exec(compile(textwrap.dedent(block), f"{name}.rst", "exec"), namespace)
     parser = doctest.DocTestParser()
-    examples = parser.get_doctest(text, {}, page.name, str(page), 0)
-    assert _failures([examples]) == ""
+    examples = parser.get_doctest(text, namespace, name, f"{name}.rst", 0)
+    report, attempted = _run([examples])
+    assert report == ""
+    assert attempted == len(PROMPT.findall(text)), "an example did not run"
+
+
+@pytest.mark.parametrize(("name", "text"), _params(_pages()))
+def test_page_shows_no_python_that_does_not_run(name, text):
+    assert _runs((name, text)) != (name in WITHOUT_EXAMPLES)
+    text = PYTHON.sub("", text)
+    assert set(BLOCK.findall(text)) <= OTHER_LANGUAGES
+    assert BARE.findall(text) == [], "write Python with prompts"
+    assert "doctest: +SKIP" not in text
+
+
+def test_pages_are_found():
+    names = {name for name, _ in _pages()}
+    guide = {path.stem for path in (ROOT / "docs/user_guide").glob("*.rst")}
+    assert {"index", "poisson_nmf", "beta_nmf", "etm", "metrics"} <= guide
+    assert {"index", "install", *(f"user_guide/{page}" for page in guide)} <= names
+
+
+@pytest.mark.parametrize("indent", ["", "   "])
+def test_blocks_of_a_page_are_found(indent):
+    lines = [".. code-block:: python", "", "   import os", "", "   os.sep", "", "End."]
+    page = "\n".join(indent + line if line else line for line in lines)
+    ((_, block),) = PYTHON.findall(page)
+    assert textwrap.dedent(block).strip() == "import os\n\nos.sep"
+    assert BLOCK.findall(page) == ["python"]
+    assert BLOCK.findall(PYTHON.sub("", page)) == []
+    assert BARE.findall(page) != []  # as in a block of any other directive
+    assert not PROMPT.search(page)
 
 
 def test_readme_example(capsys):

@@ -13,7 +13,7 @@ from ._terms import term_names, top_terms
 
 
 def topic_words(model, feature_names=None):
-    """Probabilities of the terms in each topic.
+    """Tabulate the probabilities of the terms in each topic.
 
     Parameters
     ----------
@@ -44,6 +44,7 @@ def dominant_topics(model, X):
     Parameters
     ----------
     model : fitted model, pipeline or search
+        Whose topics.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Counts; with a pipeline, what goes into it.
 

@@ -13,9 +13,11 @@ from ._models import topic_distributions
 
 @dataclass(frozen=True)
 class TopicAlignment:
-    """Pairs of topics.
+    """Pairs of topics, as :func:`align_topics` finds them.
 
-    Attributes
+    Topics without a partner, where the numbers of topics differ, are left out.
+
+    Parameters
     ----------
     reference : ndarray of shape (n_pairs,)
         Topics of the reference, ascending.
@@ -23,6 +25,10 @@ class TopicAlignment:
         The topic that belongs to each: ``topics[matched]`` is in the reference's order.
     distance : ndarray of shape (n_pairs,)
         Between the two.
+
+    See Also
+    --------
+    align_topics : Finds the pairs.
 
     Examples
     --------
@@ -136,7 +142,7 @@ def topic_stability(models, *, distance="hellinger"):
 
 
 def sort_documents(theta):
-    """Documents by dominant topic, then by its proportion, falling.
+    """Order documents by dominant topic, then by its proportion, falling.
 
     Parameters
     ----------

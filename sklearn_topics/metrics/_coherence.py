@@ -16,12 +16,20 @@ _WINDOWS = {"c_v": 110, "c_uci": 10, "c_npmi": 10}
 
 @dataclass(frozen=True)
 class Coherence:
-    """The coherence of topics.
+    """The coherence of topics, as :func:`coherence` finds it.
 
-    Attributes
+    ``float`` makes their mean of it.
+
+    Parameters
     ----------
     per_topic : ndarray of shape (n_topics,)
+        The coherence of each topic.
     mean : float
+        Their mean.
+
+    See Also
+    --------
+    coherence : Finds it.
 
     Examples
     --------

@@ -79,8 +79,18 @@ def topic_quality(
 
     Parameters
     ----------
-    topics, X, texts, measure, n_terms, feature_names
+    topics : fitted model or pipeline, array-like, or list of lists
         As for :func:`coherence`. The diversity is that of the first 25 terms.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+        As for :func:`coherence`.
+    texts : iterable of list of str, default=None
+        As for :func:`coherence`.
+    measure : {"npmi", "umass", "c_v", "c_uci", "c_npmi"}, default="npmi"
+        As for :func:`coherence`.
+    n_terms : int, default=10
+        Terms of each topic by which coherence is judged.
+    feature_names : sequence of str, default=None
+        As for :func:`coherence`.
 
     Returns
     -------

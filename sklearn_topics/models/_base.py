@@ -12,6 +12,7 @@ from sklearn.base import (
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from .._boundary.documentation import page_template
 from .._boundary.inputs import check_counts
 from .._boundary.sklearn_private import CallbackSupportMixin
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
@@ -22,6 +23,12 @@ class BaseDecomposition(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, metaclass=ABCMeta
 ):
     """Base class of every model: X is about W @ ``components_``."""
+
+    _doc_link_module = "sklearn_topics"
+
+    @property
+    def _doc_link_template(self):
+        return page_template()
 
     @property
     def _n_features_out(self):

@@ -72,6 +72,8 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
 
     for X of shape (n, m) and :math:`\rho` = `l1_ratio`.
 
+    Read more in the :ref:`User Guide <beta_nmf>`.
+
     Parameters
     ----------
     n_components : int, {"auto"} or None, default="auto"
@@ -332,7 +334,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         return self.n_components_
 
     def transform(self, X):
-        """Weights W of new rows, for the fitted components.
+        """Find the weights W of new rows, for the fitted components.
 
         Parameters
         ----------

@@ -113,7 +113,7 @@ class TorchETM(BaseTopicModel):
         it learns to infer topics from parts of documents.
 
     prior_scale : float, default=1.0
-        s, the standard deviation of the prior.
+        The standard deviation s of the prior.
 
     init : {"nmf", "random"}, default="nmf"
         Where to begin.
@@ -426,7 +426,7 @@ class TorchETM(BaseTopicModel):
         return float(etm.bounds(module, X_device, _BATCH).mean())
 
     def topic_neighbors(self, n_terms=10):
-        """Terms whose embeddings are nearest to each topic's, by their cosine.
+        """Find the terms whose embeddings are nearest to each topic's, by cosine.
 
         Parameters
         ----------
@@ -444,7 +444,7 @@ class TorchETM(BaseTopicModel):
         return nearest_terms(topics, terms, self._names, n_terms)
 
     def word_neighbors(self, words, n_terms=10):
-        """Terms whose embeddings are nearest to those of given terms, by their cosine.
+        """Find the terms whose embeddings are nearest to given terms', by cosine.
 
         Parameters
         ----------

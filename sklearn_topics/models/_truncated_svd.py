@@ -26,6 +26,8 @@ class TorchTruncatedSVD(BaseDecomposition):
     rounding. The products with a sparse X run in parallel on the CPU, or on another
     device.
 
+    Read more in the :ref:`User Guide <truncated_svd>`.
+
     Parameters
     ----------
     n_components : int, default=2
@@ -222,7 +224,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         return tuple(to_device(p.copy(), device) for p in parts)
 
     def transform(self, X):
-        """Coordinates of X in the components.
+        """Return the coordinates of X in the components.
 
         Parameters
         ----------

@@ -144,19 +144,25 @@ class ETM(nn.Module):
     dropout : float, default=0.0
         Share of the last hidden units that is dropped in training.
     token_dropout : float, default=0.0
-        Share of a document's terms that the encoder is not shown in training. (The
-        bound holds for whatever the encoder looks at.)
+        Share of a document's terms that the encoder is not shown in training; the
+        bound holds for whatever the encoder looks at.
     batch_norm : bool, default=False
         Whether hidden layers are normalised over the batch, before activation.
     prior_scale : float, default=1.0
-        s, the standard deviation of the prior.
+        The standard deviation s of the prior.
     background : float, default=0.0
         Added to the probability of every term in every document; the code of [1]_ has
         1e-6.
     generator : torch.Generator, default=None
         Draws the initial parameters. None is torch's global one.
-    device, dtype : default=None
-        Of the parameters.
+    device : torch.device or str, default=None
+        Of the parameters. None is torch's default.
+    dtype : torch.dtype, default=None
+        Of the parameters. None is torch's default.
+
+    See Also
+    --------
+    sklearn_topics.TorchETM : The estimator, which trains it.
 
     References
     ----------
@@ -213,21 +219,50 @@ class ETM(nn.Module):
             self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw all parameters anew, uniform in +-1 / sqrt(inputs)."""
+        """Draw all parameters anew, uniform in +-1 / sqrt(inputs).
+
+        Parameters
+        ----------
+        generator : torch.Generator, default=None
+            On the host. None is torch's global one.
+        """
         _uniform(generator, self.embeddings, inputs=1)
         _uniform(generator, self.topic_embeddings, inputs=1)
         self.encoder.reset_parameters(generator)
 
     def log_topics(self) -> Tensor:
-        """Logarithms of the topics, transposed: terms x topics."""
+        """Return the logarithms of the topics, transposed.
+
+        Returns
+        -------
+        log_topics : Tensor of shape (n_features, n_components)
+            The logarithms of `topics`, one column a topic.
+        """
         return torch.log_softmax(self.embeddings @ self.topic_embeddings.T, 0)
 
     def topics(self) -> Tensor:
-        """Topics x terms; rows sum to one."""
+        """Return the distributions of the topics over terms.
+
+        Returns
+        -------
+        topics : Tensor of shape (n_components, n_features)
+            Each row sums to one.
+        """
         return self.log_topics().exp().T
 
     def proportions(self, X) -> Tensor:
-        """Topic proportions at the mean of the encoder: documents x topics."""
+        """Topic proportions at the mean of the encoder.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n, n_features)
+            Counts, dense or sparse CSR.
+
+        Returns
+        -------
+        theta : Tensor of shape (n, n_components)
+            Each row sums to one.
+        """
         return torch.softmax(self.encoder(self._counts(X))[0], 1)
 
     def forward(self, X, generator: torch.Generator | None = None) -> Bound:

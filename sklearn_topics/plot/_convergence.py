@@ -14,14 +14,20 @@ class ConvergenceDisplay:
     Parameters
     ----------
     traces : dict of str to tuple of ndarray
-        name -> (x, y).
-    x, y : str
-        What they are.
+        For each name the values along x and y.
+    x : str
+        What is along the axis.
+    y : str
+        What is drawn.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
+
+    See Also
+    --------
+    sklearn_topics.TorchPoissonNMF : Has a ``loss_history_``, as all models here.
 
     Examples
     --------
@@ -59,6 +65,7 @@ class ConvergenceDisplay:
         Returns
         -------
         display : ConvergenceDisplay
+            With the picture drawn.
         """
         if not isinstance(models, dict):
             models = {type(split_pipeline(models)[1]).__name__: models}
@@ -86,6 +93,7 @@ class ConvergenceDisplay:
         Returns
         -------
         display : ConvergenceDisplay
+            The display itself.
         """
         self.ax_ = ax = axes(ax, figsize=(6, 4))
         self.figure_ = ax.figure

@@ -31,6 +31,10 @@ class StructureDisplay:
     ax_ : matplotlib Axes
     figure_ : matplotlib Figure
 
+    See Also
+    --------
+    TopTermsDisplay : What the topics are about.
+
     Examples
     --------
     >>> import numpy as np
@@ -63,6 +67,7 @@ class StructureDisplay:
         Parameters
         ----------
         model : fitted model, pipeline or search
+            Whose proportions.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Counts; with a pipeline, what goes into it.
         groups : array-like of shape (n_samples,), default=None
@@ -80,6 +85,7 @@ class StructureDisplay:
         Returns
         -------
         display : StructureDisplay
+            With the picture drawn.
         """
         before, last = split_pipeline(model)
         counts = X if before is None else before.transform(X)
@@ -127,6 +133,7 @@ class StructureDisplay:
         Returns
         -------
         display : StructureDisplay
+            With the picture drawn.
         """
         theta = np.asarray(theta)
         chosen = np.arange(len(theta))
@@ -158,6 +165,7 @@ class StructureDisplay:
         Returns
         -------
         display : StructureDisplay
+            The display itself.
         """
         n, K = self.theta.shape
         self.ax_ = ax = axes(ax, figsize=(11, max(4, 0.25 * min(K, _LEGEND) + 0.8)))

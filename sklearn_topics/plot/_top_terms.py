@@ -26,6 +26,10 @@ class TopTermsDisplay:
         One for each topic.
     figure_ : matplotlib Figure
 
+    See Also
+    --------
+    StructureDisplay : Where the topics are.
+
     Examples
     --------
     >>> from sklearn_topics.plot import TopTermsDisplay
@@ -70,6 +74,7 @@ class TopTermsDisplay:
         Returns
         -------
         display : TopTermsDisplay
+            With the picture drawn.
         """
         options = {"by": by, "relevance_weight": relevance_weight}
         terms = top_terms(model, feature_names, n_terms, **options)
@@ -87,6 +92,7 @@ class TopTermsDisplay:
         Returns
         -------
         display : TopTermsDisplay
+            The display itself.
         """
         K = len(self.terms)
         n_columns = min(K, 5 if K <= 25 else 10)

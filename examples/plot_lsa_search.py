@@ -1,0 +1,117 @@
+"""
+Latent semantic analysis: search by meaning
+===========================================
+
+A search engine in a few lines: :class:`~sklearn_topics.TorchTruncatedSVD` gives each
+document a place in a space of a hundred dimensions, in which texts that use related
+words are near each other even if they share none. The documents are the docstrings of
+numpy, scipy and scikit-learn.
+"""
+
+# %%
+# Index
+# -----
+# Weights of TF-IDF, the truncated SVD, and rows of length one, so that a scalar product
+# is a cosine.
+
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
+
+from sklearn_topics import TorchTruncatedSVD
+from sklearn_topics.datasets import API_STOP_WORDS, load_docstrings
+
+docs = load_docstrings()
+lsa = make_pipeline(
+    TfidfVectorizer(
+        stop_words=sorted(ENGLISH_STOP_WORDS | API_STOP_WORDS),
+        token_pattern="[a-z]{3,}",
+        min_df=3,
+        sublinear_tf=True,
+    ),
+    TorchTruncatedSVD(n_components=100, random_state=0),
+    Normalizer(copy=False),
+)
+places = lsa.fit_transform(docs.data)
+share = lsa[1].explained_variance_ratio_.sum()
+print(f"{len(places)} documents in 100 dimensions, with {share:.0%} of the variance")
+
+# %%
+# Search
+# ------
+# A query is a document. Beside what is found, how many of the query's words it has: a
+# search for words would not find those that have none.
+
+words_of = lsa[0].build_analyzer()
+
+
+def search(query, n_found=5):
+    cosines = places @ lsa.transform([query])[0]
+    print(query)
+    for i in cosines.argsort()[::-1][:n_found]:
+        shared = set(words_of(query)) & set(words_of(docs.data[i]))
+        print(f"  {cosines[i]:.2f}  {docs.names[i]}  (words shared: {len(shared)})")
+
+
+search("remove noise from a signal")
+search("smooth noisy measurements")
+search("find a minimum under constraints")
+
+# %%
+# Words have places too
+# ---------------------
+# The columns of ``components_``, scaled by the singular values: near each other if they
+# occur in the same documents.
+
+import numpy as np
+
+terms = lsa[0].get_feature_names_out()
+word_places = (lsa[1].components_ * lsa[1].singular_values_[:, None]).T
+word_places /= np.linalg.norm(word_places, axis=1, keepdims=True)
+for word in ("cluster", "matrix", "filter", "probability"):
+    near = (word_places @ word_places[terms == word][0]).argsort()[::-1][1:7]
+    print(f"{word}: {' '.join(terms[near])}")
+
+# %%
+# How many dimensions?
+# --------------------
+# The singular values fall without a step at which to stop. What a search wants can be
+# measured: the query is the first sentence of a document, what is searched are the
+# remainders of the others, and ten that are found should be of the same subpackage. A
+# few dimensions are too coarse; TF-IDF weights themselves, which find nothing but the
+# query's own words, are behind.
+
+import matplotlib.pyplot as plt
+
+first = [text.split(".")[0] for text in docs.data]
+rest = [text[len(query) :] for text, query in zip(docs.data, first, strict=True)]
+A, B = lsa[0].transform(first), lsa[0].transform(rest)
+asked = A.getnnz(axis=1) > 0
+
+
+def precision(queries, texts, n_found=10):
+    cosines = queries @ texts.T
+    cosines = cosines.toarray() if hasattr(cosines, "toarray") else cosines
+    np.fill_diagonal(cosines, -1)  # its own remainder
+    found = np.argpartition(-cosines, n_found, axis=1)[:, :n_found]
+    return (docs.target[found] == docs.target[:, None])[asked].mean()
+
+
+sizes = [5, 10, 20, 50, 100]
+found = []
+for size in sizes:
+    rows = (lsa[1].transform(part)[:, :size] for part in (A, B))
+    found.append(precision(*map(Normalizer().transform, rows)))
+without = precision(A, B)
+print(f"of the same subpackage: LSA {found[-1]:.2f}, TF-IDF {without:.2f}")
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+left.plot(np.arange(1, 101), lsa[1].singular_values_, ".-")
+left.set(xlabel="component", ylabel="singular value", ylim=(0, None))
+right.semilogx(sizes, found, "o-", label="LSA")
+right.axhline(without, ls="--", color="0.5", label="TF-IDF")
+right.set_xticks(sizes, [str(size) for size in sizes])
+right.minorticks_off()
+right.set(xlabel="dimensions", ylabel="share found in the same subpackage")
+right.legend()
+plt.show()
