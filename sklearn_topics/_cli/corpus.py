@@ -13,7 +13,7 @@ from .documents import (
     read_vocabulary,
     take,
 )
-from .errors import CommandError, within
+from .errors import CommandError, within_key
 
 
 @dataclass
@@ -40,7 +40,7 @@ def read_corpus(data, seed) -> Corpus:
     """Documents of the section `data` of the settings."""
     read = {}
     for key, path in data.files().items():
-        with within(key):
+        with within_key(key):
             read[key] = read_documents(path, data.format, data.field)
     if "path" in read:
         corpus = _divided(read["path"], data.split, seed)
@@ -48,7 +48,7 @@ def read_corpus(data, seed) -> Corpus:
         corpus = Corpus(read, {key: np.arange(number_of(read[key])) for key in read})
         _check_alike(read)
     if data.vocabulary is not None:
-        with within("vocabulary"):
+        with within_key("vocabulary"):
             if corpus.is_text:
                 raise CommandError(
                     "only counts have a vocabulary beside them; of text the vectorizer "
@@ -63,7 +63,7 @@ def _divided(documents, split, seed) -> Corpus:
     n = number_of(documents)
     numbers = {"train": np.arange(n)}
     if split is not None:
-        with within("split"):
+        with within_key("split"):
             numbers = divide(n, split.model_dump(), seed)
     return Corpus({part: take(documents, numbers[part]) for part in numbers}, numbers)
 
@@ -74,8 +74,8 @@ def _check_alike(read):
         if part not in read:
             continue
         if is_text(read[part]) != is_text(train):
-            raise CommandError(f"{part}: train and {part} must both be text or counts")
+            raise CommandError(f"train and {part} must both be text or counts", part)
         if not is_text(train) and read[part].shape[1] != train.shape[1]:
             raise CommandError(
-                f"{part}: {read[part].shape[1]} columns, but train has {train.shape[1]}"
+                f"{read[part].shape[1]} columns, but train has {train.shape[1]}", part
             )

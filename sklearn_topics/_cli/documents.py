@@ -94,7 +94,7 @@ def divide(n, shares, seed) -> dict[str, np.ndarray]:
     for part, start, end in zip(PARTS, starts, ends, strict=True):
         if shares[part] > 0 and start == end:
             raise CommandError(
-                f"{part}: {shares[part]:g} of {n} documents is none; give it more"
+                f"{shares[part]:g} of {n} documents is none; give it more", part
             )
         if start < end:
             found[part] = np.sort(order[start:end])

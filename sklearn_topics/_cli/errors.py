@@ -5,25 +5,42 @@ from contextlib import contextmanager
 
 
 class CommandError(Exception):
-    """The message is one line: where, what was wrong, what was expected."""
+    """The message is one line: where, what was wrong, what was expected.
+
+    `key` is the path of the key of the configuration that is to blame, if one is.
+    """
+
+    def __init__(self, problem, key=""):
+        super().__init__(f"{key}: {problem}" if key else problem)
+        self.problem, self.key = problem, key
 
 
 @contextmanager
 def within(place):
-    """Put `place` before the messages of what is run inside: a file, a key."""
+    """Put a file or a line of it before the messages of what is run inside."""
     try:
         yield
     except CommandError as error:
-        raise CommandError(f"{place}: {error}") from None
+        raise CommandError(f"{place}: {error}") from error.__cause__
 
 
 @contextmanager
-def data_errors(step):
-    """A ValueError or diverged fit in `step`, which data or parameters cause."""
+def within_key(key):
+    """Put a key before the path of the key that is to blame for what fails inside."""
+    try:
+        yield
+    except CommandError as error:
+        path = f"{key}.{error.key}" if error.key else key
+        raise CommandError(error.problem, path) from error.__cause__
+
+
+@contextmanager
+def data_errors():
+    """What models and vectorizers say of data and parameters, and diverged fits."""
     try:
         yield
     except (ValueError, FloatingPointError) as error:
-        raise CommandError(f"{step}: {one_line(error)}") from error
+        raise CommandError(one_line(error)) from error
 
 
 def one_line(error) -> str:
@@ -34,5 +51,5 @@ def one_line(error) -> str:
 def choice(name, known) -> str:
     """What to say of a name that is not known: the nearest, and all that are."""
     near = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{hint}Expected one of: {', '.join(known)}"
+    hint = f"did you mean {near[0]!r}? Expected" if near else "expected"
+    return f"{hint} one of: {', '.join(known)}"

@@ -18,7 +18,7 @@ import sklearn_topics
 
 from . import run_folder as files
 from .corpus import Corpus, read_corpus
-from .errors import CommandError, data_errors, within
+from .errors import CommandError, data_errors, within, within_key
 from .measures import is_signed, measure_documents, measure_topics
 from .model_file import save_model
 from .pictures import check_plots, draw
@@ -44,11 +44,11 @@ def fit(config, *, output=None, overwrite=None) -> dict:
     with within(config):
         settings = load_settings(config, folder=output, overwrite=overwrite)
         vectorizer, estimator = _make_steps(settings)
-        with within("output"):
+        with within_key("output"):
             folder = files.check_folder(settings.output)
             if settings.output.plots:
                 check_plots()
-        with within("data"):
+        with within_key("data"):
             corpus = read_corpus(settings.data, settings.seed)
         _check_vectorizer(vectorizer, corpus)
         log(str(corpus))
@@ -75,9 +75,9 @@ def _make_steps(settings: Settings):
     """Vectorizer (or None) and estimator, with valid parameters, not fitted."""
     vectorizer = None
     if settings.vectorizer is not None:
-        with within("vectorizer"):
+        with within_key("vectorizer"):
             vectorizer = make_vectorizer(**dict(settings.vectorizer))
-    with within("estimator"):
+    with within_key("estimator"):
         estimator = make_estimator(**dict(settings.estimator), seed=settings.seed)
     return vectorizer, estimator
 
@@ -85,18 +85,19 @@ def _make_steps(settings: Settings):
 def _check_vectorizer(vectorizer, corpus):
     if vectorizer is None and corpus.is_text:
         raise CommandError(
-            "vectorizer: missing, but the documents are text; expected a section with "
-            "the name of one, for example CountVectorizer"
+            "missing, but the documents are text; expected a section with the name of "
+            "one, for example CountVectorizer",
+            "vectorizer",
         )
     if vectorizer is not None and not corpus.is_text:
-        raise CommandError("vectorizer: the data are counts; leave this section out")
+        raise CommandError("the data are counts; leave this section out", "vectorizer")
 
 
 def _count(vectorizer, corpus: Corpus):
     """Part -> counts, the vectorizer being fitted on train; names of the terms."""
     if vectorizer is None:
         return corpus.documents, corpus.names
-    with data_errors("vectorizer"):
+    with within_key("vectorizer"), data_errors():
         counts = {"train": vectorizer.fit_transform(corpus.documents["train"])}
     for part in corpus.documents.keys() - counts.keys():
         counts[part] = vectorizer.transform(corpus.documents[part])
@@ -114,7 +115,7 @@ def _fit(estimator, counts) -> float:
     log(f"fitting: {name} with {estimator.n_components} components")
     begin = time.perf_counter()
     # Some models of scikit-learn print their progress on standard output.
-    with data_errors(f"estimator: {name}"), contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), within_key("estimator"), data_errors():
         estimator.fit(counts["train"], **options)
     seconds = time.perf_counter() - begin
     iterations = getattr(estimator, "n_iter_", None)

@@ -12,7 +12,7 @@ PICTURES = "top_terms.png", "structure.png", "convergence.png"
 def check_plots():
     if importlib.util.find_spec("matplotlib") is None:
         raise CommandError(
-            "plots: needs matplotlib; pip install 'sklearn_topics[cli,plot]'"
+            "needs matplotlib: pip install 'sklearn_topics[cli,plot]'", "plots"
         )
 
 

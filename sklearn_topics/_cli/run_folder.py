@@ -21,11 +21,12 @@ def check_folder(output) -> Path:
     """The output folder, if a run may go there; nothing is changed."""
     folder = Path(output.folder)
     if folder.exists() and not folder.is_dir():
-        raise CommandError(f"folder: {folder} is a file")
+        raise CommandError(f"{folder} is a file", "folder")
     if folder.is_dir() and any(folder.iterdir()) and not output.overwrite:
         raise CommandError(
-            f"folder: {folder} is not empty; name another one, or set overwrite: true "
-            "(--overwrite), which replaces the files of an earlier run"
+            f"{folder} is not empty; name another one, or set overwrite: true "
+            "(--overwrite), which replaces the files of an earlier run",
+            "folder",
         )
     return folder
 

@@ -118,7 +118,7 @@ def load_settings(path, **output) -> Settings:
     try:
         return Settings.model_validate(content)
     except ValidationError as error:
-        raise CommandError(_first(error)) from error
+        raise _first(error) from error
 
 
 def save_settings(path, settings: Settings, heading):
@@ -126,14 +126,13 @@ def save_settings(path, settings: Settings, heading):
     write_yaml(path, settings.model_dump(), heading)
 
 
-def _first(error: ValidationError) -> str:
+def _first(error: ValidationError) -> CommandError:
     """The first of pydantic's complaints in one line, with the key's path."""
     complaints = error.errors(include_url=False)
     found = complaints[0]
     where = tuple(found["loc"])
-    text = f"{'.'.join(map(str, where)) or 'the file'}: {_complaint(found, where)}"
-    more = len(complaints) - 1
-    return f"{text} (and {more} more)" if more else text
+    more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+    return CommandError(_complaint(found, where) + more, ".".join(map(str, where)))
 
 
 def _complaint(found, where) -> str:

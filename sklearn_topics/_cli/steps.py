@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 import sklearn_topics
 
 from .._boundary.transfer import resolve_device
-from .errors import CommandError, choice, one_line, within
+from .errors import CommandError, choice, data_errors, one_line, within_key
 
 
 def _by_name(classes) -> dict[str, type]:
@@ -43,11 +43,8 @@ def make_estimator(name, params, seed):
         params = {"random_state": seed, **params}
     estimator = _make(ESTIMATORS, name, params)
     if hasattr(estimator, "device"):
-        with within("params.device"):
-            try:
-                resolve_device(estimator.device)
-            except ValueError as error:
-                raise CommandError(one_line(error)) from error
+        with within_key("params.device"), data_errors():
+            resolve_device(estimator.device)
     return estimator
 
 
@@ -57,13 +54,13 @@ def _defaults(cls) -> dict:
 
 def _make(known, name, params):
     if name not in known:
-        raise CommandError(f"name: unknown name {name!r}; {choice(name, list(known))}")
+        raise CommandError(f"unknown name {name!r}; {choice(name, known)}", "name")
     defaults = _defaults(known[name])
     for key in params:
         if key not in defaults:
             raise CommandError(
-                f"params.{key}: {name} has no such parameter; "
-                f"{choice(key, list(defaults))}"
+                f"{name} has no such parameter; {choice(key, defaults)}",
+                f"params.{key}",
             )
     # YAML has no tuples.
     params = {
@@ -76,9 +73,10 @@ def _make(known, name, params):
     try:
         step._validate_params()
     except ValueError as error:
-        key = re.search(r"The '(\w+)' parameter", str(error))
-        where = f"params.{key[1]}" if key else "params"
-        raise CommandError(f"{where}: {one_line(error)}") from error
+        message = one_line(error)
+        named = re.match(r"The '(\w+)' parameter of \w+ (.*)", message)
+        key, problem = named.groups() if named else ("", message)
+        raise CommandError(problem, f"params.{key}".rstrip(".")) from error
     return step
 
 

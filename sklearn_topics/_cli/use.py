@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from .errors import CommandError, data_errors
+from .errors import CommandError, data_errors, within
 from .measures import MEASURES, measure_documents, measure_topics
 from .run_folder import load_run
 from .tables import (
@@ -30,7 +30,7 @@ def transform(folder, data, *, output=None, format=None, field=None):
     """Write the topic proportions of documents as CSV."""
     run = load_run(folder)
     counts = run.counts(data, format, field)
-    with data_errors(data):
+    with within(data), data_errors():
         theta = run.model.transform(counts)
     columns = "document", *proportion_columns(theta.shape[1])
     rows = proportion_rows(theta, range(len(theta)))
@@ -47,7 +47,7 @@ def evaluate(folder, data, *, metrics=MEASURES, format=None, field=None) -> dict
     """The metrics of documents, which should not be those of the fit."""
     run = load_run(folder)
     counts = run.counts(data, format, field)
-    with data_errors(data):
+    with within(data), data_errors():
         figures = measure_documents(run.model, counts, metrics)
     return {
         "documents": counts.shape[0],
