@@ -8,25 +8,36 @@ from pathlib import Path
 import pytest
 
 import sklearn_topics
-from sklearn_topics import datasets, inspection, metrics, nn, plot
+from sklearn_topics import callbacks, datasets, inspection, metrics, nn, plot
+from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
 
 ROOT = Path(__file__).parents[1]
+#: Pages and names that need scikit-learn's callbacks.
+WITH_CALLBACKS = {*callbacks.__all__, "callbacks"}
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def _public():
-    for module in (sklearn_topics, datasets, inspection, metrics, nn, plot):
+    for module in (sklearn_topics, callbacks, datasets, inspection, metrics, nn, plot):
         for name in module.__all__:
             item = getattr(module, name)
             if callable(item):
-                yield pytest.param(item, id=name)
+                yield _case(item, name)
 
 
 def _pages():
     for pattern in ("*.rst", "user_guide/*.rst", "developer/*.rst"):
         for path in sorted((ROOT / "docs").glob(pattern)):
             if ">>>" in path.read_text(encoding="utf-8"):
-                yield pytest.param(path, id=path.stem)
+                yield _case(path, path.stem)
+
+
+def _case(item, name):
+    lacking = pytest.mark.skipif(
+        name in WITH_CALLBACKS and not HAS_CALLBACKS,
+        reason="scikit-learn has callbacks from 1.9 on",
+    )
+    return pytest.param(item, id=name, marks=lacking)
 
 
 def _failures(tests) -> str:
