@@ -1,74 +1,47 @@
-"""``fit``: from a configuration to a folder with the model and what it has found."""
+"""``fit``: read, count and fit what a configuration says."""
 
 import contextlib
 import inspect
-import json
-import platform
 import sys
 import time
-from pathlib import Path
 
-import numpy
-import scipy
-import sklearn
-import torch
-from sklearn.pipeline import Pipeline
-
-import sklearn_topics
-
-from . import run_folder as files
+from ..callbacks import TensorBoardLogger
 from .corpus import Corpus, read_corpus
-from .errors import CommandError, data_errors, within, within_key
-from .measures import is_signed, measure_documents, measure_topics
-from .model_file import save_model
-from .pictures import check_plots, draw
-from .settings import Settings, load_settings, save_settings
-from .steps import all_params, make_estimator, make_vectorizer
-from .tables import (
-    TOPIC_COLUMNS,
-    proportion_columns,
-    proportion_rows,
-    topic_lines,
-    topic_rows,
-    write_csv,
-)
+from .errors import CommandError, data_errors, one_line, within, within_key
+from .outputs import Fitted, log, write_outputs
+from .pictures import check_plots
+from .run_folder import TENSORBOARD, begin_folder, check_folder
+from .settings import Settings, load_settings
+from .steps import make_estimator, make_vectorizer
 
-
-def log(text):
-    """Progress, on standard error: standard output is for what programs read."""
-    print(text, file=sys.stderr, flush=True)
+#: About how often topics are logged for TensorBoard in a fit of max_iter iterations.
+_REPORTS = 20
 
 
 def fit(config, *, output=None, overwrite=None) -> dict:
-    """Fit what the file says, write the folder, and return the metrics."""
+    """Fit what the file says, write the folder, and return the metrics.
+
+    What can be checked without the documents is checked before they are read.
+    """
     with within(config):
         settings = load_settings(config, folder=output, overwrite=overwrite)
         vectorizer, estimator = _make_steps(settings)
         with within_key("output"):
-            folder = files.check_folder(settings.output)
+            folder = check_folder(settings.output)
             if settings.output.plots:
                 check_plots()
+            watcher = _watcher(settings.output, folder, estimator)
         with within_key("data"):
             corpus = read_corpus(settings.data, settings.seed)
         _check_vectorizer(vectorizer, corpus)
         log(str(corpus))
         counts, names = _count(vectorizer, corpus)
-        files.begin_folder(folder)
-        seconds = _fit(estimator, counts)
-    steps = [("vectorizer", vectorizer), ("model", estimator)]
-    pipeline = Pipeline([step for step in steps if step[1] is not None])
-    save_model(pipeline, folder / files.MODEL)
-    _save_settings(folder, settings, vectorizer, estimator)
-    if vectorizer is None and names is not None:
-        _write(folder / files.VOCABULARY, "".join(f"{name}\n" for name in names))
-    _write_tables(folder, estimator, names, counts, corpus, settings.output.n_terms)
-    metrics = _measure(estimator, counts, settings.metrics, seconds)
-    _write(folder / files.METRICS, json.dumps(metrics, indent=2) + "\n")
-    if settings.output.plots:
-        train, n_terms = counts["train"], settings.output.n_terms
-        draw(folder, estimator, names, train, n_terms)
-    log(f"written: {folder}")
-    return metrics
+        begin_folder(folder)
+        if watcher is not None:
+            watcher.feature_names = names
+        seconds = _fit(estimator, counts, watcher)
+    fitted = Fitted(vectorizer, estimator, names, counts, corpus.numbers, seconds)
+    return write_outputs(folder, settings, fitted)
 
 
 def _make_steps(settings: Settings):
@@ -80,6 +53,26 @@ def _make_steps(settings: Settings):
     with within_key("estimator"):
         estimator = make_estimator(**dict(settings.estimator), seed=settings.seed)
     return vectorizer, estimator
+
+
+def _watcher(output, folder, estimator):
+    """The callback that logs for TensorBoard, if one is asked for."""
+    if not output.tensorboard:
+        return None
+    with within_key("tensorboard"):
+        # Of fits of many short iterations, the topics of some.
+        every = max(1, getattr(estimator, "max_iter", 1) // _REPORTS)
+        options = {"n_terms": output.n_terms, "every": every}
+        try:
+            watcher = TensorBoardLogger(folder / TENSORBOARD, **options)
+        except ImportError as error:
+            raise CommandError(one_line(error)) from error
+        if not hasattr(estimator, "set_callbacks"):
+            raise CommandError(
+                f"{type(estimator).__name__} cannot be watched; set it to false, or "
+                "choose one of our iterative models"
+            )
+        return watcher
 
 
 def _check_vectorizer(vectorizer, corpus):
@@ -106,78 +99,23 @@ def _count(vectorizer, corpus: Corpus):
     return counts, vectorizer.get_feature_names_out().tolist()
 
 
-def _fit(estimator, counts) -> float:
+def _fit(estimator, counts, watcher) -> float:
     """Seconds of the fit. Models that take validation documents get those of valid."""
     options = {}
     if "valid" in counts and "X_val" in inspect.signature(estimator.fit).parameters:
         options["X_val"] = counts["valid"]
     name = type(estimator).__name__
     log(f"fitting: {name} with {estimator.n_components} components")
+    if watcher is not None:
+        estimator.set_callbacks(watcher)
     begin = time.perf_counter()
     # Some models of scikit-learn print their progress on standard output.
     with contextlib.redirect_stdout(sys.stderr), within_key("estimator"), data_errors():
         estimator.fit(counts["train"], **options)
     seconds = time.perf_counter() - begin
+    if watcher is not None:
+        estimator.set_callbacks()  # a model file holds the model alone
     iterations = getattr(estimator, "n_iter_", None)
     told = f", {iterations} iterations" if iterations is not None else ""
     log(f"fitted: {seconds:.2f} s{told}")
     return seconds
-
-
-def _save_settings(folder: Path, settings: Settings, vectorizer, estimator):
-    """The settings with all parameters, and the versions they were fitted with."""
-    update = {}
-    for key, step in (("vectorizer", vectorizer), ("estimator", estimator)):
-        if step is not None:
-            params = {"params": all_params(step)}
-            update[key] = getattr(settings, key).model_copy(update=params)
-    versions = [
-        f"{module.__name__} {module.__version__}"
-        for module in (sklearn_topics, sklearn, torch, numpy, scipy)
-    ]
-    heading = [
-        "All settings of this run, to fit it again.",
-        f"python {platform.python_version()}, {', '.join(versions)}",
-    ]
-    save_settings(folder / files.CONFIG, settings.model_copy(update=update), heading)
-
-
-def _write(path: Path, text: str):
-    path.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _write_tables(folder, estimator, names, counts, corpus, n_terms):
-    topics = topic_rows(estimator, names, n_terms)
-    with open(folder / files.TOPICS, "w", encoding="utf-8", newline="") as file:
-        write_csv(file, TOPIC_COLUMNS, topics)
-    for line in topic_lines(topics):
-        log(line)
-    with open(
-        folder / files.DOCUMENT_TOPICS, "w", encoding="utf-8", newline=""
-    ) as file:
-        columns = proportion_columns(len(estimator.components_))
-        write_csv(
-            file,
-            ("part", "document", *columns),
-            (
-                row
-                for part, X in counts.items()
-                for row in proportion_rows(
-                    estimator.transform(X), corpus.numbers[part], part
-                )
-            ),
-        )
-
-
-def _measure(estimator, counts, names, seconds) -> dict:
-    """Of the topics, and of the documents that the fit has not seen."""
-    unseen = {part: X for part, X in counts.items() if part != "train"}
-    if not unseen:
-        log("metrics: no valid or test documents, so only those of the topics")
-    elif is_signed(estimator):
-        log("metrics: negative weights give no probabilities, so no likelihood (null)")
-    found = {"fit_seconds": round(seconds, 3), **measure_topics(estimator, names)}
-    for part, X in unseen.items():
-        figures = measure_documents(estimator, X, names)
-        found[part] = {"documents": X.shape[0], **figures}
-    return found

@@ -75,7 +75,9 @@ def main(argv=None) -> int:
     try:
         _run(command, options)
         sys.stdout.flush()
-    except CommandError as error:
+    except BrokenPipeError:  # the reader, head for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (CommandError, OSError) as error:
         if options["traceback"]:
             raise
         print(f"error: {error}", file=sys.stderr)
@@ -83,8 +85,6 @@ def main(argv=None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader, head for one, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

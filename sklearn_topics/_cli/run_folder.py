@@ -17,15 +17,25 @@ TOPICS, DOCUMENT_TOPICS = "topics.csv", "document_topics.csv"
 METRICS, TENSORBOARD = "metrics.json", "tensorboard"
 
 
+#: Files of a run that no user is likely to have put there.
+_SURELY_OURS = {MODEL, TOPICS, DOCUMENT_TOPICS, METRICS, TENSORBOARD, *PICTURES}
+
+
 def check_folder(output) -> Path:
     """The output folder, if a run may go there; nothing is changed."""
     folder = Path(output.folder)
     if folder.exists() and not folder.is_dir():
         raise CommandError(f"{folder} is a file", "folder")
-    if folder.is_dir() and any(folder.iterdir()) and not output.overwrite:
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if found and not output.overwrite:
         raise CommandError(
             f"{folder} is not empty; name another one, or set overwrite: true "
             "(--overwrite), which replaces the files of an earlier run",
+            "folder",
+        )
+    if MODEL not in found and not found <= _SURELY_OURS:
+        raise CommandError(
+            f"{folder} is not empty and holds no earlier run; name another one",
             "folder",
         )
     return folder
@@ -34,8 +44,7 @@ def check_folder(output) -> Path:
 def begin_folder(folder):
     """Make it, without the files of an earlier run; others stay."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = CONFIG, MODEL, VOCABULARY, TOPICS, DOCUMENT_TOPICS, METRICS, *PICTURES
-    for name in files:
+    for name in {CONFIG, VOCABULARY, *_SURELY_OURS} - {TENSORBOARD}:
         (folder / name).unlink(missing_ok=True)
     if (folder / TENSORBOARD).is_dir():
         shutil.rmtree(folder / TENSORBOARD)

@@ -1,9 +1,8 @@
 """``topics``, ``transform`` and ``evaluate``: what a fitted model is used for."""
 
 import sys
-from pathlib import Path
 
-from .errors import CommandError, data_errors, within
+from .errors import data_errors, within
 from .measures import MEASURES, measure_documents, measure_topics
 from .run_folder import load_run
 from .tables import (
@@ -37,8 +36,6 @@ def transform(folder, data, *, output=None, format=None, field=None):
     if output is None:
         write_csv(sys.stdout, columns, rows)
         return
-    if not Path(output).parent.is_dir():
-        raise CommandError(f"{output}: there is no such folder")
     with open(output, "w", encoding="utf-8", newline="") as file:
         write_csv(file, columns, rows)
 

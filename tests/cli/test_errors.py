@@ -174,12 +174,15 @@ def test_parts_that_differ(config, complaint, folder):
 
 
 def test_folder_that_is_not_empty(config, complaint, folder, capsys):
-    (folder / "run").mkdir()
+    assert main(["fit", config()]) == 0
+    capsys.readouterr()
+    assert "output.folder: run is not empty; name" in complaint("fit", config())
     (folder / "run" / "thesis.tex").write_text("dear to somebody")
-    assert "output.folder: run is not empty" in complaint("fit", config())
     assert main(["fit", config({"output.overwrite": True})]) == 0
     capsys.readouterr()
     assert (folder / "run" / "thesis.tex").read_text() == "dear to somebody"
+    line = complaint("fit", config(), "-o", ".", "--overwrite")
+    assert "output.folder: . is not empty and holds no earlier run" in line
     assert "output.folder: texts.jsonl is a file" in complaint(
         "fit", config(), "-o", "texts.jsonl"
     )
