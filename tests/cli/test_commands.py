@@ -274,7 +274,7 @@ def test_example_configuration(run, folder, monkeypatch):
     model = load_run(written).model
     # Early stopping looks at the valid part.
     assert "validation" in model.loss_history_
-    assert model.batch_size == 64
+    assert model.batch_size == 250
 
 
 def test_example_shows_every_key():

@@ -154,7 +154,7 @@ def test_array_that_is_no_sparse_matrix(config, complaint, folder):
 
 
 def test_counts_and_what_goes_with_text_only(config, complaint, folder):
-    sp.save_npz("a.npz", sp.eye_array(4, format="csr"))
+    sp.save_npz("a.npz", sp.csr_array(np.eye(4)))
     (folder / "vocabulary.txt").write_text("one\ntwo\n")
     data = {"path": "a.npz", "vocabulary": "vocabulary.txt"}
     line = complaint("fit", config({"data": data, "vectorizer": None}))
@@ -164,8 +164,8 @@ def test_counts_and_what_goes_with_text_only(config, complaint, folder):
 
 
 def test_parts_that_differ(config, complaint, folder):
-    sp.save_npz("a.npz", sp.eye_array(4, format="csr"))
-    sp.save_npz("b.npz", sp.eye_array(5, format="csr"))
+    sp.save_npz("a.npz", sp.csr_array(np.eye(4)))
+    sp.save_npz("b.npz", sp.csr_array(np.eye(5)))
     data = {"train": "a.npz", "test": "b.npz"}
     line = complaint("fit", config({"data": data, "vectorizer": None}))
     assert "data.test: 5 columns, but train has 4" in line
@@ -240,7 +240,7 @@ def test_model_file_of_foreign_types_is_refused(folder, complaint):
 def test_other_documents_than_those_of_the_fit(config, complaint, folder, capsys):
     assert main(["fit", config()]) == 0
     capsys.readouterr()
-    sp.save_npz("a.npz", sp.eye_array(4, format="csr"))
+    sp.save_npz("a.npz", sp.csr_array(np.eye(4)))
     assert "a.npz: the model was fitted on text" in complaint(
         "evaluate", "run", "a.npz"
     )
