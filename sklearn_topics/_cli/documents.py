@@ -5,6 +5,7 @@ import gzip
 import json
 import zipfile
 import zlib
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,20 @@ _ENDINGS = {
 }
 
 
+@contextmanager
+def reading(path):
+    """One line about a file that is not there, or cannot be read."""
+    with within(path):
+        if not Path(path).is_file():
+            raise CommandError("there is no such file")
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            raise CommandError("not UTF-8 text") from error
+        except (OSError, EOFError, zlib.error) as error:
+            raise CommandError(f"cannot be read: {error}") from error
+
+
 def read_documents(path, format=None, field="text"):
     """The documents of one file.
 
@@ -41,16 +56,9 @@ def read_documents(path, format=None, field="text"):
     -------
     documents : list of str or CSR matrix of counts
     """
-    with within(path):
-        if not Path(path).is_file():
-            raise CommandError("there is no such file")
+    with reading(path):
         format = format or _format_of(path)
-        try:
-            documents = _READERS[format](path, field)
-        except UnicodeDecodeError as error:
-            raise CommandError("not UTF-8 text") from error
-        except (OSError, EOFError, zlib.error) as error:
-            raise CommandError(f"cannot be read: {error}") from error
+        documents = _READERS[format](path, field)
         if number_of(documents) == 0:
             raise CommandError("the file holds no documents")
         if format == "lines" and not any(map(str.strip, documents)):
@@ -73,9 +81,7 @@ def take(documents, rows):
 
 def read_vocabulary(path, n_terms) -> list[str]:
     """One term a line, as many as the counts have columns."""
-    with within(path):
-        if not Path(path).is_file():
-            raise CommandError("there is no such file")
+    with reading(path):
         terms = _read_lines(path, None)
         if len(terms) != n_terms:
             raise CommandError(

@@ -104,8 +104,7 @@ def _fit(estimator, counts, watcher) -> float:
     options = {}
     if "valid" in counts and "X_val" in inspect.signature(estimator.fit).parameters:
         options["X_val"] = counts["valid"]
-    name = type(estimator).__name__
-    log(f"fitting: {name} with {estimator.n_components} components")
+    log(f"fitting: {type(estimator).__name__}")
     if watcher is not None:
         estimator.set_callbacks(watcher)
     begin = time.perf_counter()
@@ -117,5 +116,5 @@ def _fit(estimator, counts, watcher) -> float:
         estimator.set_callbacks()  # a model file holds the model alone
     iterations = getattr(estimator, "n_iter_", None)
     told = f", {iterations} iterations" if iterations is not None else ""
-    log(f"fitted: {seconds:.2f} s{told}")
+    log(f"fitted: {len(estimator.components_)} topics in {seconds:.2f} s{told}")
     return seconds

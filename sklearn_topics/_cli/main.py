@@ -48,7 +48,7 @@ Fit a model as a YAML file says. A small one:
 The folder then holds
   model.skops           the fitted pipeline, for skops.io.load
   topics.csv            the first terms of each topic
-  document_topics.csv   topic proportions of all documents
+  document_topics.csv   topic proportions of all documents, train, valid and test
   metrics.json          of the valid and test documents; also printed
   config.yaml           all settings, defaults included, to fit it again
 and, if asked for, pictures (output.plots) and a log for TensorBoard
@@ -58,8 +58,9 @@ _TOPICS = """\
 Print the first terms of each topic: its number, a tab, and the terms, best first."""
 
 _TRANSFORM = """\
-Infer the topic proportions of documents and write them as CSV: the number of the
-document in its file, from 0, and a column for each topic."""
+Infer the topic proportions of documents (of a model that is a factorization: their
+weights) and write them as CSV: the number of the document in its file, from 0, and a
+column for each topic."""
 
 _EVALUATE = """\
 Print metrics as JSON: completion (mean log-probability of a held-out token),
@@ -220,7 +221,6 @@ def _add_data(command):
 
 
 def _positive(text) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be an integer above 0. Got {text!r}")
+    return int(text)

@@ -27,14 +27,13 @@ def load_model(path):
             foreign = sorted(set(io.get_untrusted_types(file=path)) - set(ours))
             if foreign:
                 raise CommandError(
-                    f"refused, because it holds types of unknown origin: "
+                    "refused, because it holds types of unknown origin: "
                     f"{', '.join(foreign)}; expected the model of a fit by this command"
                 )
             model = io.load(path, trusted=ours)
         except FileNotFoundError as error:
-            raise CommandError("there is no such file; expected what fit writes") from (
-                error
-            )
+            problem = "there is no such file; expected what fit writes"
+            raise CommandError(problem) from error
         except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
             raise CommandError(f"no model file: {one_line(error)}") from error
         if not isinstance(model, Pipeline) or not hasattr(model[-1], "components_"):

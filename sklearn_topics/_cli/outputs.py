@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 import sklearn_topics
 
 from . import run_folder as files
+from .errors import data_errors, within
 from .measures import is_signed, measure_documents, measure_topics
 from .model_file import save_model
 from .pictures import draw
@@ -134,6 +135,7 @@ def _measure(fitted, names) -> dict:
     found = {"fit_seconds": round(fitted.seconds, 3)}
     found |= measure_topics(fitted.model, names)
     for part, counts in unseen.items():
-        figures = measure_documents(fitted.model, counts, names)
+        with within(f"metrics of {part}"), data_errors():
+            figures = measure_documents(fitted.model, counts, names)
         found[part] = {"documents": counts.shape[0], **figures}
     return found

@@ -16,7 +16,6 @@ CONFIG, MODEL, VOCABULARY = "config.yaml", "model.skops", "vocabulary.txt"
 TOPICS, DOCUMENT_TOPICS = "topics.csv", "document_topics.csv"
 METRICS, TENSORBOARD = "metrics.json", "tensorboard"
 
-
 #: Files of a run that no user is likely to have put there.
 _SURELY_OURS = {MODEL, TOPICS, DOCUMENT_TOPICS, METRICS, TENSORBOARD, *PICTURES}
 
@@ -69,11 +68,9 @@ class Run:
         if is_text(documents) != (len(self.pipeline) > 1):
             wanted = "counts" if is_text(documents) else "text"
             raise CommandError(f"{path}: the model was fitted on {wanted}")
-        return (
-            documents
-            if len(self.pipeline) == 1
-            else self.pipeline[:-1].transform(documents)
-        )
+        if len(self.pipeline) == 1:
+            return documents
+        return self.pipeline[:-1].transform(documents)
 
 
 def load_run(folder) -> Run:

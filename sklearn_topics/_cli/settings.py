@@ -3,7 +3,14 @@
 import reprlib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from .documents import FORMATS, PARTS
 from .errors import CommandError, choice
@@ -71,6 +78,11 @@ class Step(_Section):
 
     name: str
     params: dict[str, Any] = {}
+
+    @field_validator("params", mode="before")
+    @classmethod
+    def _none_given(cls, params):
+        return {} if params is None else params
 
 
 class Output(_Section):

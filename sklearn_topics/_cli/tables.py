@@ -50,8 +50,8 @@ def proportion_columns(n_topics) -> list[str]:
 
 def proportion_rows(theta, documents, *before):
     """Rows of `before`, the document's number, and decimals that give theta again."""
-    for number, row in zip(documents, theta.astype(str), strict=True):
-        yield *before, number, *row
+    for number, row in zip(documents, theta, strict=True):
+        yield *before, number, *row.astype(str)
 
 
 def write_csv(file, columns, rows):

@@ -13,11 +13,11 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in node.value:
-            if key.value in seen:
+            name = str(key.value)
+            if name in seen:
                 line = key.start_mark.line + 1
-                raise CommandError(f"line {line}: the key {key.value!r} is repeated")
-            if isinstance(key.value, str):
-                seen.add(key.value)
+                raise CommandError(f"line {line}: the key {name!r} is repeated")
+            seen.add(name)
         return super().construct_mapping(node, deep)
 
 

@@ -73,7 +73,7 @@ def test_fit_writes_and_prints(config, run, folder):
     }
     assert json.loads(out) == json.loads((folder / "run" / "metrics.json").read_text())
     assert "documents: 84 train, 12 valid, 24 test" in err
-    assert "fitting: TorchPoissonNMF with 3 components" in err
+    assert "fitting: TorchPoissonNMF\nfitted: 3 topics in " in err
     topics = read_csv(folder / "run" / "topics.csv")
     assert list(topics[0]) == ["topic", "rank", "term", "weight"]
     first = {
@@ -306,6 +306,28 @@ def test_tensorboard(config, run, folder, capsys):
     path = config({"output.tensorboard": True, "estimator.name": "NMF"})
     assert main(["fit", path, "-o", "new"]) == 2
     assert "output.tensorboard: NMF cannot be watched" in capsys.readouterr().err
+
+
+def test_documents_without_known_terms(config, run, folder, capsys):
+    run("fit", config({"vectorizer": {"name": "CountVectorizer", "params": None}}))
+    (folder / "a.txt").write_text("nothing known\n\n")
+    out, _ = run("transform", "run", "a.txt")
+    (folder / "b.csv").write_text(out)
+    np.testing.assert_allclose(proportions(read_csv("b.csv")), np.full((2, 3), 1 / 3))
+    assert main(["evaluate", "run", "a.txt"]) == 2
+    assert "error: a.txt: X holds no tokens to score" in capsys.readouterr().err
+    data = {"train": "texts.jsonl", "valid": "a.txt"}
+    assert main(["fit", config({"data": data}), "-o", "new"]) == 2
+    assert "error: metrics of valid: X holds no tok" in capsys.readouterr().err
+    assert len(run("topics", "new")[0].splitlines()) == 3
+
+
+def test_anchors_of_yaml(tmp_path):
+    (tmp_path / "a.yaml").write_text(
+        "a: &a {n: 1, m: 2}\nb: &b {<<: *a, n: 3}\nc: {<<: *b, k: 4}\n"
+    )
+    found = read_yaml(tmp_path / "a.yaml")
+    assert found["c"] == {"n": 3, "m": 2, "k": 4}
 
 
 @pytest.mark.parametrize("text", ["5e-4", "5.0e-4", "0.0005", "+5E-4", "5.e-4"])

@@ -68,6 +68,11 @@ def complaint(capsys):
             {"data.split": {"train": 0.8, "test": 0.1}},
             "data.split: train, valid and test must sum to 1, not to 0.9",
         ),
+        (
+            {"data.split.vald": 0.1},
+            "data.split.vald: unknown key; did you mean 'valid'",
+        ),
+        ({"data.split": 0.8}, "data.split: must be a section with the keys train, "),
         ({"data.split.train": 8}, "data.split.train: must be less than or equal to 1"),
         (
             {"data.split": {"train": 0.999, "test": 0.001}},
@@ -101,6 +106,7 @@ def test_broken_configuration(config, complaint, folder, changes, expected):
         (b"", "the file is empty. Expected the keys seed, data,"),
         (b"- 1\n- 2\n", "the file holds no mapping"),
         (b"seed: [1", "not YAML: while parsing a flow sequence"),
+        (b"? [a]\n: 1\n", "not YAML: while constructing a mapping"),
         (b"seed: 1\nseed: 2\n", "line 2: the key 'seed' is repeated"),
         (b"seed: \xff", "not UTF-8 text"),
         (b"seed: !!python/object/apply:os.getcwd []", "not YAML: could not determine"),
@@ -159,6 +165,9 @@ def test_counts_and_what_goes_with_text_only(config, complaint, folder):
     data = {"path": "a.npz", "vocabulary": "vocabulary.txt"}
     line = complaint("fit", config({"data": data, "vectorizer": None}))
     assert "data.vocabulary: vocabulary.txt: 2 terms, but the counts have 4" in line
+    (folder / "vocabulary.txt").write_bytes(b"\xff")
+    line = complaint("fit", config({"data": data, "vectorizer": None}))
+    assert "data.vocabulary: vocabulary.txt: not UTF-8 text" in line
     line = complaint("fit", config({"data": {"path": "a.npz"}}))
     assert "vectorizer: the data are counts; leave this section out" in line
 
@@ -267,4 +276,6 @@ def test_wrong_arguments(arguments, capsys):
     with pytest.raises(SystemExit) as end:
         main(arguments)
     assert end.value.code == 2
-    assert "usage: python -m sklearn_topics" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "usage: python -m sklearn_topics" in err
+    assert ("must be an integer above 0. Got '0'" in err) == ("-n" in arguments)
