@@ -5,6 +5,7 @@ import inspect
 import sys
 import time
 
+from .._boundary.embeddings import embedding_matrix
 from ..callbacks import TensorBoardLogger
 from .corpus import Corpus, read_corpus
 from .errors import CommandError, data_errors, one_line, within, within_key
@@ -13,6 +14,7 @@ from .pictures import check_plots
 from .run_folder import TENSORBOARD, begin_folder, check_folder
 from .settings import Settings, load_settings
 from .steps import make_estimator, make_vectorizer
+from .word_vectors import read_word_vectors
 
 #: About how often topics are logged for TensorBoard in a fit of max_iter iterations.
 _REPORTS = 20
@@ -36,6 +38,8 @@ def fit(config, *, output=None, overwrite=None) -> dict:
         _check_vectorizer(vectorizer, corpus)
         log(str(corpus))
         counts, names = _count(vectorizer, corpus)
+        with within_key("estimator.params.embeddings"):
+            _look_up_embeddings(estimator, names)
         begin_folder(folder)
         if watcher is not None:
             watcher.feature_names = names
@@ -97,6 +101,19 @@ def _count(vectorizer, corpus: Corpus):
     log(f"terms: {counts['train'].shape[1]}")
     counts = {part: counts[part] for part in corpus.documents}
     return counts, vectorizer.get_feature_names_out().tolist()
+
+
+def _look_up_embeddings(estimator, names):
+    """In place of a file of word vectors those of the terms, in their order."""
+    path = getattr(estimator, "embeddings", None)
+    if not isinstance(path, str):
+        return
+    if names is None:
+        raise CommandError("needs data.vocabulary, the terms to look up")
+    vectors = read_word_vectors(path, names)
+    log(f"word vectors: of {len(vectors)} of {len(names)} terms")
+    seed = estimator.random_state
+    estimator.embeddings = embedding_matrix(names, vectors, random_state=seed)
 
 
 def _fit(estimator, counts, watcher) -> float:

@@ -89,11 +89,12 @@ def _write(path: Path, text: str):
 def _write_settings(folder, settings, fitted):
     """The settings with all parameters, and the versions that fitted them."""
     steps = {"vectorizer": fitted.vectorizer, "estimator": fitted.model}
-    resolved = {
-        key: getattr(settings, key).model_copy(update={"params": all_params(step)})
-        for key, step in steps.items()
-        if step is not None
-    }
+    resolved = {}
+    for key, step in steps.items():
+        if step is not None:
+            given = getattr(settings, key)
+            params = {**all_params(step), **given.params}
+            resolved[key] = given.model_copy(update={"params": params})
     versions = ", ".join(
         f"{module.__name__} {module.__version__}"
         for module in (sklearn_topics, sklearn, torch, numpy, scipy)

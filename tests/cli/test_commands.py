@@ -24,6 +24,7 @@ from sklearn_topics._cli.main import main
 from sklearn_topics._cli.run_folder import load_run
 from sklearn_topics._cli.settings import Data, Output, Settings, Split
 from sklearn_topics._cli.steps import ESTIMATORS
+from sklearn_topics._cli.word_vectors import read_word_vectors
 from sklearn_topics._cli.yaml_file import read_yaml
 
 ROOT = Path(__file__).parents[2]
@@ -306,6 +307,35 @@ def test_tensorboard(config, run, folder, capsys):
     path = config({"output.tensorboard": True, "estimator.name": "NMF"})
     assert main(["fit", path, "-o", "new"]) == 2
     assert "output.tensorboard: NMF cannot be watched" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("heading", ["", "3 2\n"])
+def test_word_vectors_of_a_file(tmp_path, heading):
+    path = tmp_path / "vectors.txt.gz"
+    lines = f"{heading}moon 1.5 -2e-1\nnew york 3 4\nsun 5 6\n"
+    path.write_bytes(gzip.compress(lines.encode()))
+    found = read_word_vectors(path, ["new york", "moon", "star"])
+    assert {word: vector.tolist() for word, vector in found.items()} == {
+        "moon": [1.5, pytest.approx(-0.2)],
+        "new york": [3.0, 4.0],
+    }
+
+
+def test_embeddings_by_the_name_of_a_file(config, run, folder, texts):
+    names = CountVectorizer().fit(texts).get_feature_names_out()
+    vectors = np.random.default_rng(0).normal(size=(len(names), 5)).round(3)
+    lines = [
+        f"{name} {' '.join(map(str, v))}"
+        for name, v in zip(names, vectors, strict=True)
+    ]
+    (folder / "vectors.txt").write_text("\n".join(lines[::-1]))
+    params = {"embeddings": "vectors.txt", "train_embeddings": False}
+    params |= {"n_components": 3, "max_iter": 1, "init": "random"}
+    _, err = run("fit", config({"estimator": {"name": "TorchETM", "params": params}}))
+    assert "word vectors: of 24 of 24 terms" in err
+    np.testing.assert_allclose(load_run("run").model.embeddings_, vectors, rtol=1e-6)
+    settings = read_yaml("run/config.yaml")
+    assert settings["estimator"]["params"]["embeddings"] == "vectors.txt"
 
 
 def test_documents_without_known_terms(config, run, folder, capsys):

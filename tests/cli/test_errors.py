@@ -38,8 +38,8 @@ def complaint(capsys):
         ({"estimator": None}, "estimator: missing, but needed"),
         ({"estimator": "NMF"}, "a section with the keys name, params. Got 'NMF'"),
         (
-            {"estimator.parms": {}},
-            "estimator.parms: unknown key; did you mean 'params'",
+            {"estimator.parameters": {}},
+            "estimator.parameters: unknown key; did you mean 'params'",
         ),
         (
             {"estimator.name": "TorchPoisonNMF"},
@@ -85,7 +85,7 @@ def complaint(capsys):
         ({"data.format": "json"}, "data.format: unknown name 'json'; did you mean"),
         (
             {"data.field": "body"},
-            "data.path: texts.jsonl: line 1: no field 'body'; expected one of: id, te",
+            "data.path: texts.jsonl: line 1: no field 'body'; expected one of: id, ",
         ),
         (
             {"data.vocabulary": "v.txt"},
@@ -244,6 +244,31 @@ def test_model_file_of_foreign_types_is_refused(folder, complaint):
     assert "no pipeline that ends in a fitted topic" in complaint("topics", "run")
     (folder / "run" / "model.skops").write_bytes(b"PK")
     assert "model.skops: no model file" in complaint("topics", "run")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("sun 1 2\n", "v.txt: none of the 24 terms has a vector"),
+        ("sun 1 2\nmoon 1 x\n", "v.txt: line 2: expected a word and 2 numbers"),
+        (None, "v.txt: there is no such file"),
+    ],
+)
+def test_broken_word_vectors(config, complaint, folder, content, expected):
+    if content is not None:
+        (folder / "v.txt").write_text(content)
+    estimator = {"name": "TorchETM", "params": {"embeddings": "v.txt"}}
+    line = complaint("fit", config({"estimator": estimator}))
+    assert line.startswith("error: config.yaml: estimator.params.embeddings: v.txt: ")
+    assert expected in line
+
+
+def test_word_vectors_without_words(config, complaint, folder):
+    sp.save_npz("a.npz", sp.csr_array(np.eye(4)))
+    estimator = {"name": "TorchETM", "params": {"embeddings": "v.txt"}}
+    changes = {"data": {"path": "a.npz"}, "vectorizer": None, "estimator": estimator}
+    line = complaint("fit", config(changes))
+    assert "estimator.params.embeddings: needs data.vocabulary" in line
 
 
 def test_other_documents_than_those_of_the_fit(config, complaint, folder, capsys):
