@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.csr import wide_dtype
+from .._kernels.csr import take, wide_dtype
 from .init import initial_factors, standard_normal
 from .poisson_nmf import SCD
 from .solver import Diverged, State
@@ -195,10 +195,6 @@ def topics_of(state: State) -> Tensor:
 def adam(parameters, module, **options) -> torch.optim.Adam:
     fused = module.embeddings.device.type in ("cpu", "cuda")
     return torch.optim.Adam(parameters, fused=fused, **options)
-
-
-def take(X: CSR | Tensor, rows: Tensor) -> CSR | Tensor:
-    return X.take(rows) if isinstance(X, CSR) else X[rows]
 
 
 def batches_of(

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
+from .._kernels.csr import take
 from .poisson_nmf import PoissonObjective
 from .solver import State
 from .topic_model import document_sizes
@@ -74,7 +75,7 @@ class SoftmaxAdam(PoissonObjective):
         for number, rows in enumerate(batches):
             done = epoch * len(batches) + number
             rate = self._rate(done / (self.n_epochs * len(batches)))
-            batch = X.take(rows) if isinstance(X, CSR) else X[rows]
+            batch = take(X, rows)
             theta = torch.softmax(A.value[rows], 1)
             terms = torch.softmax(BT.value, 0)
             gradients = self._gradients(batch, theta, terms, len(rows) / n)

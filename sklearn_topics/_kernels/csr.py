@@ -97,3 +97,8 @@ class CSR:
             stop = min(max(stop, start + 1), n, start + entries)
             yield start, stop
             start = stop
+
+
+def take(X: CSR | Tensor, rows: Tensor) -> CSR | Tensor:
+    """A copy of the given rows of either container, in that order."""
+    return X.take(rows) if isinstance(X, CSR) else X[rows]

@@ -4,7 +4,17 @@ Every function takes a fitted model, a pipeline that ends in one (names of the t
 found in it), or a fitted search over these. The tables are pandas DataFrames.
 """
 
+from ._differential import differential_terms
+from ._pyldavis import to_pyldavis
 from ._tables import dominant_topics, summary, topic_info, topic_words
 from ._terms import top_terms
 
-__all__ = ["dominant_topics", "summary", "top_terms", "topic_info", "topic_words"]
+__all__ = [
+    "differential_terms",
+    "dominant_topics",
+    "summary",
+    "to_pyldavis",
+    "top_terms",
+    "topic_info",
+    "topic_words",
+]

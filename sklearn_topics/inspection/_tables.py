@@ -3,7 +3,12 @@
 import numpy as np
 
 from ..metrics import coherence, topic_diversity
-from ..metrics._models import split_pipeline, topic_distributions, topic_proportions
+from ..metrics._models import (
+    proportions,
+    split_pipeline,
+    token_shares,
+    topic_distributions,
+)
 from ._terms import term_names, top_terms
 
 
@@ -29,10 +34,8 @@ def topic_words(model, feature_names=None):
     >>> topic_words([[3, 1], [1, 3]], ["cat", "sun"]).loc["cat"].tolist()
     [0.75, 0.25]
     """
-    import pandas as pd
-
     topics = topic_distributions(model)
-    return pd.DataFrame(topics.T, index=term_names(model, feature_names))
+    return data_frame(topics.T, index=term_names(model, feature_names))
 
 
 def dominant_topics(model, X):
@@ -59,11 +62,9 @@ def dominant_topics(model, X):
     >>> dominant_topics(model, X).columns.tolist()
     ['Topic', 'Proportion']
     """
-    import pandas as pd
-
-    theta, _ = _proportions(model, X)
+    theta, _ = proportions(model, X)
     strongest = {"Topic": theta.argmax(axis=1), "Proportion": theta.max(axis=1)}
-    return pd.DataFrame(strongest)
+    return data_frame(strongest)
 
 
 def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3):
@@ -107,15 +108,13 @@ def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3
     >>> int(topic_info(model, X)["Count"].sum())
     200
     """
-    import pandas as pd
-
-    theta, counts = _proportions(model, X)
+    theta, counts = proportions(model, X)
     if texts is None and isinstance(X, list | tuple | np.ndarray):
         is_text = len(X) > 0 and isinstance(X[0], str)
         texts = X if is_text else None
     if texts is not None and len(texts) != len(theta):
         raise ValueError(f"There are {len(texts)} texts, but {len(theta)} documents.")
-    share = _token_shares(theta, counts)
+    share = token_shares(theta, counts)
     names = term_names(model, feature_names)
     listed = [
         [str(term) for term, _ in row] for row in top_terms(model, names, n_terms)
@@ -133,7 +132,7 @@ def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3
         "Share": share,
         "Coherence": coherence(last, counts, n_terms=n_terms).per_topic,
     }
-    table = pd.DataFrame(columns)
+    table = data_frame(columns)
     return table.sort_values("Share", ascending=False, kind="stable", ignore_index=True)
 
 
@@ -186,16 +185,8 @@ def summary(model, X, *, feature_names=None, n_terms=8):
     return "\n".join(lines)
 
 
-def _proportions(model, X):
-    """Proportions of topics (n x K), and the counts that the model gets."""
-    before, last = split_pipeline(model)
-    counts = X if before is None else before.transform(X)
-    if not hasattr(counts, "sum"):
-        counts = np.asarray(counts)
-    return topic_proportions(last, counts), counts
+def data_frame(columns, **options):
+    """A pandas DataFrame."""
+    import pandas as pd
 
-
-def _token_shares(theta, counts):
-    tokens = np.asarray(counts.sum(axis=1), np.float64).ravel()
-    weights = tokens @ theta
-    return weights / max(weights.sum(), 1)
+    return pd.DataFrame(columns, **options)

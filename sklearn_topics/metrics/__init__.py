@@ -5,7 +5,13 @@ Every function takes our estimators, scikit-learn's ``NMF`` and
 topics.
 """
 
-from ._alignment import TopicAlignment, align_topics, sort_documents, topic_stability
+from ._alignment import (
+    TopicAlignment,
+    align_topics,
+    sort_documents,
+    topic_distances,
+    topic_stability,
+)
 from ._coherence import Coherence, coherence
 from ._diversity import rbo_diversity, topic_diversity, topic_quality
 from ._heldout import completion_score, perplexity
@@ -23,6 +29,7 @@ __all__ = [
     "purity",
     "rbo_diversity",
     "sort_documents",
+    "topic_distances",
     "topic_diversity",
     "topic_quality",
     "topic_scorer",

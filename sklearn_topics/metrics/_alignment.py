@@ -36,6 +36,44 @@ class TopicAlignment:
     distance: np.ndarray
 
 
+def topic_distances(topics, other=None, *, distance="hellinger"):
+    """Distances between the topics of a model, or of two.
+
+    Parameters
+    ----------
+    topics : fitted model, pipeline or search, or array-like of shape \
+            (n_topics, n_features)
+        Whose topics, in the rows.
+    other : the same, default=None
+        Whose topics are in the columns, over the same terms. None takes `topics`.
+    distance : {"hellinger", "total_variation", "jensen_shannon", "cosine"}, \
+            default="hellinger"
+        Between distributions over terms; all are between 0 and 1. "jensen_shannon" is
+        the square root of the divergence in bits.
+
+    Returns
+    -------
+    distances : ndarray of shape (n_topics, n_other_topics)
+
+    Examples
+    --------
+    >>> from sklearn_topics.metrics import topic_distances
+    >>> topic_distances([[1, 0], [0, 1]]).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
+    if distance not in _DISTANCES:
+        raise ValueError(
+            f"distance must be one of {', '.join(_DISTANCES)}. Got {distance!r}."
+        )
+    A = topic_distributions(topics)
+    B = A if other is None else topic_distributions(other)
+    if A.shape[1] != B.shape[1]:
+        raise ValueError(
+            f"Topics of {A.shape[1]} and of {B.shape[1]} terms cannot be compared."
+        )
+    return _DISTANCES[distance](A, B)
+
+
 def align_topics(reference, topics, *, distance="hellinger"):
     """Match the topics of one model with those of another, one to one.
 
@@ -60,16 +98,7 @@ def align_topics(reference, topics, *, distance="hellinger"):
     >>> align_topics([[1, 0], [0, 1]], [[0.1, 0.9], [1, 0]]).matched.tolist()
     [1, 0]
     """
-    if distance not in _DISTANCES:
-        raise ValueError(
-            f"distance must be one of {', '.join(_DISTANCES)}. Got {distance!r}."
-        )
-    A, B = topic_distributions(reference), topic_distributions(topics)
-    if A.shape[1] != B.shape[1]:
-        raise ValueError(
-            f"Topics of {A.shape[1]} and of {B.shape[1]} terms cannot be compared."
-        )
-    between = _DISTANCES[distance](A, B)
+    between = topic_distances(reference, topics, distance=distance)
     rows, columns = linear_sum_assignment(between)
     return TopicAlignment(rows, columns, between[rows, columns])
 

@@ -2,15 +2,18 @@
 
 import math
 
-import numpy as np
 import scipy.sparse as sp
 import torch
 
-from .._boundary.transfer import to_device
 from .._core.heldout import completion_score as _completion_score
 from .._core.heldout import thin
 from .._kernels import CSR
-from ._models import split_pipeline, topic_distributions, topic_proportions
+from ._models import (
+    split_pipeline,
+    topic_distributions,
+    topic_proportions,
+    upload,
+)
 
 
 def completion_score(estimator, X, y=None):
@@ -49,7 +52,7 @@ def completion_score(estimator, X, y=None):
     before, model = split_pipeline(estimator)
     if before is not None:
         X = before.transform(X)
-    counts = _upload(X)
+    counts = upload(X)
     shown, held_out = thin(counts)
     theta = topic_proportions(model, _download(shown, X))
     parts = map(torch.from_numpy, (theta, topic_distributions(model)))
@@ -84,15 +87,6 @@ def perplexity(estimator, X, y=None):
     True
     """
     return math.exp(-completion_score(estimator, X))
-
-
-def _upload(X):
-    if not sp.issparse(X):
-        return torch.from_numpy(np.array(X, np.float64))
-    X = sp.csr_array(X, dtype=np.float64, copy=True)
-    X.sum_duplicates()
-    X.eliminate_zeros()
-    return to_device(X, torch.device("cpu"))
 
 
 def _download(X, like):

@@ -1,7 +1,11 @@
 """Topics in any form -> arrays: of models, pipelines, weights, lists of terms."""
 
 import numpy as np
+import scipy.sparse as sp
+import torch
 from sklearn.utils import check_array
+
+from .._boundary.transfer import to_device
 
 #: Rows of weights whose sums differ from one by less are proportions.
 _PROPORTIONS = 1e-3
@@ -38,6 +42,32 @@ def topic_proportions(model, counts) -> np.ndarray:
     if np.abs(theta.sum(1) - 1).max(initial=0) > _PROPORTIONS:
         theta = theta * topic_weights(model).sum(1)
     return shares(theta)
+
+
+def proportions(model, X):
+    """Proportions of topics (n x K), and the counts that the model gets."""
+    before, last = split_pipeline(model)
+    counts = X if before is None else before.transform(X)
+    if not hasattr(counts, "sum"):
+        counts = np.asarray(counts)
+    return topic_proportions(last, counts), counts
+
+
+def token_shares(theta, counts) -> np.ndarray:
+    """Each topic's part of all tokens: proportions weighted by the documents' sizes."""
+    tokens = np.asarray(counts.sum(axis=1), np.float64).ravel()
+    weights = tokens @ theta
+    return weights / max(weights.sum(), 1)
+
+
+def upload(X):
+    """Counts of any container as a float64 CSR, or dense tensor, on the CPU."""
+    if not sp.issparse(X):
+        return torch.from_numpy(np.array(X, np.float64))
+    X = sp.csr_array(X, dtype=np.float64, copy=True)
+    X.sum_duplicates()
+    X.eliminate_zeros()
+    return to_device(X, torch.device("cpu"))
 
 
 def shares(A) -> np.ndarray:

@@ -8,5 +8,15 @@ something is drawn.
 from ._convergence import ConvergenceDisplay
 from ._structure import StructureDisplay
 from ._top_terms import TopTermsDisplay
+from ._topic_map import TopicMapDisplay
+from ._topic_number import TopicNumberDisplay
+from ._topic_similarity import TopicSimilarityDisplay
 
-__all__ = ["ConvergenceDisplay", "StructureDisplay", "TopTermsDisplay"]
+__all__ = [
+    "ConvergenceDisplay",
+    "StructureDisplay",
+    "TopTermsDisplay",
+    "TopicMapDisplay",
+    "TopicNumberDisplay",
+    "TopicSimilarityDisplay",
+]

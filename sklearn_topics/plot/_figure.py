@@ -49,3 +49,18 @@ def topic_colors(n_topics: int) -> list:
         mixed = (c + abs(shade) * (towards - c) for c in to_rgb(_BASE[hue]))
         found.append(tuple(mixed))
     return found
+
+
+def hide_overlaps(texts) -> None:
+    """Leave only those texts that cover none of the earlier ones."""
+    if not texts:
+        return
+    figure = texts[0].get_figure()
+    figure.draw_without_rendering()
+    shown = []
+    for text in texts:
+        box = text.get_window_extent()
+        if any(box.overlaps(other) for other in shown):
+            text.set_visible(False)
+        else:
+            shown.append(box)

@@ -1,0 +1,67 @@
+"""Rates of terms in topics, given the proportions, and their uncertainty."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from .._kernels import CSR, ops
+from .._kernels.csr import take
+
+#: Most entries of the covariances that are held at a time (128 MiB).
+_ENTRIES = 2**24
+
+
+def term_rates(
+    X: CSR | Tensor, L: Tensor, *, pseudocount: float
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Rates F of all terms given the loadings L (n x K), and how sure they are.
+
+    Each term j has its own convex problem, x_ij ~ Poisson(sum_k l_ik f_jk), with one
+    more document for each topic, of that topic alone, in which `pseudocount` of the
+    term are seen where f_jk are expected (fastTopics' de_analysis). At the optimum the
+    negative second derivatives by the logarithms of f_j are
+
+        diag(f) (sum_i x_ij l_i l_i^T / y_ij^2) diag(f) + pseudocount I,
+
+    the first ones being zero; its inverse is the covariance of log f_j, by Laplace's
+    approximation.
+
+    Yields
+    ------
+    first : int
+        The first term of a block.
+    F : Tensor of shape (t, K)
+    covariance : Tensor of shape (t, K, K)
+    """
+    XT, floor = X.T.contiguous() if isinstance(X, Tensor) else X.T, 1e-30
+    m, K = XT.shape[0], L.shape[1]
+    F, _ = ops.scd_rows(
+        XT,
+        L.new_ones(m, K),
+        L,
+        ops.column_sums(L).to(L.dtype) + 1,
+        pseudocount=pseudocount,
+        n_sweeps=1000,
+        tol=1e-8,
+        floor=floor,
+    )
+    block = max(1, _ENTRIES // K**2)
+    for first in range(0, m, block):
+        terms = torch.arange(first, min(first + block, m), device=L.device)
+        part, rates = take(XT, terms), F[terms]
+        information = _curvature(part, rates, L, floor)
+        information *= rates[:, :, None] * rates[:, None, :]
+        information.diagonal(dim1=1, dim2=2).add_(pseudocount)
+        yield first, rates, torch.linalg.inv(information)
+
+
+def _curvature(XT: CSR | Tensor, F: Tensor, L: Tensor, floor: float) -> Tensor:
+    """sum_i x_ij l_i l_i^T / y_ij^2 of every term j: [t, K, K]."""
+    if isinstance(XT, CSR):
+        y = ops.sddmm(XT, F, L).clamp_min(floor)
+        weights = XT.with_data(XT.data / y**2)
+    else:
+        weights = XT / (F @ L.T).clamp_min(floor) ** 2
+    columns = [ops.spmm(weights, L * L[:, k : k + 1]) for k in range(L.shape[1])]
+    return torch.stack(columns, 1)

@@ -1,0 +1,168 @@
+"""Topics as circles in a plane, near where they are alike."""
+
+import numpy as np
+from sklearn.decomposition import KernelPCA
+from sklearn.manifold import smacof
+
+from ..inspection import top_terms
+from ..metrics import topic_distances
+from ..metrics._models import proportions, token_shares, topic_distributions
+from ._figure import axes, hide_overlaps, topic_colors
+
+#: Greatest area of all circles together, and of each on average, in points squared.
+_AREA, _MEAN_AREA = 40_000, 4_000
+
+
+class TopicMapDisplay:
+    """Topics in a plane: distances between them, and their sizes.
+
+    The distances in the plane are as near as can be to those between the topics
+    (multidimensional scaling by majorization [1]_, begun from classical scaling); the
+    areas of the circles are the topics' shares of the tokens. Names that would cover
+    others are left out. Make it with :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    places : ndarray of shape (n_topics, 2)
+    shares : ndarray of shape (n_topics,)
+        Of the tokens; they sum to one.
+    topic_names : list of str
+    correlation : float
+        Of the distances in the plane with those between the topics.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    References
+    ----------
+    .. [1] I. Borg, P. Groenen, "Modern multidimensional scaling", Springer, 2005,
+       chapter 8.
+
+    Examples
+    --------
+    >>> from sklearn_topics import TorchPoissonNMF
+    >>> from sklearn_topics.datasets import make_topic_corpus
+    >>> from sklearn_topics.plot import TopicMapDisplay
+    >>> X, _, _ = make_topic_corpus(200, 50, 3, random_state=0)
+    >>> model = TorchPoissonNMF(3, random_state=0).fit(X)
+    >>> TopicMapDisplay.from_estimator(model, X).places.shape
+    (3, 2)
+    """
+
+    def __init__(self, places, shares, *, topic_names, correlation):
+        self.places, self.shares = places, shares
+        self.topic_names = topic_names
+        self.correlation = correlation
+
+    @classmethod
+    def from_estimator(
+        cls, model, X=None, *, feature_names=None, distance="hellinger", ax=None
+    ):
+        """The map of a fitted model.
+
+        Parameters
+        ----------
+        model : fitted model, pipeline or search, or array-like
+            Whose topics; an array holds their weights (n_topics x n_features).
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+            Counts; with a pipeline, what goes into it: for the sizes. None draws
+            circles of one size.
+        feature_names : sequence of str, default=None
+            Names of the terms. None takes those of the pipeline or of the fitted data,
+            or the numbers of the columns.
+        distance : str, default="hellinger"
+            As for :func:`sklearn_topics.metrics.topic_distances`.
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        display : TopicMapDisplay
+        """
+        K = len(topic_distributions(model))
+        shares = np.full(K, 1 / K)
+        if X is not None:
+            shares = token_shares(*proportions(model, X))
+        between = topic_distances(model, distance=distance)
+        names = [
+            f"{k}: {' '.join(str(term) for term, _ in row)}"
+            for k, row in enumerate(top_terms(model, feature_names, 2))
+        ]
+        places = _in_plane(between)
+        pairs = np.triu_indices(K, 1)
+        correlation = _correlation(between[pairs], _apart(places)[pairs])
+        display = cls(places, shares, topic_names=names, correlation=correlation)
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        display : TopicMapDisplay
+        """
+        K = len(self.places)
+        self.ax_ = ax = axes(ax, figsize=(8, 8) if K <= 25 else (11, 11))
+        self.figure_ = ax.figure
+        ax.scatter(
+            *self.places.T,
+            s=min(_AREA, _MEAN_AREA * K) * self.shares,
+            color=topic_colors(K),
+            alpha=0.6,
+            linewidth=0.8,
+            edgecolor="black",
+        )
+        texts = []
+        for k in np.argsort(-self.shares, kind="stable"):
+            number, _, terms = self.topic_names[k].partition(": ")
+            at = {"xy": self.places[k], "ha": "center", "textcoords": "offset points"}
+            above, below = {"xytext": (0, 1), **at}, {"xytext": (0, -2), **at}
+            texts.append(ax.annotate(number, va="bottom", weight="bold", **above))
+            texts.append(ax.annotate(terms, va="top", fontsize="x-small", **below))
+        ax.margins(0.15)
+        ax.set_aspect("equal", adjustable="datalim")
+        title = f"{K} topics"
+        if K > 3:
+            title += f"; distances correlate {self.correlation:.2f} with those shown"
+        ax.set(xticks=[], yticks=[], title=title)
+        hide_overlaps(texts)
+        return self
+
+
+def _in_plane(distances):
+    """Places in a plane, found by majorization from those of classical scaling."""
+    K = len(distances)
+    if K < 2:
+        return np.zeros((K, 2))
+    # Kernel PCA of minus half the squared distances is classical scaling.
+    scaling = KernelPCA(
+        kernel="precomputed", eigen_solver="dense", remove_zero_eig=True
+    )
+    found = scaling.fit_transform(-(distances**2) / 2)[:, :2]
+    places = np.zeros((K, 2))
+    places[:, : found.shape[1]] = found
+    # The sign of an axis is arbitrary: the largest entry of each is positive.
+    strongest = places[np.abs(places).argmax(axis=0), [0, 1]]
+    places *= np.where(strongest < 0, -1, 1)
+    if K < 4 or distances.max() == 0:  # they fit into a plane
+        return places
+    precise = {"max_iter": 3000, "eps": 1e-9}
+    moved, _ = smacof(distances, init=places, n_init=1, random_state=0, **precise)
+    return moved
+
+
+def _apart(places):
+    return np.linalg.norm(places[:, None] - places, axis=2)
+
+
+def _correlation(a, b):
+    if len(a) < 2 or a.std() == 0 or b.std() == 0:
+        return 1.0
+    return float(np.corrcoef(a, b)[0, 1])

@@ -1,0 +1,209 @@
+"""Scores against the number of topics, read from a fitted search."""
+
+import numpy as np
+from sklearn.base import clone
+
+from ..metrics import topic_stability
+from ..metrics._models import split_pipeline
+from ._figure import panels, topic_colors
+
+#: Parameters whose values are only seeds.
+_SEED = "random_state"
+
+
+class TopicNumberDisplay:
+    """Scores against the number of topics, with their spread over folds and seeds.
+
+    One panel for each score of a fitted search: held-out likelihood, coherence,
+    diversity, whatever it was run with; and one for the stability of the topics if
+    asked for. Make it with :meth:`from_search`.
+
+    Parameters
+    ----------
+    curves : dict of str to dict of str to ndarray of shape (n_numbers, 4)
+        score -> other parameters -> rows of (number of topics, mean, least and
+        greatest over folds and seeds).
+    best : dict of str to int
+        score -> the number of topics of its greatest mean.
+    parameter : str
+        What was varied.
+
+    Attributes
+    ----------
+    axes_ : list of matplotlib Axes
+        One for each score.
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from sklearn_topics import TorchPoissonNMF
+    >>> from sklearn_topics.datasets import make_topic_corpus
+    >>> from sklearn_topics.plot import TopicNumberDisplay
+    >>> X, _, _ = make_topic_corpus(300, 100, 4, random_state=0)
+    >>> grid = {"n_components": [2, 4, 8]}
+    >>> search = GridSearchCV(TorchPoissonNMF(random_state=0), grid, cv=3).fit(X)
+    >>> TopicNumberDisplay.from_search(search).best
+    {'score': 4}
+    """
+
+    def __init__(self, curves, *, best, parameter):
+        self.curves, self.best = curves, best
+        self.parameter = parameter
+
+    @classmethod
+    def from_search(cls, search, X=None, *, parameter=None, n_seeds=3, ax=None):
+        """Curves of a fitted ``GridSearchCV`` or ``RandomizedSearchCV``.
+
+        Parameters
+        ----------
+        search : fitted search
+            Over the number of topics, and whatever else: each combination of the
+            others is a line, seeds aside, which add to the spread. A search with
+            several scores has several panels.
+        X : array-like, default=None
+            What the search was fitted on. Adds the stability of the topics: the
+            estimator is fitted `n_seeds` times for each number of topics, at the best
+            of the other parameters. None leaves it out.
+        parameter : str, default=None
+            Name of the number of topics in the grid. None finds "n_components", alone
+            or at the end of a name such as "nmf__n_components".
+        n_seeds : int, default=3
+            Fits for the stability, with ``random_state`` 0, 1, ...
+        ax : matplotlib Axes, default=None
+            Whose place the panels take. None makes a new figure.
+
+        Returns
+        -------
+        display : TopicNumberDisplay
+        """
+        results = getattr(search, "cv_results_", None)
+        if results is None:
+            raise ValueError(
+                "TopicNumberDisplay needs a fitted search with cv_results_; got "
+                f"{type(search).__name__}."
+            )
+        parameter = _find_parameter(results["params"], parameter)
+        curves = {
+            score: _curves(results, score, parameter)
+            for score in (name[10:] for name in results if name[:10] == "mean_test_")
+        }
+        if X is not None:
+            if n_seeds < 2:
+                raise ValueError(
+                    f"Stability needs n_seeds of 2 or more. Got {n_seeds}."
+                )
+            numbers = sorted({params[parameter] for params in results["params"]})
+            rows = [_stability(search, X, parameter, K, n_seeds) for K in numbers]
+            curves["stability"] = {"": np.column_stack([numbers, rows])}
+        best = {score: _best(lines) for score, lines in curves.items()}
+        return cls(curves, best=best, parameter=parameter).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Whose place the panels take. None makes a new figure.
+
+        Returns
+        -------
+        display : TopicNumberDisplay
+        """
+        n = len(self.curves)
+        n_columns = n if n <= 3 else 2 if n == 4 else 3
+        n_rows = -(-n // n_columns)
+        size = 4.2 * n_columns, 3.2 * n_rows
+        grid = panels(ax, n_rows, n_columns, figsize=size)
+        self.figure_, self.axes_ = grid[0].figure, grid[:n]
+        for unused in grid[n:]:
+            unused.set_axis_off()
+        for panel, (score, lines) in zip(self.axes_, self.curves.items(), strict=True):
+            colors = topic_colors(len(lines))
+            for color, (label, rows) in zip(colors, lines.items(), strict=True):
+                K, mean, least, greatest = rows.T
+                panel.fill_between(K, least, greatest, color=color, alpha=0.15, lw=0)
+                panel.plot(K, mean, "o-", color=color, markersize=4, label=label)
+            panel.axvline(self.best[score], color="0.6", linestyle=":", zorder=0)
+            numbers = np.unique(np.concatenate([r[:, 0] for r in lines.values()]))
+            if numbers.max() > 8 * numbers.min():
+                panel.set_xscale("log")
+            panel.set_xticks(numbers, [f"{K:g}" for K in numbers])
+            panel.minorticks_off()
+            panel.set(xlabel="topics", title=score.replace("_", " "))
+            if len(lines) > 1:
+                panel.legend(fontsize="x-small")
+        return self
+
+
+def _find_parameter(params, name):
+    varied = list(dict.fromkeys(key for found in params for key in found))
+    if name is None:
+        fitting = [key for key in varied if key.split("__")[-1] == "n_components"]
+        if len(fitting) == 1:
+            return fitting[0]
+    elif name in varied:
+        return name
+    raise ValueError(
+        "Which parameter is the number of topics? Pass parameter=, one of "
+        f"{', '.join(varied)}." + ("" if name is None else f" Got {name!r}.")
+    )
+
+
+def _curves(results, score, parameter):
+    """Other parameters -> rows of (number, mean, least, greatest)."""
+    folds = [
+        results[name]
+        for name in results
+        if name.startswith("split") and name.partition("_test_")[2] == score
+    ]
+    values = np.array(folds, np.float64).T  # [candidates, folds]
+    found = {}
+    for params, row in zip(results["params"], values, strict=True):
+        others = ", ".join(
+            f"{key.split('__')[-1]}={_short(value)}"
+            for key, value in params.items()
+            if key != parameter and key.split("__")[-1] != _SEED
+        )
+        numbers = found.setdefault(others, {})
+        numbers.setdefault(params[parameter], []).append(row)
+    return {
+        others: np.array(
+            [
+                [K, np.mean(rows), np.min(rows), np.max(rows)]
+                for K, rows in sorted(numbers.items())
+            ]
+        )
+        for others, numbers in found.items()
+    }
+
+
+def _short(value):
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _best(lines):
+    """The number of topics of the greatest mean, over all lines."""
+    rows = np.concatenate(list(lines.values()))
+    return int(rows[np.nanargmax(rows[:, 1]), 0])
+
+
+def _stability(search, X, parameter, K, n_seeds):
+    """Mean, least and greatest stability of pairs of fits."""
+    others = {
+        key: value
+        for key, value in getattr(search, "best_params_", {}).items()
+        if key.split("__")[-1] != _SEED
+    }
+    seed = parameter.removesuffix("n_components") + _SEED
+    models = [
+        split_pipeline(
+            clone(search.estimator)
+            .set_params(**{**others, parameter: K, seed: number})
+            .fit(X)
+        )[1]
+        for number in range(n_seeds)
+    ]
+    pairs = [topic_stability([a, b]) for i, a in enumerate(models) for b in models[:i]]
+    return np.mean(pairs), np.min(pairs), np.max(pairs)

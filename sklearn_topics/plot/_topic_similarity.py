@@ -1,0 +1,141 @@
+"""How alike topics are, as a heat map."""
+
+import numpy as np
+from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
+from scipy.spatial.distance import squareform
+
+from ..inspection import top_terms
+from ..metrics import align_topics, topic_distances
+from ._figure import axes
+
+
+class TopicSimilarityDisplay:
+    """Similarities of topics, 1 minus their distances, ordered so that like are near.
+
+    Of one model, where neighbors come from a hierarchical clustering and the diagonal
+    is left white, or of two, where matched topics stand on the diagonal. Make it with
+    :meth:`from_estimator`.
+
+    Parameters
+    ----------
+    similarity : ndarray of shape (n_rows, n_columns)
+        In the order of the picture.
+    rows, columns : ndarray of int
+        The topics that they are.
+    row_names : list of str
+    labels : tuple of str
+        What columns and rows are.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+    figure_ : matplotlib Figure
+
+    Examples
+    --------
+    >>> from sklearn_topics.plot import TopicSimilarityDisplay
+    >>> topics = [[8, 1, 1], [1, 8, 1], [7, 2, 1]]
+    >>> display = TopicSimilarityDisplay.from_estimator(topics)
+    >>> sorted(display.rows.tolist()[:2])
+    [0, 2]
+    """
+
+    def __init__(self, similarity, *, rows, columns, row_names, labels=("topic",) * 2):
+        self.similarity = similarity
+        self.rows, self.columns = rows, columns
+        self.row_names = row_names
+        self.labels = labels
+
+    @classmethod
+    def from_estimator(
+        cls,
+        model,
+        other=None,
+        *,
+        feature_names=None,
+        distance="hellinger",
+        labels=None,
+        ax=None,
+    ):
+        """Similarities within a fitted model, or between two.
+
+        Parameters
+        ----------
+        model : fitted model, pipeline or search, or array-like
+            Whose topics, in the rows; an array holds their weights
+            (n_topics x n_features).
+        other : fitted model, pipeline or search, or array-like, default=None
+            Whose topics are in the columns, over the same terms. None takes `model`.
+        feature_names : sequence of str, default=None
+            Names of the terms. None takes those of the pipeline or of the fitted data,
+            or the numbers of the columns.
+        distance : str, default="hellinger"
+            As for :func:`sklearn_topics.metrics.topic_distances`.
+        labels : tuple of two str, default=None
+            What the rows and the columns are.
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        display : TopicSimilarityDisplay
+        """
+        between = topic_distances(model, other, distance=distance)
+        rows = columns = _by_likeness(between) if other is None else None
+        if other is not None:
+            rows, columns = _matched(align_topics(model, other, distance=distance))
+            rows = np.r_[rows, np.setdiff1d(np.arange(len(between)), rows)]
+            columns = np.r_[columns, np.setdiff1d(np.arange(between.shape[1]), columns)]
+        terms = top_terms(model, feature_names, 3)
+        names = [f"{k}: {' '.join(str(t) for t, _ in terms[k])}" for k in rows]
+        if labels is None:
+            labels = ("topic", "topic") if other is None else ("model", "other")
+        display = cls(
+            1 - between[np.ix_(rows, columns)],
+            rows=rows,
+            columns=columns,
+            row_names=names,
+            labels=labels,
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw it.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        display : TopicSimilarityDisplay
+        """
+        n, m = self.similarity.shape
+        size = 2.5 + 0.22 * max(n, m)
+        self.ax_ = ax = axes(ax, figsize=(size + 3, size))
+        self.figure_ = ax.figure
+        shown = np.array(self.similarity)
+        if self.columns is self.rows:  # each topic with itself says nothing
+            np.fill_diagonal(shown, np.nan)
+        image = ax.imshow(shown, cmap="cividis")
+        small = {"fontsize": "small" if max(n, m) <= 25 else "x-small"}
+        ax.set_xticks(range(m), [str(k) for k in self.columns], rotation=90, **small)
+        ax.set_yticks(range(n), self.row_names, **small)
+        ax.set(ylabel=self.labels[0], xlabel=self.labels[1])
+        self.figure_.colorbar(image, ax=ax, label="similarity", shrink=0.8)
+        return self
+
+
+def _by_likeness(distances):
+    """Leaves of the clustering of the topics, neighbors as alike as can be."""
+    if len(distances) < 3:
+        return np.arange(len(distances))
+    condensed = squareform(distances, checks=False)
+    return leaves_list(optimal_leaf_ordering(linkage(condensed, "average"), condensed))
+
+
+def _matched(alignment):
+    """Pairs, the most alike first."""
+    order = np.argsort(alignment.distance, kind="stable")
+    return alignment.reference[order], alignment.matched[order]

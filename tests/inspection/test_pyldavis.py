@@ -1,0 +1,68 @@
+"""The page of pyLDAvis, of every model and of counts that it cannot take itself."""
+
+import numpy as np
+import pyLDAvis
+import pytest
+import scipy.sparse as sp
+from sklearn.decomposition import NMF, LatentDirichletAllocation
+
+from sklearn_topics import TorchBetaNMF, TorchETM, TorchPoissonNMF
+from sklearn_topics.datasets import make_topic_corpus
+from sklearn_topics.inspection import to_pyldavis
+from sklearn_topics.metrics._models import topic_distributions, topic_proportions
+
+
+@pytest.fixture(scope="module")
+def X():
+    counts, _, _ = make_topic_corpus(60, 30, 4, random_state=0)
+    counts = counts.tolil()
+    counts[5], counts[:, 7] = 0, 0
+    return sp.csr_array(counts)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        TorchPoissonNMF(4, random_state=0),
+        TorchBetaNMF(4, init="random", random_state=0, max_iter=1000),
+        TorchETM(4, random_state=0),
+        LatentDirichletAllocation(4, random_state=0),
+        NMF(4, init="random", random_state=0, max_iter=1000),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_page_of_every_model(model, X, tmp_path):
+    model.fit(X)
+    names = [f"t{j}" for j in range(30)]
+    prepared = to_pyldavis(model, X, feature_names=names, R=5)
+    page = tmp_path / "topics.html"
+    pyLDAvis.save_html(prepared, str(page))
+    # Sizes are shares of tokens, in per cent, in the order of components_.
+    tokens = X.sum(axis=1)
+    expected = tokens @ topic_proportions(model, X) / tokens.sum() * 100
+    sizes = prepared.topic_coordinates
+    np.testing.assert_allclose(sizes["Freq"], expected, rtol=1e-6)
+    assert list(sizes["topics"]) == [0, 1, 2, 3]
+    # The most relevant terms for lambda = 1 are the most probable ones.
+    first = prepared.topic_info.query("Category == 'Topic0'")
+    best = first.sort_values("logprob", ascending=False)["Term"].iloc[0]
+    assert best == names[topic_distributions(model)[0].argmax()]
+    assert f'"{best}"' in page.read_text(encoding="utf-8")
+
+
+def test_terms_that_do_not_occur_are_left_out(X):
+    model = TorchPoissonNMF(4, random_state=0).fit(X)
+    assert "7" not in set(to_pyldavis(model, X).topic_info["Term"])
+    sorted_ = to_pyldavis(model, X, sort_topics=True)
+    freq = sorted_.topic_coordinates["Freq"].to_numpy()
+    assert (np.diff(freq) <= 0).all()
+    assert list(sorted_.topic_coordinates["topics"]) == [1, 2, 3, 4]
+
+
+def test_too_few_topics_or_tokens(X):
+    model = TorchPoissonNMF(2, random_state=0).fit(X)
+    with pytest.raises(ValueError, match=r"needs three; got 2"):
+        to_pyldavis(model, X)
+    model = TorchPoissonNMF(4, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="X has no tokens"):
+        to_pyldavis(model, X[:2] * 0)

@@ -1,0 +1,232 @@
+"""Maps, similarities and numbers of topics: the data of their artists."""
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+
+from sklearn_topics import TorchPoissonNMF
+from sklearn_topics.datasets import make_topic_corpus
+from sklearn_topics.metrics import topic_distances, topic_scorer, topic_stability
+from sklearn_topics.plot import (
+    TopicMapDisplay,
+    TopicNumberDisplay,
+    TopicSimilarityDisplay,
+)
+
+TEXTS = ["cat dog cat", "dog cat", "sun moon", "moon sun sun", "cat dog dog"] * 4
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return make_topic_corpus(300, 60, 4, random_state=0)
+
+
+# ------------------------------------------------------------------- map
+
+
+@pytest.mark.parametrize("K", [1, 2, 3, 5, 12, 50])
+def test_circles_stand_at_the_places(K):
+    topics = np.random.default_rng(0).dirichlet([0.1] * 80, K)
+    display = TopicMapDisplay.from_estimator(topics)
+    (circles,) = display.ax_.collections
+    np.testing.assert_allclose(circles.get_offsets(), display.places)
+    assert len(circles.get_sizes()) == K
+    numbers = {text.get_text() for text in display.ax_.texts}
+    assert {str(k) for k in range(K)} <= numbers
+
+
+def test_three_topics_have_their_true_distances():
+    topics = np.random.default_rng(0).dirichlet([0.3] * 20, 3)
+    places = TopicMapDisplay.from_estimator(topics).places
+    shown = np.linalg.norm(places[:, None] - places, axis=2)
+    np.testing.assert_allclose(shown, topic_distances(topics), atol=1e-6)
+
+
+def test_groups_of_topics_are_apart_in_the_plane():
+    rng = np.random.default_rng(0)
+    centers = np.repeat(rng.dirichlet([0.05] * 60, 3), 4, axis=0)
+    topics = 0.8 * centers + 0.2 * rng.dirichlet([0.1] * 60, 12)
+    display = TopicMapDisplay.from_estimator(topics)
+    shown = np.linalg.norm(display.places[:, None] - display.places, axis=2)
+    same = np.repeat(np.arange(3), 4)
+    same = same[:, None] == same
+    assert shown[same].max() < shown[~same].min()
+    pairs = np.triu_indices(12, 1)
+    assert spearmanr(shown[pairs], topic_distances(topics)[pairs]).statistic > 0.8
+    assert display.correlation > 0.9
+
+
+def test_areas_are_shares_of_tokens(corpus):
+    X, _, _ = corpus
+    model = TorchPoissonNMF(4, random_state=0).fit(X)
+    display = TopicMapDisplay.from_estimator(model, X)
+    tokens = np.asarray(X.sum(axis=1)).ravel()
+    expected = tokens @ model.transform(X) / tokens.sum()
+    np.testing.assert_allclose(display.shares, expected, rtol=1e-6)
+    (circles,) = display.ax_.collections
+    sizes = circles.get_sizes()
+    np.testing.assert_allclose(sizes / sizes.sum(), expected, rtol=1e-6)
+
+
+def test_equal_topics_have_one_place():
+    display = TopicMapDisplay.from_estimator([[1, 2, 3]] * 5)
+    assert np.isfinite(display.places).all()
+    assert np.abs(display.places - display.places[0]).max() < 1e-3
+
+
+def test_names_do_not_cover_each_other():
+    topics = np.random.default_rng(0).dirichlet([0.1] * 80, 50)
+    display = TopicMapDisplay.from_estimator(topics)
+    shown = [t.get_window_extent() for t in display.ax_.texts if t.get_visible()]
+    assert len(shown) >= 50
+    covered = [a.overlaps(b) for i, a in enumerate(shown) for b in shown[:i]]
+    assert not any(covered)
+
+
+# ------------------------------------------------------------------- similarity
+
+
+def test_cells_are_similarities_in_the_order_of_the_names():
+    topics = np.random.default_rng(0).dirichlet([0.1] * 30, 6)
+    display = TopicSimilarityDisplay.from_estimator(topics)
+    (image,) = display.ax_.images
+    order = display.rows
+    assert sorted(order) == list(range(6))
+    expected = 1 - topic_distances(topics)[np.ix_(order, order)]
+    off = ~np.eye(6, dtype=bool)
+    np.testing.assert_allclose(np.asarray(image.get_array())[off], expected[off])
+    assert image.get_array().mask[~off].all()
+    labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert [int(label.partition(":")[0]) for label in labels] == list(order)
+    labels = [label.get_text() for label in display.ax_.get_xticklabels()]
+    assert [int(label) for label in labels] == list(order)
+
+
+def test_alike_topics_are_neighbors():
+    rng = np.random.default_rng(1)
+    centers = np.tile(rng.dirichlet([0.05] * 60, 3), (4, 1))  # 0 1 2 0 1 2 ...
+    topics = 0.8 * centers + 0.2 * rng.dirichlet([0.1] * 60, 12)
+    order = TopicSimilarityDisplay.from_estimator(topics).rows % 3
+    assert (np.diff(order) != 0).sum() == 2
+
+
+def test_matched_topics_stand_on_the_diagonal():
+    topics = np.random.default_rng(0).dirichlet([0.1] * 30, 5)
+    other = np.vstack([topics[[3, 0, 4]], np.ones((1, 30)), topics[[1, 2]]])
+    display = TopicSimilarityDisplay.from_estimator(topics, other)
+    assert display.similarity.shape == (5, 6)
+    np.testing.assert_allclose(np.diagonal(display.similarity), 1, atol=1e-6)
+    assert sorted(display.columns) == list(range(6))
+    assert display.columns[-1] == 3  # stays single
+    assert not np.ma.is_masked(display.ax_.images[0].get_array())
+
+
+@pytest.mark.parametrize("K", [1, 2])
+def test_few_topics_have_similarities(K):
+    topics = np.random.default_rng(0).dirichlet([0.1] * 30, K)
+    assert TopicSimilarityDisplay.from_estimator(topics).similarity.shape == (K, K)
+
+
+def test_models_of_other_terms_are_refused():
+    with pytest.raises(ValueError, match="3 and of 2 terms cannot be compared"):
+        TopicSimilarityDisplay.from_estimator(np.ones((2, 3)), np.ones((2, 2)))
+
+
+# ------------------------------------------------------------------- number
+
+
+def test_curves_are_the_scores_of_the_folds(corpus):
+    X, _, _ = corpus
+    grid = {
+        "n_components": [2, 4, 8],
+        "random_state": [0, 1],
+        "topic_word_pseudocount": [0.01, 0.1],
+    }
+    scoring = {name: topic_scorer(name) for name in ("completion", "diversity")}
+    search = GridSearchCV(
+        TorchPoissonNMF(max_iter=20, tol=0), grid, cv=2, scoring=scoring, refit=False
+    ).fit(X)
+    display = TopicNumberDisplay.from_search(search)
+    assert list(display.curves) == ["completion", "diversity"]
+    results = search.cv_results_
+    for score, lines in display.curves.items():
+        assert list(lines) == [f"topic_word_pseudocount={b}" for b in (0.01, 0.1)]
+        for b, rows in zip((0.01, 0.1), lines.values(), strict=True):
+            for K, mean, least, greatest in rows:
+                chosen = [
+                    p["n_components"] == K and p["topic_word_pseudocount"] == b
+                    for p in results["params"]
+                ]
+                assert sum(chosen) == 2  # seeds
+                folds = [results[f"split{i}_test_{score}"][chosen] for i in range(2)]
+                assert mean == pytest.approx(np.mean(folds))
+                assert (least, greatest) == (np.min(folds), np.max(folds))
+        rows = np.concatenate(list(lines.values()))
+        assert rows[rows[:, 0] == display.best[score], 1].max() == rows[:, 1].max()
+    for panel, (score, lines) in zip(
+        display.axes_, display.curves.items(), strict=True
+    ):
+        assert panel.get_title() == score
+        for line, rows in zip(panel.lines, lines.values(), strict=False):
+            np.testing.assert_array_equal(line.get_xydata(), rows[:, :2])
+
+
+def test_stability_is_that_of_fits_by_other_seeds():
+    pipe = Pipeline([("count", CountVectorizer()), ("nmf", TorchPoissonNMF())])
+    search = GridSearchCV(pipe, {"nmf__n_components": [2, 3]}, cv=2).fit(TEXTS)
+    display = TopicNumberDisplay.from_search(search, TEXTS, n_seeds=3)
+    rows = display.curves["stability"][""]
+    assert rows[:, 0].tolist() == [2, 3]
+    X = CountVectorizer().fit_transform(TEXTS)
+    models = [TorchPoissonNMF(3, random_state=seed).fit(X) for seed in range(3)]
+    assert rows[1, 1] == pytest.approx(topic_stability(models))
+    assert (rows[:, 2] <= rows[:, 1]).all()
+    assert (rows[:, 1] <= rows[:, 3]).all()
+    assert search.best_estimator_[-1].random_state is None
+
+
+def test_random_searches_and_missing_scores(corpus):
+    X, _, _ = corpus
+    search = RandomizedSearchCV(
+        TorchPoissonNMF(random_state=0, max_iter=12, tol=0),
+        {"n_components": [2, 4, 6, 8]},
+        n_iter=3,
+        cv=2,
+        random_state=0,
+    ).fit(X)
+    display = TopicNumberDisplay.from_search(search)
+    numbers = display.curves["score"][""][:, 0]
+    assert len(numbers) == 3
+    assert (np.diff(numbers) > 0).all()
+    assert display.best["score"] == search.best_params_["n_components"]
+
+
+def test_what_is_no_search_over_topics(corpus):
+    X, _, _ = corpus
+    model = TorchPoissonNMF(2, random_state=0, max_iter=12, tol=0)
+    with pytest.raises(ValueError, match="needs a fitted search"):
+        TopicNumberDisplay.from_search(model)
+    search = GridSearchCV(model, {"max_iter": [5, 12]}, cv=2).fit(X)
+    with pytest.raises(ValueError, match=r"Pass parameter=, one of max_iter\."):
+        TopicNumberDisplay.from_search(search)
+    assert TopicNumberDisplay.from_search(search, parameter="max_iter").best
+    with pytest.raises(ValueError, match="Got 'k'"):
+        TopicNumberDisplay.from_search(search, parameter="k")
+    search = GridSearchCV(model, {"n_components": [2]}, cv=2).fit(X)
+    with pytest.raises(ValueError, match="n_seeds of 2 or more"):
+        TopicNumberDisplay.from_search(search, X, n_seeds=1)
+
+
+def test_pipelines_name_their_topics():
+    pipe = make_pipeline(CountVectorizer(), TorchPoissonNMF(2, random_state=0))
+    pipe.fit(TEXTS)
+    for display in (
+        TopicMapDisplay.from_estimator(pipe, TEXTS),
+        TopicSimilarityDisplay.from_estimator(pipe),
+    ):
+        names = getattr(display, "topic_names", None) or display.row_names
+        words = {frozenset(name.partition(": ")[2].split()[:2]) for name in names}
+        assert words == {frozenset(["cat", "dog"]), frozenset(["sun", "moon"])}
