@@ -294,6 +294,12 @@ def test_missing_library_is_named_with_its_extra(complaint, monkeypatch, library
     assert f"needs {library}: pip install 'sklearn_topics[cli]'" in line
 
 
+def test_plots_without_matplotlib(config, complaint, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    line = complaint("fit", config({"output.plots": True}))
+    assert "output.plots: needs matplotlib: pip install 'sklearn_topics[cli,p" in line
+
+
 @pytest.mark.parametrize(
     "arguments", [[], ["fitt", "a"], ["topics", "run", "-n", "0"], ["evaluate", "run"]]
 )
