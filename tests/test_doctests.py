@@ -9,18 +9,21 @@ from pathlib import Path
 import pytest
 
 import sklearn_topics
-from sklearn_topics import datasets, inspection, metrics, nn, plot
+from sklearn_topics import callbacks, datasets, inspection, metrics, nn, plot
+from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
 
 ROOT = Path(__file__).parents[1]
+#: Pages and names that need scikit-learn's callbacks.
+WITH_CALLBACKS = {*callbacks.__all__, "user_guide/callbacks"}
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def _public():
-    for module in (sklearn_topics, datasets, inspection, metrics, nn, plot):
+    for module in (sklearn_topics, callbacks, datasets, inspection, metrics, nn, plot):
         for name in module.__all__:
             item = getattr(module, name)
             if callable(item):
-                yield pytest.param(item, id=name)
+                yield _case(name, item)
 
 
 #: Pages of prose, tables or lists, or that quote the source.
@@ -60,13 +63,21 @@ def _pages():
             yield name, path.read_text(encoding="utf-8")
 
 
+def _case(name, *values):
+    lacking = pytest.mark.skipif(
+        name in WITH_CALLBACKS and not HAS_CALLBACKS,
+        reason="scikit-learn has callbacks from 1.9 on",
+    )
+    return pytest.param(*values, id=name, marks=lacking)
+
+
 def _runs(page) -> bool:
     _, text = page
     return bool(PROMPT.search(text) or PYTHON.search(text))
 
 
 def _params(pages):
-    return [pytest.param(name, text, id=name) for name, text in pages]
+    return [_case(name, name, text) for name, text in pages]
 
 
 def _run(tests) -> tuple[str, int]:

@@ -5,9 +5,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol
 
+import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._core.solver import Diverged, Solver, State
@@ -228,7 +228,7 @@ def run_fit(
     first : int
         Iterations of earlier starts, for callbacks, which see all starts as one fit.
     task : FitTask
-        Tells callbacks of each iteration; they may ask to stop.
+        Tells callbacks of each iteration; they may ask to stop, and to keep a state.
     attributes : callable
         (state, n_iter) -> the fitted attributes, for callbacks that want a model.
 
@@ -239,9 +239,15 @@ def run_fit(
     """
     fit = FitResult(state=None)
     begin = time.perf_counter()
+    task.start, task.max_iter, task.history = first // max_iter, max_iter, fit.history
+    chosen = None  # by a callback
 
     def look():
         fit.look(solver, X, state, time.perf_counter() - begin, keep)
+
+    def reconstruct():
+        columns = {name: np.array(column) for name, column in fit.history.items()}
+        return {**attributes(state, fit.n_iter), "loss_history_": columns}
 
     with _Progress(max_iter, verbose) as progress:
         try:
@@ -250,14 +256,16 @@ def run_fit(
             for number in range(max_iter):
                 with task.iteration(first + number) as end_of_iteration:
                     state = solver.step(X, state)
-                    fit.n_iter = number + 1
+                    fit.n_iter = task.n_iter = number + 1
                     due = fit.n_iter % criterion.every == 0
                     if due or fit.n_iter == max_iter:
                         look()
                         progress.show(fit)
                     done = due and criterion.reached(fit.history)
-                    stop = end_of_iteration(partial(attributes, state, fit.n_iter))
+                    stop = end_of_iteration(reconstruct)
                     fit.stopped = bool(stop)
+                    if task.take_kept():
+                        chosen = state
                     if stop or done:
                         break
             else:
@@ -272,6 +280,8 @@ def run_fit(
             fit.state = None
         elif fit.n_iter not in fit.history.get("iteration", [])[-1:]:
             look()  # between two looks
+        if chosen is not None:
+            fit.state, fit.found = chosen, solver.evaluate(X, chosen)
     return fit
 
 

@@ -5,6 +5,8 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils.validation import check_array, check_non_negative, validate_data
 
+from .sklearn_private import _safe_indexing
+
 #: Integers up to here are exact in float32.
 _FLOAT32_EXACT = 2**24
 
@@ -71,6 +73,15 @@ def check_nonnegative(
                 raise ValueError("No cell of X was observed: all are NaN.")
 
     return _checked(estimator, X, reset, check, _float_dtype)
+
+
+def some_rows(X, n: int):
+    """At most n rows, evenly spread over X, of any container that fit takes."""
+    X = _from_torch(X)
+    X = X.tocsr() if sp.issparse(X) else X
+    total = X.shape[0] if hasattr(X, "shape") else len(X)
+    rows = np.linspace(0, total - 1, min(n, total)).round().astype(int)
+    return _safe_indexing(X, rows)
 
 
 def column_means(data):

@@ -1,39 +1,129 @@
 """Every import from scikit-learn's private modules, and every version shim."""
 
 from contextlib import contextmanager
+from copy import copy
+from functools import cached_property
+from weakref import WeakKeyDictionary
 
+import sklearn
 from sklearn.base import _fit_context
+from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions
 
 try:
     from sklearn.callback import CallbackSupportMixin
+
+    HAS_CALLBACKS = True
 except ImportError:  # scikit-learn < 1.9
+    HAS_CALLBACKS = False
 
     class CallbackSupportMixin:
         """Stands in where scikit-learn has no callbacks."""
 
 
 __all__ = [
+    "HAS_CALLBACKS",
     "CallbackSupportMixin",
     "FitTask",
     "Interval",
     "StrOptions",
     "_fit_context",
+    "_safe_indexing",
     "fit_task",
+    "require_callbacks",
+    "watched_fit",
 ]
 
 
+def require_callbacks(name: str) -> None:
+    """Raise if the installed scikit-learn never calls callbacks."""
+    if not HAS_CALLBACKS:
+        raise ImportError(
+            f"{name} needs scikit-learn >= 1.9, the first with callbacks; installed is "
+            f"{sklearn.__version__}."
+        )
+
+
 class FitTask:
-    """A fit seen by callbacks as `max_iter` iterations; does nothing without any."""
+    """A fit, which callbacks see as a task with `max_iter` iterations.
+
+    scikit-learn's protocol gives a callback the estimator and a fitted one, at a
+    download in each iteration. What is here besides costs nothing unless it is asked
+    for: see `watched_fit`.
+
+    Attributes
+    ----------
+    estimator, X : object
+        What is fitted to what.
+    start : int
+        Number of the start, of several.
+    n_iter : int
+        Iterations of this start.
+    max_iter : int
+        Most of them.
+    history : dict of str to list of float
+        The loss history of this start until now.
+    """
 
     def __init__(self, estimator, X, y, context=None):
-        self._estimator, self._X, self._y = estimator, X, y
+        self.estimator, self.X, self._y = estimator, X, y
         self._context = context
+        self._attributes = None
+        self.start, self.n_iter, self.max_iter, self.history = 0, 0, 1, {}
+        self._memories = {}
+        self._kept = False
 
     @property
     def watched(self) -> bool:
         """Whether any callback listens, so that others need not pay for it."""
         return self._context is not None
+
+    @cached_property
+    def path(self) -> str:
+        """Where the fit is in a pipeline or a search; "fit" where it is in none."""
+        names, context = [], self._context
+        while context.parent is not None:
+            name = context.source_task_name or context.task_name
+            names.append(f"{name} {context.task_id}")
+            context = context.parent
+        return "/".join(reversed(names)) or context.task_name
+
+    def is_iteration(self, context) -> bool:
+        """Whether a context of this fit is that of an iteration, not of all of it."""
+        return context is not self._context
+
+    @property
+    def scores(self) -> dict[str, list]:
+        """Name -> [iteration, value] of what callbacks measured last.
+
+        A callback that measures announces the name, with NaN, before the iterations.
+        """
+        return self._memories.setdefault("scores", {})
+
+    def memory(self, callback) -> dict:
+        """Numbers and strings that a callback remembers of this fit.
+
+        A callback may watch several fits at once, and be copied to other processes:
+        what it knows of one fit is here.
+        """
+        others = self.estimator._skl_callbacks
+        (position,) = [i for i, other in enumerate(others) if other is callback]
+        return self._memories.setdefault(str(position), {})
+
+    def model(self):
+        """The estimator as if fit had stopped after the last iteration."""
+        model = copy(self.estimator)
+        vars(model).update(self._attributes())
+        return model
+
+    def keep(self) -> None:
+        """Have fit end with the state of the last iteration, whatever comes later."""
+        self._kept = True
+
+    def take_kept(self) -> bool:
+        """Whether `keep` was called since this was last asked."""
+        kept, self._kept = self._kept, False
+        return kept
 
     @contextmanager
     def iteration(self, number: int):
@@ -46,11 +136,28 @@ class FitTask:
             yield lambda attributes: False
             return
         sub = self._context.subcontext(task_name=f"iteration {number}")
-        data = {"estimator": self._estimator, "X": self._X, "y": self._y}
+        data = {"estimator": self.estimator, "X": self.X, "y": self._y}
         sub.call_on_fit_task_begin(**data)
-        yield lambda attributes: sub.call_on_fit_task_end(
-            **data, reconstruction_attributes=attributes
-        )
+
+        def end(attributes):
+            self._attributes = attributes
+            return sub.call_on_fit_task_end(
+                **data, reconstruction_attributes=attributes
+            )
+
+        yield end
+
+
+#: The root contexts of our fits that callbacks watch.
+_WATCHED: WeakKeyDictionary = WeakKeyDictionary()
+
+
+def watched_fit(context) -> FitTask | None:
+    """The fit that a callback's context, or its parent, is that of, if it is ours."""
+    fit = _WATCHED.get(context)
+    if fit is None and context.parent is not None:
+        fit = _WATCHED.get(context.parent)
+    return fit
 
 
 #: What validation of X sets, before anything is fitted.
@@ -81,9 +188,12 @@ def _callback_task(estimator, X, y, max_iter):
         yield FitTask(estimator, X, y)
         return
     context = estimator._init_callback_context(max_subtasks=max_iter)
-    context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
     listening = bool(getattr(estimator, "_skl_callbacks", None))
-    yield FitTask(estimator, X, y, context if listening else None)
+    task = FitTask(estimator, X, y, context if listening else None)
+    if listening:
+        _WATCHED[context] = task
+    context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    yield task
     context.call_on_fit_task_end(
         estimator=estimator, X=X, y=y, reconstruction_attributes=dict
     )

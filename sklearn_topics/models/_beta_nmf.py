@@ -51,6 +51,16 @@ _LEARNING_RATE = 1.0
 _NULL_TOL, _NULL_MAX_ITER = 1e-6, 1000
 
 
+def _components(state):
+    return np.ascontiguousarray(to_numpy(state["HT"]).T)
+
+
+def _attributes(state, n_iter):
+    """What a callback needs to see the model as if fit had stopped here."""
+    H = _components(state)
+    return {"components_": H, "n_components_": len(H), "n_iter_": n_iter}
+
+
 class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
     r"""Nonnegative matrix factorisation: X is about W H, both without negatives.
 
@@ -428,7 +438,12 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         masked = self._masks(data)
         X = to_device(data, resolve_device(self.device))
         W, HT = nmf_start(self, X, data.dtype, W, H, masked=masked)
-        return self._run(X, W, HT, masked=masked, task=task)
+
+        def attributes(state, n_iter):
+            means = {"feature_means_": column_means(data)}
+            return {**_attributes(state, n_iter), **means}
+
+        return self._run(X, W, HT, masked=masked, task=task, attributes=attributes)
 
     def _fit_weights(self, data, H):
         """The same for W alone; H stays."""
@@ -468,7 +483,9 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         values = data.data if sp.issparse(data) else data
         return self.missing == "mask" and bool(np.isnan(values).any())
 
-    def _run(self, X, W, HT, *, masked, update_H=True, task=None):
+    def _run(
+        self, X, W, HT, *, masked, update_H=True, task=None, attributes=_attributes
+    ):
         solver = self._make_solver(X, W.shape[1], masked, update_H)
         descends = isinstance(solver, ProjectedAdam)
         criterion = SmallDecrease(0 if descends else self.tol)
@@ -484,7 +501,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
             keep="best" if descends else "last",
             verbose=self.verbose,
             task=task or FitTask(self, None, None),
-            attributes=_attributes,
+            attributes=attributes,
         )
         if fit.state is None:
             return None, None, fit
@@ -551,16 +568,6 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
         factors = to_device(W, X.device), to_device(HT, X.device)
         return divergence(X, *factors, self._beta, masked=self._masks(data))
-
-
-def _components(state):
-    return np.ascontiguousarray(to_numpy(state["HT"]).T)
-
-
-def _attributes(state, n_iter):
-    """What a callback needs to see the model as if fit had stopped here."""
-    H = _components(state)
-    return {"components_": H, "n_components_": len(H), "n_iter_": n_iter}
 
 
 def non_negative_factorization(

@@ -1,0 +1,142 @@
+"""What ``fit`` writes: model, settings, tables, metrics and pictures."""
+
+import json
+import platform
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy
+import scipy
+import sklearn
+import torch
+from sklearn.pipeline import Pipeline
+
+import sklearn_topics
+
+from . import run_folder as files
+from .errors import data_errors, within
+from .measures import is_signed, measure_documents, measure_topics
+from .model_file import save_model
+from .pictures import draw
+from .settings import Settings, save_settings
+from .steps import all_params
+from .tables import (
+    TOPIC_COLUMNS,
+    proportion_columns,
+    proportion_rows,
+    topic_lines,
+    topic_rows,
+    write_csv,
+)
+
+
+def log(text):
+    """Progress, on standard error: standard output is for what programs read."""
+    print(text, file=sys.stderr, flush=True)
+
+
+@dataclass
+class Fitted:
+    """A fitted model, and what it was fitted to.
+
+    Parameters
+    ----------
+    vectorizer : estimator or None
+    model : estimator
+    names : list of str or None
+        Of the terms.
+    counts : dict of str to matrix
+        Part -> documents x terms.
+    numbers : dict of str to ndarray
+        Part -> numbers of its documents in their file.
+    seconds : float
+        That the model took to fit.
+    """
+
+    vectorizer: object
+    model: object
+    names: list[str] | None
+    counts: dict
+    numbers: dict
+    seconds: float
+
+
+def write_outputs(folder: Path, settings: Settings, fitted: Fitted) -> dict:
+    """Write all files; the metrics are returned too."""
+    steps = [("vectorizer", fitted.vectorizer), ("model", fitted.model)]
+    steps = [(name, step) for name, step in steps if step is not None]
+    save_model(Pipeline(steps), folder / files.MODEL)
+    _write_settings(folder, settings, fitted)
+    if fitted.vectorizer is None and fitted.names is not None:
+        lines = "".join(f"{name}\n" for name in fitted.names)
+        _write(folder / files.VOCABULARY, lines)
+    _write_topics(folder, fitted, settings.output.n_terms)
+    _write_document_topics(folder, fitted)
+    metrics = _measure(fitted, settings.metrics)
+    _write(folder / files.METRICS, json.dumps(metrics, indent=2) + "\n")
+    if settings.output.plots:
+        train, n_terms = fitted.counts["train"], settings.output.n_terms
+        draw(folder, fitted.model, fitted.names, train, n_terms)
+    log(f"written: {folder}")
+    return metrics
+
+
+def _write(path: Path, text: str):
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _write_settings(folder, settings, fitted):
+    """The settings with all parameters, and the versions that fitted them."""
+    steps = {"vectorizer": fitted.vectorizer, "estimator": fitted.model}
+    resolved = {}
+    for key, step in steps.items():
+        if step is not None:
+            given = getattr(settings, key)
+            params = {**all_params(step), **given.params}
+            resolved[key] = given.model_copy(update={"params": params})
+    versions = ", ".join(
+        f"{module.__name__} {module.__version__}"
+        for module in (sklearn_topics, sklearn, torch, numpy, scipy)
+    )
+    heading = [
+        "All settings of a run, to fit it again.",
+        f"python {platform.python_version()}, {versions}",
+    ]
+    save_settings(folder / files.CONFIG, settings.model_copy(update=resolved), heading)
+
+
+def _write_topics(folder, fitted, n_terms):
+    rows = topic_rows(fitted.model, fitted.names, n_terms)
+    with open(folder / files.TOPICS, "w", encoding="utf-8", newline="") as file:
+        write_csv(file, TOPIC_COLUMNS, rows)
+    for line in topic_lines(rows):
+        log(line)
+
+
+def _write_document_topics(folder, fitted):
+    def rows():
+        for part, counts in fitted.counts.items():
+            theta = fitted.model.transform(counts)
+            yield from proportion_rows(theta, fitted.numbers[part], part)
+
+    columns = proportion_columns(len(fitted.model.components_))
+    path = folder / files.DOCUMENT_TOPICS
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        write_csv(file, ("part", "document", *columns), rows())
+
+
+def _measure(fitted, names) -> dict:
+    """Of the topics, and of the documents that the model was not fitted to."""
+    unseen = {part: X for part, X in fitted.counts.items() if part != "train"}
+    if not unseen:
+        log("metrics: no valid or test documents, so only those of the topics")
+    elif is_signed(fitted.model):
+        log("metrics: negative weights give no probabilities, so no likelihood (null)")
+    found = {"fit_seconds": round(fitted.seconds, 3)}
+    found |= measure_topics(fitted.model, names)
+    for part, counts in unseen.items():
+        with within(f"metrics of {part}"), data_errors():
+            figures = measure_documents(fitted.model, counts, names)
+        found[part] = {"documents": counts.shape[0], **figures}
+    return found

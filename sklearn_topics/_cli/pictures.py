@@ -1,0 +1,35 @@
+"""The pictures of a run."""
+
+import importlib.util
+
+from ..plot import ConvergenceDisplay, StructureDisplay, TopTermsDisplay
+from .errors import CommandError
+from .measures import is_signed
+
+PICTURES = "top_terms.png", "structure.png", "convergence.png"
+
+
+def check_plots():
+    if importlib.util.find_spec("matplotlib") is None:
+        raise CommandError(
+            "needs matplotlib: pip install 'sklearn_topics[cli,plot]'", "plots"
+        )
+
+
+def draw(folder, model, names, counts, n_terms) -> list[str]:
+    """Write the pictures that this model has; their names."""
+    displays = {}
+    if not is_signed(model):
+        displays["top_terms.png"] = TopTermsDisplay.from_estimator(
+            model, names, n_terms=n_terms
+        )
+        displays["structure.png"] = StructureDisplay.from_estimator(
+            model, counts, feature_names=names
+        )
+    if "objective" in getattr(model, "loss_history_", {}):
+        displays["convergence.png"] = ConvergenceDisplay.from_estimators(
+            model, x="iteration"
+        )
+    for name, display in displays.items():
+        display.figure_.savefig(folder / name, dpi=150)
+    return list(displays)

@@ -1,0 +1,102 @@
+"""Vectorizers and estimators by their names."""
+
+import inspect
+import re
+
+from sklearn.base import BaseEstimator
+from sklearn.decomposition import NMF, LatentDirichletAllocation
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+import sklearn_topics
+
+from .._boundary.transfer import resolve_device
+from .errors import CommandError, choice, data_errors, one_line, within_key
+
+
+def _by_name(classes) -> dict[str, type]:
+    return {cls.__name__: cls for cls in classes}
+
+
+def own_estimators() -> dict[str, type]:
+    """All models that the package exports."""
+    public = (getattr(sklearn_topics, name) for name in sklearn_topics.__all__)
+    return _by_name(
+        item
+        for item in public
+        if inspect.isclass(item) and issubclass(item, BaseEstimator)
+    )
+
+
+ESTIMATORS = own_estimators() | _by_name([LatentDirichletAllocation, NMF])
+
+#: Those that know their terms: a HashingVectorizer cannot say what a topic is about.
+VECTORIZERS = _by_name([CountVectorizer, TfidfVectorizer])
+
+
+def make_vectorizer(name, params):
+    return _make(VECTORIZERS, name, params)
+
+
+def make_estimator(name, params, seed):
+    """The estimator; the seed is its random_state, unless that is among `params`."""
+    if name in ESTIMATORS and "random_state" in _defaults(ESTIMATORS[name]):
+        params = {"random_state": seed, **params}
+    estimator = _make(ESTIMATORS, name, params)
+    if hasattr(estimator, "device"):
+        with within_key("params.device"), data_errors():
+            resolve_device(estimator.device)
+    return estimator
+
+
+def _defaults(cls) -> dict:
+    return cls().get_params(deep=False)
+
+
+def _make(known, name, params):
+    if name not in known:
+        raise CommandError(f"unknown name {name!r}; {choice(name, known)}", "name")
+    defaults = _defaults(known[name])
+    for key in params:
+        if key not in defaults:
+            raise CommandError(
+                f"{name} has no such parameter; {choice(key, defaults)}",
+                f"params.{key}",
+            )
+    # YAML has no tuples.
+    params = {
+        key: tuple(value)
+        if isinstance(value, list) and isinstance(defaults[key], tuple)
+        else value
+        for key, value in params.items()
+    }
+    step = known[name](**params)
+    try:
+        step._validate_params()
+    except ValueError as error:
+        message = one_line(error)
+        named = re.match(r"The '(\w+)' parameter of \w+ (.*)", message)
+        key, problem = named.groups() if named else ("", message)
+        raise CommandError(problem, f"params.{key}".rstrip(".")) from error
+    return step
+
+
+def all_params(step) -> dict:
+    """Parameters as YAML can hold them; a default that it cannot is left out."""
+    params = step.get_params(deep=False)
+    return {key: _plain(value) for key, value in params.items() if _is_plain(value)}
+
+
+def _is_plain(value) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(map(_is_plain, [*value, *value.values()]))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _plain(value):
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,162 @@
+"""TensorBoardLogger: losses, topics and their use, for TensorBoard."""
+
+import time
+import warnings
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+from .._boundary.inputs import some_rows
+from ._base import FitWatcher, check_count
+
+#: Documents whose topics show how much each topic is used.
+_SAMPLE = 256
+
+
+class TensorBoardLogger(FitWatcher):
+    """Log fits for TensorBoard: losses, learning rate, topics, and their use.
+
+    Watch with ``tensorboard --logdir <log_dir>``. Needs scikit-learn >= 1.9 and the
+    extra ``tensorboard``.
+
+    Parameters
+    ----------
+    log_dir : str or path-like
+        Folder of the runs. Each fit writes to a new folder in it, named by the model,
+        the time and eight random digits: fits never mix, not even those of a search
+        with ``n_jobs=2``.
+
+    feature_names : sequence of str, default=None
+        Names of the columns of X, for the topics. None takes `feature_names_in_` where
+        the model has them, else the columns' numbers.
+
+    n_terms : int, default=10
+        Terms of each topic: those with the greatest weights.
+
+    every : int, default=1
+        Iterations from one report of the topics and their use to the next; it costs a
+        download of the topics and inference for a sample of documents.
+
+    Notes
+    -----
+    Logged are
+
+    - scalars: every column of `loss_history_` when the model has computed it, so the
+      losses and, where there is one, the learning rate; and "validation_score" of an
+      :class:`EarlyStopping` attached before this;
+    - the text "topics": a table of the first terms of each topic;
+    - the histogram "topic usage": each topic's share of at most 256 documents spread
+      over X, by ``transform``;
+    - the text "model": its parameters, and where it is in a pipeline or a search.
+
+    The step is the iteration, counted through several starts.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_topics import TorchPoissonNMF
+    >>> from sklearn_topics.callbacks import TensorBoardLogger
+    >>> from sklearn_topics.datasets import make_topic_corpus
+    >>> X, theta, topics = make_topic_corpus(
+    ...     n_samples=200, n_features=50, n_topics=3, random_state=0
+    ... )
+    >>> log_dir = tempfile.mkdtemp()
+    >>> model = TorchPoissonNMF(n_components=3, random_state=0)
+    >>> model = model.set_callbacks(TensorBoardLogger(log_dir, every=10)).fit(X)
+    >>> [run.name.partition("-")[0] for run in Path(log_dir).iterdir()]
+    ['TorchPoissonNMF']
+    """
+
+    def __init__(self, log_dir, feature_names=None, n_terms=10, every=1):
+        super().__init__()
+        _summary_writer()  # an error now, not in the middle of a search
+        self.log_dir = Path(log_dir)
+        self.feature_names = feature_names
+        self.n_terms = check_count("n_terms", n_terms)
+        self.every = check_count("every", every)
+        self._writers = {}
+
+    def __getstate__(self):
+        return {**vars(self), "_writers": {}}  # each process opens its own
+
+    def _begin(self, fit):
+        name = type(fit.estimator).__name__
+        run = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid4().hex[:8]}"
+        fit.memory(self).update(run=run, start=0, written=0)
+
+    def _writer(self, fit):
+        if fit not in self._writers:
+            run = self.log_dir / fit.memory(self)["run"]
+            writer = self._writers[fit] = _summary_writer()(run)
+            writer.add_text("model", f"{fit.path}\n\n{fit.estimator!r}")
+        return self._writers[fit]
+
+    def _iteration(self, fit):
+        writer, step = self._writer(fit), self._step(fit, fit.n_iter)
+        self._add_scalars(fit)
+        for name, (iteration, score) in fit.scores.items():
+            if iteration == fit.n_iter:
+                writer.add_scalar(name, score, step)
+        if fit.n_iter % self.every == 0:
+            model = fit.model()
+            writer.add_text("topics", self._table(model), step)
+            writer.add_histogram("topic usage", _usage(model, fit.X), step)
+
+    def _end(self, fit):
+        self._add_scalars(fit)  # a last look after the last iteration
+        if fit in self._writers:
+            self._writers.pop(fit).close()
+
+    def _step(self, fit, iteration):
+        return fit.start * fit.max_iter + iteration
+
+    def _add_scalars(self, fit):
+        memory = fit.memory(self)
+        if memory["start"] != fit.start:
+            memory.update(start=fit.start, written=0)
+        iterations = fit.history.get("iteration", ())
+        for row in range(memory["written"], len(iterations)):
+            for name, column in fit.history.items():
+                if name != "iteration":
+                    step = self._step(fit, iterations[row])
+                    self._writer(fit).add_scalar(name, column[row], step)
+        memory["written"] = len(iterations)
+
+    def _table(self, model):
+        names = self.feature_names
+        if names is None:
+            names = getattr(model, "feature_names_in_", None)
+        m = model.components_.shape[1]
+        names = np.arange(m) if names is None else np.asarray(names)
+        if len(names) != m:
+            raise ValueError(
+                f"feature_names has {len(names)} names, but X has {m} columns."
+            )
+        order = np.argsort(-model.components_, axis=1, kind="stable")
+        lines = ["| topic | terms |", "| ---: | :--- |"]
+        for k, row in enumerate(names[order[:, : self.n_terms]]):
+            lines.append(f"| {k} | {' '.join(map(str, row))} |")
+        return "\n".join(lines)
+
+
+def _usage(model, X):
+    with warnings.catch_warnings():
+        # A sample that is not inferred to the end shows enough.
+        warnings.simplefilter("ignore")
+        W = np.asarray(model.transform(some_rows(X, _SAMPLE)))
+    # The rows of a topic model's components sum to one; those of others do not.
+    share = W.mean(axis=0, dtype=np.float64) * model.components_.sum(axis=1)
+    return share / (share.sum() or 1.0)
+
+
+def _summary_writer():
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as missing:
+        raise ImportError(
+            "TensorBoardLogger needs tensorboard: pip install tensorboard, or the "
+            "extra 'tensorboard' of this package."
+        ) from missing
+    return SummaryWriter

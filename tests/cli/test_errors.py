@@ -1,0 +1,312 @@
+"""What users get wrong: one line, and status 2."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from skops import io
+
+from sklearn_topics import _cli
+from sklearn_topics._cli.main import main
+
+
+@pytest.fixture
+def complaint(capsys):
+    """The one line that a command must end with; nothing is on standard output."""
+
+    def run(*arguments):
+        assert main(list(arguments)) == 2
+        printed = capsys.readouterr()
+        assert printed.out == ""
+        *_, line = printed.err.splitlines()
+        assert printed.err.count("error: ") == 1
+        assert line.startswith("error: ")
+        return line
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"seeds": 1}, "seeds: unknown key; did you mean 'seed'?"),
+        ({"seed": -1}, "seed: must be greater than or equal to 0. Got -1"),
+        ({"estimator": None}, "estimator: missing, but needed"),
+        ({"estimator": "NMF"}, "a section with the keys name, params. Got 'NMF'"),
+        (
+            {"estimator.parameters": {}},
+            "estimator.parameters: unknown key; did you mean 'params'",
+        ),
+        (
+            {"estimator.name": "TorchPoisonNMF"},
+            "estimator.name: unknown name 'TorchPoisonNMF'; did you mean "
+            "'TorchPoissonNMF'? Expected one of: TorchBetaNMF, ",
+        ),
+        (
+            {"estimator.params.n_componentz": 3},
+            "estimator.params.n_componentz: TorchPoissonNMF has no such parameter; did "
+            "you mean 'n_components'?",
+        ),
+        (
+            {"estimator.params.n_components": "three"},
+            "estimator.params.n_components: must be an int in the range [1, inf)",
+        ),
+        (
+            {"estimator.params.device": "cuda:99"},
+            "estimator.params.device: device='cuda:99' is not available here",
+        ),
+        ({"vectorizer": None}, "vectorizer: missing, but the documents are text"),
+        ({"vectorizer.name": "HashingVectorizer"}, "one of: CountVectorizer, Tfidf"),
+        ({"vectorizer.params.min_df": -1}, "vectorizer.params.min_df: must be a float"),
+        ({"vectorizer.params.min_df": 500}, "vectorizer: max_df corresponds to <"),
+        ({"metrics": ["nmpi"]}, "metrics.0: unknown name 'nmpi'; did you mean 'npmi'?"),
+        (
+            {"data.split": {"train": 0.8, "test": 0.1}},
+            "data.split: train, valid and test must sum to 1, not to 0.9",
+        ),
+        (
+            {"data.split.vald": 0.1},
+            "data.split.vald: unknown key; did you mean 'valid'",
+        ),
+        ({"data.split": 0.8}, "data.split: must be a section with the keys train, "),
+        ({"data.split.train": 8}, "data.split.train: must be less than or equal to 1"),
+        (
+            {"data.split": {"train": 0.999, "test": 0.001}},
+            "data.split.test: 0.001 of 120 documents is none",
+        ),
+        ({"data.test": "a.txt"}, "data: valid and test are files beside train"),
+        ({"data": {}}, "data: give either path, a file that split divides, or train"),
+        ({"data.path": "no.txt"}, "data.path: no.txt: there is no such file"),
+        ({"data.path": "config.yaml"}, "the ending '.yaml' does not tell the format"),
+        ({"data.format": "json"}, "data.format: unknown name 'json'; did you mean"),
+        (
+            {"data.field": "body"},
+            "data.path: texts.jsonl: line 1: no field 'body'; expected one of: id, ",
+        ),
+        (
+            {"data.vocabulary": "v.txt"},
+            "data.vocabulary: only counts have a vocabulary",
+        ),
+    ],
+)
+def test_broken_configuration(config, complaint, folder, changes, expected):
+    line = complaint("fit", config(changes))
+    assert line.startswith("error: config.yaml: ")
+    assert expected in line
+    assert not (folder / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", "the file is empty. Expected the keys seed, data,"),
+        (b"- 1\n- 2\n", "the file holds no mapping"),
+        (b"seed: [1", "not YAML: while parsing a flow sequence"),
+        (b"? [a]\n: 1\n", "not YAML: while constructing a mapping"),
+        (b"seed: 1\nseed: 2\n", "line 2: the key 'seed' is repeated"),
+        (b"seed: \xff", "not UTF-8 text"),
+        (b"seed: !!python/object/apply:os.getcwd []", "not YAML: could not determine"),
+    ],
+)
+def test_broken_file(folder, complaint, content, expected):
+    (folder / "config.yaml").write_bytes(content)
+    assert expected in complaint("fit", "config.yaml")
+
+
+def test_missing_file(folder, complaint):
+    line = complaint("fit", "nowhere.yaml")
+    assert line == "error: nowhere.yaml: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.txt", b"", "a.txt: the file holds no documents"),
+        ("a.txt", b"\n \n", "a.txt: the file holds blank lines only"),
+        ("a.txt", b"\xff\xfe", "a.txt: not UTF-8 text"),
+        ("a.txt.gz", b"plain", "a.txt.gz: cannot be read: Not a gzipped file"),
+        ("a.jsonl", b'{"text": "a"}\n{"txt": "b"}\n', "line 2: no field 'text'; did "),
+        ("a.jsonl", b'{"text": "a"}\n\n{"text"}\n', "a.jsonl: line 3: not JSON: "),
+        ("a.jsonl", b'{"text": null}\n', "must be text, but is of type NoneType"),
+        ("a.jsonl", b"[1]\n", "line 1: expected an object with the field 'text'"),
+        ("a.csv", b"id,body\n1,b\n", "no column 'text'; expected one of: id, body"),
+        ("a.csv", b"id,text\n1,b\n2\n", "line 3: the row ends before column 'text'"),
+        ("a.npz", b"no zip", "a.npz: no sparse matrix; expected a file by scipy"),
+    ],
+)
+def test_broken_documents(config, complaint, folder, name, content, expected):
+    (folder / name).write_bytes(content)
+    line = complaint("fit", config({"data": {"path": name}}))
+    assert line.startswith(f"error: config.yaml: data.path: {name}: ")
+    assert expected in line
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan])
+def test_counts_below_zero(config, complaint, folder, bad):
+    counts = sp.csr_array([[1.0, 0, 2], [0, 0, 0], [3, bad, 0]])
+    sp.save_npz("a.npz", counts)
+    line = complaint("fit", config({"data": {"path": "a.npz"}, "vectorizer": None}))
+    assert f"row 2, column 1 holds {bad}" in line
+
+
+def test_array_that_is_no_sparse_matrix(config, complaint, folder):
+    np.savez("a.npz", np.eye(3))
+    line = complaint("fit", config({"data": {"path": "a.npz"}, "vectorizer": None}))
+    assert "a.npz: no sparse matrix" in line
+
+
+def test_counts_and_what_goes_with_text_only(config, complaint, folder):
+    sp.save_npz("a.npz", sp.csr_array(np.eye(4)))
+    (folder / "vocabulary.txt").write_text("one\ntwo\n")
+    data = {"path": "a.npz", "vocabulary": "vocabulary.txt"}
+    line = complaint("fit", config({"data": data, "vectorizer": None}))
+    assert "data.vocabulary: vocabulary.txt: 2 terms, but the counts have 4" in line
+    (folder / "vocabulary.txt").write_bytes(b"\xff")
+    line = complaint("fit", config({"data": data, "vectorizer": None}))
+    assert "data.vocabulary: vocabulary.txt: not UTF-8 text" in line
+    line = complaint("fit", config({"data": {"path": "a.npz"}}))
+    assert "vectorizer: the data are counts; leave this section out" in line
+
+
+def test_parts_that_differ(config, complaint, folder):
+    sp.save_npz("a.npz", sp.csr_array(np.eye(4)))
+    sp.save_npz("b.npz", sp.csr_array(np.eye(5)))
+    data = {"train": "a.npz", "test": "b.npz"}
+    line = complaint("fit", config({"data": data, "vectorizer": None}))
+    assert "data.test: 5 columns, but train has 4" in line
+    line = complaint("fit", config({"data": {**data, "test": "texts.jsonl"}}))
+    assert "data.test: train and test must both be text or counts" in line
+
+
+def test_folder_that_is_not_empty(config, complaint, folder, capsys):
+    assert main(["fit", config()]) == 0
+    capsys.readouterr()
+    assert "output.folder: run is not empty; name" in complaint("fit", config())
+    (folder / "run" / "thesis.tex").write_text("dear to somebody")
+    assert main(["fit", config({"output.overwrite": True})]) == 0
+    capsys.readouterr()
+    assert (folder / "run" / "thesis.tex").read_text() == "dear to somebody"
+    line = complaint("fit", config(), "-o", ".", "--overwrite")
+    assert "output.folder: . is not empty and holds no earlier run" in line
+    assert "output.folder: texts.jsonl is a file" in complaint(
+        "fit", config(), "-o", "texts.jsonl"
+    )
+
+
+def test_error_of_the_data_in_fit(config, complaint, folder):
+    sp.save_npz("a.npz", sp.csr_array([[1.0, 0.0], [1.0, 2.0]]))
+    data, estimator = {"path": "a.npz"}, {"name": "TorchTruncatedSVD"}
+    estimator["params"] = {"n_components": 5}
+    changes = {"data": data, "vectorizer": None, "estimator": estimator}
+    line = complaint("fit", config(changes))
+    assert "config.yaml: estimator: n_components(5) must be <= n_features(2)" in line
+
+
+def test_traceback_on_demand_and_of_bugs(config, folder, monkeypatch):
+    from sklearn_topics import TorchPoissonNMF
+    from sklearn_topics._cli.errors import CommandError
+
+    with pytest.raises(CommandError):
+        main(["fit", config({"seed": -1}), "--traceback"])
+
+    def broken(self, X, y=None):
+        raise AttributeError("a bug")
+
+    monkeypatch.setattr(TorchPoissonNMF, "fit", broken)
+    with pytest.raises(AttributeError, match="a bug"):
+        main(["fit", config()])
+
+
+@pytest.mark.parametrize("command", ["topics", "transform", "evaluate"])
+def test_no_folder_of_a_fit(folder, complaint, command):
+    data = [] if command == "topics" else ["texts.jsonl"]
+    assert "nowhere: there is no such folder" in complaint(command, "nowhere", *data)
+    (folder / "empty").mkdir()
+    line = complaint(command, "empty", *data)
+    assert "model.skops: there is no such file; expected what fit writes" in line
+
+
+class Foreign(LogisticRegression):
+    """Of a type that a model file must not bring along."""
+
+
+def test_model_file_of_foreign_types_is_refused(folder, complaint):
+    (folder / "run").mkdir()
+    io.dump(make_pipeline(Foreign()), "run/model.skops")
+    line = complaint("topics", "run")
+    assert "refused, because it holds types of unknown origin: " in line
+    assert line.count("Foreign") == 1
+    io.dump(LogisticRegression(), "run/model.skops")
+    assert "no pipeline that ends in a fitted topic" in complaint("topics", "run")
+    (folder / "run" / "model.skops").write_bytes(b"PK")
+    assert "model.skops: no model file" in complaint("topics", "run")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("sun 1 2\n", "v.txt: none of the 24 terms has a vector"),
+        ("sun 1 2\nmoon 1 x\n", "v.txt: line 2: expected a word and 2 numbers"),
+        (None, "v.txt: there is no such file"),
+    ],
+)
+def test_broken_word_vectors(config, complaint, folder, content, expected):
+    if content is not None:
+        (folder / "v.txt").write_text(content)
+    estimator = {"name": "TorchETM", "params": {"embeddings": "v.txt"}}
+    line = complaint("fit", config({"estimator": estimator}))
+    assert line.startswith("error: config.yaml: estimator.params.embeddings: v.txt: ")
+    assert expected in line
+
+
+def test_word_vectors_without_words(config, complaint, folder):
+    sp.save_npz("a.npz", sp.csr_array(np.eye(4)))
+    estimator = {"name": "TorchETM", "params": {"embeddings": "v.txt"}}
+    changes = {"data": {"path": "a.npz"}, "vectorizer": None, "estimator": estimator}
+    line = complaint("fit", config(changes))
+    assert "estimator.params.embeddings: needs data.vocabulary" in line
+
+
+def test_other_documents_than_those_of_the_fit(config, complaint, folder, capsys):
+    assert main(["fit", config()]) == 0
+    capsys.readouterr()
+    sp.save_npz("a.npz", sp.csr_array(np.eye(4)))
+    assert "a.npz: the model was fitted on text" in complaint(
+        "evaluate", "run", "a.npz"
+    )
+    (folder / "b.jsonl").write_text(json.dumps({"body": "moon"}))
+    line = complaint("transform", "run", "b.jsonl")
+    assert "b.jsonl: line 1: no field 'text'" in line
+
+
+@pytest.mark.parametrize("library", ["yaml", "pydantic", "skops"])
+def test_missing_library_is_named_with_its_extra(complaint, monkeypatch, library):
+    for name in list(sys.modules):
+        if name.startswith("sklearn_topics._cli."):
+            monkeypatch.delitem(sys.modules, name)
+            monkeypatch.delattr(_cli, name.rpartition(".")[2])
+    monkeypatch.setitem(sys.modules, library, None)
+    line = complaint("fit", "config.yaml")
+    assert f"needs {library}: pip install 'sklearn_topics[cli]'" in line
+
+
+def test_plots_without_matplotlib(config, complaint, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    line = complaint("fit", config({"output.plots": True}))
+    assert "output.plots: needs matplotlib: pip install 'sklearn_topics[cli,p" in line
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fitt", "a"], ["topics", "run", "-n", "0"], ["evaluate", "run"]]
+)
+def test_wrong_arguments(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    err = capsys.readouterr().err
+    assert "usage: python -m sklearn_topics" in err
+    assert ("must be an integer above 0. Got '0'" in err) == ("-n" in arguments)
