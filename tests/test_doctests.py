@@ -7,6 +7,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.pipeline import make_pipeline
+from skops import io
 
 import sklearn_topics
 from sklearn_topics import callbacks, datasets, inspection, metrics, nn, plot
@@ -89,6 +92,14 @@ def _run(tests) -> tuple[str, int]:
     return "".join(report), runner.summarize(verbose=False).attempted
 
 
+def _small_run(folder):
+    """The model that the commands on a page leave, of less text."""
+    model = sklearn_topics.TorchETM(2, hidden_layer_sizes=(4,), max_iter=1)
+    pipeline = make_pipeline(CountVectorizer(), model).fit(["a text", "one other"] * 9)
+    Path(folder).mkdir(parents=True)
+    io.dump(pipeline, Path(folder) / "model.skops")
+
+
 @pytest.mark.parametrize("item", list(_public()))
 def test_docstring(item):
     finder = doctest.DocTestFinder(exclude_empty=True)
@@ -100,6 +111,8 @@ def test_docstring(item):
 @pytest.mark.parametrize(("name", "text"), _params(filter(_runs, _pages())))
 def test_page(name, text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # a block may write files
+    if name == "user_guide/command_line":
+        _small_run("runs/etm")
     namespace = {}
     for _, block in PYTHON.findall(text):
         exec(compile(textwrap.dedent(block), f"{name}.rst", "exec"), namespace)

@@ -21,7 +21,7 @@ def differential_terms(
     pseudocount=0.01,
     n_terms=10,
 ):
-    r"""Terms whose rate in a topic is far from that in others, with standard errors.
+    r"""Find the terms that tell each topic from the others, with standard errors.
 
     The proportions of the topics are held and the rate of every term in every topic is
     estimated again, :math:`x_{ij} \sim Poisson(\sum_k s_i \theta_{ik} f_{jk})` with

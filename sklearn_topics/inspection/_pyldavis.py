@@ -7,7 +7,7 @@ from ._terms import term_names
 
 
 def to_pyldavis(model, X, *, feature_names=None, sort_topics=False, **options):
-    """What pyLDAvis shows: topics in a plane, their sizes and their first terms.
+    """Prepare the page of pyLDAvis: topics in a plane, their sizes and first terms.
 
     Empty documents and terms that occur nowhere, at which pyLDAvis fails, are left out.
     Save the page by ``pyLDAvis.save_html(found, "topics.html")``.
@@ -31,6 +31,7 @@ def to_pyldavis(model, X, *, feature_names=None, sort_topics=False, **options):
     Returns
     -------
     prepared : pyLDAvis.PreparedData
+        What pyLDAvis's functions display and save.
 
     Raises
     ------

@@ -43,7 +43,7 @@ class TopicAlignment:
 
 
 def topic_distances(topics, other=None, *, distance="hellinger"):
-    """Distances between the topics of a model, or of two.
+    """Compute the distances between the topics of a model, or of two.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ def topic_distances(topics, other=None, *, distance="hellinger"):
     Returns
     -------
     distances : ndarray of shape (n_topics, n_other_topics)
+        Of every topic of the first to every one of the second.
 
     Examples
     --------

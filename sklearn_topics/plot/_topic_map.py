@@ -24,16 +24,20 @@ class TopicMapDisplay:
     Parameters
     ----------
     places : ndarray of shape (n_topics, 2)
+        Centers of the circles.
     shares : ndarray of shape (n_topics,)
         Of the tokens; they sum to one.
     topic_names : list of str
+        Number and first terms of each, as in "3: cat dog".
     correlation : float
-        Of the distances in the plane with those between the topics.
+        Correlation of the distances in the plane with those between the topics.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Where it was drawn last.
     figure_ : matplotlib Figure
+        What they belong to.
 
     References
     ----------
@@ -80,6 +84,7 @@ class TopicMapDisplay:
         Returns
         -------
         display : TopicMapDisplay
+            With the picture drawn.
         """
         K = len(topic_distributions(model))
         shares = np.full(K, 1 / K)
@@ -107,6 +112,7 @@ class TopicMapDisplay:
         Returns
         -------
         display : TopicMapDisplay
+            The display itself.
         """
         K = len(self.places)
         self.ax_ = ax = axes(ax, figsize=(8, 8) if K <= 25 else (11, 11))

@@ -21,10 +21,10 @@ class TopicNumberDisplay:
     Parameters
     ----------
     curves : dict of str to dict of str to ndarray of shape (n_numbers, 4)
-        score -> other parameters -> rows of (number of topics, mean, least and
+        Score -> other parameters -> rows of (number of topics, mean, least and
         greatest over folds and seeds).
     best : dict of str to int
-        score -> the number of topics of its greatest mean.
+        Score -> the number of topics of its greatest mean.
     parameter : str
         What was varied.
 
@@ -76,6 +76,7 @@ class TopicNumberDisplay:
         Returns
         -------
         display : TopicNumberDisplay
+            With the picture drawn.
         """
         results = getattr(search, "cv_results_", None)
         if results is None:
@@ -110,6 +111,7 @@ class TopicNumberDisplay:
         Returns
         -------
         display : TopicNumberDisplay
+            The display itself.
         """
         n = len(self.curves)
         n_columns = n if n <= 3 else 2 if n == 4 else 3
