@@ -36,6 +36,7 @@ from .._core.beta_nmf import (
 )
 from .._core.heldout import split_columns
 from .._core.init import INITS
+from .._core.schedule import SCHEDULERS, make_schedule
 from ._base import BaseDecomposition
 
 _LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
@@ -46,6 +47,8 @@ _LOSS_OF_SOLVER = {"cd": 2.0, "scd": 1.0}
 #: Of "adam". From .03 to 10 tried: nips (beta 1), TF-IDF of newsgroups4 (beta 2), and
 #: small corpora with 3 topics (beta .5 to 2).
 _LEARNING_RATE = 1.0
+_ADAM_OPTIONS = "learning_rate", "learning_rate_schedule", "schedule_params"
+_SCHEDULES = "constant", "cosine"
 
 # The null model of `score` has one component and is fitted until nothing moves.
 _NULL_TOL, _NULL_MAX_ITER = 1e-6, 1000
@@ -136,7 +139,20 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
     learning_rate : float, default=None
         Of "adam" only: the first step of a weight, in units of the size of a typical
         one, ``sqrt(X.mean() / n_components)`` times the mean of its row (or column)
-        in that of X; later steps fall to zero along a cosine. None is 1.
+        in that of X; later steps fall as `learning_rate_schedule` says. None is 1.
+
+    learning_rate_schedule : str, default=None
+        Of "adam" only: "constant", or "cosine", which falls to zero in `max_iter`
+        iterations. None is "cosine".
+        The schedulers of :mod:`torch.optim.lr_scheduler` go by their
+        names: "StepLR", "MultiStepLR", "ExponentialLR", "LinearLR", "PolynomialLR",
+        "CosineAnnealingLR", "CosineAnnealingWarmRestarts" and "ReduceLROnPlateau". They
+        make one step an iteration, with `schedule_params`;
+        "ReduceLROnPlateau" looks at minus the objective.
+
+    schedule_params : dict, default=None
+        Of "adam" only: parameters of a scheduler of torch, as
+        ``{"step_size": 10, "gamma": 0.5}`` for "StepLR".
 
     missing : {"error", "mask"}, default="error"
         What NaN in X means: an error, or a cell that was not observed and enters no
@@ -166,7 +182,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         "iteration", "seconds", "objective" (the negative of the one above, maximised),
         "error" (as `reconstruction_err_`) and, for "cd", "violation" (sum of the
         projected gradient's absolute values), at each iteration of "cd" and at every
-        tenth of the others.
+        tenth of the others; for "adam" also "learning_rate".
 
     feature_means_ : ndarray of shape (n_features,)
         Means of the columns of X, with which `score` compares.
@@ -230,6 +246,8 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         "verbose": ["verbose"],
         "shuffle": ["boolean"],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "learning_rate_schedule": [StrOptions({*_SCHEDULES, *SCHEDULERS}), None],
+        "schedule_params": [dict, None],
         "missing": [StrOptions({"error", "mask"})],
         "device": [str],
     }
@@ -250,6 +268,8 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         verbose=0,
         shuffle=False,
         learning_rate=None,
+        learning_rate_schedule=None,
+        schedule_params=None,
         missing="error",
         device="auto",
     ):
@@ -266,6 +286,8 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         self.verbose = verbose
         self.shuffle = shuffle
         self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.schedule_params = schedule_params
         self.missing = missing
         self.device = device
 
@@ -462,11 +484,13 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
                 f"Invalid beta_loss parameter: solver {solver!r} does not handle "
                 f"beta_loss = {self.beta_loss!r}, only {only:g}; 'mu' handles all."
             )
-        if solver != "adam" and self.learning_rate is not None:
+        given = [name for name in _ADAM_OPTIONS if getattr(self, name) is not None]
+        if solver != "adam" and given:
             raise ValueError(
-                f"learning_rate is used by solver='adam' only; solver is {solver!r}. "
-                "Leave it None, or choose 'adam'."
+                f"{' and '.join(given)} can be used by solver='adam' only; solver is "
+                f"{solver!r}. Leave it None, or choose 'adam'."
             )
+        self._schedule()
         if solver in _LOSS_OF_SOLVER and self.missing == "mask":
             raise ValueError(
                 f"missing='mask' needs solver='mu' or 'adam'; solver is {solver!r}."
@@ -523,9 +547,13 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
             return KLCoordinateDescent(*shared)
         if self.solver == "mu" or not update_H:
             return MultiplicativeUpdate(*shared)
-        rate = _LEARNING_RATE if self.learning_rate is None else self.learning_rate
-        unit = typical_weight(X, K)
-        return ProjectedAdam(*shared, rate, unit, n_steps=self.max_iter)
+        rate = self.learning_rate or _LEARNING_RATE
+        options = {"n_steps": self.max_iter, "schedule": self._schedule(rate)}
+        return ProjectedAdam(*shared, rate, typical_weight(X, K), **options)
+
+    def _schedule(self, learning_rate=_LEARNING_RATE):
+        name = self.learning_rate_schedule or "cosine"
+        return make_schedule(name, self.schedule_params, learning_rate)
 
     def _permutation(self):
         if not self.shuffle:
