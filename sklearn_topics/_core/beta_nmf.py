@@ -182,17 +182,20 @@ class CoordinateDescent(BetaSolver):
     Parameters
     ----------
     permutation : callable or None
-        K -> the order of the coordinates of one sweep; None is 0, 1, ...
+        (K, n) -> the order of the coordinates in the n-th sweep of a fit; None is 0,
+        1, ...
     """
 
-    permutation: Callable[[int], Tensor] | None = None
+    permutation: Callable[[int, int], Tensor] | None = None
 
     def step(self, X: CSR | Tensor, state: State) -> State:
-        violations = []
+        violations, done = [], state.get("sweeps", 0)
 
         def sweep(A, numerator, gram, l1, l2):
             K = A.shape[1]
-            order = self.permutation(K) if self.permutation else torch.arange(K)
+            order = torch.arange(K)
+            if self.permutation:
+                order = self.permutation(K, done + len(violations))
             if l2 > 0:
                 gram = gram + l2 * torch.eye(K, dtype=gram.dtype, device=gram.device)
             A, violation = ops.hals_step(A, numerator, gram, l1, order)
@@ -200,7 +203,8 @@ class CoordinateDescent(BetaSolver):
             return A
 
         new = self._least_squares_step(X, state, sweep)
-        return {**new, "violation": sum(violations)}
+        sweeps = done + len(violations)
+        return {**new, "violation": sum(violations), "sweeps": sweeps}
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """As for every solver, and the violation of the last two sweeps."""

@@ -1,6 +1,7 @@
 """TorchBetaNMF: scikit-learn's NMF on any device, and what it lacks."""
 
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 import scipy.sparse as sp
@@ -159,6 +160,12 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         sum. Solvers "mu" and "adam" only. Of a sparse X the cells that are stored as
         NaN are unobserved; the others that are not stored are zeros.
 
+    checkpoint : str or path-like, default=None
+        A file in which fit keeps its state while it runs, at most a tenth of the time,
+        to continue from there if it is killed and the same program is run again. It is
+        removed when fit has ended well. Needs an int as `random_state`, and a file of
+        its own for each fit, so not for searches. See :ref:`checkpoints`.
+
     device : str, default="auto"
         Where to compute: "auto" (a CUDA device if there is one, else the CPU),
         "cpu", "cuda", "cuda:1", "mps" or "xpu".
@@ -249,6 +256,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         "learning_rate_schedule": [StrOptions({*_SCHEDULES, *SCHEDULERS}), None],
         "schedule_params": [dict, None],
         "missing": [StrOptions({"error", "mask"})],
+        "checkpoint": [str, PathLike, None],
         "device": [str],
     }
 
@@ -271,6 +279,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         learning_rate_schedule=None,
         schedule_params=None,
         missing="error",
+        checkpoint=None,
         device="auto",
     ):
         self.n_components = n_components
@@ -289,6 +298,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         self.learning_rate_schedule = learning_rate_schedule
         self.schedule_params = schedule_params
         self.missing = missing
+        self.checkpoint = checkpoint
         self.device = device
 
     def __sklearn_tags__(self):
@@ -342,6 +352,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         """
         with fit_task(self, X, None, max_iter=self.max_iter) as task:
             data = self._check(X, "fit", reset=True)
+            task.data |= {"W": W, "H": H}
             W, H, fit = self._factorize(data, W, H, task=task)
             if fit.state is not None:  # else interrupted before anything was found
                 self._set_fitted(data, H, fit)
@@ -558,8 +569,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
     def _permutation(self):
         if not self.shuffle:
             return None
-        rng = check_random_state(self.random_state)
-        return lambda K: torch.from_numpy(rng.permutation(K))
+        return _Permutations(self.random_state)
 
     def _weights(self, data, H):
         """W of `data` for the components H."""
@@ -594,6 +604,19 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
         factors = to_device(W, X.device), to_device(HT, X.device)
         return divergence(X, *factors, self._beta, masked=self._masks(data))
+
+
+class _Permutations:
+    """The n-th permutation that scikit-learn would draw, for n that grows."""
+
+    def __init__(self, seed):
+        self._rng, self._drawn = check_random_state(seed), 0
+
+    def __call__(self, K, number):
+        while self._drawn <= number:  # more than one where a fit is resumed
+            order = self._rng.permutation(K)
+            self._drawn += 1
+        return torch.from_numpy(order)
 
 
 def non_negative_factorization(

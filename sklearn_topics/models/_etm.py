@@ -2,6 +2,7 @@
 
 import math
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 import torch
@@ -195,6 +196,12 @@ class TorchETM(BaseTopicModel):
     verbose : int, default=0
         1 shows a progress line on standard error.
 
+    checkpoint : str or path-like, default=None
+        A file in which fit keeps its state while it runs, at most a tenth of the time,
+        to continue from there if it is killed and the same program is run again. It is
+        removed when fit has ended well. Needs an int as `random_state`, and a file of
+        its own for each fit, so not for searches. See :ref:`checkpoints`.
+
     device : str, default="auto"
         Where to compute: "auto" (a CUDA device if there is one, else the CPU),
         "cpu", "cuda", "cuda:1", "mps" or "xpu".
@@ -299,6 +306,7 @@ class TorchETM(BaseTopicModel):
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        "checkpoint": [str, PathLike, None],
         "device": [str],
     }
 
@@ -335,6 +343,7 @@ class TorchETM(BaseTopicModel):
         warm_start=False,
         random_state=None,
         verbose=0,
+        checkpoint=None,
         device="auto",
     ):
         self.n_components = n_components
@@ -367,6 +376,7 @@ class TorchETM(BaseTopicModel):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
         self.device = device
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -489,6 +499,7 @@ class TorchETM(BaseTopicModel):
             device = resolve_device(self.device)
             X_device = to_device(data, device)
             training, held_out = self._validation(data, X_device, X_val)
+            task.data["the validation documents"] = held_out
             generator = make_generator(self.random_state)
             module, topic_rate = self._start(training, generator)
             trainer = self._trainer(module, topic_rate, training, held_out)

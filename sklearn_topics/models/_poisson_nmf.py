@@ -1,6 +1,7 @@
 """TorchPoissonNMF: topics by sum-to-one Poisson NMF."""
 
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 
@@ -158,6 +159,12 @@ class TorchPoissonNMF(BaseTopicModel):
     verbose : int, default=0
         1 shows a progress line with the objective on standard error.
 
+    checkpoint : str or path-like, default=None
+        A file in which fit keeps its state while it runs, at most a tenth of the time,
+        to continue from there if it is killed and the same program is run again. It is
+        removed when fit has ended well. Needs an int as `random_state`, and a file of
+        its own for each fit, so not for searches. See :ref:`checkpoints`.
+
     device : str, default="auto"
         Where to compute: "auto" (a CUDA device if there is one, else the CPU),
         "cpu", "cuda", "cuda:1", "mps" or "xpu".
@@ -259,6 +266,7 @@ class TorchPoissonNMF(BaseTopicModel):
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        "checkpoint": [str, PathLike, None],
         "device": [str],
     }
 
@@ -282,6 +290,7 @@ class TorchPoissonNMF(BaseTopicModel):
         warm_start=False,
         random_state=None,
         verbose=0,
+        checkpoint=None,
         device="auto",
     ):
         self.n_components = n_components
@@ -301,6 +310,7 @@ class TorchPoissonNMF(BaseTopicModel):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
         self.device = device
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -357,6 +367,7 @@ class TorchPoissonNMF(BaseTopicModel):
         inference, solver_name = self._choose()
         with fit_task(self, X, y, max_iter=self.max_iter * self.n_init) as task:
             data = check_counts(self, X, reset=not self._continues, method="fit")
+            task.data |= {"W": W, "H": H}
             X_device = to_device(data, resolve_device(self.device))
             constants = Constants.of(X_device)
             solver = self._make_solver(solver_name, inference, constants)
