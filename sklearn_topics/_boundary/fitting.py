@@ -253,6 +253,7 @@ def run_fit(
     fit = FitResult(state=None)
     begin = time.perf_counter()
     chosen = None  # by a callback
+    clean = None  # the content of a checkpoint after the last complete iteration
     task.resume(X)
     saved = task.take_saved()
     if saved is not None:
@@ -277,7 +278,6 @@ def run_fit(
         try:
             if criterion.from_start and saved is None:
                 look()
-            clean = None
             for number in range(fit.n_iter, max_iter):
                 with task.iteration(first + number) as end_of_iteration:
                     state = solver.step(X, state)

@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 from copy import copy
 from functools import cached_property
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import sklearn
 from sklearn.base import _fit_context
@@ -76,7 +76,9 @@ class FitTask:
 
     def __init__(self, estimator, X, y, context=None):
         self.estimator, self.X, self._y = estimator, X, y
-        self._context = context
+        # Weak, because contexts are the keys that tasks are found by.
+        self._context_ref = None if context is None else ref(context)
+        self._callbacks = list(getattr(estimator, "_skl_callbacks", []))
         self._attributes = None
         self.start, self.n_iter, self.max_iter, self.history = 0, 0, 1, {}
         self._memories = {}
@@ -87,7 +89,15 @@ class FitTask:
     @property
     def watched(self) -> bool:
         """Whether any callback listens, so that others need not pay for it."""
-        return self._context is not None
+        return self._context_ref is not None
+
+    @property
+    def _context(self):
+        return self._context_ref()
+
+    def release(self) -> None:
+        """Forget data and model: a search keeps the contexts of all its fits."""
+        self.estimator = self.X = self._y = self._attributes = None
 
     @cached_property
     def path(self) -> str:
@@ -117,8 +127,8 @@ class FitTask:
         A callback may watch several fits at once, and be copied to other processes:
         what it knows of one fit is here.
         """
-        others = self.estimator._skl_callbacks
-        (position,) = [i for i, other in enumerate(others) if other is callback]
+        others = enumerate(self._callbacks)
+        position = next(i for i, other in others if other is callback)
         return self._memories.setdefault(str(position), {})
 
     def model(self):
@@ -238,7 +248,10 @@ def _callback_task(estimator, X, y, max_iter):
     if listening:
         _WATCHED[context] = task
     context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
-    yield task
+    try:
+        yield task
+    finally:
+        task.release()
     context.call_on_fit_task_end(
         estimator=estimator, X=X, y=y, reconstruction_attributes=dict
     )

@@ -447,6 +447,11 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
 
     def _fit_transform(self, X, y=None, W=None, H=None, update_H=True):
         """W, H and the iterations: what `non_negative_factorization` returns."""
+        if self.checkpoint is not None:
+            raise ValueError(
+                "checkpoint is for TorchBetaNMF's fit and fit_transform; "
+                "non_negative_factorization has none."
+            )
         data = self._check(X, "fit", reset=True)
         if update_H:
             W, H, fit = self._factorize(data, W, H)
@@ -643,7 +648,7 @@ def non_negative_factorization(
     update_H : bool, default=True
         Whether to fit H as well as W.
     **parameters
-        Those of :class:`TorchBetaNMF`.
+        Those of :class:`TorchBetaNMF`, but for `checkpoint`.
 
     Returns
     -------

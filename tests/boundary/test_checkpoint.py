@@ -12,7 +12,12 @@ import scipy.sparse as sp
 import torch
 from sklearn.base import clone
 
-from sklearn_topics import TorchBetaNMF, TorchETM, TorchPoissonNMF
+from sklearn_topics import (
+    TorchBetaNMF,
+    TorchETM,
+    TorchPoissonNMF,
+    non_negative_factorization,
+)
 from sklearn_topics._boundary import checkpoint
 from sklearn_topics._boundary.checkpoint import Checkpoint, fingerprint
 from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
@@ -288,6 +293,11 @@ def test_a_start_that_cannot_be_drawn_again(path, random_state):
     model = TorchBetaNMF(2, random_state=random_state, checkpoint=path)
     with pytest.raises(ValueError, match="needs an int as random_state"):
         model.fit(X)
+
+
+def test_the_function_has_no_checkpoint(path):
+    with pytest.raises(ValueError, match="non_negative_factorization has none"):
+        non_negative_factorization(X, n_components=2, checkpoint=path)
 
 
 def test_the_folder_must_exist(tmp_path):
