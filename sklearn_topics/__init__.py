@@ -1,6 +1,7 @@
 """Topic models for scikit-learn whose cores run on torch."""
 
 from ._boundary.embeddings import embedding_matrix
+from ._version import __version__
 from .models._beta_nmf import TorchBetaNMF, non_negative_factorization
 from .models._etm import TorchETM
 from .models._poisson_nmf import TorchPoissonNMF
@@ -15,5 +16,3 @@ __all__ = [
     "embedding_matrix",
     "non_negative_factorization",
 ]
-
-__version__ = "0.1.0.dev0"

@@ -4,7 +4,8 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -56,6 +57,11 @@ class FitResult:
         row = {"iteration": self.n_iter, "seconds": seconds, **found}
         for name, value in row.items():
             self.history.setdefault(name, []).append(value)
+
+    def snapshot(self) -> "FitResult":
+        """As it is now; `look` changes the history in place."""
+        history = {name: list(column) for name, column in self.history.items()}
+        return replace(self, history=history)
 
     def require_finite(self, name: str, value: float, dtype) -> None:
         """Raise, and name the dtype, if a likelihood has overflowed or is undefined."""
@@ -180,14 +186,21 @@ def run_fits(solver: Solver, X, starts: Iterable[State], **options) -> FitResult
     """
     best = FitResult(state=None)
     interrupted = None
+    task: FitTask = options["task"]
+    task.resume(X)
+    if task.best:
+        best = FitResult(**task.best)
     try:
         for number, start in enumerate(starts):
+            if number < task.start:
+                continue  # done before; drawn once more, so that the next ones follow
             first = number * options["max_iter"]
             fit = run_fit(solver, X, start, first=first, **options)
             interrupted = fit.interrupted
             better = fit.found["objective"] > best.found["objective"]
             if best.state is None or better:
                 best = fit
+                task.best = _content(best)
             if interrupted or fit.stopped:
                 break
     except KeyboardInterrupt as interruption:  # while a start was drawn
@@ -239,8 +252,20 @@ def run_fit(
     """
     fit = FitResult(state=None)
     begin = time.perf_counter()
-    task.start, task.max_iter, task.history = first // max_iter, max_iter, fit.history
     chosen = None  # by a callback
+    clean = None  # the content of a checkpoint after the last complete iteration
+    task.resume(X)
+    saved = task.take_saved()
+    if saved is not None:
+        state, chosen, fit = saved["state"], saved["chosen"], FitResult(**saved["fit"])
+        begin -= saved["seconds"]
+    task.start, task.max_iter, task.history = first // max_iter, max_iter, fit.history
+
+    def content(state, chosen, fit):
+        """What a resumed run needs of this one."""
+        seconds = time.perf_counter() - begin
+        parts = {"state": state, "chosen": chosen, "seconds": seconds}
+        return {**parts, "fit": _content(fit)}
 
     def look():
         fit.look(solver, X, state, time.perf_counter() - begin, keep)
@@ -251,9 +276,9 @@ def run_fit(
 
     with _Progress(max_iter, verbose) as progress:
         try:
-            if criterion.from_start:
+            if criterion.from_start and saved is None:
                 look()
-            for number in range(max_iter):
+            for number in range(fit.n_iter, max_iter):
                 with task.iteration(first + number) as end_of_iteration:
                     state = solver.step(X, state)
                     fit.n_iter = task.n_iter = number + 1
@@ -268,11 +293,16 @@ def run_fit(
                         chosen = state
                     if stop or done:
                         break
+                if task.checkpoint and fit.n_iter < max_iter:
+                    clean = partial(content, state, chosen, fit.snapshot())
+                    task.offer(clean)
             else:
                 if criterion.tol > 0:
                     fit.unconverged = criterion.missed(fit.history, max_iter)
         except KeyboardInterrupt as interruption:
             fit.interrupted = interruption
+            if clean is not None:
+                task.write(clean())
         except Diverged as interruption:  # in a step, or in the look at its state
             fit.interrupted = interruption
             fit.n_iter = fit.history.get("iteration", [0])[-1]
@@ -283,6 +313,12 @@ def run_fit(
         if chosen is not None:
             fit.state, fit.found = chosen, solver.evaluate(X, chosen)
     return fit
+
+
+def _content(fit: FitResult) -> dict:
+    """All of a result that another process can continue from."""
+    names = "state", "found", "n_iter", "history", "stopped", "unconverged"
+    return {name: getattr(fit, name) for name in names}
 
 
 class _Progress:

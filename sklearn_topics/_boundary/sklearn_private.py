@@ -3,12 +3,14 @@
 from contextlib import contextmanager
 from copy import copy
 from functools import cached_property
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import sklearn
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions
+
+from .checkpoint import Checkpoint
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -63,20 +65,39 @@ class FitTask:
         Most of them.
     history : dict of str to list of float
         The loss history of this start until now.
+    checkpoint : Checkpoint or None
+        Where the fit is kept for the case that it is killed.
+    best : dict or None
+        Of earlier starts.
+    data : dict of str to object
+        What else than X is fitted, or decides what is: of another one a checkpoint is
+        refused.
     """
 
     def __init__(self, estimator, X, y, context=None):
         self.estimator, self.X, self._y = estimator, X, y
-        self._context = context
+        # Weak, because contexts are the keys that tasks are found by.
+        self._context_ref = None if context is None else ref(context)
+        self._callbacks = list(getattr(estimator, "_skl_callbacks", []))
         self._attributes = None
         self.start, self.n_iter, self.max_iter, self.history = 0, 0, 1, {}
         self._memories = {}
         self._kept = False
+        self.checkpoint, self.best, self._saved = None, None, None
+        self.data, self._resumed = {}, False
 
     @property
     def watched(self) -> bool:
         """Whether any callback listens, so that others need not pay for it."""
-        return self._context is not None
+        return self._context_ref is not None
+
+    @property
+    def _context(self):
+        return self._context_ref()
+
+    def release(self) -> None:
+        """Forget data and model: a search keeps the contexts of all its fits."""
+        self.estimator = self.X = self._y = self._attributes = None
 
     @cached_property
     def path(self) -> str:
@@ -106,8 +127,8 @@ class FitTask:
         A callback may watch several fits at once, and be copied to other processes:
         what it knows of one fit is here.
         """
-        others = self.estimator._skl_callbacks
-        (position,) = [i for i, other in enumerate(others) if other is callback]
+        others = enumerate(self._callbacks)
+        position = next(i for i, other in others if other is callback)
         return self._memories.setdefault(str(position), {})
 
     def model(self):
@@ -124,6 +145,34 @@ class FitTask:
         """Whether `keep` was called since this was last asked."""
         kept, self._kept = self._kept, False
         return kept
+
+    def resume(self, X) -> None:
+        """Read the checkpoint, once, if there is one: of a fit to X on its device."""
+        if self.checkpoint is None or self._resumed:
+            return
+        self._resumed = True
+        saved = self.checkpoint.read({"X": X, **self.data})
+        if saved is not None:
+            self.start, self.best = saved.pop("start"), saved.pop("best")
+            self._memories.update(saved.pop("memories"))
+            self._saved = saved
+
+    def take_saved(self) -> dict | None:
+        """What was written of the start that is to be continued; only once."""
+        saved, self._saved = self._saved, None
+        return saved
+
+    def offer(self, content) -> None:
+        """Write what `content` returns, and what callbacks remember, if it is time."""
+        self.checkpoint.offer(lambda: self._with_memories(content()))
+
+    def write(self, content: dict) -> None:
+        """The same now."""
+        self.checkpoint.write(self._with_memories(content))
+
+    def _with_memories(self, content):
+        own = {"start": self.start, "best": self.best, "memories": self._memories}
+        return {**content, **own}
 
     @contextmanager
     def iteration(self, number: int):
@@ -169,11 +218,17 @@ def fit_task(estimator, X, y, *, max_iter: int):
     """Open the callback context of one fit (`_fit_context` closes it).
 
     A fit that fails before it has set ``components_`` leaves the estimator as it was.
+    One that ends well removes its checkpoint.
     """
     before = dict(vars(estimator))
+    path = getattr(estimator, "checkpoint", None)
+    checkpoint = None if path is None else Checkpoint(path, estimator)
     try:
         with _callback_task(estimator, X, y, max_iter) as task:
+            task.checkpoint = checkpoint
             yield task
+        if checkpoint is not None:
+            checkpoint.remove()
     finally:
         now = vars(estimator)
         if now.get("components_") is before.get("components_"):
@@ -193,7 +248,10 @@ def _callback_task(estimator, X, y, max_iter):
     if listening:
         _WATCHED[context] = task
     context.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
-    yield task
+    try:
+        yield task
+    finally:
+        task.release()
     context.call_on_fit_task_end(
         estimator=estimator, X=X, y=y, reconstruction_attributes=dict
     )

@@ -3,8 +3,25 @@
 import sys
 import warnings
 
+from sklearn.exceptions import InconsistentVersionWarning
 
-def warn_user(text: str, category: type[Warning]) -> None:
+
+class OtherVersionWarning(InconsistentVersionWarning):
+    """A model was stored by another version of sklearn_topics.
+
+    scikit-learn's warning, in our words and with our versions.
+    """
+
+    def __str__(self):
+        return (
+            f"This {self.estimator_name} was stored by sklearn_topics "
+            f"{self.original_sklearn_version} and is loaded by "
+            f"{self.current_sklearn_version}: its results may differ, or it may fail. "
+            "Fit it again, or install the version that it was stored by."
+        )
+
+
+def warn_user(text: str | Warning, category: type[Warning]) -> None:
     """Warn, as if from the first caller outside this package and scikit-learn.
 
     The number of frames in between depends on the method, on pipelines and on

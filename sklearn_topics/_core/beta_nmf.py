@@ -21,6 +21,7 @@ from .._kernels import CSR, ops
 from .._kernels.csr import wide_dtype
 from .beta_divergence import CLOSE, FLOOR, divergence, gradient_terms
 from .extrapolation import extrapolated_step
+from .schedule import Scheduler
 from .solver import State
 
 #: scikit-learn's: what is smaller becomes 0 where beta is small, for stability.
@@ -181,17 +182,20 @@ class CoordinateDescent(BetaSolver):
     Parameters
     ----------
     permutation : callable or None
-        K -> the order of the coordinates of one sweep; None is 0, 1, ...
+        (K, n) -> the order of the coordinates in the n-th sweep of a fit; None is 0,
+        1, ...
     """
 
-    permutation: Callable[[int], Tensor] | None = None
+    permutation: Callable[[int, int], Tensor] | None = None
 
     def step(self, X: CSR | Tensor, state: State) -> State:
-        violations = []
+        violations, done = [], state.get("sweeps", 0)
 
         def sweep(A, numerator, gram, l1, l2):
             K = A.shape[1]
-            order = self.permutation(K) if self.permutation else torch.arange(K)
+            order = torch.arange(K)
+            if self.permutation:
+                order = self.permutation(K, done + len(violations))
             if l2 > 0:
                 gram = gram + l2 * torch.eye(K, dtype=gram.dtype, device=gram.device)
             A, violation = ops.hals_step(A, numerator, gram, l1, order)
@@ -199,7 +203,8 @@ class CoordinateDescent(BetaSolver):
             return A
 
         new = self._least_squares_step(X, state, sweep)
-        return {**new, "violation": sum(violations)}
+        sweeps = done + len(violations)
+        return {**new, "violation": sum(violations), "sweeps": sweeps}
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """As for every solver, and the violation of the last two sweeps."""
@@ -277,23 +282,44 @@ class ProjectedAdam(BetaSolver):
     unit : float
         The size of a typical entry.
     n_steps : int
-        The steps fall to zero in so many, along a cosine.
+        With the schedule "cosine" the steps fall to zero in so many.
+    schedule : {"constant", "cosine"} or Scheduler
+        A scheduler makes one step an iteration.
     """
 
     learning_rate: float = 1.0
     unit: float = 1.0
     n_steps: int = 200
+    schedule: str | Scheduler = "cosine"
 
     def step(self, X: CSR | Tensor, state: State) -> State:
         W, HT, p = state["W"], state["HT"], self.penalties
         done = state.get("iteration", 0)
-        new = {**state, "iteration": done + 1}
+        rate = self._rate(state, done)
+        new = {**state, "iteration": done + 1, "learning_rate": rate}
         terms = gradient_terms(X, W, HT, self.beta, masked=self.masked)
-        new |= self._descend("W", terms, p.l1_W, p.l2_W, state, done)
+        new |= self._descend("W", terms, p.l1_W, p.l2_W, state, done, rate)
         if self.update_H:
             terms = gradient_terms(X.T, HT, W, self.beta, masked=self.masked)
-            new |= self._descend("HT", terms, p.l1_H, p.l2_H, state, done)
+            new |= self._descend("HT", terms, p.l1_H, p.l2_H, state, done, rate)
+        if isinstance(self.schedule, Scheduler):
+            loss = 0.0
+            if self.schedule.needs_loss:
+                loss = -super().evaluate(X, new)["objective"]
+            new |= self.schedule.advance(state, loss)
         return new
+
+    def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
+        """As for every solver, and the learning rate of the last step."""
+        found = super().evaluate(X, state)
+        return {**found, "learning_rate": state["learning_rate"]}
+
+    def _rate(self, state: State, done: int) -> float:
+        if isinstance(self.schedule, Scheduler):
+            return self.schedule.rate(state)
+        if self.schedule == "constant":
+            return self.learning_rate
+        return self.learning_rate * ((1 + math.cos(math.pi * done / self.n_steps)) / 2)
 
     def begin(self, X: CSR | Tensor, state: State) -> State:
         """The state of a start: with the typical weight of each row and column.
@@ -301,13 +327,16 @@ class ProjectedAdam(BetaSolver):
         Rows and columns in which nothing was observed, or zeros only, begin at 0.
         """
         new = dict(state)
+        if isinstance(self.schedule, Scheduler):
+            new |= self.schedule.begin()
+        new["learning_rate"] = self._rate(new, 0)
         for name, data in ("W", X), ("HT", X.T):
             new[f"unit_{name}"] = unit = _unit(data, self.unit)
             if name == "W" or self.update_H:
                 new[name] = state[name].where(unit > 0, 0)
         return new
 
-    def _descend(self, name, terms, l1, l2, state, done) -> State:
+    def _descend(self, name, terms, l1, l2, state, done, rate) -> State:
         A, (numerator, denominator) = state[name], terms
         gradient = denominator - numerator
         if l1 > 0:
@@ -319,8 +348,6 @@ class ProjectedAdam(BetaSolver):
             mean = square = torch.zeros_like(A)
         mean = torch.lerp(mean, gradient, 1 - _DECAY)
         square = torch.lerp(square, gradient.square_(), 1 - _SECOND_DECAY)
-        rate = self.learning_rate
-        rate *= (1 + math.cos(math.pi * done / self.n_steps)) / 2
         rate /= 1 - _DECAY ** (done + 1)
         scale = (square / (1 - _SECOND_DECAY ** (done + 1))).sqrt_().add_(_EPS)
         # Not far below its size: what has to vanish does, wherever it began.

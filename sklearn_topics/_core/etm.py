@@ -15,6 +15,7 @@ from .._kernels import CSR, ops
 from .._kernels.csr import take, wide_dtype
 from .init import initial_factors, standard_normal
 from .poisson_nmf import SCD
+from .schedule import Scheduler
 from .solver import Diverged, State
 from .topic_model import document_sizes, normalize_rows
 from .topic_model import topics_of as nmf_topics_of
@@ -38,8 +39,9 @@ class ETMTrainer:
         Whose parameters are trained. Between steps the state holds them.
     learning_rate, topic_learning_rate : float
         Of the encoder, and of the embeddings.
-    schedule : callable
-        Epochs done -> factor of both.
+    schedule : callable or Scheduler
+        Epochs done -> factor of both; or a scheduler of `learning_rate`, to which the
+        other one stays in proportion.
     weight_decay : float
         L2 penalty, added to the gradient.
     batch_size : int
@@ -55,7 +57,7 @@ class ETMTrainer:
     module: torch.nn.Module
     learning_rate: float
     topic_learning_rate: float
-    schedule: Callable[[int], float]
+    schedule: Callable[[int], float] | Scheduler
     weight_decay: float
     batch_size: int
     kl_warmup: int
@@ -65,6 +67,8 @@ class ETMTrainer:
     def begin(self, generator: torch.Generator) -> State:
         """The state that holds the module's parameters as they are."""
         state = {"epoch": 0, "generator": generator.get_state()}
+        if isinstance(self.schedule, Scheduler):
+            state |= self.schedule.begin()
         for name, value in self.module.state_dict().items():
             state[f"module.{name}"] = value.clone()
         for name, parameter in self._trained():
@@ -81,7 +85,12 @@ class ETMTrainer:
         generator = torch.Generator()
         generator.set_state(state["generator"])
         self.load(state)
-        factor = self.schedule(state["epoch"])
+        if isinstance(self.schedule, Scheduler):
+            rate = self.schedule.rate(state)
+            factor = rate / self.learning_rate
+        else:
+            factor = self.schedule(state["epoch"])
+            rate = self.learning_rate * factor
         optimizer = self._optimizer(factor, state)
         sums = torch.zeros(2, dtype=wide_dtype(X.device), device=X.device)
         batches = -(-X.shape[0] // self.batch_size)
@@ -95,13 +104,14 @@ class ETMTrainer:
         log_likelihood, kl = (sums / X.shape[0]).tolist()
         new = self._dump(optimizer, generator, state["epoch"] + 1)
         self._check(X, log_likelihood - kl, new["epoch"])
-        return {
-            **new,
-            "elbo": log_likelihood - kl,
-            "nll": -log_likelihood,
-            "kl": kl,
-            "learning_rate": self.learning_rate * factor,
-        }
+        new |= {"elbo": log_likelihood - kl, "nll": -log_likelihood, "kl": kl}
+        new["learning_rate"] = rate
+        if isinstance(self.schedule, Scheduler):
+            loss = 0.0
+            if self.schedule.needs_loss:
+                loss = -self.evaluate(X, new)["objective"]
+            new |= self.schedule.advance(state, loss)
+        return new
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """Per document, in nats; those of training as they were during the epoch."""

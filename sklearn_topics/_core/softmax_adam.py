@@ -22,6 +22,7 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .._kernels.csr import take
 from .poisson_nmf import PoissonObjective
+from .schedule import Scheduler
 from .solver import State
 from .topic_model import document_sizes
 
@@ -42,14 +43,14 @@ class SoftmaxAdam(PoissonObjective):
     learning_rate : float
     batch_size : int
         Documents in a batch.
-    schedule : {"constant", "cosine"}
+    schedule : {"constant", "cosine"} or Scheduler
         "cosine" falls from `learning_rate` to zero in `n_epochs`.
     n_epochs : int
     """
 
     learning_rate: float = 0.2
     batch_size: int = 1024
-    schedule: str = "cosine"
+    schedule: str | Scheduler = "cosine"
     n_epochs: int = 100
 
     def begin(self, W: Tensor, HT: Tensor, generator: torch.Generator) -> State:
@@ -61,6 +62,8 @@ class SoftmaxAdam(PoissonObjective):
             for moment in ("first", "second")
         }
         counters = {"epoch": 0, "generator": generator.get_state()}
+        if isinstance(self.schedule, Scheduler):
+            counters |= self.schedule.begin()
         return {"W": W, "HT": HT, **logits, **moments, **counters}
 
     def step(self, X: CSR | Tensor, state: State) -> State:
@@ -74,7 +77,7 @@ class SoftmaxAdam(PoissonObjective):
         batches = order.split(self.batch_size)
         for number, rows in enumerate(batches):
             done = epoch * len(batches) + number
-            rate = self._rate(done / (self.n_epochs * len(batches)))
+            rate = self._rate(state, done / (self.n_epochs * len(batches)))
             batch = take(X, rows)
             theta = torch.softmax(A.value[rows], 1)
             terms = torch.softmax(BT.value, 0)
@@ -84,15 +87,30 @@ class SoftmaxAdam(PoissonObjective):
         theta, terms = torch.softmax(A.value, 1), torch.softmax(BT.value, 0)
         tokens = document_sizes(X) + theta.shape[1] * self.doc_topic_pseudocount
         factors = {"W": theta * tokens.to(theta.dtype)[:, None], "HT": terms}
-        return {
+        new = {
             **state,
             **tensors,
             **factors,
             "epoch": epoch + 1,
             "generator": generator.get_state(),
+            "learning_rate": self._rate(state, epoch / self.n_epochs),
         }
+        if isinstance(self.schedule, Scheduler):
+            loss = 0.0
+            if self.schedule.needs_loss:
+                new["objective"] = self.objective(X, new)
+                loss = -new["objective"]
+            new |= self.schedule.advance(state, loss)
+        return new
 
-    def _rate(self, progress: float) -> float:
+    def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
+        """Objective, KKT residual, and the rate that the last epoch began with."""
+        found = super().evaluate(X, state)
+        return {**found, "learning_rate": state["learning_rate"]}
+
+    def _rate(self, state: State, progress: float) -> float:
+        if isinstance(self.schedule, Scheduler):
+            return self.schedule.rate(state)
         if self.schedule == "constant":
             return self.learning_rate
         return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

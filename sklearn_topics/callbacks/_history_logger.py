@@ -6,7 +6,6 @@ import json
 import math
 import os
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from uuid import uuid4
 
 from ._base import FitWatcher
@@ -131,10 +130,11 @@ def _create(path: Path, content: str) -> None:
     """A file with this content, unless there is one: never a part of it."""
     if path.exists():
         return
-    with NamedTemporaryFile("w", dir=path.parent, encoding="utf-8") as new:
-        new.write(content)
-        new.flush()
-        try:
-            os.link(new.name, path)
-        except FileExistsError:
-            pass  # another process was faster
+    new = path.with_name(f"{path.name}.{uuid4().hex}")
+    new.write_text(content, encoding="utf-8", newline="")
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        pass  # another process was faster
+    finally:
+        new.unlink()

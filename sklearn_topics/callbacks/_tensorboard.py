@@ -84,13 +84,15 @@ class TensorBoardLogger(FitWatcher):
     def _begin(self, fit):
         name = type(fit.estimator).__name__
         run = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{uuid4().hex[:8]}"
-        fit.memory(self).update(run=run, start=0, written=0)
+        about = f"{fit.path}\n\n{fit.estimator!r}"
+        fit.memory(self).update(run=run, about=about, start=0, written=0)
 
     def _writer(self, fit):
         if fit not in self._writers:
-            run = self.log_dir / fit.memory(self)["run"]
-            writer = self._writers[fit] = _summary_writer()(run)
-            writer.add_text("model", f"{fit.path}\n\n{fit.estimator!r}")
+            memory = fit.memory(self)
+            writer = _summary_writer()(self.log_dir / memory["run"])
+            writer.add_text("model", memory["about"])
+            self._writers[fit] = writer
         return self._writers[fit]
 
     def _iteration(self, fit):

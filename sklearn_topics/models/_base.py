@@ -2,6 +2,7 @@
 
 import math
 from abc import ABCMeta, abstractmethod
+from inspect import signature
 
 import numpy as np
 from sklearn.base import (
@@ -16,7 +17,12 @@ from .._boundary.documentation import page_template
 from .._boundary.inputs import check_counts
 from .._boundary.sklearn_private import CallbackSupportMixin
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
+from .._boundary.warning import OtherVersionWarning, warn_user
 from .._core.heldout import completion_score, thin
+from .._version import __version__
+
+#: Under this name a stored model has the version that stored it.
+_STAMP = "_sklearn_topics_version"
 
 
 class BaseDecomposition(
@@ -33,6 +39,24 @@ class BaseDecomposition(
     @property
     def _n_features_out(self):
         return self.components_.shape[0]
+
+    def __getstate__(self):
+        return {**super().__getstate__(), _STAMP: __version__}
+
+    def __setstate__(self, state):
+        # A parameter that the version which stored it had not has its default.
+        parameters = signature(type(self)).parameters.values()
+        defaults = {p.name: p.default for p in parameters}
+        stamp = state.get(_STAMP, "before 0.1")
+        given = {name: value for name, value in state.items() if name != _STAMP}
+        super().__setstate__({**defaults, **given})
+        if stamp != __version__:
+            warning = OtherVersionWarning(
+                estimator_name=type(self).__name__,
+                current_sklearn_version=__version__,
+                original_sklearn_version=stamp,
+            )
+            warn_user(warning, type(warning))
 
     def __sklearn_is_fitted__(self):
         # Not any attribute with an underscore: a fit that fails half-way sets some.

@@ -1,6 +1,7 @@
 """TorchBetaNMF: scikit-learn's NMF on any device, and what it lacks."""
 
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 import scipy.sparse as sp
@@ -36,6 +37,7 @@ from .._core.beta_nmf import (
 )
 from .._core.heldout import split_columns
 from .._core.init import INITS
+from .._core.schedule import SCHEDULERS, make_schedule
 from ._base import BaseDecomposition
 
 _LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
@@ -46,6 +48,8 @@ _LOSS_OF_SOLVER = {"cd": 2.0, "scd": 1.0}
 #: Of "adam". From .03 to 10 tried: nips (beta 1), TF-IDF of newsgroups4 (beta 2), and
 #: small corpora with 3 topics (beta .5 to 2).
 _LEARNING_RATE = 1.0
+_ADAM_OPTIONS = "learning_rate", "learning_rate_schedule", "schedule_params"
+_SCHEDULES = "constant", "cosine"
 
 # The null model of `score` has one component and is fitted until nothing moves.
 _NULL_TOL, _NULL_MAX_ITER = 1e-6, 1000
@@ -138,12 +142,31 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
     learning_rate : float, default=None
         Of "adam" only: the first step of a weight, in units of the size of a typical
         one, ``sqrt(X.mean() / n_components)`` times the mean of its row (or column)
-        in that of X; later steps fall to zero along a cosine. None is 1.
+        in that of X; later steps fall as `learning_rate_schedule` says. None is 1.
+
+    learning_rate_schedule : str, default=None
+        Of "adam" only: "constant", or "cosine", which falls to zero in `max_iter`
+        iterations. None is "cosine".
+        The schedulers of :mod:`torch.optim.lr_scheduler` go by their
+        names: "StepLR", "MultiStepLR", "ExponentialLR", "LinearLR", "PolynomialLR",
+        "CosineAnnealingLR", "CosineAnnealingWarmRestarts" and "ReduceLROnPlateau". They
+        make one step an iteration, with `schedule_params`;
+        "ReduceLROnPlateau" looks at minus the objective.
+
+    schedule_params : dict, default=None
+        Of "adam" only: parameters of a scheduler of torch, as
+        ``{"step_size": 10, "gamma": 0.5}`` for "StepLR".
 
     missing : {"error", "mask"}, default="error"
         What NaN in X means: an error, or a cell that was not observed and enters no
         sum. Solvers "mu" and "adam" only. Of a sparse X the cells that are stored as
         NaN are unobserved; the others that are not stored are zeros.
+
+    checkpoint : str or path-like, default=None
+        A file in which fit keeps its state while it runs, at most a tenth of the time,
+        to continue from there if it is killed and the same program is run again. It is
+        removed when fit has ended well. Needs an int as `random_state`, and a file of
+        its own for each fit, so not for searches. See :ref:`checkpoints`.
 
     device : str, default="auto"
         Where to compute: "auto" (a CUDA device if there is one, else the CPU),
@@ -168,7 +191,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         "iteration", "seconds", "objective" (the negative of the one above, maximised),
         "error" (as `reconstruction_err_`) and, for "cd", "violation" (sum of the
         projected gradient's absolute values), at each iteration of "cd" and at every
-        tenth of the others.
+        tenth of the others; for "adam" also "learning_rate".
 
     feature_means_ : ndarray of shape (n_features,)
         Means of the columns of X, with which `score` compares.
@@ -232,7 +255,10 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         "verbose": ["verbose"],
         "shuffle": ["boolean"],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "learning_rate_schedule": [StrOptions({*_SCHEDULES, *SCHEDULERS}), None],
+        "schedule_params": [dict, None],
         "missing": [StrOptions({"error", "mask"})],
+        "checkpoint": [str, PathLike, None],
         "device": [str],
     }
 
@@ -252,7 +278,10 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         verbose=0,
         shuffle=False,
         learning_rate=None,
+        learning_rate_schedule=None,
+        schedule_params=None,
         missing="error",
+        checkpoint=None,
         device="auto",
     ):
         self.n_components = n_components
@@ -268,7 +297,10 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         self.verbose = verbose
         self.shuffle = shuffle
         self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.schedule_params = schedule_params
         self.missing = missing
+        self.checkpoint = checkpoint
         self.device = device
 
     def __sklearn_tags__(self):
@@ -322,6 +354,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         """
         with fit_task(self, X, None, max_iter=self.max_iter) as task:
             data = self._check(X, "fit", reset=True)
+            task.data |= {"W": W, "H": H}
             W, H, fit = self._factorize(data, W, H, task=task)
             if fit.state is not None:  # else interrupted before anything was found
                 self._set_fitted(data, H, fit)
@@ -416,6 +449,11 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
 
     def _fit_transform(self, X, y=None, W=None, H=None, update_H=True):
         """W, H and the iterations: what `non_negative_factorization` returns."""
+        if self.checkpoint is not None:
+            raise ValueError(
+                "checkpoint is for TorchBetaNMF's fit and fit_transform; "
+                "non_negative_factorization has none."
+            )
         data = self._check(X, "fit", reset=True)
         if update_H:
             W, H, fit = self._factorize(data, W, H)
@@ -464,11 +502,13 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
                 f"Invalid beta_loss parameter: solver {solver!r} does not handle "
                 f"beta_loss = {self.beta_loss!r}, only {only:g}; 'mu' handles all."
             )
-        if solver != "adam" and self.learning_rate is not None:
+        given = [name for name in _ADAM_OPTIONS if getattr(self, name) is not None]
+        if solver != "adam" and given:
             raise ValueError(
-                f"learning_rate is used by solver='adam' only; solver is {solver!r}. "
-                "Leave it None, or choose 'adam'."
+                f"{' and '.join(given)} can be used by solver='adam' only; solver is "
+                f"{solver!r}. Leave it None, or choose 'adam'."
             )
+        self._schedule()
         if solver in _LOSS_OF_SOLVER and self.missing == "mask":
             raise ValueError(
                 f"missing='mask' needs solver='mu' or 'adam'; solver is {solver!r}."
@@ -525,15 +565,18 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
             return KLCoordinateDescent(*shared)
         if self.solver == "mu" or not update_H:
             return MultiplicativeUpdate(*shared)
-        rate = _LEARNING_RATE if self.learning_rate is None else self.learning_rate
-        unit = typical_weight(X, K)
-        return ProjectedAdam(*shared, rate, unit, n_steps=self.max_iter)
+        rate = self.learning_rate or _LEARNING_RATE
+        options = {"n_steps": self.max_iter, "schedule": self._schedule(rate)}
+        return ProjectedAdam(*shared, rate, typical_weight(X, K), **options)
+
+    def _schedule(self, learning_rate=_LEARNING_RATE):
+        name = self.learning_rate_schedule or "cosine"
+        return make_schedule(name, self.schedule_params, learning_rate)
 
     def _permutation(self):
         if not self.shuffle:
             return None
-        rng = check_random_state(self.random_state)
-        return lambda K: torch.from_numpy(rng.permutation(K))
+        return _Permutations(self.random_state)
 
     def _weights(self, data, H):
         """W of `data` for the components H."""
@@ -570,6 +613,19 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         return divergence(X, *factors, self._beta, masked=self._masks(data))
 
 
+class _Permutations:
+    """The n-th permutation that scikit-learn would draw, for n that grows."""
+
+    def __init__(self, seed):
+        self._rng, self._drawn = check_random_state(seed), 0
+
+    def __call__(self, K, number):
+        while self._drawn <= number:  # more than one where a fit is resumed
+            order = self._rng.permutation(K)
+            self._drawn += 1
+        return torch.from_numpy(order)
+
+
 def non_negative_factorization(
     X,
     W=None,
@@ -594,7 +650,7 @@ def non_negative_factorization(
     update_H : bool, default=True
         Whether to fit H as well as W.
     **parameters
-        Those of :class:`TorchBetaNMF`.
+        Those of :class:`TorchBetaNMF`, but for `checkpoint`.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 import math
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from .._boundary.transfer import (
 from .._boundary.warning import warn_user
 from .._core import etm
 from .._core.fold_in import fold_in_around
+from .._core.schedule import SCHEDULERS, Scheduler, make_schedule
 from .._core.topic_model import document_sizes
 from ..nn import ETM
 from ..nn._etm import ACTIVATIONS
@@ -139,9 +141,19 @@ class TorchETM(BaseTopicModel):
         embeddings cannot hold those topics, ten times that, times the root mean square
         of the embeddings.
 
-    learning_rate_schedule : {"constant", "cosine"} or callable, default="cosine"
-        Factor of the learning rates: "cosine" falls from 1 to 0 in `max_iter` epochs;
-        a callable gets the number of epochs done.
+    learning_rate_schedule : str or callable, default="cosine"
+        Factor of the learning rates: 1 for "constant"; "cosine" falls from 1 to 0 in
+        `max_iter` epochs; a callable gets the number of epochs done.
+        The schedulers of :mod:`torch.optim.lr_scheduler` go by their
+        names: "StepLR", "MultiStepLR", "ExponentialLR", "LinearLR", "PolynomialLR",
+        "CosineAnnealingLR", "CosineAnnealingWarmRestarts" and "ReduceLROnPlateau". They
+        make one step an epoch, with `schedule_params`; "ReduceLROnPlateau"
+        looks at minus the objective of `loss_history_`. Their rates, as `eta_min`, are
+        those of `learning_rate`; `topic_learning_rate` stays in proportion.
+
+    schedule_params : dict, default=None
+        Parameters of a scheduler of torch, as ``{"step_size": 10, "gamma": 0.5}`` for
+        "StepLR".
 
     weight_decay : float, default=1.2e-6
         L2 penalty of all parameters, added to the gradient.
@@ -183,6 +195,12 @@ class TorchETM(BaseTopicModel):
 
     verbose : int, default=0
         1 shows a progress line on standard error.
+
+    checkpoint : str or path-like, default=None
+        A file in which fit keeps its state while it runs, at most a tenth of the time,
+        to continue from there if it is killed and the same program is run again. It is
+        removed when fit has ended well. Needs an int as `random_state`, and a file of
+        its own for each fit, so not for searches. See :ref:`checkpoints`.
 
     device : str, default="auto"
         Where to compute: "auto" (a CUDA device if there is one, else the CPU),
@@ -271,7 +289,11 @@ class TorchETM(BaseTopicModel):
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "topic_learning_rate": [Interval(Real, 0, None, closed="left"), None],
-        "learning_rate_schedule": [StrOptions(set(_SCHEDULES)), callable],
+        "learning_rate_schedule": [
+            StrOptions({*_SCHEDULES, *SCHEDULERS}),
+            callable,
+        ],
+        "schedule_params": [dict, None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "kl_warmup": [Interval(Integral, 0, None, closed="left")],
         "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
@@ -284,6 +306,7 @@ class TorchETM(BaseTopicModel):
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        "checkpoint": [str, PathLike, None],
         "device": [str],
     }
 
@@ -307,6 +330,7 @@ class TorchETM(BaseTopicModel):
         learning_rate=0.002,
         topic_learning_rate=None,
         learning_rate_schedule="cosine",
+        schedule_params=None,
         weight_decay=1.2e-6,
         kl_warmup=0,
         max_grad_norm=None,
@@ -319,6 +343,7 @@ class TorchETM(BaseTopicModel):
         warm_start=False,
         random_state=None,
         verbose=0,
+        checkpoint=None,
         device="auto",
     ):
         self.n_components = n_components
@@ -338,6 +363,7 @@ class TorchETM(BaseTopicModel):
         self.learning_rate = learning_rate
         self.topic_learning_rate = topic_learning_rate
         self.learning_rate_schedule = learning_rate_schedule
+        self.schedule_params = schedule_params
         self.weight_decay = weight_decay
         self.kl_warmup = kl_warmup
         self.max_grad_norm = max_grad_norm
@@ -350,6 +376,7 @@ class TorchETM(BaseTopicModel):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
         self.device = device
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -472,6 +499,7 @@ class TorchETM(BaseTopicModel):
             device = resolve_device(self.device)
             X_device = to_device(data, device)
             training, held_out = self._validation(data, X_device, X_val)
+            task.data["the validation documents"] = held_out
             generator = make_generator(self.random_state)
             module, topic_rate = self._start(training, generator)
             trainer = self._trainer(module, topic_rate, training, held_out)
@@ -500,6 +528,7 @@ class TorchETM(BaseTopicModel):
         return X_device
 
     def _check_parameters(self):
+        self._schedule()
         sizes = self.hidden_layer_sizes
         if not sizes or not all(isinstance(s, Integral) and s > 0 for s in sizes):
             raise ValueError(
@@ -633,7 +662,7 @@ class TorchETM(BaseTopicModel):
             module,
             learning_rate=self.learning_rate,
             topic_learning_rate=topic_rate,
-            schedule=self._schedule,
+            schedule=self._schedule(),
             weight_decay=self.weight_decay,
             batch_size=self._batch_of(X),
             kl_warmup=self.kl_warmup,
@@ -647,10 +676,13 @@ class TorchETM(BaseTopicModel):
             return self.batch_size
         return min(_BATCH, max(_LEAST_BATCH, X.shape[0] // _BATCHES))
 
-    def _schedule(self, epochs):
-        if callable(self.learning_rate_schedule):
-            return self.learning_rate_schedule(epochs)
-        return _SCHEDULES[self.learning_rate_schedule](epochs / self.max_iter)
+    def _schedule(self):
+        """Epochs done -> factor of the learning rates, or one of torch's schedulers."""
+        name = self.learning_rate_schedule
+        schedule = make_schedule(name, self.schedule_params, self.learning_rate)
+        if callable(schedule) or isinstance(schedule, Scheduler):
+            return schedule
+        return lambda epochs: _SCHEDULES[name](epochs / self.max_iter)
 
     @property
     def _continues(self):

@@ -1,6 +1,7 @@
 """TorchPoissonNMF: topics by sum-to-one Poisson NMF."""
 
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from .._core import softmax_adam
 from .._core.fold_in import fold_in, variational_fold_in
 from .._core.init import INITS, initial_factors, standard_normal
 from .._core.poisson_nmf import EM, SCD, VariationalEM
+from .._core.schedule import SCHEDULERS, make_schedule
 from .._core.softmax_adam import SoftmaxAdam
 from .._core.topic_model import (
     Constants,
@@ -32,12 +34,16 @@ _SOLVERS = {"scd": SCD, "em": EM, "adam": SoftmaxAdam}
 #: The inits that draw another start each time.
 _RANDOM_INITS = "random", "nndsvdar"
 
-#: What only "adam" uses: parameter -> its name in SoftmaxAdam.
-_ADAM_OPTIONS = {
-    "learning_rate": "learning_rate",
-    "batch_size": "batch_size",
-    "learning_rate_schedule": "schedule",
-}
+#: What only "adam" uses.
+_ADAM_OPTIONS = (
+    "learning_rate",
+    "batch_size",
+    "learning_rate_schedule",
+    "schedule_params",
+)
+#: Without a schedule, or with one under which a small gain means convergence.
+_STEADY = None, "constant"
+_LEARNING_RATE, _BATCH_SIZE, _SCHEDULE = 0.2, 1024, "cosine"
 
 #: Share of a topic that a warm start spreads over all terms.
 _NEW_TERMS = 1e-6
@@ -121,7 +127,8 @@ class TorchPoissonNMF(BaseTopicModel):
     tol : float, default=1e-3
         Stop when the objective gains less than this per token in ten iterations,
         that is, when the fitted perplexity improves by less than a factor 1 - tol.
-        0 runs `max_iter` iterations, and so does "adam" with its cosine schedule.
+        0 runs `max_iter` iterations, and so does "adam" unless its schedule is
+        "constant": a falling learning rate makes any gain small in the end.
 
     learning_rate : float, default=None
         For "adam": the step in a softmax's logarithms. None is 0.2.
@@ -129,9 +136,18 @@ class TorchPoissonNMF(BaseTopicModel):
     batch_size : int, default=None
         For "adam": documents in a batch. None is 1024.
 
-    learning_rate_schedule : {"constant", "cosine"}, default=None
-        For "adam": "cosine" lets the learning rate fall to zero in `max_iter`
-        epochs. None is "cosine".
+    learning_rate_schedule : str, default=None
+        For "adam": "constant", or "cosine", which falls to zero in `max_iter` epochs,
+        batch by batch. None is "cosine".
+        The schedulers of :mod:`torch.optim.lr_scheduler` go by their
+        names: "StepLR", "MultiStepLR", "ExponentialLR", "LinearLR", "PolynomialLR",
+        "CosineAnnealingLR", "CosineAnnealingWarmRestarts" and "ReduceLROnPlateau". They
+        make one step an epoch, with `schedule_params`; "ReduceLROnPlateau"
+        looks at minus the objective.
+
+    schedule_params : dict, default=None
+        For "adam": parameters of a scheduler of torch, as
+        ``{"step_size": 10, "gamma": 0.5}`` for "StepLR".
 
     warm_start : bool, default=False
         True begins from the topics of the last fit, if there was one, instead of
@@ -142,6 +158,12 @@ class TorchPoissonNMF(BaseTopicModel):
 
     verbose : int, default=0
         1 shows a progress line with the objective on standard error.
+
+    checkpoint : str or path-like, default=None
+        A file in which fit keeps its state while it runs, at most a tenth of the time,
+        to continue from there if it is killed and the same program is run again. It is
+        removed when fit has ended well. Needs an int as `random_state`, and a file of
+        its own for each fit, so not for searches. See :ref:`checkpoints`.
 
     device : str, default="auto"
         Where to compute: "auto" (a CUDA device if there is one, else the CPU),
@@ -176,7 +198,9 @@ class TorchPoissonNMF(BaseTopicModel):
         "iteration", "seconds", "objective" and "kkt", one entry every ten
         iterations, of the start that was kept. The objective is the log-likelihood
         plus the pseudocounts' terms (for variational inference the evidence lower
-        bound); it is maximised, and `tol` and `kkt_residual_` refer to it.
+        bound); it is maximised, and `tol` and `kkt_residual_` refer to it. For "adam"
+        also "learning_rate", that of the epoch, or where it changes within it, of its
+        first batch.
 
     n_features_in_ : int
         Number of terms seen in fit.
@@ -234,10 +258,15 @@ class TorchPoissonNMF(BaseTopicModel):
         "tol": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
-        "learning_rate_schedule": [StrOptions(set(softmax_adam.SCHEDULES)), None],
+        "learning_rate_schedule": [
+            StrOptions({*softmax_adam.SCHEDULES, *SCHEDULERS}),
+            None,
+        ],
+        "schedule_params": [dict, None],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
+        "checkpoint": [str, PathLike, None],
         "device": [str],
     }
 
@@ -257,9 +286,11 @@ class TorchPoissonNMF(BaseTopicModel):
         learning_rate=None,
         batch_size=None,
         learning_rate_schedule=None,
+        schedule_params=None,
         warm_start=False,
         random_state=None,
         verbose=0,
+        checkpoint=None,
         device="auto",
     ):
         self.n_components = n_components
@@ -275,9 +306,11 @@ class TorchPoissonNMF(BaseTopicModel):
         self.learning_rate = learning_rate
         self.batch_size = batch_size
         self.learning_rate_schedule = learning_rate_schedule
+        self.schedule_params = schedule_params
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.checkpoint = checkpoint
         self.device = device
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -334,6 +367,7 @@ class TorchPoissonNMF(BaseTopicModel):
         inference, solver_name = self._choose()
         with fit_task(self, X, y, max_iter=self.max_iter * self.n_init) as task:
             data = check_counts(self, X, reset=not self._continues, method="fit")
+            task.data |= {"W": W, "H": H}
             X_device = to_device(data, resolve_device(self.device))
             constants = Constants.of(X_device)
             solver = self._make_solver(solver_name, inference, constants)
@@ -344,7 +378,7 @@ class TorchPoissonNMF(BaseTopicModel):
                 max_iter=self.max_iter,
                 # A falling learning rate makes any gain small in the end.
                 criterion=SmallGain(
-                    0 if getattr(solver, "schedule", "") == "cosine" else self.tol,
+                    self.tol if getattr(solver, "schedule", None) in _STEADY else 0,
                     scale=constants.tokens or 1.0,
                 ),
                 verbose=self.verbose,
@@ -381,6 +415,7 @@ class TorchPoissonNMF(BaseTopicModel):
                 "solver='adam' cannot continue a fit: its first steps would leave the "
                 "topics. Use warm_start=True with 'scd' or 'em'."
             )
+        self._schedule()
         given = [name for name in _ADAM_OPTIONS if getattr(self, name) is not None]
         if solver != "adam" and given:
             raise ValueError(
@@ -398,6 +433,10 @@ class TorchPoissonNMF(BaseTopicModel):
             )
         return inference
 
+    def _schedule(self, learning_rate=_LEARNING_RATE):
+        name = self.learning_rate_schedule or _SCHEDULE
+        return make_schedule(name, self.schedule_params, learning_rate)
+
     def _make_solver(self, name, inference, constants):
         shared = (
             self.doc_topic_pseudocount,
@@ -406,12 +445,14 @@ class TorchPoissonNMF(BaseTopicModel):
             _RELATIVE_FLOOR * (constants.mean_entry or 1.0),
         )
         if name == "adam":
-            options = {
-                field: value
-                for parameter, field in _ADAM_OPTIONS.items()
-                if (value := getattr(self, parameter)) is not None
-            }
-            return SoftmaxAdam(*shared, n_epochs=self.max_iter, **options)
+            rate = self.learning_rate or _LEARNING_RATE
+            return SoftmaxAdam(
+                *shared,
+                learning_rate=rate,
+                batch_size=self.batch_size or _BATCH_SIZE,
+                schedule=self._schedule(rate),
+                n_epochs=self.max_iter,
+            )
         if inference == "variational":
             return VariationalEM(*shared)
         if name == "scd" and self._continues:

@@ -1,8 +1,10 @@
 """Callbacks: what they write, when they stop, and what they need."""
 
 import csv
+import gc
 import json
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from sklearn.preprocessing import MaxAbsScaler
 from sklearn_topics import TorchBetaNMF, TorchETM, TorchPoissonNMF, TorchTruncatedSVD
 from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
 from sklearn_topics.callbacks import EarlyStopping, HistoryLogger, TensorBoardLogger
+from sklearn_topics.callbacks._base import FitWatcher
 from sklearn_topics.datasets import make_topic_corpus
 
 with_callbacks = pytest.mark.skipif(
@@ -334,6 +337,25 @@ def test_callbacks_are_pickled_with_their_model(tmp_path):
     for copy in model.fit(X), pickle.loads(pickle.dumps(model)).fit(X):
         assert copy.n_iter_ == 2
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@with_callbacks
+def test_a_search_does_not_keep_the_models_that_callbacks_watched():
+    """Its contexts live as long as it does, and callbacks are found by them."""
+    fits, alive = [], []
+
+    class Look(FitWatcher):
+        def _begin(self, fit):
+            fits.append(weakref.ref(fit.estimator))
+            gc.collect()
+            alive.append(sum(estimator() is not None for estimator in fits))
+
+        def _iteration(self, fit):
+            return True
+
+    model = TorchBetaNMF(tol=0, init="random", random_state=0).set_callbacks(Look())
+    GridSearchCV(model, {"n_components": [1, 2, 3]}, cv=2, refit=False).fit(X)
+    assert alive == [1] * 6
 
 
 @with_callbacks

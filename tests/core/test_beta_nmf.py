@@ -188,7 +188,7 @@ def test_shuffled_sweeps_take_the_given_order(counts, start):
     X = torch.tensor(counts())
     orders = []
 
-    def permutation(K):
+    def permutation(K, number):
         orders.append(torch.arange(K - 1, -1, -1))
         return orders[-1]
 

@@ -143,7 +143,11 @@ def test_in_a_pipeline_as_scikit_learns_takes_its_place():
     [
         ({"beta_loss": 1.0}, ValueError, "solver 'cd' does not handle beta_loss = 1.0"),
         ({"solver": "scd"}, ValueError, "solver 'scd' does not handle beta_loss"),
-        ({"learning_rate": 0.1}, ValueError, "learning_rate is used by solver='adam'"),
+        (
+            {"learning_rate": 0.1},
+            ValueError,
+            "learning_rate can be used by solver='adam'",
+        ),
         ({"missing": "mask"}, ValueError, "missing='mask' needs solver='mu' or 'adam'"),
         ({"n_components": 61}, None, None),
         ({"n_components": 61, "init": "nndsvd"}, ValueError, "61 is more than 60"),

@@ -1,0 +1,236 @@
+"""The state of a fit to a file and back, atomically.
+
+The file is a zip archive of arrays, as `numpy.savez` writes it, one of which holds all
+that is not an array as JSON. Reading it runs nothing.
+"""
+
+import json
+import os
+import time
+import zipfile
+from collections.abc import Callable, Mapping
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .._kernels import CSR
+from .._version import __version__
+
+#: A write is followed by at least so many times its duration without one.
+_PAUSE = 9.0
+
+#: The entry that is not an array of the state.
+_TREE = "sklearn_topics"
+
+#: Parameters that do not change the result.
+_NO_MATTER = "checkpoint", "device", "verbose"
+
+
+class Checkpoint:
+    """The file of one fit: read before the first iteration, written between them.
+
+    Parameters
+    ----------
+    path : str or path-like
+    estimator : estimator
+        With its parameters. `random_state` must be an int.
+
+    Raises
+    ------
+    ValueError
+        If a resumed fit could not begin where this one does.
+    FileNotFoundError
+        If there is no such folder.
+    """
+
+    def __init__(self, path, estimator):
+        self.path = Path(path)
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(
+                f"checkpoint={str(path)!r}: there is no folder "
+                f"{str(self.path.parent)!r}."
+            )
+        if not isinstance(estimator.random_state, Integral):
+            raise ValueError(
+                "checkpoint needs an int as random_state, so that a resumed fit draws "
+                f"what this one draws; it is {estimator.random_state!r}."
+            )
+        self._estimator = estimator
+        self._identity = None
+        self._next = -float("inf")
+
+    def read(self, data: Mapping) -> dict | None:
+        """What was written of this very fit, or None if there is no file.
+
+        Parameters
+        ----------
+        data : mapping of str to CSR, Tensor, array-like or None
+            What is fitted; "X" decides the device.
+
+        Raises
+        ------
+        ValueError
+            If the file is not one of this fit: it names the difference.
+        """
+        self._identity = _identity(self._estimator, data)
+        if not self.path.exists():
+            return None
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                tree = json.loads(str(file[_TREE]))
+                arrays = [file[f"array{i}"] for i in range(tree["arrays"])]
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"checkpoint={str(self.path)!r} is no checkpoint of sklearn_topics. "
+                "Name another file."
+            ) from error
+        self._compare(tree["identity"])
+        device = data["X"].device
+        return _rebuild(tree["content"], [torch.from_numpy(a) for a in arrays], device)
+
+    def _compare(self, found):
+        wrong = [
+            f"{name} was {_text(found.get(part, {}).get(name))} and is {_text(value)}"
+            for part, values in self._identity.items()
+            for name, value in values.items()
+            if found.get(part, {}).get(name) != value
+        ]
+        if wrong:
+            raise ValueError(
+                f"checkpoint={str(self.path)!r} is that of another fit: "
+                f"{'; '.join(wrong)}. To begin anew delete the file, or name another."
+            )
+
+    def offer(self, content: Callable[[], dict]) -> None:
+        """Write, unless that would take too much of the time."""
+        if time.monotonic() >= self._next:
+            self.write(content())
+
+    def write(self, content: dict) -> None:
+        """Replace the file, at once: whoever reads it finds the old or the new one."""
+        begin = time.monotonic()
+        arrays: dict[int, tuple[int, torch.Tensor]] = {}
+        plain = _plain(content, arrays)
+        tree = {"identity": self._identity, "content": plain, "arrays": len(arrays)}
+        columns = {f"array{i}": t.cpu().numpy() for i, t in arrays.values()}
+        part = self.path.with_name(f"{self.path.name}.part")
+        with part.open("wb") as file:
+            np.savez(file, **{_TREE: np.array(json.dumps(tree))}, **columns)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, self.path)
+        end = time.monotonic()
+        self._next = end + _PAUSE * (end - begin)
+
+    def remove(self) -> None:
+        """The fit has ended: there is nothing to resume."""
+        self.path.unlink(missing_ok=True)
+
+
+def _plain(value, arrays):
+    """What JSON can hold; tensors as numbers in `arrays`, each one once."""
+    if isinstance(value, torch.Tensor):
+        number, _ = arrays.setdefault(id(value), (len(arrays), value.detach()))
+        return {"array": number, "host": value.device.type == "cpu"}
+    if isinstance(value, dict):
+        return {"dict": {name: _plain(v, arrays) for name, v in value.items()}}
+    if isinstance(value, list):
+        return [_plain(v, arrays) for v in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise TypeError(f"A checkpoint cannot hold a {type(value).__name__}: {value!r}.")
+
+
+def _rebuild(value, tensors, device):
+    if isinstance(value, list):
+        return [_rebuild(v, tensors, device) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if "dict" in value:
+        return {name: _rebuild(v, tensors, device) for name, v in value["dict"].items()}
+    tensor = tensors[value["array"]]
+    return tensor if value["host"] else tensor.to(device)
+
+
+def _identity(estimator, data) -> dict[str, dict[str, str]]:
+    """What must be the same in a fit that resumes this one."""
+    parameters = {
+        name: _description(value)
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in _NO_MATTER
+    }
+    data = dict(data)
+    if getattr(estimator, "warm_start", False):
+        data["components_"] = getattr(estimator, "components_", None)
+    return {
+        "fit": {
+            "estimator": type(estimator).__name__,
+            "sklearn_topics": __version__,
+            "torch": str(torch.__version__),
+            "the device": data["X"].device.type,
+        },
+        "parameters": parameters,
+        "data": {name: fingerprint(value) for name, value in data.items()},
+    }
+
+
+def _text(value) -> str:
+    return "not there" if value is None else value
+
+
+def _description(value) -> str:
+    """A parameter, by its value where it has a short one."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value)
+    if isinstance(value, tuple | list) and len(value) < 100:
+        return f"[{', '.join(map(_description, value))}]"
+    if type(value) is dict and len(value) < 100:
+        items = (f"{name!r}: {_description(v)}" for name, v in value.items())
+        return f"{{{', '.join(items)}}}"
+    if isinstance(value, np.ndarray | torch.Tensor | tuple | list):
+        return fingerprint(value)
+    if hasattr(value, "__qualname__"):
+        return f"{value.__module__}.{value.__qualname__}"
+    size = f" of {len(value)}" if hasattr(value, "__len__") else ""
+    return f"a {type(value).__name__}{size}"
+
+
+def fingerprint(value) -> str:
+    """Shape, dtype and a hash of all entries and their places; on their device."""
+    if value is None:
+        return "None"
+    if isinstance(value, CSR):
+        parts = [value.indptr, value.indices, value.data]
+        number = sum((i + 1) * _hash(part) for i, part in enumerate(parts))
+        what = f"{value.nnz} entries {value.dtype}"
+    else:
+        if not isinstance(value, torch.Tensor):
+            array = np.asarray(value)
+            if array.dtype.kind not in "fiub" or array.itemsize > 8:  # words, say
+                array = np.frombuffer(repr(array.tolist()).encode(), np.uint8)
+            native = array.dtype.newbyteorder("=")
+            value = torch.from_numpy(array.astype(native, order="C"))
+        number, what = _hash(value), str(value.dtype)
+    shape = " x ".join(map(str, value.shape)) or "a number"
+    return f"{shape}, {what}, hash {number % 2**64:016x}"
+
+
+def _hash(values: torch.Tensor) -> int:
+    """Of the bits, in integers: the order in which a device sums does not matter."""
+    bits = values.detach().reshape(-1).contiguous()
+    same_size = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+    bits = bits.view(same_size[bits.element_size()])
+    total, step = 0, 1 << 20
+    for begin in range(0, len(bits), step):
+        chunk = bits[begin : begin + step].to(torch.int64)
+        place = torch.arange(begin, begin + len(chunk), device=chunk.device)
+        mixed = (chunk + 1) * (2 * place + 1)
+        mixed = (mixed ^ (mixed >> 29)) * 0x9E3779B97F4A7C1
+        total += int(mixed.sum())
+    return total

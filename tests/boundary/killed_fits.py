@@ -1,0 +1,105 @@
+"""Run by test_checkpoint.py: fits of CASES, in processes that kill themselves."""
+
+import os
+import signal
+import sys
+import warnings
+from functools import partial
+
+import joblib
+import torch
+from sklearn.base import clone
+
+from sklearn_topics import TorchBetaNMF, TorchETM, TorchPoissonNMF
+from sklearn_topics._boundary import checkpoint
+from sklearn_topics._boundary.checkpoint import Checkpoint
+from sklearn_topics.datasets import make_topic_corpus
+
+NETWORK = {"embedding_dim": 6, "hidden_layer_sizes": (8,), "max_iter": 6}
+KL = {"beta_loss": "kullback-leibler", "init": "random"}
+
+CASES = {
+    "scd": TorchPoissonNMF(3, tol=0, max_iter=25),
+    "starts": TorchPoissonNMF(3, solver="em", n_init=3, tol=0, max_iter=12),
+    "softmax adam": TorchPoissonNMF(3, solver="adam", batch_size=40, max_iter=12),
+    "mu": TorchBetaNMF(3, solver="mu", beta_loss=1.5, tol=0, max_iter=15),
+    "cd": TorchBetaNMF(3, shuffle=True, init="random", tol=0, max_iter=15),
+    "kl": TorchBetaNMF(3, solver="scd", tol=0, max_iter=15, **KL),
+    "adam": TorchBetaNMF(
+        3,
+        solver="adam",
+        max_iter=15,
+        learning_rate_schedule="StepLR",
+        schedule_params={"step_size": 4},
+    ),
+    "etm": TorchETM(3, early_stopping=True, n_iter_no_change=9, **NETWORK),
+}
+
+
+def corpus():
+    return make_topic_corpus(90, 30, 3, doc_length=40, random_state=0)[0]
+
+
+def model_of(name, path=None):
+    return clone(CASES[name]).set_params(random_state=7, checkpoint=path)
+
+
+def kill_within_write(number):
+    """Have this process killed between writing its n-th checkpoint and its renaming."""
+    replace, writes = os.replace, []
+
+    def counted(part, path):
+        if str(part).endswith(".part"):  # numba's cache replaces files, too
+            writes.append(path)
+        if len(writes) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(part, path)
+
+    checkpoint._PAUSE = 0.0
+    os.replace = counted
+
+
+def in_a_process(work) -> int:
+    """Fork before anything was computed here; the status that it ended with."""
+    process = os.fork()
+    if process == 0:
+        work()
+        os._exit(0)
+    return os.waitpid(process, 0)[1]
+
+
+def fit_to_the_end(name, path):
+    """Resumed and not, and print how many iterations the killed one had kept."""
+    offered = []
+    Checkpoint.offer = lambda self, content: offered.append(content)
+    for file, where in (f"{path}.resumed", path), (f"{path}.whole", None):
+        model = model_of(name, where).fit(corpus())
+        joblib.dump({k: v for k, v in vars(model).items() if k.endswith("_")}, file)
+    # The first that was offered came after the first iteration done here.
+    print(name, "went on from", offered[0]()["fit"]["n_iter"] - 1, flush=True)
+
+
+def main(folder):
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)  # no threads that a fork would lose
+    torch.optim.SGD([torch.zeros(1)], lr=1.0)  # imports much, once for all
+    X = corpus()
+    # The process that compiles a kernel and those that find it in numba's cache may
+    # differ in the last bits: here all find it.
+    in_a_process(lambda: [model_of(name).fit(X) for name in CASES])
+    for name in CASES:
+        path = os.path.join(folder, name)
+
+        def to_be_killed(name=name, path=path):
+            kill_within_write(15 if name == "starts" else 4)
+            model_of(name, path).fit(X)
+
+        status = in_a_process(to_be_killed)
+        assert os.WIFSIGNALED(status), name
+        assert os.WTERMSIG(status) == signal.SIGKILL, name
+        assert os.path.exists(path), name
+        assert in_a_process(partial(fit_to_the_end, name, path)) == 0, name
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
