@@ -137,6 +137,11 @@ def _sum(X: CSR | Tensor, of: Callable[[Tensor], Tensor]) -> float:
     return sum(float(of(part.to(wide)).sum()) for part in values.split(step))
 
 
+def mu_exponent(beta: float) -> float:
+    """The power of a ratio with which its update does not raise D."""
+    return 1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1
+
+
 class MultiplicativeUpdate(BetaSolver):
     """Fevotte and Idier 2011, section 4.1: updates that never raise D.
 
@@ -149,29 +154,51 @@ class MultiplicativeUpdate(BetaSolver):
         if self.beta == 2 and not self.masked:
             return self._least_squares_step(X, state, self._least_squares_update)
         W, HT, p = state["W"], state["HT"], self.penalties
-        terms = gradient_terms(X, W, HT, self.beta, masked=self.masked)
+        terms = self._terms(X, W, HT)
         W = self._update(W, *terms, p.l1_W, p.l2_W, zero=self.beta < 1)
         if self.update_H:
-            terms = gradient_terms(X.T, HT, W, self.beta, masked=self.masked)
+            terms = self._terms(X.T, HT, W)
             HT = self._update(HT, *terms, p.l1_H, p.l2_H, zero=self.beta <= 1)
         return {**state, "W": W, "HT": HT}
+
+    def _terms(self, X, W, HT):
+        return gradient_terms(X, W, HT, self.beta, masked=self.masked)
 
     def _least_squares_update(self, A, numerator, gram, l1, l2):
         return self._update(A, numerator, ops.combine_columns(A, gram), l1, l2)
 
     def _update(self, A, numerator, denominator, l1, l2, *, zero=False):
-        beta = self.beta
-        gamma = 1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1
         return ops.ratio_step(
             A,
             numerator,
             denominator,
             l1=l1,
             l2=l2,
-            gamma=gamma,
+            gamma=mu_exponent(self.beta),
             zero_denominator=FLOOR,
             least=_LEAST if zero else 0.0,
         )
+
+
+class ShiftedMultiplicativeUpdate(MultiplicativeUpdate):
+    """The same kept off zero by a shift, as torchnmf has it, in place of floors.
+
+    Numerators are larger by `FLOOR`, so are denominators unless beta is 1, and Y unless
+    beta is 2: no entry becomes zero.
+    """
+
+    def _terms(self, X, W, HT):
+        K = W.shape[1]
+        # One component more, which adds the shift to every cell of W H.
+        W = torch.cat([W, W.new_full((len(W), 1), FLOOR)], 1)
+        HT = torch.cat([HT, HT.new_ones(len(HT), 1)], 1)
+        numerator, denominator = super()._terms(X, W, HT)
+        return numerator[:, :K].contiguous(), denominator[..., :K].contiguous()
+
+    def _update(self, A, numerator, denominator, l1, l2, *, zero=False):
+        if self.beta != 1:
+            denominator = denominator + FLOOR
+        return super()._update(A, numerator + FLOOR, denominator, l1, l2)
 
 
 @dataclass(frozen=True)
