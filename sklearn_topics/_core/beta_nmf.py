@@ -155,19 +155,20 @@ class MultiplicativeUpdate(BetaSolver):
             return self._least_squares_step(X, state, self._least_squares_update)
         W, HT, p = state["W"], state["HT"], self.penalties
         terms = self._terms(X, W, HT)
-        W = self._update(W, *terms, p.l1_W, p.l2_W, zero=self.beta < 1)
+        W = self.update(W, *terms, p.l1_W, p.l2_W, zero=self.beta < 1)
         if self.update_H:
             terms = self._terms(X.T, HT, W)
-            HT = self._update(HT, *terms, p.l1_H, p.l2_H, zero=self.beta <= 1)
+            HT = self.update(HT, *terms, p.l1_H, p.l2_H, zero=self.beta <= 1)
         return {**state, "W": W, "HT": HT}
 
     def _terms(self, X, W, HT):
         return gradient_terms(X, W, HT, self.beta, masked=self.masked)
 
     def _least_squares_update(self, A, numerator, gram, l1, l2):
-        return self._update(A, numerator, ops.combine_columns(A, gram), l1, l2)
+        return self.update(A, numerator, ops.combine_columns(A, gram), l1, l2)
 
-    def _update(self, A, numerator, denominator, l1, l2, *, zero=False):
+    def update(self, A, numerator, denominator, l1, l2, *, zero=False) -> Tensor:
+        """The factor A after a step; with `zero`, entries next to 0 become 0."""
         return ops.ratio_step(
             A,
             numerator,
@@ -195,10 +196,10 @@ class ShiftedMultiplicativeUpdate(MultiplicativeUpdate):
         numerator, denominator = super()._terms(X, W, HT)
         return numerator[:, :K].contiguous(), denominator[..., :K].contiguous()
 
-    def _update(self, A, numerator, denominator, l1, l2, *, zero=False):
+    def update(self, A, numerator, denominator, l1, l2, *, zero=False):
         if self.beta != 1:
             denominator = denominator + FLOOR
-        return super()._update(A, numerator + FLOOR, denominator, l1, l2)
+        return super().update(A, numerator + FLOOR, denominator, l1, l2)
 
 
 @dataclass(frozen=True)

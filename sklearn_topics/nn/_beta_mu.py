@@ -63,10 +63,10 @@ class BetaMu(Optimizer):
     ...     NMF(W=(20, 6), generator=generator),
     ... )
     >>> trainer = BetaMu(model.parameters(), beta=2)
-    >>> before = float((V - model(None)).square().sum())
+    >>> before = (V - model(None)).square().sum()
     >>> for step in range(50):
     ...     trainer.step(lambda: (V, model(None)))
-    >>> float((V - model(None)).square().sum()) < before / 20
+    >>> bool((V - model(None)).square().sum() < before / 20)
     True
     """
 

@@ -294,7 +294,7 @@ def sparsity(x: Tensor) -> Tensor:
     >>> from sklearn_topics.nn import sparsity
     >>> rows = torch.tensor([[1.0, 1.0], [0.0, 3.0], [1.0, 4.0]])
     >>> [round(float(sparsity(row)), 2) for row in rows]
-    [0.0, 1.0, 0.48]
+    [0.0, 1.0, 0.49]
     """
     if x.numel() < 2:
         raise ValueError(f"Sparsity needs two entries at least; x has {x.numel()}.")
