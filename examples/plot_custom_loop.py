@@ -23,9 +23,10 @@ from sklearn_topics.nn import ETM, NMF, sparsity
 
 stop_words = sorted(ENGLISH_STOP_WORDS | API_STOP_WORDS)
 vectorizer = CountVectorizer(
-    stop_words=stop_words, token_pattern="[a-z]{3,}", min_df=10
+    stop_words=stop_words, token_pattern="[a-z]{3,}", min_df=20
 )
 X = vectorizer.fit_transform(load_docstrings().data)
+X.sort_indices()  # which torch wants
 terms = vectorizer.get_feature_names_out()
 print(f"{X.shape[0]} documents, {X.shape[1]} terms")
 
@@ -55,13 +56,13 @@ def show(topics, n=6):
 # loss: here the mean squared cosine between the embeddings of two topics.
 
 
-def train(weight, n_epochs=8, batch=250):
+def train(weight, n_epochs=12, batch=200):
     generator = torch.Generator().manual_seed(0)
     model = ETM(
         X.shape[1],
         12,
-        embedding_dim=50,
-        hidden_layer_sizes=(100,),
+        embedding_dim=32,
+        hidden_layer_sizes=(64,),
         batch_norm=True,
         token_dropout=0.5,
         generator=generator,

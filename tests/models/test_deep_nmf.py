@@ -32,8 +32,7 @@ def test_finds_topics_of_topics(hierarchy):
     X, fine, coarse = hierarchy
     # The start decides among local optima: the best of a few.
     models = [
-        TorchDeepNMF((6, 2), random_state=seed, max_iter=60).fit(X)
-        for seed in range(3)
+        TorchDeepNMF((6, 2), random_state=seed, max_iter=60).fit(X) for seed in range(3)
     ]
     model = max(models, key=lambda model: model.loss_history_["objective"][-1])
 
