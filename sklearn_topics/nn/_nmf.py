@@ -3,6 +3,7 @@
 import math
 import sys
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -356,25 +357,22 @@ def _check_options(beta, tol, max_iter, alpha, l1_ratio) -> None:
 
 def _two_sizes(name: str, sizes) -> tuple[int, int]:
     sizes = tuple(sizes)
-    if len(sizes) != 2 or not all(isinstance(n, int) and n > 0 for n in sizes):
+    if len(sizes) != 2 or not all(isinstance(n, Integral) and n > 0 for n in sizes):
         raise ValueError(f"{name} must be two positive integers; it is {sizes}.")
     return sizes
 
 
 def _shape_of(name: str, given) -> tuple[int, int] | None:
-    if given is None:
-        return None
-    return _two_sizes(
-        name if not isinstance(given, Tensor) else f"{name}'s shape",
-        given.shape if isinstance(given, Tensor) else given,
-    )
+    if isinstance(given, Tensor):
+        return _two_sizes(f"{name}'s shape", given.shape)
+    return None if given is None else _two_sizes(name, given)
 
 
 def _rank(rank, shapes) -> int:
     """The number of components on which everything given agrees."""
     found = {name: shape[1] for name, shape in shapes.items() if shape is not None}
     if rank is not None:
-        if not isinstance(rank, int) or rank < 1:
+        if not isinstance(rank, Integral) or rank < 1:
             raise ValueError(f"rank must be a positive integer; it is {rank!r}.")
         found = {"rank": rank, **found}
     if not found:
@@ -393,10 +391,10 @@ def _parameter(name, given, generator, trainable, made) -> nn.Parameter | None:
         return nn.Parameter(draw(torch.randn, empty, generator).abs_(), trainable)
     dtype = made["dtype"] or torch.get_default_dtype()
     values = given.detach().to(made["device"], dtype, copy=True)
-    low = float(values.min())
-    if not (low >= 0 and math.isfinite(float(values.max()))):
+    low, high = (float(value) for value in torch.aminmax(values))
+    if not (low >= 0 and math.isfinite(high)):
         raise ValueError(
-            f"{name} must be nonnegative and finite; its smallest value is {low:g} and "
-            f"its largest {float(values.max()):g}."
+            f"{name} must be nonnegative and finite; its values are {low:g} to "
+            f"{high:g}."
         )
     return nn.Parameter(values, trainable)
