@@ -183,8 +183,9 @@ def _weights(x: Tensor | None, y: Tensor, beta: float) -> tuple[Tensor | None, T
     y = y + FLOOR
     if beta == 1:
         return None if x is None else x / y, torch.ones_like(y)
-    below = y.pow(beta - 1)
-    return None if x is None else y.pow_(beta - 2).mul_(x), below
+    above = y.pow(beta - 2)  # one power for both: it costs as much as all the rest
+    below = y.mul_(above)
+    return None if x is None else above.mul_(x), below
 
 
 def _gradients(target, prediction, parameter, beta) -> tuple[Tensor, Tensor] | None:
