@@ -138,6 +138,11 @@ def _sum(X: CSR | Tensor, of: Callable[[Tensor], Tensor]) -> float:
     return sum(float(of(part.to(wide)).sum()) for part in values.split(step))
 
 
+def mu_exponent(beta: float) -> float:
+    """The power of a ratio with which its update does not raise D."""
+    return 1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1
+
+
 class MultiplicativeUpdate(BetaSolver):
     """Fevotte and Idier 2011, section 4.1: updates that never raise D.
 
@@ -150,29 +155,73 @@ class MultiplicativeUpdate(BetaSolver):
         if self.beta == 2 and not self.masked:
             return self._least_squares_step(X, state, self._least_squares_update)
         W, HT, p = state["W"], state["HT"], self.penalties
-        terms = gradient_terms(X, W, HT, self.beta, masked=self.masked)
-        W = self._update(W, *terms, p.l1_W, p.l2_W, zero=self.beta < 1)
+        terms = self._terms(X, W, HT)
+        W = self.update(W, *terms, p.l1_W, p.l2_W, zero=self.beta < 1)
         if self.update_H:
-            terms = gradient_terms(X.T, HT, W, self.beta, masked=self.masked)
-            HT = self._update(HT, *terms, p.l1_H, p.l2_H, zero=self.beta <= 1)
+            terms = self._terms(X.T, HT, W)
+            HT = self.update(HT, *terms, p.l1_H, p.l2_H, zero=self.beta <= 1)
         return {**state, "W": W, "HT": HT}
 
-    def _least_squares_update(self, A, numerator, gram, l1, l2):
-        return self._update(A, numerator, ops.combine_columns(A, gram), l1, l2)
+    def _terms(self, X, W, HT):
+        return gradient_terms(X, W, HT, self.beta, masked=self.masked)
 
-    def _update(self, A, numerator, denominator, l1, l2, *, zero=False):
-        beta = self.beta
-        gamma = 1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1
+    def _least_squares_update(self, A, numerator, gram, l1, l2):
+        return self.update(A, numerator, ops.combine_columns(A, gram), l1, l2)
+
+    def update(self, A, numerator, denominator, l1, l2, *, zero=False) -> Tensor:
+        """The factor A after a step; with `zero`, entries next to 0 become 0."""
         return ops.ratio_step(
             A,
             numerator,
             denominator,
             l1=l1,
             l2=l2,
-            gamma=gamma,
+            gamma=mu_exponent(self.beta),
             zero_denominator=FLOOR,
             least=_LEAST if zero else 0.0,
         )
+
+
+class ShiftedMultiplicativeUpdate(MultiplicativeUpdate):
+    """The same kept off zero by a shift, as torchnmf has it, in place of floors.
+
+    Numerators are larger by `FLOOR`, so are denominators unless beta is 1, and Y unless
+    beta is 2: no entry becomes zero.
+    """
+
+    def begin(self, X: CSR | Tensor, state: State) -> State:
+        """As for every solver; for beta 1 with sum x log x - x, which D holds."""
+        state = super().begin(X, state)
+        if self.beta != 1:
+            return state
+        return {**state, "negentropy": _sum(X, lambda x: torch.xlogy(x, x) - x)}
+
+    def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
+        """As for every solver; for beta 1 without a loop over the cells of W H."""
+        if self.beta != 1:
+            return super().evaluate(X, state)
+        W, HT = state["W"], state["HT"]
+        wide = wide_dtype(W.device)
+        sums = float(ops.column_sums(W).to(wide) @ ops.column_sums(HT).to(wide))
+        logs = float(ops.log_sums(X, W, HT, floor=FLOOR).sum())
+        D = state["negentropy"] + sums - logs
+        if not D > CLOSE[W.dtype] * sums:  # nearly all of it cancelled
+            return super().evaluate(X, state)
+        objective = -(D + self.penalties.value(W, HT))
+        return {"objective": objective, "error": (2 * D) ** 0.5}
+
+    def _terms(self, X, W, HT):
+        K = W.shape[1]
+        # One component more, which adds the shift to every cell of W H.
+        W = torch.cat([W, W.new_full((len(W), 1), FLOOR)], 1)
+        HT = torch.cat([HT, HT.new_ones(len(HT), 1)], 1)
+        numerator, denominator = super()._terms(X, W, HT)
+        return numerator[:, :K].contiguous(), denominator[..., :K].contiguous()
+
+    def update(self, A, numerator, denominator, l1, l2, *, zero=False):
+        if self.beta != 1:
+            denominator = denominator + FLOOR
+        return super().update(A, numerator + FLOOR, denominator, l1, l2)
 
 
 @dataclass(frozen=True)

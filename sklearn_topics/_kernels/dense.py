@@ -72,10 +72,21 @@ def dense_spmm(X: Tensor, B: Tensor) -> Tensor:
 
 
 def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor: float) -> Tensor:
+    if not X.is_contiguous():
+        return _ratio_product_by_columns(X, W, HT, floor)
     out = torch.empty_like(W)
     for start, stop in _blocks(X):
         y = (W[start:stop] @ HT.T).clamp_(min=floor)
         torch.matmul(torch.div(X[start:stop], y, out=y), HT, out=out[start:stop])
+    return out
+
+
+def _ratio_product_by_columns(X, W, HT, floor) -> Tensor:
+    """For the transpose of what lies in memory, which is read as it lies."""
+    out, XT = torch.zeros_like(W), X.T
+    for start, stop in _blocks(XT):
+        y = (HT[start:stop] @ W.T).clamp_(min=floor)
+        out.addmm_(torch.div(XT[start:stop], y, out=y).T, HT[start:stop])
     return out
 
 

@@ -1,10 +1,11 @@
-"""What every topic model shares: tags, inputs and outputs, held-out scores."""
+"""What the models share: tags, inputs and outputs, held-out scores."""
 
 import math
 from abc import ABCMeta, abstractmethod
 from inspect import signature
 
 import numpy as np
+import scipy.sparse as sp
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -14,11 +15,15 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.documentation import page_template
+from .._boundary.fitting import SmallDecrease, run_fit
 from .._boundary.inputs import check_counts
-from .._boundary.sklearn_private import CallbackSupportMixin
+from .._boundary.sklearn_private import CallbackSupportMixin, FitTask
+from .._boundary.starts import typical_weight
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
 from .._boundary.warning import OtherVersionWarning, warn_user
-from .._core.heldout import completion_score, thin
+from .._core.beta_divergence import divergence
+from .._core.beta_nmf import MultiplicativeUpdate
+from .._core.heldout import completion_score, split_columns, thin
 from .._version import __version__
 
 #: Under this name a stored model has the version that stored it.
@@ -184,3 +189,107 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
             the uniform distribution over terms.
         """
         return math.exp(-self.score(X))
+
+
+#: Names of a `beta_loss`.
+LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
+
+# The null model of `score` has one component and is fitted until nothing moves.
+_NULL_TOL, _NULL_MAX_ITER = 1e-6, 1000
+
+
+class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
+    """Base class of factorisations under a beta-divergence; holds no algorithm.
+
+    A subclass has the parameters `beta_loss` and `device`, and sets ``components_`` and
+    ``feature_means_`` in fit.
+    """
+
+    @abstractmethod
+    def _check(self, X, method, *, reset):
+        """Parameters, and X, validated: CSR or ndarray."""
+
+    @abstractmethod
+    def _weights(self, data, H):
+        """W of checked data for the components H, an array."""
+
+    def _masks(self, data):
+        """Whether cells of checked data are NaN: unobserved."""
+        return False
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = True
+        return tags
+
+    @property
+    def _beta(self):
+        return float(LOSSES.get(self.beta_loss, self.beta_loss))
+
+    def score(self, X, y=None):
+        r"""D2 on held-out columns: the share of the divergence that is explained.
+
+        Half of the columns, the same ones for every X of this width, are held out. W
+        is fitted to the others as `transform` does, and
+
+        .. math:: D^2 = 1 - \frac{d_\beta(X_{out}, W H_{out})}
+                                {d_\beta(X_{out}, w \bar{x}_{out})}
+
+        compares the rest with a model of one component, the means of the columns in
+        fit, and its own weights w. 1 is perfect, 0 no better than that model. It
+        does not grow with the number of components for ever: use it to choose that.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Nonnegative data, best of rows that the model was not fitted on.
+        y : Ignored
+            Present for consistency of the API.
+
+        Returns
+        -------
+        score : float
+            At most 1; greater is better.
+        """
+        check_is_fitted(self)
+        data = self._check(X, "score", reset=False)
+        shown, hidden = (c.numpy() for c in split_columns(data.shape[1]))
+        seen, rest = data[:, shown], data[:, hidden]
+        values = rest.data if sp.issparse(rest) else rest
+        if values.size == rest.shape[0] * rest.shape[1] and np.isnan(values).all():
+            raise ValueError("No cell of the held-out columns was observed.")
+        H, mean = self.components_, np.atleast_2d(self.feature_means_)
+        W = self._weights(seen, H[:, shown])
+        w = self._null_weights(seen, mean[:, shown])
+        found = self._divergence(rest, W, H[:, hidden])
+        null = self._divergence(rest, w, mean[:, hidden])
+        if null == 0:
+            return 1.0 if found == 0 else 0.0
+        return 1 - found / null
+
+    def _null_weights(self, data, row):
+        """Weights of a single component, without penalties."""
+        X = to_device(data, resolve_device(self.device))
+        W = np.full((X.shape[0], 1), typical_weight(X, 1), data.dtype)
+        HT = row.T.astype(data.dtype)
+        state = {"W": to_device(W, X.device), "HT": to_device(HT, X.device)}
+        masked = self._masks(data)
+        solver = MultiplicativeUpdate(self._beta, masked=masked, update_H=False)
+        fit = run_fit(
+            solver,
+            X,
+            solver.begin(X, state),
+            max_iter=_NULL_MAX_ITER,
+            criterion=SmallDecrease(_NULL_TOL),
+            task=FitTask(self, None, None),
+            attributes=lambda state, n_iter: {},  # nobody watches
+        )
+        if fit.interrupted is not None:
+            raise fit.interrupted
+        return to_numpy(fit.state["W"])
+
+    def _divergence(self, data, W, H):
+        X = to_device(data, resolve_device(self.device))
+        HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
+        factors = to_device(W, X.device), to_device(HT, X.device)
+        return divergence(X, *factors, self._beta, masked=self._masks(data))

@@ -9,10 +9,9 @@ import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._boundary.fitting import SmallDecrease, SmallViolation, run_fit, run_fits
+from .._boundary.fitting import SmallDecrease, SmallViolation, run_fits
 from .._boundary.inputs import check_nonnegative, column_means
 from .._boundary.sklearn_private import (
-    CallbackSupportMixin,
     FitTask,
     Interval,
     StrOptions,
@@ -35,12 +34,9 @@ from .._core.beta_nmf import (
     Penalties,
     ProjectedAdam,
 )
-from .._core.heldout import split_columns
 from .._core.init import INITS
 from .._core.schedule import SCHEDULERS, make_schedule
-from ._base import BaseDecomposition
-
-_LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
+from ._base import LOSSES, BaseBetaNMF
 
 #: The only losses that a solver minimises, where it does not minimise all of them.
 _LOSS_OF_SOLVER = {"cd": 2.0, "scd": 1.0}
@@ -50,9 +46,6 @@ _LOSS_OF_SOLVER = {"cd": 2.0, "scd": 1.0}
 _LEARNING_RATE = 1.0
 _ADAM_OPTIONS = "learning_rate", "learning_rate_schedule", "schedule_params"
 _SCHEDULES = "constant", "cosine"
-
-# The null model of `score` has one component and is fitted until nothing moves.
-_NULL_TOL, _NULL_MAX_ITER = 1e-6, 1000
 
 
 def _components(state):
@@ -65,7 +58,7 @@ def _attributes(state, n_iter):
     return {"components_": H, "n_components_": len(H), "n_iter_": n_iter}
 
 
-class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
+class TorchBetaNMF(BaseBetaNMF):
     r"""Nonnegative matrix factorisation: X is about W H, both without negatives.
 
     A drop-in for :class:`sklearn.decomposition.NMF`: the same parameters, attributes,
@@ -245,7 +238,7 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         ],
         "init": [StrOptions({*INITS, "custom"}), None],
         "solver": [StrOptions({"cd", "mu", "scd", "adam"})],
-        "beta_loss": [StrOptions(set(_LOSSES)), Real],
+        "beta_loss": [StrOptions(set(LOSSES)), Real],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
@@ -305,7 +298,6 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = True
         tags.input_tags.allow_nan = self.missing == "mask"
         return tags
 
@@ -395,47 +387,6 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         data = self._check(X, "transform", reset=False)
         return like_input(self._weights(data, self.components_), X)
 
-    def score(self, X, y=None):
-        r"""D2 on held-out columns: the share of the divergence that is explained.
-
-        Half of the columns, the same ones for every X of this width, are held out. W
-        is fitted to the others as `transform` does, and
-
-        .. math:: D^2 = 1 - \frac{d_\beta(X_{out}, W H_{out})}
-                                {d_\beta(X_{out}, w \bar{x}_{out})}
-
-        compares the rest with a model of one component, the means of the columns in
-        fit, and its own weights w. 1 is perfect, 0 no better than that model. It
-        does not grow with the number of components for ever: use it to choose that.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Nonnegative data, best of rows that the model was not fitted on.
-        y : Ignored
-            Present for consistency of the API.
-
-        Returns
-        -------
-        score : float
-            At most 1; greater is better.
-        """
-        check_is_fitted(self)
-        data = self._check(X, "score", reset=False)
-        shown, hidden = (c.numpy() for c in split_columns(data.shape[1]))
-        seen, rest = data[:, shown], data[:, hidden]
-        values = rest.data if sp.issparse(rest) else rest
-        if values.size == rest.shape[0] * rest.shape[1] and np.isnan(values).all():
-            raise ValueError("No cell of the held-out columns was observed.")
-        H, mean = self.components_, np.atleast_2d(self.feature_means_)
-        W = self._weights(seen, H[:, shown])
-        w = self._null_weights(seen, mean[:, shown])
-        found = self._divergence(rest, W, H[:, hidden])
-        null = self._divergence(rest, w, mean[:, hidden])
-        if null == 0:
-            return 1.0 if found == 0 else 0.0
-        return 1 - found / null
-
     def _check(self, X, method, *, reset):
         self._check_parameters()
         return check_nonnegative(
@@ -514,10 +465,6 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
                 f"missing='mask' needs solver='mu' or 'adam'; solver is {solver!r}."
             )
 
-    @property
-    def _beta(self):
-        return float(_LOSSES.get(self.beta_loss, self.beta_loss))
-
     def _masks(self, data):
         """Whether cells of X are unobserved."""
         values = data.data if sp.issparse(data) else data
@@ -584,33 +531,6 @@ class TorchBetaNMF(CallbackSupportMixin, BaseDecomposition):
         if fit.interrupted is not None:
             raise fit.interrupted
         return W
-
-    def _null_weights(self, data, row):
-        """Weights of a single component, without penalties."""
-        X = to_device(data, resolve_device(self.device))
-        W = np.full((X.shape[0], 1), typical_weight(X, 1), data.dtype)
-        HT = row.T.astype(data.dtype)
-        state = {"W": to_device(W, X.device), "HT": to_device(HT, X.device)}
-        masked = self._masks(data)
-        solver = MultiplicativeUpdate(self._beta, masked=masked, update_H=False)
-        fit = run_fit(
-            solver,
-            X,
-            solver.begin(X, state),
-            max_iter=_NULL_MAX_ITER,
-            criterion=SmallDecrease(_NULL_TOL),
-            task=FitTask(self, None, None),
-            attributes=_attributes,
-        )
-        if fit.interrupted is not None:
-            raise fit.interrupted
-        return to_numpy(fit.state["W"])
-
-    def _divergence(self, data, W, H):
-        X = to_device(data, resolve_device(self.device))
-        HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
-        factors = to_device(W, X.device), to_device(HT, X.device)
-        return divergence(X, *factors, self._beta, masked=self._masks(data))
 
 
 class _Permutations:

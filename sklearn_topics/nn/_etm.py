@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from .._core.topic_model import document_sizes
 from .._kernels import CSR, autograd
+from ._tensors import as_dtype, draw, to_csr
 
 ACTIVATIONS = {
     "relu": torch.relu,
@@ -290,7 +291,7 @@ class ETM(nn.Module):
         mean, log_variance = self.encoder(X, generator)
         delta = mean
         if self.training:
-            noise = _draw(torch.randn, mean, generator)
+            noise = draw(torch.randn, mean, generator)
             delta = mean + torch.exp(0.5 * log_variance) * noise
         theta, terms = torch.softmax(delta, 1), self.log_topics().exp()
         if self.background > 0:  # one topic more, of that weight in all terms
@@ -308,10 +309,7 @@ class ETM(nn.Module):
                 f"Counts have {X.shape[1]} columns, but the model has {n_features} "
                 "terms."
             )
-        dtype = self.embeddings.dtype
-        if X.dtype == dtype:
-            return X
-        return X.with_data(X.data.to(dtype)) if isinstance(X, CSR) else X.to(dtype)
+        return as_dtype(X, self.embeddings.dtype)
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor, prior_scale: float) -> Tensor:
@@ -330,8 +328,7 @@ def as_counts(X) -> CSR | Tensor:
             f"Counts must be dense or sparse CSR, but their layout is {X.layout}: "
             "pass X.to_sparse_csr()."
         )
-    indptr, indices = X.crow_indices().long(), X.col_indices()
-    return CSR(indptr, indices, X.values(), tuple(X.shape))
+    return to_csr(X)
 
 
 def _uniform(generator, *parameters, inputs: int) -> None:
@@ -340,18 +337,12 @@ def _uniform(generator, *parameters, inputs: int) -> None:
     with torch.no_grad():
         for parameter in parameters:
             # Drawn on the host, so that a seed means the same on every device.
-            drawn = _draw(torch.rand, parameter, generator)
+            drawn = draw(torch.rand, parameter, generator)
             parameter.copy_(drawn.mul_(2 * bound).sub_(bound))
-
-
-def _draw(distribution, like: Tensor, generator) -> Tensor:
-    """In float32 whatever the dtype, so that a seed means the same in all of them."""
-    drawn = distribution(like.shape, generator=generator, dtype=torch.float32)
-    return drawn.to(like)
 
 
 def _without(X: CSR | Tensor, share: float, generator) -> CSR | Tensor:
     """X with this share of its entries set to zero."""
     if isinstance(X, CSR):
         return X.with_data(_without(X.data, share, generator))
-    return X * (_draw(torch.rand, X, generator) >= share)
+    return X * (draw(torch.rand, X, generator) >= share)

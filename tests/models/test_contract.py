@@ -12,6 +12,7 @@ from sklearn.utils.fixes import parse_version
 
 from sklearn_topics import (
     TorchBetaNMF,
+    TorchDeepNMF,
     TorchETM,
     TorchPoissonNMF,
     TorchTruncatedSVD,
@@ -31,6 +32,9 @@ SETTINGS = [
     TorchBetaNMF(solver="mu", beta_loss=1.5, **SLOW),
     TorchBetaNMF(solver="scd", beta_loss="kullback-leibler", **CONVERGED),
     TorchBetaNMF(solver="adam", **SLOW),
+    TorchDeepNMF(),
+    TorchDeepNMF(layer_sizes=(3, 2), beta_loss=2, init="nndsvda", fine_weight=0),
+    TorchDeepNMF(layer_sizes=(4, 3, 2), beta_loss=1.5, pretrain_iter=5),
     TorchTruncatedSVD(),
     TorchTruncatedSVD(algorithm="arpack", n_components=1),
     TorchPoissonNMF(),
@@ -54,8 +58,15 @@ def test_sklearn_check(estimator, check):
 
 
 MODELS = pytest.mark.parametrize(
-    "Model", [TorchBetaNMF, TorchETM, TorchPoissonNMF, TorchTruncatedSVD]
+    "Model",
+    [TorchBetaNMF, TorchDeepNMF, TorchETM, TorchPoissonNMF, TorchTruncatedSVD],
 )
+
+
+def small(Model, **options):
+    """With two components, which is what every model can fit to four rows."""
+    name = "layer_sizes" if Model is TorchDeepNMF else "n_components"
+    return Model(**{name: (3, 2) if Model is TorchDeepNMF else 2}, **options)
 
 
 @MODELS
@@ -86,9 +97,7 @@ def test_check_estimator_skips_nothing_silently(Model):
     """With SCIPY_ARRAY_API=1 even the array API check runs."""
     if parse_version(sklearn.__version__) < parse_version("1.9"):
         pytest.skip("check_estimator lists the array API check from 1.9 on")
-    results = estimator_checks.check_estimator(
-        Model(n_components=2), on_fail=None, on_skip=None
-    )
+    results = estimator_checks.check_estimator(small(Model), on_fail=None, on_skip=None)
     not_passed = {r["check_name"] for r in results if r["status"] != "passed"}
     array_api = os.environ.get("SCIPY_ARRAY_API") == "1"
     assert not_passed == (set() if array_api else {"check_array_api_input"})
@@ -105,10 +114,10 @@ def test_init_only_assigns(Model):
 
 @MODELS
 def test_fitted_state_is_numpy(Model):
-    model = Model(2, random_state=0).fit(np.arange(12).reshape(4, 3))
+    model = small(Model, random_state=0).fit(np.arange(12).reshape(4, 3))
     for name, value in vars(model).items():
         if name in model.get_params():
             continue
-        values = value.values() if isinstance(value, dict) else [value]
-        for v in values:
+        values = value.values() if isinstance(value, dict) else value
+        for v in values if isinstance(value, dict | list) else [value]:
             assert isinstance(v, np.ndarray | np.generic | int | float | str), name

@@ -1,0 +1,367 @@
+"""TorchDeepNMF: layers of topics, from fine to coarse, as an estimator."""
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from .._boundary.fitting import SmallDecrease, run_fits
+from .._boundary.inputs import check_nonnegative, column_means
+from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
+from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
+from .._core.beta_nmf import Penalties
+from .._core.deep_nmf import DeepNMF, document_weights
+from ._base import LOSSES, BaseBetaNMF
+
+_INITS = {"random", "nndsvda", "nndsvdar"}  # multiplicative updates cannot leave zeros
+
+
+class TorchDeepNMF(BaseBetaNMF):
+    r"""Deep nonnegative matrix factorisation: topics of topics.
+
+    A first layer of fine topics, :math:`C_1 = H`, is mixed into fewer coarser ones,
+    these into still coarser ones, and so on,
+
+    .. math:: X \approx W_l C_l, \qquad C_l = M_l C_{l-1}, \qquad
+              C_p = M_p M_{p-1} \cdots M_2 H,
+
+    with :math:`K_1, \ldots, K_p` topics, all factors without negatives [1]_. With
+    :math:`d_\beta` the beta-divergence (see :class:`TorchBetaNMF`), the objective is
+
+    .. math:: d_\beta(X, W_p C_p)
+              + \lambda \sum_{l < p} d_\beta(X, W_l C_l) + \text{penalties},
+
+    where :math:`\lambda` is `fine_weight`. With 0 it is that of the product alone:
+    then nothing is asked of the finer layers but that the last can be mixed from
+    them. With more, each layer has to explain X by itself as well [2]_.
+    ``components_`` are the topics of the last layer, :math:`C_p`.
+
+    Parameters
+    ----------
+    layer_sizes : tuple of int, default=(40, 10)
+        Topics of each layer, from the first, the finest, to the last. One layer is
+        :class:`TorchBetaNMF` with solver "mu".
+
+    init : {"random", "nndsvda", "nndsvdar"}, default=None
+        Where each layer begins, as in :class:`TorchBetaNMF`. None is "random".
+
+    beta_loss : float or str, default="kullback-leibler"
+        The divergence: any number, or "frobenius" (2), "kullback-leibler" (1) or
+        "itakura-saito" (0). X must be positive for values up to 0. For other values
+        than 1 and 2 an iteration costs as much as if X were dense, but not its memory.
+
+    fine_weight : float, default=1.0
+        :math:`\lambda`, the weight of the finer layers' own divergences.
+
+    pretrain_iter : int, default=0
+        Updates that the start of each layer takes before all are fitted together: of
+        an NMF of X, then of one of the weights that this gives, and so on [1]_.
+        Worth its time where `fine_weight` is 0.
+
+    tol : float, default=1e-4
+        Stop when the error of all layers falls in ten iterations by less than this
+        share of the first one.
+
+    max_iter : int, default=200
+        Most iterations, in each of which all factors are updated. A warning says if
+        the tolerance was not reached. Also the most sweeps (updates, for `beta_loss`
+        other than 1) of `transform`.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the start.
+
+    alpha_W : float, default=0.0
+        Weight of the penalty on each W, times the number of features.
+
+    alpha_H : float or "same", default="same"
+        Weight of the penalty on H and on each M, times the number of samples.
+
+    l1_ratio : float, default=0.0
+        Share of the penalty that is on sums; the rest is on half the squares.
+
+    verbose : int, default=0
+        Above 0: a progress line on standard error.
+
+    device : str, default="auto"
+        Where to compute: "auto" (a CUDA device if there is one, else the CPU),
+        "cpu", "cuda", "cuda:1", "mps" or "xpu".
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (layer_sizes[-1], n_features)
+        The topics of the last layer.
+
+    layers_ : list of ndarray
+        H, of shape (layer_sizes[0], n_features), and the mixtures M, of shape
+        (layer_sizes[l], layer_sizes[l - 1]). Their product, from the last to the first,
+        is ``components_``.
+
+    reconstruction_err_ : float
+        ``sqrt(2 D)`` for the divergence D between X and the last layer's model of it,
+        with the weights of the fit.
+
+    n_iter_ : int
+        Iterations run.
+
+    loss_history_ : dict of str to ndarray
+        "iteration", "seconds", "objective" (the negative of the one above, maximised),
+        "error" (as `tol` uses it) and "last_error" (as `reconstruction_err_`), at the
+        start and at every tenth iteration.
+
+    feature_means_ : ndarray of shape (n_features,)
+        Means of the columns of X, with which `score` compares.
+
+    n_features_in_ : int
+        Number of features seen in fit.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the features; only if the columns of X have string names.
+
+    See Also
+    --------
+    TorchBetaNMF : One layer, with faster solvers.
+    sklearn_topics.nn.NMF : The same chains as modules, for objectives of one's own.
+
+    Notes
+    -----
+    float32 is computed in float32, everything else in float64. Sparse X is never made
+    dense. Multiplicative updates [3]_ of one factor after the other: for `beta_loss`
+    between 1 and 2 none raises the objective (nor with penalties on squares for 2).
+
+    References
+    ----------
+    .. [1] G. Trigeorgis, K. Bousmalis, S. Zafeiriou, B. W. Schuller, "A deep matrix
+       factorization method for learning attribute representations", IEEE Transactions
+       on Pattern Analysis and Machine Intelligence 39, 2017.
+    .. [2] P. De Handschutter, N. Gillis, "A consistent and flexible framework for deep
+       matrix factorizations", Pattern Recognition 134, 2023.
+    .. [3] C. Fevotte, J. Idier, "Algorithms for nonnegative matrix factorization with
+       the beta-divergence", Neural Computation 23, 2011.
+
+    Examples
+    --------
+    >>> from sklearn_topics import TorchDeepNMF
+    >>> from sklearn_topics.datasets import make_topic_corpus
+    >>> X = make_topic_corpus(200, 60, 6, random_state=0)[0]
+    >>> model = TorchDeepNMF(layer_sizes=(6, 2), random_state=0)
+    >>> model.fit_transform(X).shape
+    (200, 2)
+    >>> [model.topics(layer).shape for layer in (0, 1)]
+    [(6, 60), (2, 60)]
+    """
+
+    _parameter_constraints = {
+        "layer_sizes": [tuple, list],
+        "init": [StrOptions(_INITS), None],
+        "beta_loss": [StrOptions(set(LOSSES)), Real],
+        "fine_weight": [Interval(Real, 0, None, closed="left")],
+        "pretrain_iter": [Interval(Integral, 0, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+        "alpha_W": [Interval(Real, 0, None, closed="left")],
+        "alpha_H": [Interval(Real, 0, None, closed="left"), StrOptions({"same"})],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+        "verbose": ["verbose"],
+        "device": [str],
+    }
+
+    def __init__(
+        self,
+        layer_sizes=(40, 10),
+        *,
+        init=None,
+        beta_loss="kullback-leibler",
+        fine_weight=1.0,
+        pretrain_iter=0,
+        tol=1e-4,
+        max_iter=200,
+        random_state=None,
+        alpha_W=0.0,
+        alpha_H="same",
+        l1_ratio=0.0,
+        verbose=0,
+        device="auto",
+    ):
+        self.layer_sizes = layer_sizes
+        self.init = init
+        self.beta_loss = beta_loss
+        self.fine_weight = fine_weight
+        self.pretrain_iter = pretrain_iter
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.alpha_W = alpha_W
+        self.alpha_H = alpha_H
+        self.l1_ratio = l1_ratio
+        self.verbose = verbose
+        self.device = device
+
+    def fit(self, X, y=None):
+        """Factorise X.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Nonnegative data.
+        y : Ignored
+            Present for consistency of the API.
+
+        Returns
+        -------
+        self : object
+            The fitted model.
+        """
+        self._fit(X)
+        return self
+
+    def fit_transform(self, X, y=None):
+        """Factorise X and return its weights on the last layer's topics.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Nonnegative data.
+        y : Ignored
+            Present for consistency of the API.
+
+        Returns
+        -------
+        W : ndarray of shape (n_samples, layer_sizes[-1])
+            What ``fit(X).transform(X)`` returns.
+        """
+        data = self._fit(X)
+        return like_input(self._weights(data, self.components_), X)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def _fit(self, X):
+        with fit_task(self, X, None, max_iter=self.max_iter) as task:
+            data = self._check(X, "fit", reset=True)
+            device = resolve_device(self.device)
+            X_device = to_device(data, device)
+            solver = self._make_solver(*data.shape)
+            fit = run_fits(
+                solver,
+                X_device,
+                self._starts(solver, X_device),
+                max_iter=self.max_iter,
+                criterion=SmallDecrease(self.tol),
+                keep="last",
+                verbose=self.verbose,
+                task=task,
+                attributes=_attributes,
+            )
+            if fit.state is not None:  # else interrupted before anything was found
+                for name, value in _attributes(fit.state, fit.n_iter).items():
+                    setattr(self, name, value)
+                self.reconstruction_err_ = fit.found["last_error"]
+                self.feature_means_ = column_means(data)
+                self.loss_history_ = {
+                    name: np.asarray(column) for name, column in fit.history.items()
+                }
+            if fit.interrupted is not None:
+                raise fit.interrupted
+        return data
+
+    def transform(self, X):
+        """Weights of rows on the last layer's topics, ``components_``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Nonnegative data.
+
+        Returns
+        -------
+        W : ndarray of shape (n_samples, layer_sizes[-1])
+            Fitted with the topics fixed and the penalty on W. A row depends on its
+            row of X alone. A torch.Tensor on X's device if X is one. Times
+            ``layers_[-1]`` it is the weights on the topics of the layer before.
+        """
+        check_is_fitted(self)
+        data = self._check(X, "transform", reset=False)
+        return like_input(self._weights(data, self.components_), X)
+
+    def topics(self, layer):
+        """The topics of one layer.
+
+        Parameters
+        ----------
+        layer : int
+            0 is the first layer, the finest; -1 the last, whose topics are
+            ``components_``.
+
+        Returns
+        -------
+        topics : ndarray of shape (layer_sizes[layer], n_features)
+        """
+        check_is_fitted(self)
+        n_layers = len(self.layers_)
+        if not -n_layers <= layer < n_layers:
+            raise ValueError(
+                f"The model has {n_layers} layers, 0 to {n_layers - 1}; got {layer}."
+            )
+        found, *mixtures = self.layers_[: layer % n_layers + 1]
+        for M in mixtures:
+            found = M @ found
+        return found
+
+    def _check(self, X, method, *, reset):
+        self._validate_params()
+        sizes = self.layer_sizes
+        if not sizes or not all(isinstance(K, Integral) and K > 0 for K in sizes):
+            raise ValueError(
+                f"layer_sizes must hold at least one positive integer. Got {sizes!r}."
+            )
+        if not np.isfinite(self._beta):
+            raise ValueError(f"beta_loss must be finite; it is {self.beta_loss}.")
+        return check_nonnegative(
+            self,
+            X,
+            reset=reset,
+            method=method,
+            missing=False,
+            positive=self._beta <= 0,
+        )
+
+    def _make_solver(self, n, m):
+        rho = self.l1_ratio
+        alpha_W = m * self.alpha_W
+        alpha_H = n * (self.alpha_W if self.alpha_H == "same" else self.alpha_H)
+        penalties = Penalties(
+            alpha_W * rho, alpha_H * rho, alpha_W * (1 - rho), alpha_H * (1 - rho)
+        )
+        return DeepNMF(len(self.layer_sizes), self._beta, self.fine_weight, penalties)
+
+    def _starts(self, solver, X):
+        rng = check_random_state(self.random_state)
+        yield solver.init(
+            X,
+            self.layer_sizes,
+            self.init or "random",
+            lambda *shape: torch.from_numpy(rng.standard_normal(size=shape)),
+            self.pretrain_iter,
+        )
+
+    def _weights(self, data, H):
+        X = to_device(data, resolve_device(self.device))
+        HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
+        penalties = self._make_solver(*data.shape).penalties
+        W = document_weights(
+            X, to_device(HT, X.device), self._beta, penalties, self.max_iter
+        )
+        return to_numpy(W)
+
+
+def _attributes(state, n_iter):
+    """The model as if fit had stopped here."""
+    layers = [to_numpy(state["HT"].T)]
+    while (name := f"M{len(layers) + 1}") in state:
+        layers.append(to_numpy(state[name]))
+    layers = [np.ascontiguousarray(layer) for layer in layers]
+    components = layers[0]
+    for M in layers[1:]:
+        components = M @ components
+    return {"components_": components, "layers_": layers, "n_iter_": n_iter}
