@@ -1,6 +1,7 @@
 """TorchDeepNMF: layers of topics, from fine to coarse, as an estimator."""
 
 from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 import torch
@@ -84,6 +85,12 @@ class TorchDeepNMF(BaseBetaNMF):
     verbose : int, default=0
         Above 0: a progress line on standard error.
 
+    checkpoint : str or path-like, default=None
+        A file in which fit keeps its state while it runs, at most a tenth of the time,
+        to continue from there if it is killed and the same program is run again. It is
+        removed when fit has ended well. Needs an int as `random_state`, and a file of
+        its own for each fit, so not for searches. See :ref:`checkpoints`.
+
     device : str, default="auto"
         Where to compute: "auto" (a CUDA device if there is one, else the CPU),
         "cpu", "cuda", "cuda:1", "mps" or "xpu".
@@ -165,6 +172,7 @@ class TorchDeepNMF(BaseBetaNMF):
         "alpha_H": [Interval(Real, 0, None, closed="left"), StrOptions({"same"})],
         "l1_ratio": [Interval(Real, 0, 1, closed="both")],
         "verbose": ["verbose"],
+        "checkpoint": [str, PathLike, None],
         "device": [str],
     }
 
@@ -183,6 +191,7 @@ class TorchDeepNMF(BaseBetaNMF):
         alpha_H="same",
         l1_ratio=0.0,
         verbose=0,
+        checkpoint=None,
         device="auto",
     ):
         self.layer_sizes = layer_sizes
@@ -197,6 +206,7 @@ class TorchDeepNMF(BaseBetaNMF):
         self.alpha_H = alpha_H
         self.l1_ratio = l1_ratio
         self.verbose = verbose
+        self.checkpoint = checkpoint
         self.device = device
 
     def fit(self, X, y=None):

@@ -39,6 +39,11 @@ class TopicMapDisplay:
     figure_ : matplotlib Figure
         What they belong to.
 
+    See Also
+    --------
+    TopicSimilarityDisplay : All the distances.
+    sklearn_topics.inspection.to_pyldavis : An interactive map.
+
     References
     ----------
     .. [1] I. Borg, P. Groenen, "Modern multidimensional scaling", Springer, 2005,

@@ -34,6 +34,10 @@ class TopicNumberDisplay:
         One for each score.
     figure_ : matplotlib Figure
 
+    See Also
+    --------
+    sklearn_topics.metrics.topic_scorer : Scores for the search.
+
     Examples
     --------
     >>> from sklearn.model_selection import GridSearchCV

@@ -34,6 +34,10 @@ class TopicSimilarityDisplay:
     figure_ : matplotlib Figure
         What they belong to.
 
+    See Also
+    --------
+    TopicMapDisplay : The distances in a plane.
+
     Examples
     --------
     >>> from sklearn_topics.plot import TopicSimilarityDisplay

@@ -10,7 +10,7 @@ import joblib
 import torch
 from sklearn.base import clone
 
-from sklearn_topics import TorchBetaNMF, TorchETM, TorchPoissonNMF
+from sklearn_topics import TorchBetaNMF, TorchDeepNMF, TorchETM, TorchPoissonNMF
 from sklearn_topics._boundary import checkpoint
 from sklearn_topics._boundary.checkpoint import Checkpoint
 from sklearn_topics.datasets import make_topic_corpus
@@ -32,6 +32,7 @@ CASES = {
         learning_rate_schedule="StepLR",
         schedule_params={"step_size": 4},
     ),
+    "deep": TorchDeepNMF((6, 3), tol=0, max_iter=15),
     "etm": TorchETM(3, early_stopping=True, n_iter_no_change=9, **NETWORK),
 }
 

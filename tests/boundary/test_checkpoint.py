@@ -93,6 +93,9 @@ def assert_same(value, other, name):
         assert list(value) == list(other)
         for key in value.keys() - {"seconds"}:
             assert_same(value[key], other[key], f"{name}: {key}")
+    elif isinstance(value, list):
+        for number, pair in enumerate(zip(value, other, strict=True)):
+            assert_same(*pair, f"{name}: {number}")
     else:
         np.testing.assert_array_equal(value, other, err_msg=name, strict=True)
 

@@ -14,6 +14,7 @@ import skops.io
 
 from sklearn_topics import (
     TorchBetaNMF,
+    TorchDeepNMF,
     TorchETM,
     TorchPoissonNMF,
     TorchTruncatedSVD,
@@ -25,6 +26,7 @@ MODELS = [
     TorchPoissonNMF(3, random_state=0),
     TorchBetaNMF(3, init="random", tol=1e-3, max_iter=500, random_state=0),
     TorchETM(3, embedding_dim=6, hidden_layer_sizes=(8,), max_iter=4, random_state=0),
+    TorchDeepNMF((6, 3), tol=1e-3, max_iter=500, random_state=0),
     TorchTruncatedSVD(3, random_state=0),
 ]
 

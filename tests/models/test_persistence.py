@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 
 from sklearn_topics import (
     TorchBetaNMF,
+    TorchDeepNMF,
     TorchETM,
     TorchPoissonNMF,
     TorchTruncatedSVD,
@@ -32,6 +33,7 @@ TEXTS = [
 MODELS = {
     "_poisson_nmf": TorchPoissonNMF(2),
     "_beta_nmf": TorchBetaNMF(2, tol=1e-2, max_iter=500),
+    "_deep_nmf": TorchDeepNMF((3, 2), tol=1e-2, max_iter=500),
     "_etm": TorchETM(2, embedding_dim=4, hidden_layer_sizes=(4,), max_iter=2),
     "_truncated_svd": TorchTruncatedSVD(2),
 }
