@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import scipy.sparse as sp
+import torch
 from hypothesis import settings
 
 # The first call of a kernel compiles it, which no deadline allows for.
@@ -22,6 +23,15 @@ def data_home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCIKIT_LEARN_DATA", str(path))
         yield path
+
+
+@pytest.fixture
+def one_thread():
+    """For fits so small that threads wait for each other most of the time."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -60,12 +60,17 @@ def kill_within_write(number):
     os.replace = counted
 
 
-def in_a_process(work) -> int:
-    """Fork before anything was computed here; the status that it ended with."""
+def start(work) -> int:
+    """A process that works, forked before anything was computed in this one."""
     process = os.fork()
     if process == 0:
         work()
         os._exit(0)
+    return process
+
+
+def status_of(process) -> int:
+    """That of its end: 0 if it did all of its work."""
     return os.waitpid(process, 0)[1]
 
 
@@ -80,26 +85,30 @@ def fit_to_the_end(name, path):
     print(name, "went on from", offered[0]()["fit"]["n_iter"] - 1, flush=True)
 
 
+def kill_and_go_on(name, path):
+    def fit():
+        kill_within_write(15 if name == "starts" else 4)
+        model_of(name, path).fit(corpus())
+
+    status = status_of(start(fit))
+    assert os.WIFSIGNALED(status), name
+    assert os.WTERMSIG(status) == signal.SIGKILL, name
+    assert os.path.exists(path), name
+    assert status_of(start(partial(fit_to_the_end, name, path))) == 0, name
+
+
 def main(folder):
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)  # no threads that a fork would lose
     torch.optim.SGD([torch.zeros(1)], lr=1.0)  # imports much, once for all
-    X = corpus()
     # The process that compiles a kernel and those that find it in numba's cache may
     # differ in the last bits: here all find it.
-    in_a_process(lambda: [model_of(name).fit(X) for name in CASES])
-    for name in CASES:
-        path = os.path.join(folder, name)
-
-        def to_be_killed(name=name, path=path):
-            kill_within_write(15 if name == "starts" else 4)
-            model_of(name, path).fit(X)
-
-        status = in_a_process(to_be_killed)
-        assert os.WIFSIGNALED(status), name
-        assert os.WTERMSIG(status) == signal.SIGKILL, name
-        assert os.path.exists(path), name
-        assert in_a_process(partial(fit_to_the_end, name, path)) == 0, name
+    X = corpus()
+    assert status_of(start(lambda: [model_of(name).fit(X) for name in CASES])) == 0
+    for pair in zip(*[iter(CASES)] * 2, strict=True):
+        works = [partial(kill_and_go_on, n, os.path.join(folder, n)) for n in pair]
+        processes = [start(work) for work in works]
+        assert [status_of(process) for process in processes] == [0, 0], pair
 
 
 if __name__ == "__main__":

@@ -25,22 +25,16 @@ from sklearn_topics._boundary.checkpoint import Checkpoint, fingerprint
 from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
 from sklearn_topics._boundary.transfer import to_device
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:Topics .* coincide"
-)
+pytestmark = [
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.filterwarnings(
+        "ignore::sklearn.exceptions.ConvergenceWarning", "ignore:Topics .* coincide"
+    ),
+]
 
 SCRIPT = Path(__file__).with_name("killed_fits.py")
 _script = runpy.run_path(str(SCRIPT))
 CASES, X = _script["CASES"], _script["corpus"]()
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """As in the processes that are killed."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from sklearn_topics.callbacks import EarlyStopping, HistoryLogger, TensorBoardLo
 from sklearn_topics.callbacks._base import FitWatcher
 from sklearn_topics.datasets import make_topic_corpus
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 with_callbacks = pytest.mark.skipif(
     not HAS_CALLBACKS, reason="scikit-learn has callbacks from 1.9 on"
 )

@@ -139,7 +139,9 @@ def elsewhere(fitted, tmp_path_factory):
 @EACH
 def test_joblib_in_another_process(fitted, elsewhere, module):
     found = np.load(elsewhere / f"{module}.npy")
-    np.testing.assert_array_equal(found, fitted[module].transform(TEXTS))
+    expected = fitted[module].transform(TEXTS)
+    # If this process had to compile kernels, its last digits may be others.
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 @EACH

@@ -6,6 +6,7 @@ from torch.optim.lr_scheduler import StepLR
 from sklearn_topics import TorchBetaNMF, TorchETM, TorchPoissonNMF
 from sklearn_topics._core.schedule import SCHEDULERS
 
+pytestmark = pytest.mark.usefixtures("one_thread")
 MODELS = pytest.mark.parametrize(
     ("Model", "options"),
     [
