@@ -276,7 +276,7 @@ class TorchDeepNMF(BaseBetaNMF):
         return data
 
     def transform(self, X):
-        """Weights of rows on the last layer's topics, ``components_``.
+        """Find the weights of rows on the last layer's topics, ``components_``.
 
         Parameters
         ----------
@@ -306,6 +306,7 @@ class TorchDeepNMF(BaseBetaNMF):
         Returns
         -------
         topics : ndarray of shape (layer_sizes[layer], n_features)
+            The layers up to this one, multiplied.
         """
         check_is_fitted(self)
         n_layers = len(self.layers_)

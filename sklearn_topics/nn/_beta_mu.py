@@ -47,6 +47,10 @@ class BetaMu(Optimizer):
     ValueError
         If an option or a parameter is negative or not finite.
 
+    See Also
+    --------
+    NMF : The modules that it was made for.
+
     References
     ----------
     .. [1] C. Fevotte, J. Idier, "Algorithms for nonnegative matrix factorization with
@@ -75,7 +79,14 @@ class BetaMu(Optimizer):
         super().__init__(params, {**options, "orthogonal": orthogonal})
 
     def add_param_group(self, param_group):
-        """Add parameters with options of their own: see `torch.optim.Optimizer`."""
+        """Add parameters with options of their own.
+
+        Parameters
+        ----------
+        param_group : dict
+            "params", and whatever differs from the options of the optimizer, as for
+            :class:`torch.optim.Optimizer`.
+        """
         super().add_param_group(param_group)
         group = self.param_groups[-1]
         try:

@@ -119,7 +119,7 @@ class NMF(nn.Module):
         self.H = _parameter("H", H, generator, trainable_H, made)
 
     def forward(self, H: Tensor | None = None, W: Tensor | None = None) -> Tensor:
-        """H W^T: of shape (N, C).
+        """Multiply H by W^T.
 
         Parameters
         ----------
@@ -127,6 +127,11 @@ class NMF(nn.Module):
             What stands for H; None is the module's own.
         W : Tensor of shape (C, rank), default=None
             What stands for W; None is the module's own.
+
+        Returns
+        -------
+        prediction : Tensor of shape (N, C)
+            H W^T.
         """
         H, W = self.H if H is None else H, self.W if W is None else W
         for name, A in ("H", H), ("W", W):
@@ -225,6 +230,13 @@ class NMF(nn.Module):
         return n_iter
 
     def extra_repr(self) -> str:
+        """Show the shapes of the factors.
+
+        Returns
+        -------
+        text : str
+            For the representation of the module.
+        """
         shapes = (
             f"{name}={tuple(A.shape)}"
             for name, A in (("W", self.W), ("H", self.H))
@@ -268,7 +280,7 @@ class NMF(nn.Module):
 
 
 def sparsity(x: Tensor) -> Tensor:
-    r"""Hoyer's sparsity of a tensor: 0 if all entries are equal, 1 if one is left.
+    r"""Measure Hoyer's sparsity: 0 if all entries are equal, 1 if one is left.
 
     .. math:: \frac{\sqrt{N} - \lVert x \rVert_1 / \lVert x \rVert_2}{\sqrt{N} - 1}
 
