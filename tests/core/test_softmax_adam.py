@@ -154,9 +154,9 @@ def test_cosine_falls_to_zero(to_csr, counts, start):
         state = new
     assert steps[0] == pytest.approx(0.2, rel=0.05)  # Adam's first step, in sign
     assert steps[-1] < 0.1 * max(steps)
-    assert solver._rate(1.0) == pytest.approx(0, abs=1e-15)
+    assert solver._rate(state, 1.0) == pytest.approx(0, abs=1e-15)
     constant = SoftmaxAdam(learning_rate=0.2, schedule="constant", n_epochs=10)
-    assert constant._rate(0.9) == 0.2
+    assert constant._rate(state, 0.9) == 0.2
 
 
 def test_degenerate_data_stay_finite(load, start):
