@@ -6,7 +6,7 @@ import pytest
 from numpydoc.validate import validate
 
 import sklearn_topics
-from sklearn_topics import datasets, inspection, metrics, nn, plot
+from sklearn_topics import callbacks, datasets, inspection, metrics, nn, plot
 
 #: Never looked at in scikit-learn's tests/test_docstrings.py: names of what is
 #: returned, and where the first line of a docstring and blank lines are.
@@ -17,8 +17,12 @@ IGNORED = {"RT02", "GL01", "GL02"}
 OF_CLASSES = {"ES01", "SA01", "EX01"}
 
 
+#: What scikit-learn calls of a callback; it documents none of them.
+PROTOCOL = {"setup", "teardown", "on_fit_task_begin", "on_fit_task_end"}
+
+
 def _public():
-    for module in (sklearn_topics, datasets, inspection, metrics, nn, plot):
+    for module in (sklearn_topics, callbacks, datasets, inspection, metrics, nn, plot):
         for name in module.__all__:
             item = getattr(module, name)
             if callable(item):
@@ -28,7 +32,7 @@ def _public():
 def _own_members(cls):
     """Public methods and properties that a class of ours defines."""
     for name in dir(cls):
-        if name.startswith("_"):
+        if name.startswith("_") or name in PROTOCOL:
             continue
         owner = next(base for base in cls.__mro__ if name in vars(base))
         item = inspect.getattr_static(cls, name)

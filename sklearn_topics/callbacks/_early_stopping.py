@@ -53,6 +53,11 @@ class EarlyStopping(FitWatcher):
     The scores are in the logs of a :class:`HistoryLogger` or :class:`TensorBoardLogger`
     that is attached after this, as "validation_score".
 
+    See Also
+    --------
+    HistoryLogger : What the scores were.
+    sklearn_topics.metrics.completion_score : The score.
+
     Examples
     --------
     >>> from sklearn_topics import TorchETM

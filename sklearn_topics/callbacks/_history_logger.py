@@ -38,6 +38,11 @@ class HistoryLogger(FitWatcher):
     file: their lines mix, and "fit" tells them apart. Of a fit that was killed and
     resumed from a checkpoint, the lines after the checkpoint appear twice.
 
+    See Also
+    --------
+    EarlyStopping : Stop by a held-out score.
+    TensorBoardLogger : Curves and topics in a browser.
+
     Examples
     --------
     >>> import json, tempfile

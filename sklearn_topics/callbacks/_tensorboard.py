@@ -52,6 +52,11 @@ class TensorBoardLogger(FitWatcher):
 
     The step is the iteration, counted through several starts.
 
+    See Also
+    --------
+    HistoryLogger : A table in a file.
+    EarlyStopping : Stop by a held-out score.
+
     Examples
     --------
     >>> import tempfile

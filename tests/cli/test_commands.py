@@ -237,7 +237,8 @@ def test_counts_with_vocabulary_in_files_of_their_own(config, run, folder, texts
 
 @pytest.mark.parametrize("name", sorted(ESTIMATORS.keys() - {"TorchETM"}))
 def test_every_estimator(config, run, name):
-    estimator = {"name": name, "params": {"n_components": 3}}
+    size = {"layer_sizes": [6, 3]} if name == "TorchDeepNMF" else {"n_components": 3}
+    estimator = {"name": name, "params": size}
     fitted, _ = run("fit", config({"estimator": estimator}))
     lines = run("topics", "run")[0].splitlines()
     assert [line.split("\t")[0] for line in lines] == ["0", "1", "2"]

@@ -28,7 +28,7 @@ class Given:
 
 @pytest.fixture(scope="module")
 def corpus():
-    return make_topic_corpus(400, 30, 3, doc_length=300, random_state=0)
+    return make_topic_corpus(400, 90, 3, doc_length=300, random_state=0)
 
 
 def all_rates(X, loadings, pseudocount=0.01):
@@ -139,7 +139,7 @@ def test_z_is_near_the_root_of_the_likelihood_ratio(corpus):
     found = table[table["Topic"] == 1].sort_values("Term")
     expected = np.sqrt(ratio.clamp_min(0).numpy()) * np.sign(found["LFC"])
     assert (expected.abs() > 3).sum() > 5
-    np.testing.assert_allclose(found["Z"], expected, atol=0.3, rtol=0.25)
+    np.testing.assert_allclose(found["Z"], expected, atol=0.3, rtol=0.4)
 
 
 def test_term_that_only_one_topic_has_is_told_from_the_others():
@@ -161,7 +161,7 @@ def test_true_rates_are_within_their_errors(corpus):
     true = topics[table["Topic"], table["Term"].astype(int)]
     overall = np.asarray(X.sum(axis=0)).ravel()[table["Term"].astype(int)] / X.sum()
     known = true > 0.001  # enough of them to be normal
-    assert known.sum() > 25
+    assert known.sum() > 40
     away = table["LFC"][known] - np.log2(true[known] / overall[known])
     away /= table["SE"][known]
     assert 0.8 < away.std() < 1.2
