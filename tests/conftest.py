@@ -8,12 +8,19 @@ from pathlib import Path
 
 import pytest
 import scipy.sparse as sp
-import torch
 from hypothesis import settings
 
 # The first call of a kernel compiles it, which no deadline allows for.
 settings.register_profile("sklearn_topics", deadline=None)
 settings.load_profile("sklearn_topics")
+
+
+def pytest_configure():
+    """Processes that test side by side share the cores; torch is imported later."""
+    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT")
+    if workers is not None:
+        share = max(1, (os.cpu_count() or 1) // int(workers))
+        os.environ.setdefault("OMP_NUM_THREADS", str(share))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,6 +35,8 @@ def data_home(tmp_path_factory):
 @pytest.fixture
 def one_thread():
     """For fits so small that threads wait for each other most of the time."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -61,6 +61,8 @@ def gradient_terms(
 
 def _power(y: Tensor, exponent: float) -> Tensor:
     """y^exponent; 0 has no negative power."""
+    if exponent == 1.5:  # torch has fast ways for .5 and -.5
+        return y * y.sqrt()
     return (y.clamp(min=FLOOR) if exponent < 0 else y).pow(exponent)
 
 
@@ -74,16 +76,30 @@ def _dense_rows(X: CSR | Tensor, start: int, stop: int) -> Tensor:
 
 
 def _terms_by_blocks(X, W, HT, beta, masked):
-    numerator, denominator = torch.empty_like(W), torch.empty_like(W)
+    numerator, denominator = torch.zeros_like(W), torch.zeros_like(W)
+    if isinstance(X, Tensor) and not X.is_contiguous():  # read as it lies in memory
+        XT = X.T
+        for start, stop in _blocks(*XT.shape):
+            part = HT[start:stop]
+            above, below = _block_terms(XT[start:stop], part @ W.T, beta, masked)
+            numerator.addmm_(above.T, part)
+            denominator.addmm_(below.T, part)
+        return numerator, denominator
     for start, stop in _blocks(*X.shape):
         x, y = _dense_rows(X, start, stop), W[start:stop] @ HT.T
-        above, below = _power(y, beta - 2), _power(y, beta - 1)
-        if masked:
-            hidden = x.isnan()
-            x, below = x.masked_fill(hidden, 0), below.masked_fill(hidden, 0)
-        torch.matmul(above.mul_(x), HT, out=numerator[start:stop])
+        above, below = _block_terms(x, y, beta, masked)
+        torch.matmul(above, HT, out=numerator[start:stop])
         torch.matmul(below, HT, out=denominator[start:stop])
     return numerator, denominator
+
+
+def _block_terms(x, y, beta, masked) -> tuple[Tensor, Tensor]:
+    """X Y^(beta-2) and Y^(beta-1), without what is hidden."""
+    above, below = _power(y, beta - 2), _power(y, beta - 1)
+    if masked:
+        hidden = x.isnan()
+        x, below = x.masked_fill(hidden, 0), below.masked_fill_(hidden, 0)
+    return above.mul_(x), below
 
 
 def divergence(
@@ -109,8 +125,7 @@ def _sums_by_blocks(X, W, HT, beta, masked):
             yield (x - y).square_().sum() / 2
             continue
         yield _everywhere(y, beta).sum()
-        used = x > 0
-        yield _stored(x[used], y[used], beta).sum()
+        yield _stored(x, y, beta).sum()
 
 
 def _sparse_divergence(X, W, HT, beta) -> tuple[float, float]:
@@ -132,10 +147,10 @@ def _stored(x: Tensor, y: Tensor, beta: float) -> Tensor:
         return x * (x / 2 - y)
     y = y.clamp(min=FLOOR)
     if beta == 1:
-        return x * ((x / y).log() - 1)
+        return torch.xlogy(x, x / y) - x
     if beta == 0:
         return x / y - (x / y).log() - 1
-    return (x.pow(beta) - beta * x * y.pow(beta - 1)) / (beta * (beta - 1))
+    return (_power(x, beta) - beta * x * _power(y, beta - 1)) / (beta * (beta - 1))
 
 
 def _everywhere(y: Tensor, beta: float) -> Tensor:

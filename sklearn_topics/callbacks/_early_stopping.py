@@ -45,6 +45,11 @@ class EarlyStopping(FitWatcher):
         last one that was an improvement; False, the model that it would return had
         `max_iter` been reached here. `n_iter_` counts all iterations either way.
 
+    See Also
+    --------
+    HistoryLogger : What the scores were.
+    sklearn_topics.metrics.completion_score : The score.
+
     Notes
     -----
     Of several starts (`n_init`) each is judged by itself, and the first that stops ends
@@ -52,11 +57,6 @@ class EarlyStopping(FitWatcher):
 
     The scores are in the logs of a :class:`HistoryLogger` or :class:`TensorBoardLogger`
     that is attached after this, as "validation_score".
-
-    See Also
-    --------
-    HistoryLogger : What the scores were.
-    sklearn_topics.metrics.completion_score : The score.
 
     Examples
     --------

@@ -26,6 +26,11 @@ class HistoryLogger(FitWatcher):
         The file: comma-separated values if it ends in ".csv", one JSON object a line if
         it ends in ".jsonl". Lines are appended to what is there.
 
+    See Also
+    --------
+    EarlyStopping : Stop by a held-out score.
+    TensorBoardLogger : Curves and topics in a browser.
+
     Notes
     -----
     The columns are "fit", the same eight random hexadecimal digits for all lines of one
@@ -37,11 +42,6 @@ class HistoryLogger(FitWatcher):
     iteration. So several fits, of a search with ``n_jobs=2`` for instance, may share a
     file: their lines mix, and "fit" tells them apart. Of a fit that was killed and
     resumed from a checkpoint, the lines after the checkpoint appear twice.
-
-    See Also
-    --------
-    EarlyStopping : Stop by a held-out score.
-    TensorBoardLogger : Curves and topics in a browser.
 
     Examples
     --------

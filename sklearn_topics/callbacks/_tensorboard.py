@@ -38,6 +38,11 @@ class TensorBoardLogger(FitWatcher):
         Iterations from one report of the topics and their use to the next; it costs a
         download of the topics and inference for a sample of documents.
 
+    See Also
+    --------
+    HistoryLogger : A table in a file.
+    EarlyStopping : Stop by a held-out score.
+
     Notes
     -----
     Logged are
@@ -51,11 +56,6 @@ class TensorBoardLogger(FitWatcher):
     - the text "model": its parameters, and where it is in a pipeline or a search.
 
     The step is the iteration, counted through several starts.
-
-    See Also
-    --------
-    HistoryLogger : A table in a file.
-    EarlyStopping : Stop by a held-out score.
 
     Examples
     --------
