@@ -19,6 +19,11 @@ JIT = {
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
 }
 
+#: Of functions that kernels call. Inlined by LLVM, so that there is one copy of their
+#: code: of several the process that compiles would take another than those that find
+#: them in the cache, and the last bits would differ.
+CALLED = {**JIT, "forceinline": True}
+
 
 def array_of(tensor: Tensor) -> np.ndarray:
     """A C-contiguous view: an update in place must not land in a silent copy."""

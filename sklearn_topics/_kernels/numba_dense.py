@@ -12,14 +12,14 @@ from torch import Tensor
 
 from . import dense
 from ._blocks import run_blocks
-from ._numba import JIT, array_of
+from ._numba import CALLED, JIT, array_of
 
 _PIECE = 256  # columns
 _FEW = 32  # entries of a piece that are cheaper one by one
 _WIDE = 16  # components, from which on BLAS is faster where X is full
 
 
-@numba.njit(**JIT)
+@numba.njit(**CALLED)
 def _entries(x, places):
     """Where x is positive; stops when those are not few."""
     count = 0
@@ -32,7 +32,7 @@ def _entries(x, places):
     return count
 
 
-@numba.njit(**JIT)
+@numba.njit(**CALLED)
 def _ratios(x, w, H, begin, floor, ratio):
     """ratio = x / max(w H, floor) on the piece of H that begins at `begin`."""
     length = len(x)
@@ -46,7 +46,7 @@ def _ratios(x, w, H, begin, floor, ratio):
         ratio[j] = x[j] / max(ratio[j], floor)
 
 
-@numba.njit(**JIT)
+@numba.njit(**CALLED)
 def _ratio_at(x, w, H, j, floor):
     y = w[0] * H[0, j]
     for k in range(1, len(w)):

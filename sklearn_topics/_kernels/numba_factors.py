@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ._blocks import run_blocks
-from ._numba import JIT, array_of
+from ._numba import CALLED, JIT, array_of
 
 # As many partial results on every machine: sums do not depend on the threads.
 _CHUNKS = 64
@@ -191,7 +191,7 @@ def dense_ratio_step(A, N, D, l1, l2, gamma, zero_denominator, least) -> Tensor:
     return out
 
 
-@numba.njit(**JIT)
+@numba.njit(**CALLED)
 def _gradient(tile, numerator, line, g):
     """g = sum_r line[r] tile[r] - numerator, for the rows that lie side by side."""
     K = len(line)

@@ -16,7 +16,7 @@ from numba.extending import overload
 from torch import Tensor
 
 from ._blocks import run_blocks
-from ._numba import JIT, array_of, arrays_of
+from ._numba import CALLED, JIT, array_of, arrays_of
 from .csr import CSR
 
 # Rows are padded to whole vectors, so that the loops have no scalar remainder.
@@ -151,7 +151,7 @@ def dense_log_sum(A: Tensor) -> float:
 # ------------------------------------------------------------ pieces of descent
 
 
-@numba.njit(**JIT)
+@numba.njit(**CALLED)
 def _longest(first, last, indptr):
     longest = 1
     for i in range(first, last):
@@ -159,7 +159,7 @@ def _longest(first, last, indptr):
     return (longest + _PAD - 1) // _PAD * _PAD
 
 
-@numba.njit(**JIT)
+@numba.njit(**CALLED)
 def _pad_row(x, y, length):
     """Entries that change no sum: x = 0, y = 1 (and zero weights in a tile)."""
     padded = (length + _PAD - 1) // _PAD * _PAD
@@ -169,7 +169,7 @@ def _pad_row(x, y, length):
     return padded
 
 
-@numba.njit(**JIT)
+@numba.njit(**CALLED)
 def _gather(indices, HT, tile):
     """tile[k, j] = HT[indices[j], k]: the row's weights, one contiguous line a topic.
 
@@ -199,7 +199,7 @@ def _gather(indices, HT, tile):
             line[j] = 0
 
 
-@numba.njit(**JIT)
+@numba.njit(**CALLED)
 def _reconstruct(w, tile, y, length, floor):
     for j in range(length):
         y[j] = 0
@@ -212,7 +212,7 @@ def _reconstruct(w, tile, y, length, floor):
         y[j] = max(y[j], floor)
 
 
-@numba.njit(**JIT)
+@numba.njit(**CALLED)
 def _coordinate(w, S, q, u, a, l2):
     """The scalar twin of `_scd.coordinate_step`, everything multiplied by q.
 
@@ -240,7 +240,7 @@ def _coordinate(w, S, q, u, a, l2):
     return new
 
 
-@numba.njit(**JIT)
+@numba.njit(**CALLED)
 def _ridge_coordinate(w, S, q, u, l2):
     """The same with a quadratic penalty and without a pseudocount."""
     gain = S * (S - u) / q + u * w  # C - u A
@@ -256,7 +256,7 @@ def _ridge_coordinate(w, S, q, u, l2):
     return new
 
 
-@numba.njit(**JIT)
+@numba.njit(**CALLED)
 def _descend(x, y, tile, length, start, w, u, share, options):
     """`ops.scd_rows` for one row, from `start` into w; y is left as that of w."""
     pseudocount, l2, n_sweeps, tol, floor, tiny = options
@@ -307,7 +307,7 @@ def _descend(x, y, tile, length, start, w, u, share, options):
 # ---------------------------------------------------------- pieces of logarithms
 
 
-@numba.njit(**JIT)
+@numba.njit(**CALLED)
 def _scratch(y):
     """What `_sum_x_log_y` needs for the logarithms of y: views and memory."""
     mantissa, exponent = np.empty_like(y), np.empty_like(y)
@@ -328,7 +328,7 @@ def _bits_overload(y):
     return (lambda y: y.view(np.int64)) if wide else (lambda y: y.view(np.int32))
 
 
-@overload(_sum_x_log_y, jit_options={"fastmath": JIT["fastmath"]})
+@overload(_sum_x_log_y, jit_options={"fastmath": JIT["fastmath"], "forceinline": True})
 def _sum_overload(x, scratch):
     if x.dtype == numba.float64:
         integer, real, shift, half, n_terms = np.int64, np.float64, 52, _HALF64, 11

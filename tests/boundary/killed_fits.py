@@ -101,9 +101,7 @@ def main(folder):
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)  # no threads that a fork would lose
     torch.optim.SGD([torch.zeros(1)], lr=1.0)  # imports much, once for all
-    # The process that compiles a kernel and those that find it in numba's cache may
-    # differ in the last bits: here all find it.
-    X = corpus()
+    X = corpus()  # compile kernels once for all
     assert status_of(start(lambda: [model_of(name).fit(X) for name in CASES])) == 0
     names = list(CASES)
     for first in range(0, len(names), 2):
