@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..metrics._models import split_pipeline, topic_distributions
+from ..metrics._models import split_pipeline, topic_distributions, topic_weights
 
 _ORDERS = "probability", "relevance", "lift"
 
@@ -77,7 +77,7 @@ def top_terms(
 def term_names(model, feature_names=None) -> list:
     """Names of the terms: given, of the pipeline, of the fitted data, or numbers."""
     before, last = split_pipeline(model)
-    m = topic_distributions(model).shape[1]
+    m = topic_weights(model).shape[1]
     if feature_names is None and before is not None:
         feature_names = before.get_feature_names_out()
     if feature_names is None:

@@ -29,7 +29,14 @@ def topic_weights(topics) -> np.ndarray:
 
 def topic_distributions(topics) -> np.ndarray:
     """Topics as rows that sum to one, float64; a row of zeros becomes uniform."""
-    return shares(topic_weights(topics))
+    weights = topic_weights(topics)
+    if weights.min(initial=0) < 0:
+        _, model = split_pipeline(topics)
+        raise ValueError(
+            f"{type(model).__name__} has topics with negative weights, which are no "
+            "distributions over terms: use a model whose components_ are nonnegative."
+        )
+    return shares(weights)
 
 
 def topic_proportions(model, counts) -> np.ndarray:
@@ -38,6 +45,9 @@ def topic_proportions(model, counts) -> np.ndarray:
     Weights whose rows do not sum to one are those of a factorisation W H; they become
     the proportions of the same topic model.
     """
+    dtype = topic_weights(model).dtype
+    if getattr(getattr(counts, "dtype", None), "kind", None) == "f":
+        counts = counts.astype(dtype)  # NMF refuses other ones than it was fitted to
     theta = np.asarray(model.transform(counts), np.float64)
     if np.abs(theta.sum(1) - 1).max(initial=0) > _PROPORTIONS:
         theta = theta * topic_weights(model).sum(1)

@@ -10,7 +10,12 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from sklearn_topics import TorchBetaNMF, TorchETM, TorchPoissonNMF
+from sklearn_topics import (
+    TorchBetaNMF,
+    TorchETM,
+    TorchPoissonNMF,
+    TorchTruncatedSVD,
+)
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.metrics import (
     align_topics,
@@ -250,3 +255,20 @@ def test_completion_score_finds_the_number_of_topics():
         ).fit(X)
         found.append(search.best_params_["n_components"])
     assert all(7 <= k <= 9 for k in found), found
+
+
+def test_negative_weights_are_no_topics(known):
+    X, _, _ = known
+    svd = TorchTruncatedSVD(3, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="TorchTruncatedSVD has topics with negative"):
+        completion_score(svd, X)
+
+
+def test_counts_have_the_dtype_of_the_model(known):
+    """scikit-learn's NMF refuses other ones than it was fitted to."""
+    X, _, _ = known
+    model = NMF(3, init="random", random_state=0, max_iter=500)
+    narrow = model.fit(X.astype(np.float32))
+    score = completion_score(narrow, X.astype(np.float32))
+    assert score == pytest.approx(completion_score(narrow, X), rel=1e-5)
+    assert score == pytest.approx(completion_score(model.fit(X), X), rel=1e-2)
