@@ -28,7 +28,7 @@ from processes import Processes
 DENSE = {"64 x 1024": ((1024, 64), 10), "2000 x 1500": ((2000, 1500), 20)}
 SPARSE = {"2000 x 3000, 1 %": ((2000, 3000), 10)}
 #: name -> rows, columns of H W', then rows of each further W
-CHAINS = {"1024 x 64": (1024, 10, 4, 24, 64), "5000 x 1000": (5000, 40, 20, 80, 1000)}
+CHAINS = {"1024 x 64": (1024, 10, 4, 24, 64), "2000 x 500": (2000, 40, 20, 80, 500)}
 
 
 def target(shape, density, dtype, counts=None):

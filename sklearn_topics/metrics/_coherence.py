@@ -1,6 +1,7 @@
 """How well the first terms of a topic go together."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -151,9 +152,15 @@ def _listed_words(topics):
     return list(dict.fromkeys(word for topic in topics for word in topic))
 
 
+@lru_cache(maxsize=8)
+def _pairs(n):
+    """Pairs of the first n terms, j before i in the topic."""
+    return np.tril_indices(n, -1)
+
+
 def _npmi(p):
     single = np.diag(p)
-    i, j = np.tril_indices(len(p), -1)
+    i, j = _pairs(len(p))
     both = p[i, j]
     value = np.full(len(both), -1.0)
     some = (both > 0) & (both < 1)
@@ -164,12 +171,12 @@ def _npmi(p):
 
 
 def _umass(p):
-    i, j = np.tril_indices(len(p), -1)  # j comes before i in the topic
+    i, j = _pairs(len(p))
     return _log_ratio(p[i, j], np.diag(p)[j]).mean()
 
 
 def _uci(p):
-    i, j = np.tril_indices(len(p), -1)
+    i, j = _pairs(len(p))
     return _log_ratio(p[i, j], (np.diag(p)[i] * np.diag(p)[j])).mean()
 
 
@@ -180,7 +187,7 @@ def _npmi_matrix(p):
 
 
 def _c_npmi(p):
-    return _npmi_matrix(p)[np.tril_indices(len(p), -1)].mean()
+    return _npmi_matrix(p)[_pairs(len(p))].mean()
 
 
 def _c_v(p):

@@ -98,12 +98,21 @@ def top_terms(topics, n_terms: int, names=None) -> list[np.ndarray]:
     _, model = split_pipeline(topics)
     listed = isinstance(model, list | tuple) and not _is_numeric(model)
     if not listed:
-        order = np.argsort(-topic_weights(topics), axis=1, kind="stable")
-        return list(order[:, :n_terms])
+        return [_first(row, n_terms) for row in topic_weights(topics)]
     place = None
     if names is not None:
         place = {name: column for column, name in enumerate(names)}
     return [_columns(topic, place)[:n_terms] for topic in model]
+
+
+def _first(weights, n) -> np.ndarray:
+    """The n greatest, falling, equal ones in their order; without sorting the rest."""
+    if n < len(weights):
+        least = np.partition(weights, -n)[-n]
+        candidates = np.flatnonzero(weights >= least)
+    else:
+        candidates = np.arange(len(weights))
+    return candidates[np.argsort(-weights[candidates], kind="stable")][:n]
 
 
 def _is_numeric(rows) -> bool:

@@ -31,6 +31,7 @@ from sklearn_topics.metrics import (
     topic_scorer,
     topic_stability,
 )
+from sklearn_topics.metrics._models import top_terms
 
 
 @pytest.fixture(scope="module")
@@ -272,3 +273,11 @@ def test_counts_have_the_dtype_of_the_model(known):
     score = completion_score(narrow, X.astype(np.float32))
     assert score == pytest.approx(completion_score(narrow, X), rel=1e-5)
     assert score == pytest.approx(completion_score(model.fit(X), X), rel=1e-2)
+
+
+@pytest.mark.parametrize("n", [1, 3, 7, 8, 20])
+def test_first_terms_are_those_of_a_stable_sort(n):
+    weights = np.random.default_rng(0).integers(0, 4, (30, 8)).astype(float)
+    found = top_terms(weights, n)
+    expected = np.argsort(-weights, axis=1, kind="stable")[:, :n]
+    np.testing.assert_array_equal(found, expected)
