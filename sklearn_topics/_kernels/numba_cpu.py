@@ -61,18 +61,28 @@ def csr_transpose(X: CSR) -> CSR:
 
 
 @numba.njit(**JIT)
-def _pair_counts(indptr, indices, out):
-    for i in range(len(indptr) - 1):
-        for p in range(indptr[i], indptr[i + 1]):
-            line = out[indices[p]]
-            for q in range(indptr[i], p + 1):
-                line[indices[q]] += 1
+def _pair_counts(first, last, blocks, rows, indptr, indices, out):
+    for b in range(first, last):
+        for i in range(rows[b], rows[b + 1]):
+            for p in range(indptr[i], indptr[i + 1]):
+                line = out[b, indices[p]]
+                for q in range(indptr[i], p + 1):
+                    line[indices[q]] += 1
 
 
 def csr_pair_counts(X: CSR) -> Tensor:
-    out = torch.zeros(X.shape[1], X.shape[1], dtype=torch.int64)
+    """A block of rows a thread, each with its own counters."""
+    m = X.shape[1]
     indptr, indices, _ = arrays_of(X)
-    _pair_counts(indptr, indices, out.numpy())  # columns ascend: the lower triangle
+    pairs = np.append(0, np.cumsum(np.diff(indptr) ** 2))
+    # Clearing and adding the counters is not to outweigh the counting.
+    n_blocks = max(1, min(torch.get_num_threads(), int(pairs[-1]) // max(4 * m**2, 1)))
+    rows = np.array(balanced_bounds(pairs, n_blocks))
+    blocks = np.arange(len(rows))
+    counts = np.zeros((len(rows) - 1, m, m), np.int64)
+    run_blocks(_pair_counts, blocks, int(pairs[-1]), rows, indptr, indices, counts)
+    # Columns ascend: the lower triangle.
+    out = torch.from_numpy(counts[0] if len(counts) == 1 else counts.sum(0))
     return out + out.tril(-1).T
 
 

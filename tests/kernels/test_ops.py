@@ -194,7 +194,9 @@ def test_pair_counts(pair_counts, matrix):
     assert_array_equal(out, present.T @ present)
 
 
-def test_pair_counts_of_many_rows(pair_counts):
+@pytest.mark.parametrize("threads", [1, 3])
+def test_pair_counts_of_many_rows(pair_counts, threads, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     present = np.random.default_rng(0).random((5000, 4)) < 0.9
     expected = present.T.astype(np.int64) @ present
     assert_array_equal(pair_counts(present.astype(np.float64)), expected)
