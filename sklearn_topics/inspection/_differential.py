@@ -83,14 +83,14 @@ def differential_terms(
     n_topics = theta.shape[1]
     if not pseudocount > 0:
         raise ValueError(f"pseudocount must be above 0. Got {pseudocount!r}.")
-    if n_topics == 1 and against == "least_extreme":
+    if n_topics == 1 and against != "overall":
         raise ValueError(
             "A single topic has no others to be compared with: pass against='overall'."
         )
     compare = _comparison(against, n_topics)
     names = term_names(model, feature_names)
     sizes = np.asarray(counts.sum(axis=1), np.float64).ravel()
-    overall = np.asarray(counts.sum(axis=0), np.float64).ravel() / max(sizes.sum(), 1)
+    overall = np.asarray(counts.sum(axis=0), np.float64).ravel() / (sizes.sum() or 1)
     loadings = torch.from_numpy(np.ascontiguousarray(theta * sizes[:, None]))
     blocks = [
         compare(to_numpy(rates), to_numpy(covariance), overall[first:])
@@ -123,7 +123,8 @@ def _comparison(against, n_topics):
         return _against_overall
     if against == "least_extreme":
         return _against_nearest
-    if isinstance(against, int | np.integer) and 0 <= against < n_topics:
+    numbered = isinstance(against, int | np.integer) and not isinstance(against, bool)
+    if numbered and 0 <= against < n_topics:
         return lambda rates, covariance, overall: _against(
             rates, covariance, np.full(rates.shape, against)
         )

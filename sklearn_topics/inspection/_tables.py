@@ -1,6 +1,7 @@
 """DataFrames about topics, documents and terms; pandas is imported when asked for."""
 
 import numpy as np
+from scipy.sparse import issparse
 
 from ..metrics import coherence, topic_diversity
 from ..metrics._models import (
@@ -110,9 +111,9 @@ def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3
     200
     """
     theta, counts = proportions(model, X)
-    if texts is None and isinstance(X, list | tuple | np.ndarray):
-        is_text = len(X) > 0 and isinstance(X[0], str)
-        texts = X if is_text else None
+    if texts is None and not issparse(X) and not hasattr(X, "columns"):
+        texts = X if isinstance(next(iter(X), None), str) else None
+    texts = None if texts is None else list(texts)
     if texts is not None and len(texts) != len(theta):
         raise ValueError(f"There are {len(texts)} texts, but {len(theta)} documents.")
     share = token_shares(theta, counts)

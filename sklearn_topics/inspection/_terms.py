@@ -44,7 +44,8 @@ def top_terms(
     Returns
     -------
     terms : list of list of tuple
-        For each topic (term, weight), greatest first.
+        For each topic (term, weight), greatest first; fewer where a topic has fewer
+        terms of positive weight.
 
     References
     ----------
@@ -70,7 +71,8 @@ def top_terms(
     weights = _weights(topics, by, relevance_weight, topic_shares)
     order = np.argsort(-weights, axis=1, kind="stable")[:, :n_terms]
     return [
-        [(names[j], float(weights[k, j])) for j in row] for k, row in enumerate(order)
+        [(names[j], float(weights[k, j])) for j in row if topics[k, j] > 0]
+        for k, row in enumerate(order)
     ]
 
 
@@ -78,8 +80,11 @@ def term_names(model, feature_names=None) -> list:
     """Names of the terms: given, of the pipeline, of the fitted data, or numbers."""
     before, last = split_pipeline(model)
     m = topic_weights(model).shape[1]
-    if feature_names is None and before is not None:
-        feature_names = before.get_feature_names_out()
+    if feature_names is None and hasattr(before, "get_feature_names_out"):
+        try:
+            feature_names = before.get_feature_names_out()
+        except AttributeError:  # a step that has none, such as HashingVectorizer
+            feature_names = None
     if feature_names is None:
         feature_names = getattr(last, "feature_names_in_", range(m))
     names = list(feature_names)

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from ._cooccurrence import document_counts, window_counts
-from ._models import split_pipeline, top_terms
+from ._models import is_listed, n_columns, split_pipeline, top_terms, topic_weights
 
 #: In the logarithms of the measures that have it, as in gensim.
 _EPSILON = 1e-12
@@ -123,10 +123,14 @@ def coherence(
     before, _ = split_pipeline(topics)
     if before is not None and X is not None:
         X = before.transform(X)
-    if feature_names is None and before is not None:
+    if feature_names is None and before is not None and texts is not None:
         feature_names = before.get_feature_names_out()
     if texts is not None and feature_names is None:
         feature_names = _listed_words(topics)
+    if window_size is not None and texts is None:
+        raise ValueError("window_size is for texts; with X a document is one window.")
+    if texts is None:
+        _check_columns(topics, n_columns(X))
     topics = top_terms(topics, n_terms, feature_names)
     columns = np.unique(np.concatenate([np.empty(0, np.intp), *topics]))
     known = columns[columns >= 0]
@@ -146,8 +150,25 @@ def coherence(
     return Coherence(values, float(values.mean()) if len(values) else 0.0)
 
 
+def _check_columns(topics, m):
+    """Refuse topics over other terms than the m columns of X."""
+    if is_listed(topics):
+        columns = [c for topic in topics for c in topic if not isinstance(c, str)]
+        wrong = [c for c in columns if not 0 <= c < m]
+        if wrong:
+            raise ValueError(f"X has columns 0 to {m - 1}; topics list {wrong[0]}.")
+        return
+    n_terms = topic_weights(topics).shape[1]
+    if n_terms != m:
+        raise ValueError(
+            f"The topics have {n_terms} terms, but X has {m} columns. (Columns listed "
+            "as first terms must be a list of lists of int.)"
+        )
+
+
 def _listed_words(topics):
-    if not isinstance(topics, list | tuple):
+    words = is_listed(topics) and all(isinstance(t, str) for row in topics for t in row)
+    if not words:
         raise ValueError("texts need feature_names, the words of the topics' columns.")
     return list(dict.fromkeys(word for topic in topics for word in topic))
 

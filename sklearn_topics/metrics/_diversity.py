@@ -8,7 +8,7 @@ from ._coherence import coherence
 from ._models import top_terms
 
 
-def topic_diversity(topics, *, n_terms=25, feature_names=None):
+def topic_diversity(topics, *, n_terms=25):
     """Share of distinct terms among the first terms of all topics.
 
     Parameters
@@ -18,8 +18,6 @@ def topic_diversity(topics, *, n_terms=25, feature_names=None):
         Weights of the terms, or the terms of each topic, best first.
     n_terms : int, default=25
         First terms of each topic.
-    feature_names : sequence of str, default=None
-        Words of the columns, if topics are lists of words.
 
     Returns
     -------
@@ -33,11 +31,11 @@ def topic_diversity(topics, *, n_terms=25, feature_names=None):
     >>> topic_diversity([[0, 1], [1, 2]])
     0.75
     """
-    top = np.concatenate(_lists(topics, n_terms, feature_names))
+    top = np.concatenate(_lists(topics, n_terms))
     return len(np.unique(top)) / len(top)
 
 
-def rbo_diversity(topics, *, n_terms=10, p=0.9, feature_names=None):
+def rbo_diversity(topics, *, n_terms=10, p=0.9):
     """One minus the mean rank-biased overlap of pairs of topics.
 
     Parameters
@@ -49,8 +47,6 @@ def rbo_diversity(topics, *, n_terms=10, p=0.9, feature_names=None):
         First terms of each topic.
     p : float, default=0.9
         Between 0 and 1: how much the later ranks count.
-    feature_names : sequence of str, default=None
-        Words of the columns, if topics are lists of words.
 
     Returns
     -------
@@ -67,7 +63,7 @@ def rbo_diversity(topics, *, n_terms=10, p=0.9, feature_names=None):
     """
     if not 0 < p < 1:
         raise ValueError(f"p must lie between 0 and 1. Got {p!r}.")
-    lists = _lists(topics, n_terms, feature_names)
+    lists = _lists(topics, n_terms)
     overlaps = [_overlap(a, b, p) for a, b in combinations(lists, 2)]
     return 1 - float(np.mean(overlaps)) if overlaps else 1.0
 
@@ -104,17 +100,18 @@ def topic_quality(
     >>> round(topic_quality([[0, 1], [2, 3]], X), 6)
     1.0
     """
-    names = {"feature_names": feature_names}
-    found = coherence(topics, X, texts=texts, measure=measure, n_terms=n_terms, **names)
-    return found.mean * topic_diversity(topics, **names)
+    options = {"measure": measure, "n_terms": n_terms, "feature_names": feature_names}
+    found = coherence(topics, X, texts=texts, **options)
+    return found.mean * topic_diversity(topics)
 
 
-def _lists(topics, n_terms, feature_names):
-    if isinstance(topics, list | tuple) and feature_names is None:
-        feature_names = dict.fromkeys(
+def _lists(topics, n_terms):
+    names = None
+    if isinstance(topics, list | tuple):  # words need no columns to be told apart
+        names = dict.fromkeys(
             term for topic in topics for term in topic if isinstance(term, str)
         )
-    return top_terms(topics, n_terms, feature_names or None)
+    return top_terms(topics, n_terms, names or None)
 
 
 def _overlap(a, b, p):

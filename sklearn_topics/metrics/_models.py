@@ -3,7 +3,10 @@
 import numpy as np
 import scipy.sparse as sp
 import torch
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import make_pipeline
 from sklearn.utils import check_array
+from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.transfer import to_device
 
@@ -14,15 +17,22 @@ _PROPORTIONS = 1e-3
 def split_pipeline(estimator):
     """What comes before the topic model (or None), and the topic model."""
     if hasattr(estimator, "best_estimator_"):  # a fitted search
-        estimator = estimator.best_estimator_
-    if hasattr(estimator, "steps"):
-        return (estimator[:-1] if len(estimator) > 1 else None), estimator[-1]
-    return None, estimator
+        return split_pipeline(estimator.best_estimator_)
+    if not hasattr(estimator, "steps"):
+        return None, estimator
+    before = estimator[:-1] if len(estimator) > 1 else None
+    within, last = split_pipeline(estimator[-1])  # a pipeline or search at the end
+    if within is not None:
+        before = within if before is None else make_pipeline(before, within)
+    return before, last
 
 
 def topic_weights(topics) -> np.ndarray:
     """Topics x terms: of a fitted model or pipeline, or an array itself."""
     _, model = split_pipeline(topics)
+    if isinstance(model, BaseEstimator) and not hasattr(model, "components_"):
+        check_is_fitted(model)
+        raise TypeError(f"{type(model).__name__} has no topics in components_.")
     weights = getattr(model, "components_", model)
     return check_array(weights, dtype=[np.float64, np.float32], input_name="topics")
 
@@ -45,9 +55,9 @@ def topic_proportions(model, counts) -> np.ndarray:
     Weights whose rows do not sum to one are those of a factorisation W H; they become
     the proportions of the same topic model.
     """
-    dtype = topic_weights(model).dtype
-    if getattr(getattr(counts, "dtype", None), "kind", None) == "f":
-        counts = counts.astype(dtype)  # NMF refuses other ones than it was fitted to
+    if isinstance(counts, np.ndarray) or sp.issparse(counts) or hasattr(counts, "iloc"):
+        # NMF refuses another dtype than it was fitted to.
+        counts = counts.astype(topic_weights(model).dtype)
     theta = np.asarray(model.transform(counts), np.float64)
     if np.abs(theta.sum(1) - 1).max(initial=0) > _PROPORTIONS:
         theta = theta * topic_weights(model).sum(1)
@@ -67,7 +77,7 @@ def token_shares(theta, counts) -> np.ndarray:
     """Each topic's part of all tokens: proportions weighted by the documents' sizes."""
     tokens = np.asarray(counts.sum(axis=1), np.float64).ravel()
     weights = tokens @ theta
-    return weights / max(weights.sum(), 1)
+    return weights / (weights.sum() or 1)
 
 
 def upload(X):
@@ -96,8 +106,7 @@ def top_terms(topics, n_terms: int, names=None) -> list[np.ndarray]:
         `names` is column -1: a term that occurs nowhere.
     """
     _, model = split_pipeline(topics)
-    listed = isinstance(model, list | tuple) and not _is_numeric(model)
-    if not listed:
+    if not is_listed(model):
         return [_first(row, n_terms) for row in topic_weights(topics)]
     place = None
     if names is not None:
@@ -107,12 +116,20 @@ def top_terms(topics, n_terms: int, names=None) -> list[np.ndarray]:
 
 def _first(weights, n) -> np.ndarray:
     """The n greatest, falling, equal ones in their order; without sorting the rest."""
-    if n < len(weights):
-        least = np.partition(weights, -n)[-n]
-        candidates = np.flatnonzero(weights >= least)
-    else:
-        candidates = np.arange(len(weights))
+    least = np.partition(weights, -n)[-n] if n < len(weights) else -np.inf
+    candidates = np.flatnonzero(weights >= least)
+    if weights.any():  # a term of weight 0 is not of the topic
+        candidates = candidates[weights[candidates] > 0]
     return candidates[np.argsort(-weights[candidates], kind="stable")][:n]
+
+
+def is_listed(topics) -> bool:
+    """Whether topics are lists of terms."""
+    return isinstance(topics, list | tuple) and not _is_numeric(topics)
+
+
+def n_columns(X) -> int:
+    return X.shape[1] if hasattr(X, "shape") else len(X[0])
 
 
 def _is_numeric(rows) -> bool:

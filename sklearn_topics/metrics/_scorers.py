@@ -1,6 +1,6 @@
 """Scorers for GridSearchCV and cross_validate, over pipelines that begin with text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ._coherence import coherence
 from ._diversity import topic_diversity, topic_quality
@@ -10,13 +10,13 @@ from ._models import split_pipeline
 _SCORES = "completion", "npmi", "diversity", "quality"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _TopicScorer:
     """A callable of (estimator, X, y), which can be pickled."""
 
     name: str
     n_terms: int
-    reference: object = None
+    reference: object = field(default=None, repr=False)
 
     def __call__(self, estimator, X, y=None):
         if self.name == "completion":
@@ -66,6 +66,8 @@ def topic_scorer(score, *, n_terms=None, reference=None):
     """
     if score not in _SCORES:
         raise ValueError(f"score must be one of {', '.join(_SCORES)}. Got {score!r}.")
+    if n_terms is not None and score == "completion":
+        raise ValueError("n_terms is for the first terms; 'completion' looks at all.")
     if reference is not None and score in ("completion", "diversity"):
         raise ValueError(
             f"reference is for co-occurrence, in 'npmi' and 'quality'; the score is "

@@ -31,7 +31,13 @@ def panels(ax, n_rows, n_columns, *, figsize):
     """A grid of axes in the place of `ax`, or in a new figure; row by row."""
     ax = axes(ax, figsize=figsize)
     ax.set_axis_off()
-    grid = ax.get_subplotspec().subgridspec(n_rows, n_columns)
+    place = ax.get_subplotspec()
+    if place is None:
+        raise ValueError(
+            "Several panels take the place of ax, which must be one of a grid: make it "
+            "by plt.subplots or figure.add_subplot, not by add_axes."
+        )
+    grid = place.subgridspec(n_rows, n_columns)
     return [
         ax.figure.add_subplot(grid[row, column])
         for row in range(n_rows)
@@ -57,6 +63,8 @@ def hide_overlaps(texts) -> None:
     if not texts:
         return
     figure = texts[0].get_figure()
+    while figure.figure is not figure:  # a figure within a figure
+        figure = figure.figure
     figure.draw_without_rendering()
     shown = []
     for text in texts:

@@ -107,9 +107,9 @@ class TopTermsDisplay:
         for k, (panel, row) in enumerate(zip(self.axes_, self.terms, strict=True)):
             names, weights = zip(*row[::-1], strict=True)
             # Weights that are logarithms have no zero to begin at.
-            low = (
-                0 if weights[0] >= 0 else weights[0] - 0.1 * (weights[-1] - weights[0])
-            )
+            low = 0
+            if weights[0] <= 0:
+                low = weights[0] - (0.1 * (weights[-1] - weights[0]) or 1.0)
             widths = [weight - low for weight in weights]
             panel.barh(range(len(row)), widths, left=low, color=colors[k])
             panel.set_yticks(range(len(row)), [str(name) for name in names])

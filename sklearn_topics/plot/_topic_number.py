@@ -24,7 +24,7 @@ class TopicNumberDisplay:
         Score -> other parameters -> rows of (number of topics, mean, least and
         greatest over folds and seeds).
     best : dict of str to int
-        Score -> the number of topics of its greatest mean.
+        Score -> the number of topics of its greatest mean; None if there is none.
     parameter : str
         What was varied.
 
@@ -88,12 +88,22 @@ class TopicNumberDisplay:
                 "TopicNumberDisplay needs a fitted search with cv_results_; got "
                 f"{type(search).__name__}."
             )
+        if "n_resources" in results:
+            raise ValueError(
+                "A successive-halving search compares candidates on different amounts "
+                "of data; use GridSearchCV or RandomizedSearchCV."
+            )
         parameter = _find_parameter(results["params"], parameter)
         curves = {
             score: _curves(results, score, parameter)
             for score in (name[10:] for name in results if name[:10] == "mean_test_")
         }
         if X is not None:
+            if not hasattr(search, "best_params_"):
+                raise ValueError(
+                    "Stability needs the best of the other parameters: fit the search "
+                    "with refit=, or leave X out."
+                )
             if n_seeds < 2:
                 raise ValueError(
                     f"Stability needs n_seeds of 2 or more. Got {n_seeds}."
@@ -131,7 +141,8 @@ class TopicNumberDisplay:
                 K, mean, least, greatest = rows.T
                 panel.fill_between(K, least, greatest, color=color, alpha=0.15, lw=0)
                 panel.plot(K, mean, "o-", color=color, markersize=4, label=label)
-            panel.axvline(self.best[score], color="0.6", linestyle=":", zorder=0)
+            if self.best[score] is not None:
+                panel.axvline(self.best[score], color="0.6", linestyle=":", zorder=0)
             numbers = np.unique(np.concatenate([r[:, 0] for r in lines.values()]))
             if numbers.max() > 8 * numbers.min():
                 panel.set_xscale("log")
@@ -192,24 +203,24 @@ def _short(value):
 def _best(lines):
     """The number of topics of the greatest mean, over all lines."""
     rows = np.concatenate(list(lines.values()))
-    return int(rows[np.nanargmax(rows[:, 1]), 0])
+    known = rows[~np.isnan(rows[:, 1])]
+    return int(known[known[:, 1].argmax(), 0]) if len(known) else None
 
 
 def _stability(search, X, parameter, K, n_seeds):
     """Mean, least and greatest stability of pairs of fits."""
     others = {
         key: value
-        for key, value in getattr(search, "best_params_", {}).items()
+        for key, value in search.best_params_.items()
         if key.split("__")[-1] != _SEED
     }
-    seed = parameter.removesuffix("n_components") + _SEED
-    models = [
-        split_pipeline(
-            clone(search.estimator)
-            .set_params(**{**others, parameter: K, seed: number})
-            .fit(X)
-        )[1]
-        for number in range(n_seeds)
-    ]
+    within, dots, _ = parameter.rpartition("__")
+    models = []
+    for number in range(n_seeds):
+        # Copies: a value may itself be an estimator, which belongs to the search.
+        given = {key: clone(value, safe=False) for key, value in others.items()}
+        model = clone(search.estimator).set_params(**given)
+        model.set_params(**{parameter: K, f"{within}{dots}{_SEED}": number})
+        models.append(split_pipeline(model.fit(X))[1])
     pairs = [topic_stability([a, b]) for i, a in enumerate(models) for b in models[:i]]
     return np.mean(pairs), np.min(pairs), np.max(pairs)

@@ -26,6 +26,8 @@ class TopicSimilarityDisplay:
         Number and first terms of the topic in each row.
     labels : tuple of str
         What rows and columns are.
+    of_one_model : bool
+        Whether rows and columns are the same topics.
 
     Attributes
     ----------
@@ -47,11 +49,21 @@ class TopicSimilarityDisplay:
     True
     """
 
-    def __init__(self, similarity, *, rows, columns, row_names, labels=("topic",) * 2):
+    def __init__(
+        self,
+        similarity,
+        *,
+        rows,
+        columns,
+        row_names,
+        labels=("topic", "topic"),
+        of_one_model=True,
+    ):
         self.similarity = similarity
         self.rows, self.columns = rows, columns
         self.row_names = row_names
         self.labels = labels
+        self.of_one_model = of_one_model
 
     @classmethod
     def from_estimator(
@@ -104,6 +116,7 @@ class TopicSimilarityDisplay:
             columns=columns,
             row_names=names,
             labels=labels,
+            of_one_model=other is None,
         )
         return display.plot(ax=ax)
 
@@ -125,7 +138,7 @@ class TopicSimilarityDisplay:
         self.ax_ = ax = axes(ax, figsize=(size + 3, size))
         self.figure_ = ax.figure
         shown = np.array(self.similarity)
-        if self.columns is self.rows:  # each topic with itself says nothing
+        if self.of_one_model:  # each topic with itself says nothing
             np.fill_diagonal(shown, np.nan)
         image = ax.imshow(shown, cmap="cividis")
         small = {"fontsize": "small" if max(n, m) <= 25 else "x-small"}

@@ -6,7 +6,8 @@ import numpy as np
 import pandas
 import pytest
 from sklearn.decomposition import NMF, LatentDirichletAllocation
-from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
@@ -17,6 +18,7 @@ from sklearn_topics import (
     TorchTruncatedSVD,
 )
 from sklearn_topics.datasets import make_topic_corpus
+from sklearn_topics.inspection import dominant_topics, topic_info
 from sklearn_topics.metrics import (
     align_topics,
     coherence,
@@ -278,6 +280,80 @@ def test_counts_have_the_dtype_of_the_model(known):
 @pytest.mark.parametrize("n", [1, 3, 7, 8, 20])
 def test_first_terms_are_those_of_a_stable_sort(n):
     weights = np.random.default_rng(0).integers(0, 4, (30, 8)).astype(float)
-    found = top_terms(weights, n)
-    expected = np.argsort(-weights, axis=1, kind="stable")[:, :n]
-    np.testing.assert_array_equal(found, expected)
+    weights[3] = 0
+    for row, found in zip(weights, top_terms(weights, n), strict=True):
+        order = np.argsort(-row, kind="stable")
+        expected = order[row[order] > 0] if row.any() else order
+        np.testing.assert_array_equal(found, expected[:n])
+
+
+def test_terms_without_weight_are_of_no_topic():
+    weights = np.zeros((2, 60))
+    weights[0, 50:53], weights[1, 55:58] = 1, 1
+    X = np.zeros((8, 60))
+    X[:4, 50:53], X[4:, 55:58] = 1, 1
+    assert topic_diversity(weights, n_terms=10) == 1
+    assert rbo_diversity(weights) == pytest.approx(1)
+    assert coherence(weights, X).per_topic.tolist() == [1, 1]
+
+
+def test_words_need_no_columns_to_differ(known):
+    words = [["x", "y"], ["z", "w"]]
+    assert topic_diversity(words) == rbo_diversity(words) == 1
+    X, names = np.eye(4), np.array(["a", "b", "c", "d"])
+    assert topic_quality(words, X, feature_names=names) == -1
+    X, _, _ = known
+    model = TorchPoissonNMF(4, random_state=0).fit(X)
+    names = np.array([f"t{j}" for j in range(80)])
+    assert topic_quality(model, X, feature_names=names) == topic_quality(model, X)
+
+
+def test_topics_and_counts_of_other_terms_are_refused(known):
+    X, _, _ = known
+    model = TorchPoissonNMF(4, random_state=0).fit(X)
+    with pytest.raises(ValueError, match="have 80 terms, but X has 79 columns"):
+        coherence(model, X[:, :79])
+    with pytest.raises(ValueError, match="have 10 terms, but X has 80 columns"):
+        coherence(np.argsort(-model.components_)[:, :10], X)
+    with pytest.raises(ValueError, match="columns 0 to 79; topics list 80"):
+        coherence([[0, 80]], X)
+    with pytest.raises(ValueError, match="texts need feature_names"):
+        coherence([[0, 1]], texts=[["cat", "dog"]])
+    with pytest.raises(ValueError, match="window_size is for texts"):
+        coherence(model, X, window_size=3)
+    with pytest.raises(ValueError, match="n_terms is for the first terms"):
+        topic_scorer("completion", n_terms=3)
+
+
+def test_models_that_are_not_fitted_or_stand_deep(known):
+    X, _, _ = known
+    with pytest.raises(NotFittedError):
+        coherence(TorchPoissonNMF(2), X)
+    search = GridSearchCV(TorchPoissonNMF(random_state=0), {"n_components": [2]}, cv=2)
+    texts = ["cat dog cat", "dog cat", "sun moon", "moon sun sun", "cat dog dog"] * 4
+    pipe = make_pipeline(CountVectorizer(), search).fit(texts)
+    best = search.best_estimator_
+    assert topic_diversity(pipe, n_terms=2) == topic_diversity(best, n_terms=2)
+    counts = pipe[0].transform(texts)
+    assert coherence(pipe, texts).mean == coherence(best, counts).mean
+
+
+def test_steps_without_names_of_terms(known):
+    hashing = HashingVectorizer(n_features=32, alternate_sign=False, norm=None)
+    pipe = make_pipeline(hashing, TorchPoissonNMF(2, random_state=0))
+    texts = ["cat dog cat", "dog cat", "sun moon", "moon sun sun", "cat dog dog"] * 4
+    pipe.fit(texts)
+    assert topic_scorer("npmi")(pipe, texts) == coherence(pipe, texts).mean
+    assert len(topic_info(pipe, texts)) == 2
+
+
+@pytest.mark.parametrize("container", [np.asarray, np.ndarray.tolist, pandas.DataFrame])
+def test_narrow_nmf_takes_every_container(known, container):
+    X = known[0].toarray()[:100]
+    narrow = container(X.astype(np.float32))
+    model = NMF(3, init="random", random_state=0, max_iter=500)
+    model.fit(np.asarray(narrow, np.float32))
+    found = dominant_topics(model, container(X))["Topic"]
+    expected = dominant_topics(model, X.astype(np.float32))["Topic"]
+    assert found.tolist() == expected.tolist()
+    assert completion_score(model, narrow) < 0

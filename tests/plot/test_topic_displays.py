@@ -1,5 +1,8 @@
 """Maps, similarities and numbers of topics: the data of their artists."""
 
+import pickle
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
@@ -14,6 +17,7 @@ from sklearn_topics.plot import (
     TopicMapDisplay,
     TopicNumberDisplay,
     TopicSimilarityDisplay,
+    TopTermsDisplay,
 )
 
 TEXTS = ["cat dog cat", "dog cat", "sun moon", "moon sun sun", "cat dog dog"] * 4
@@ -124,6 +128,28 @@ def test_matched_topics_stand_on_the_diagonal():
     assert not np.ma.is_masked(display.ax_.images[0].get_array())
 
 
+def test_stored_displays_draw_the_same():
+    display = TopicSimilarityDisplay.from_estimator(np.eye(4) + 0.1)
+    again = pickle.loads(pickle.dumps(display)).plot()
+    masks = [d.ax_.images[0].get_array().mask for d in (display, again)]
+    np.testing.assert_array_equal(*masks)
+
+
+def test_axes_within_a_figure_within_a_figure():
+    figure = plt.figure(layout="constrained")
+    left, right = figure.subfigures(1, 2)
+    topics = np.random.default_rng(0).dirichlet([0.1] * 30, 5)
+    assert TopicMapDisplay.from_estimator(topics, ax=left.subplots()).figure_ is left
+    TopTermsDisplay.from_estimator(topics, ax=right.subplots())
+    with pytest.raises(ValueError, match="not by add_axes"):
+        TopTermsDisplay.from_estimator(topics, ax=figure.add_axes([0, 0, 1, 1]))
+
+
+def test_bars_of_equal_logarithms_have_a_length():
+    display = TopTermsDisplay.from_estimator(np.ones((2, 4)), by="relevance")
+    assert all(bar.get_width() > 0 for ax in display.axes_ for bar in ax.patches)
+
+
 @pytest.mark.parametrize("K", [1, 2])
 def test_few_topics_have_similarities(K):
     topics = np.random.default_rng(0).dirichlet([0.1] * 30, K)
@@ -188,7 +214,30 @@ def test_stability_is_that_of_fits_by_other_seeds():
     assert search.best_estimator_[-1].random_state is None
 
 
-def test_random_searches_and_missing_scores(corpus):
+def test_estimators_in_the_grid_stay_the_searchs_own(corpus):
+    X, _, _ = corpus
+    models = [TorchPoissonNMF(max_iter=10, tol=0), TorchPoissonNMF(max_iter=11, tol=0)]
+    pipe = Pipeline([("model", TorchPoissonNMF())])
+    grid = {"model": models, "model__n_components": [2, 6]}
+    search = GridSearchCV(pipe, grid, cv=2).fit(X)
+    stable = TopicNumberDisplay.from_search(search, X).curves["stability"][""]
+    assert (stable[:, 1] < 0.999).any()
+    assert not any(hasattr(model, "components_") for model in models)
+
+
+def test_scores_that_failed_have_no_best(corpus):
+    def fail(model, X, y=None):
+        raise ValueError("no score")
+
+    X, _, _ = corpus
+    model = TorchPoissonNMF(random_state=0, max_iter=5, tol=0)
+    search = GridSearchCV(model, {"n_components": [2, 3]}, cv=2, scoring=fail)
+    with pytest.warns(UserWarning, match=r"Scoring failed|non-finite"):
+        search.fit(X)
+    assert TopicNumberDisplay.from_search(search).best == {"score": None}
+
+
+def test_random_searches(corpus):
     X, _, _ = corpus
     search = RandomizedSearchCV(
         TorchPoissonNMF(random_state=0, max_iter=12, tol=0),
