@@ -8,9 +8,11 @@ import json
 import os
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from numbers import Integral
 from pathlib import Path
+from types import FunctionType
 
 import numpy as np
 import torch
@@ -57,6 +59,11 @@ class Checkpoint:
                 "checkpoint needs an int as random_state, so that a resumed fit draws "
                 f"what this one draws; it is {estimator.random_state!r}."
             )
+        if getattr(estimator, "warm_start", False):
+            raise ValueError(
+                "checkpoint and warm_start=True do not go together: a fit that was "
+                "interrupted would begin from another model than the one it resumes."
+            )
         self._estimator = estimator
         self._identity = None
         self._next = -float("inf")
@@ -79,9 +86,10 @@ class Checkpoint:
             return None
         try:
             with np.load(self.path, allow_pickle=False) as file:
-                tree = json.loads(str(file[_TREE]))
+                tree = dict(json.loads(str(file[_TREE])))
                 arrays = [file[f"array{i}"] for i in range(tree["arrays"])]
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        # A TypeError: an array alone, or JSON of another kind.
+        except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
             raise ValueError(
                 f"checkpoint={str(self.path)!r} is no checkpoint of sklearn_topics. "
                 "Name another file."
@@ -163,9 +171,6 @@ def _identity(estimator, data) -> dict[str, dict[str, str]]:
         for name, value in estimator.get_params(deep=False).items()
         if name not in _NO_MATTER
     }
-    data = dict(data)
-    if getattr(estimator, "warm_start", False):
-        data["components_"] = getattr(estimator, "components_", None)
     return {
         "fit": {
             "estimator": type(estimator).__name__,
@@ -195,6 +200,12 @@ def _description(value) -> str:
         return f"{{{', '.join(items)}}}"
     if isinstance(value, np.ndarray | torch.Tensor | tuple | list):
         return fingerprint(value)
+    if isinstance(value, FunctionType):
+        code = value.__code__
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        parts = code.co_code, code.co_consts, value.__defaults__, cells
+        number = zlib.crc32(repr(parts).encode())
+        return f"{value.__module__}.{value.__qualname__}, hash {number:08x}"
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     size = f" of {len(value)}" if hasattr(value, "__len__") else ""

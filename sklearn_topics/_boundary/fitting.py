@@ -261,11 +261,11 @@ def run_fit(
         begin -= saved["seconds"]
     task.start, task.max_iter, task.history = first // max_iter, max_iter, fit.history
 
-    def content(state, chosen, fit):
+    def content(state, chosen, fit, own):
         """What a resumed run needs of this one."""
         seconds = time.perf_counter() - begin
         parts = {"state": state, "chosen": chosen, "seconds": seconds}
-        return {**parts, "fit": _content(fit)}
+        return {**parts, **own, "fit": _content(fit)}
 
     def look():
         fit.look(solver, X, state, time.perf_counter() - begin, keep)
@@ -294,7 +294,7 @@ def run_fit(
                     if stop or done:
                         break
                 if task.checkpoint and fit.n_iter < max_iter:
-                    clean = partial(content, state, chosen, fit.snapshot())
+                    clean = partial(content, state, chosen, fit.snapshot(), task.own())
                     task.offer(clean)
             else:
                 if criterion.tol > 0:

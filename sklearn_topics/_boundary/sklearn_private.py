@@ -1,7 +1,7 @@
 """Every import from scikit-learn's private modules, and every version shim."""
 
 from contextlib import contextmanager
-from copy import copy
+from copy import copy, deepcopy
 from functools import cached_property
 from weakref import WeakKeyDictionary, ref
 
@@ -44,6 +44,10 @@ def require_callbacks(name: str) -> None:
             f"{name} needs scikit-learn >= 1.9, the first with callbacks; installed is "
             f"{sklearn.__version__}."
         )
+
+
+def _memory_key(position, callback) -> str:
+    return f"{position} {type(callback).__name__}{getattr(callback, '_settings', '')}"
 
 
 class FitTask:
@@ -129,7 +133,7 @@ class FitTask:
         """
         others = enumerate(self._callbacks)
         position = next(i for i, other in others if other is callback)
-        return self._memories.setdefault(str(position), {})
+        return self._memories.setdefault(_memory_key(position, callback), {})
 
     def model(self):
         """The estimator as if fit had stopped after the last iteration."""
@@ -154,8 +158,21 @@ class FitTask:
         saved = self.checkpoint.read({"X": X, **self.data})
         if saved is not None:
             self.start, self.best = saved.pop("start"), saved.pop("best")
-            self._memories.update(saved.pop("memories"))
+            self._remember(saved.pop("memories"))
             self._saved = saved
+
+    def _remember(self, memories):
+        """Take over what the callbacks of the killed fit knew, if they are the same."""
+        known = {_memory_key(i, other) for i, other in enumerate(self._callbacks)}
+        others = memories.keys() - known - {"scores"}
+        if others:
+            raise ValueError(
+                "The checkpoint is that of a fit with other callbacks: "
+                f"{', '.join(sorted(others))}; now there are "
+                f"{', '.join(sorted(known)) or 'none'}. To begin anew delete the file, "
+                "or name another."
+            )
+        self._memories.update(memories)
 
     def take_saved(self) -> dict | None:
         """What was written of the start that is to be continued; only once."""
@@ -163,16 +180,20 @@ class FitTask:
         return saved
 
     def offer(self, content) -> None:
-        """Write what `content` returns, and what callbacks remember, if it is time."""
-        self.checkpoint.offer(lambda: self._with_memories(content()))
+        """Write what `content` returns if it is time."""
+        self.checkpoint.offer(content)
 
     def write(self, content: dict) -> None:
         """The same now."""
-        self.checkpoint.write(self._with_memories(content))
+        self.checkpoint.write(content)
 
-    def _with_memories(self, content):
-        own = {"start": self.start, "best": self.best, "memories": self._memories}
-        return {**content, **own}
+    def own(self) -> dict:
+        """What a resumed fit needs of the task: starts, and the callbacks' memories.
+
+        As they are now: callbacks may go on before it is written.
+        """
+        memories = deepcopy(self._memories)
+        return {"start": self.start, "best": self.best, "memories": memories}
 
     @contextmanager
     def iteration(self, number: int):

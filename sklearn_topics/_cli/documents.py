@@ -179,7 +179,7 @@ def _read_csv(path, field):
 def _read_counts(path, field):
     try:
         counts = sp.csr_matrix(sp.load_npz(path))
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
         raise CommandError(
             "no sparse matrix; expected a file by scipy.sparse.save_npz"
         ) from error

@@ -35,11 +35,11 @@ def within_key(key):
 
 
 @contextmanager
-def data_errors():
+def data_errors(*more):
     """What models and vectorizers say of data and parameters, and diverged fits."""
     try:
         yield
-    except (ValueError, FloatingPointError) as error:
+    except (ValueError, FloatingPointError, *more) as error:
         raise CommandError(one_line(error)) from error
 
 

@@ -2,8 +2,10 @@
 
 import contextlib
 import inspect
+import re
 import sys
 import time
+from pathlib import Path
 
 from .._boundary.embeddings import embedding_matrix
 from ..callbacks import TensorBoardLogger
@@ -11,7 +13,7 @@ from .corpus import Corpus, read_corpus
 from .errors import CommandError, data_errors, one_line, within, within_key
 from .outputs import Fitted, log, write_outputs
 from .pictures import check_plots
-from .run_folder import TENSORBOARD, begin_folder, check_folder
+from .run_folder import TENSORBOARD, begin_folder, check_folder, clear
 from .settings import Settings, load_settings
 from .steps import make_estimator, make_vectorizer
 from .word_vectors import read_word_vectors
@@ -29,7 +31,9 @@ def fit(config, *, output=None, overwrite=None) -> dict:
         settings = load_settings(config, folder=output, overwrite=overwrite)
         vectorizer, estimator = _make_steps(settings)
         with within_key("output"):
-            folder = check_folder(settings.output)
+            checkpoint = getattr(estimator, "checkpoint", None)
+            folder = check_folder(settings.output, checkpoint)
+            resumes = checkpoint is not None and Path(checkpoint).exists()
             if settings.output.plots:
                 check_plots()
             watcher = _watcher(settings.output, folder, estimator)
@@ -40,10 +44,12 @@ def fit(config, *, output=None, overwrite=None) -> dict:
         counts, names = _count(vectorizer, corpus)
         with within_key("estimator.params.embeddings"):
             _look_up_embeddings(estimator, names)
-        begin_folder(folder)
+        old = begin_folder(folder)
         if watcher is not None:
             watcher.feature_names = names
         seconds = _fit(estimator, counts, watcher)
+    if not resumes:  # else the log there is the first half of this run's
+        clear(old)
     fitted = Fitted(vectorizer, estimator, names, counts, corpus.numbers, seconds)
     return write_outputs(folder, settings, fitted)
 
@@ -94,7 +100,7 @@ def _count(vectorizer, corpus: Corpus):
     """Part -> counts, the vectorizer being fitted on train; names of the terms."""
     if vectorizer is None:
         return corpus.documents, corpus.names
-    with within_key("vectorizer"), data_errors():
+    with within_key("vectorizer"), data_errors(TypeError, re.error):
         counts = {"train": vectorizer.fit_transform(corpus.documents["train"])}
     for part in corpus.documents.keys() - counts.keys():
         counts[part] = vectorizer.transform(corpus.documents[part])

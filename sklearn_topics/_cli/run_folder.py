@@ -20,12 +20,20 @@ METRICS, TENSORBOARD = "metrics.json", "tensorboard"
 _SURELY_OURS = {MODEL, TOPICS, DOCUMENT_TOPICS, METRICS, TENSORBOARD, *PICTURES}
 
 
-def check_folder(output) -> Path:
-    """The output folder, if a run may go there; nothing is changed."""
+def check_folder(output, checkpoint=None) -> Path:
+    """The output folder, if a run may go there; nothing is changed.
+
+    A checkpoint there, and the log that goes with it, are of the run that goes on.
+    """
     folder = Path(output.folder)
     if folder.exists() and not folder.is_dir():
         raise CommandError(f"{folder} is a file", "folder")
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if checkpoint is not None and Path(checkpoint).parent.resolve() == folder.resolve():
+        name = Path(checkpoint).name
+        if name in found:
+            found.discard(TENSORBOARD)
+        found -= {name, f"{name}.part"}
     if found and not output.overwrite:
         raise CommandError(
             f"{folder} is not empty; name another one, or set overwrite: true "
@@ -40,13 +48,24 @@ def check_folder(output) -> Path:
     return folder
 
 
-def begin_folder(folder):
-    """Make it, without the files of an earlier run; others stay."""
+def begin_folder(folder) -> list[Path]:
+    """Make it; what an earlier run has left there, to be removed by `clear`.
+
+    Not before the new run has ended well: until then the earlier one is worth more.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in {CONFIG, VOCABULARY, *_SURELY_OURS} - {TENSORBOARD}:
-        (folder / name).unlink(missing_ok=True)
-    if (folder / TENSORBOARD).is_dir():
-        shutil.rmtree(folder / TENSORBOARD)
+    names = {CONFIG, VOCABULARY, *_SURELY_OURS} - {TENSORBOARD}
+    logs = folder / TENSORBOARD
+    old = [folder / name for name in names]
+    return old + (list(logs.iterdir()) if logs.is_dir() else [])
+
+
+def clear(old: list[Path]):
+    for path in old:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 @dataclass

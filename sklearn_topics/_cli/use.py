@@ -1,8 +1,9 @@
 """``topics``, ``transform`` and ``evaluate``: what a fitted model is used for."""
 
 import sys
+from pathlib import Path
 
-from .errors import data_errors, within
+from .errors import CommandError, data_errors, within
 from .measures import MEASURES, measure_documents, measure_topics
 from .run_folder import load_run
 from .tables import (
@@ -27,6 +28,7 @@ def topics(folder, *, n_terms=10, by="probability", as_csv=False):
 
 def transform(folder, data, *, output=None, format=None, field=None):
     """Write the topic proportions of documents as CSV."""
+    _check_output(output, folder, data)
     run = load_run(folder)
     counts = run.counts(data, format, field)
     with within(data), data_errors():
@@ -36,8 +38,24 @@ def transform(folder, data, *, output=None, format=None, field=None):
     if output is None:
         write_csv(sys.stdout, columns, rows)
         return
-    with open(output, "w", encoding="utf-8", newline="") as file:
+    part = Path(f"{output}.part")
+    with part.open("w", encoding="utf-8", newline="") as file:
         write_csv(file, columns, rows)
+    part.replace(output)
+
+
+def _check_output(output, folder, data):
+    """Refuse to write over what is read."""
+    if output is None:
+        return
+    output = Path(output)
+    if not output.resolve().parent.is_dir():
+        raise CommandError(f"{output}: there is no folder {output.parent}")
+    read = [Path(data), *Path(folder).iterdir()] if Path(folder).is_dir() else []
+    if output.exists() and any(
+        path.exists() and output.samefile(path) for path in read
+    ):
+        raise CommandError(f"{output} is read by this command; name another file")
 
 
 def evaluate(folder, data, *, metrics=MEASURES, format=None, field=None) -> dict:

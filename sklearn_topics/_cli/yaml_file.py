@@ -37,7 +37,7 @@ def read_yaml(path):
         raise CommandError(error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
         raise CommandError("not UTF-8 text") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a date that there is not, say
         raise CommandError(f"not YAML: {one_line(error)}") from error
 
 

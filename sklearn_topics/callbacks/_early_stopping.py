@@ -97,6 +97,13 @@ class EarlyStopping(FitWatcher):
         self.every = check_count("every", every)
         self.restore_best = restore_best
 
+    @property
+    def _settings(self):
+        """What a resumed fit must have in common with the killed one."""
+        metric = getattr(self.metric, "__qualname__", self.metric)
+        numbers = self.patience, self.min_delta, self.every, self.restore_best
+        return f" by {metric}, {numbers}"
+
     def _begin(self, fit):
         fit.scores[_SCORE] = [0, math.nan]
 

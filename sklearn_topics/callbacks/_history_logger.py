@@ -1,5 +1,6 @@
 """HistoryLogger: the loss history in a file while fit runs."""
 
+import contextlib
 import csv
 import io
 import json
@@ -133,13 +134,17 @@ def _append(path: Path, line: str) -> None:
 
 def _create(path: Path, content: str) -> None:
     """A file with this content, unless there is one: never a part of it."""
-    if path.exists():
+    if path.exists() and path.stat().st_size > 0:
         return
     new = path.with_name(f"{path.name}.{uuid4().hex}")
     new.write_text(content, encoding="utf-8", newline="")
     try:
         os.link(new, path)
-    except FileExistsError:
-        pass  # another process was faster
+    except FileExistsError:  # another process was faster, or the file was empty
+        if path.stat().st_size == 0:
+            os.replace(new, path)
+    except OSError:  # a file system without links
+        with contextlib.suppress(FileExistsError), path.open("x") as file:
+            file.write(content)
     finally:
-        new.unlink()
+        new.unlink(missing_ok=True)

@@ -252,6 +252,11 @@ class TorchDeepNMF(BaseBetaNMF):
             device = resolve_device(self.device)
             X_device = to_device(data, device)
             solver = self._make_solver(*data.shape)
+            means = column_means(data)
+
+            def attributes(state, n_iter):
+                return {**_attributes(state, n_iter), "feature_means_": means}
+
             fit = run_fits(
                 solver,
                 X_device,
@@ -261,13 +266,12 @@ class TorchDeepNMF(BaseBetaNMF):
                 keep="last",
                 verbose=self.verbose,
                 task=task,
-                attributes=_attributes,
+                attributes=attributes,
             )
             if fit.state is not None:  # else interrupted before anything was found
-                for name, value in _attributes(fit.state, fit.n_iter).items():
+                for name, value in attributes(fit.state, fit.n_iter).items():
                     setattr(self, name, value)
                 self.reconstruction_err_ = fit.found["last_error"]
-                self.feature_means_ = column_means(data)
                 self.loss_history_ = {
                     name: np.asarray(column) for name, column in fit.history.items()
                 }

@@ -502,6 +502,7 @@ class TorchETM(BaseTopicModel):
             task.data["the validation documents"] = held_out
             generator = make_generator(self.random_state)
             module, topic_rate = self._start(training, generator)
+            task.data["the embeddings at the start"] = module.embeddings
             trainer = self._trainer(module, topic_rate, training, held_out)
             fit = run_fit(
                 trainer,

@@ -181,11 +181,12 @@ class _Target:
 
 def _key(given: Tensor):
     """Equal for two views that see the same values, while one of them lives."""
+    version = None if given.is_inference() else given._version
     dense = given.layout == torch.strided
     if not dense:
-        return id(given), given._version
+        return id(given), version
     layout = given.shape, given.stride(), given.dtype
-    return given.data_ptr(), given._version, *layout
+    return given.data_ptr(), version, *layout
 
 
 def _weights(x: Tensor | None, y: Tensor, beta: float) -> tuple[Tensor | None, Tensor]:
@@ -237,6 +238,11 @@ def _check_group(group) -> None:
                 f"{name} must be a nonnegative number; it is {group[name]}."
             )
     for number, parameter in enumerate(group["params"]):
+        if group["orthogonal"] > 0 and parameter.ndim < 2:
+            raise ValueError(
+                f"orthogonal is for matrices; parameter {number} has shape "
+                f"{tuple(parameter.shape)}. Give it a group of its own without."
+            )
         low, high = (float(value) for value in torch.aminmax(parameter.detach()))
         if not (low >= 0 and math.isfinite(high)):
             raise ValueError(

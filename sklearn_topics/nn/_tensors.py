@@ -7,7 +7,9 @@ from .._kernels import CSR
 
 
 def to_csr(X: Tensor) -> CSR:
-    """The entries of a sparse CSR or COO tensor."""
+    """The entries of a sparse tensor."""
+    if X.layout not in (torch.sparse_coo, torch.sparse_csr):
+        X = X.to_sparse_coo()  # such as the transpose of CSR
     if X.layout == torch.sparse_coo:
         X = X.coalesce()  # sorts, and adds duplicates
         rows, indices = X.indices()

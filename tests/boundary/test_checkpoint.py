@@ -399,3 +399,100 @@ def test_fingerprints_see_each_entry_and_its_place():
     assert len(set(found)) == len(found)
     assert of() == of()
     assert fingerprint(A.toarray()) == fingerprint(torch.from_numpy(A.toarray()))
+
+
+def embeddings_of(seed):
+    rng = np.random.default_rng(seed)
+    return {f"w{j}": rng.standard_normal(6) for j in range(120)}
+
+
+def test_other_embeddings_are_another_fit(killed, path):
+    counts = sp.csr_array(np.random.default_rng(0).poisson(0.5, (40, 120)))
+    words = [f"w{j}" for j in range(120)]
+
+    def model(seed):
+        network = {"hidden_layer_sizes": (8,), "max_iter": 5, "random_state": 0}
+        given = {"embeddings": embeddings_of(seed), "vocabulary": words}
+        return TorchETM(3, train_embeddings=False, checkpoint=path, **given, **network)
+
+    killed(model(0), 2, counts)
+    with pytest.raises(ValueError, match="that of another fit: the embeddings"):
+        model(1).fit(counts)
+    np.testing.assert_array_equal(
+        model(0).fit(counts).embeddings_,
+        model(0).set_params(checkpoint=None).fit(counts).embeddings_,
+    )
+
+
+def test_functions_are_described_by_what_they_do():
+    rates = [lambda e: 1.0, lambda e: 0.0, lambda e: 1.0]
+    found = [checkpoint._description(rate) for rate in rates]
+    assert found[0] == found[2] != found[1]
+
+
+@pytest.mark.parametrize("content", ["array", "list"])
+def test_files_of_others_are_no_checkpoints(tmp_path, content):
+    path = tmp_path / "other.npz"
+    with path.open("wb") as file:
+        if content == "array":
+            np.save(file, np.ones(3))
+        else:
+            np.savez(file, sklearn_topics=np.array("[1, 2]"))
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="is no checkpoint of sklearn_topics"):
+        TorchPoissonNMF(3, random_state=0, checkpoint=path).fit(X)
+    assert path.read_bytes() == before
+
+
+def test_warm_starts_have_no_checkpoint(path):
+    model = TorchPoissonNMF(3, random_state=0, warm_start=True, checkpoint=path)
+    with pytest.raises(ValueError, match="warm_start=True do not go together"):
+        model.fit(X)
+
+
+@pytest.mark.skipif(not HAS_CALLBACKS, reason="this scikit-learn has no callbacks")
+@pytest.mark.parametrize("at", [5, 6, 7])
+def test_ctrl_c_in_a_callback_resumes_what_the_others_knew(always, path, at):
+    from sklearn_topics.callbacks import EarlyStopping
+    from sklearn_topics.callbacks._base import FitWatcher
+
+    class Interrupt(FitWatcher):
+        """Ctrl-C, once, after the callbacks before it have seen the iteration."""
+
+        at = None
+
+        def _iteration(self, fit):
+            if fit.n_iter == Interrupt.at:
+                Interrupt.at = None
+                raise KeyboardInterrupt
+            return False
+
+    def score(model, data):
+        return -abs(model.n_iter_ - 6.0)
+
+    def make(checkpoint=None):
+        model = TorchPoissonNMF(
+            3, tol=0, max_iter=20, random_state=0, checkpoint=checkpoint
+        )
+        stopping = EarlyStopping(X[:20], metric=score, patience=3)
+        return model.set_callbacks(stopping, Interrupt())
+
+    whole = make().fit(X)
+    Interrupt.at = at
+    with pytest.raises(KeyboardInterrupt):
+        make(path).fit(X)
+    resumed = make(path).fit(X)
+    assert_same_fit(whole, resumed)
+    assert whole.n_iter_ == 9
+
+
+@pytest.mark.skipif(not HAS_CALLBACKS, reason="this scikit-learn has no callbacks")
+def test_other_callbacks_are_another_fit(killed, path):
+    from sklearn_topics.callbacks import EarlyStopping
+
+    model = TorchPoissonNMF(3, tol=0, max_iter=20, random_state=0, checkpoint=path)
+    killed(clone(model).set_callbacks(EarlyStopping(X[:20], patience=9)), 3, X)
+    for callbacks in ([], [EarlyStopping(X[:20], patience=8)]):
+        with pytest.raises(ValueError, match="a fit with other callbacks"):
+            clone(model).set_callbacks(*callbacks).fit(X)
+    clone(model).set_callbacks(EarlyStopping(X[:20], patience=9)).fit(X)

@@ -8,12 +8,19 @@ import weakref
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler
 
-from sklearn_topics import TorchBetaNMF, TorchETM, TorchPoissonNMF, TorchTruncatedSVD
+from sklearn_topics import (
+    TorchBetaNMF,
+    TorchDeepNMF,
+    TorchETM,
+    TorchPoissonNMF,
+    TorchTruncatedSVD,
+)
 from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
 from sklearn_topics.callbacks import EarlyStopping, HistoryLogger, TensorBoardLogger
 from sklearn_topics.callbacks._base import FitWatcher
@@ -32,6 +39,7 @@ MODELS = [
     TorchPoissonNMF(3, solver="adam", max_iter=20, batch_size=50, random_state=0),
     TorchBetaNMF(3, max_iter=12, tol=0, random_state=0),
     TorchBetaNMF(3, solver="mu", beta_loss=1, max_iter=20, tol=0, random_state=0),
+    TorchDeepNMF((6, 3), max_iter=20, tol=0, random_state=0),
     TorchETM(3, embedding_dim=8, hidden_layer_sizes=(8,), max_iter=6, random_state=0),
 ]
 EACH_MODEL = pytest.mark.parametrize("model", MODELS, ids=lambda m: type(m).__name__)
@@ -382,3 +390,20 @@ def test_searches_over_pipelines_in_two_processes(tmp_path):
     runs = list((tmp_path / "runs").iterdir())
     assert len(runs) == 5
     assert all("objective" in scalars(run) for run in runs)
+
+
+@with_callbacks
+def test_an_empty_file_is_a_new_log(tmp_path, monkeypatch):
+    def no_links(*args):
+        raise PermissionError("this file system has none")
+
+    model = TorchPoissonNMF(3, tol=0, max_iter=10, random_state=0)
+    path = tmp_path / "log.csv"
+    path.touch()
+    clone(model).set_callbacks(HistoryLogger(path)).fit(X)
+    monkeypatch.setattr("os.link", no_links)
+    other = tmp_path / "other.csv"
+    clone(model).set_callbacks(HistoryLogger(other)).fit(X)
+    first, second = (list(csv.DictReader(file.open())) for file in (path, other))
+    assert [row["iteration"] for row in first] == ["10"]
+    assert [row["objective"] for row in first] == [row["objective"] for row in second]

@@ -404,3 +404,54 @@ def test_console_script_is_the_same_function():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     module, function = project["scripts"]["sklearn-topics"].split(":")
     assert getattr(importlib.import_module(module), function) is main
+
+
+def test_an_earlier_run_stays_until_the_next_has_ended_well(config, folder, run):
+    run("fit", config())
+    before = {path.name for path in (folder / "run").iterdir()}
+    bad = {"estimator.params.solver": "mu", "estimator.name": "TorchBetaNMF"}
+    bad = {**bad, "estimator.params.missing": "mask", "estimator.params.tol": -1}
+    assert main(["fit", config(bad, "bad.yaml"), "--overwrite"]) == 2
+    wrong = {"estimator.name": "NMF", "estimator.params.beta_loss": "kullback-leibler"}
+    assert main(["fit", config(wrong, "wrong.yaml"), "--overwrite"]) == 2
+    assert {path.name for path in (folder / "run").iterdir()} == before
+    run("fit", str(folder / "run" / "config.yaml"), "--overwrite")
+    assert {path.name for path in (folder / "run").iterdir()} == before
+
+
+def test_a_run_with_its_checkpoint_in_its_folder_goes_on(config, folder, run):
+    settings = {"estimator.params.checkpoint": "run/fit.npz"}
+    (folder / "run").mkdir()
+    (folder / "run" / "fit.npz.part").touch()
+    run("fit", config(settings))
+    assert (folder / "run" / "model.skops").exists()
+
+
+def test_transform_does_not_write_over_what_it_reads(config, folder, run, capsys):
+    run("fit", config())
+    before = (folder / "texts.jsonl").read_bytes()
+    for output in ("texts.jsonl", "run/model.skops"):
+        assert main(["transform", "run", "texts.jsonl", "-o", output]) == 2
+        assert "is read by this command" in capsys.readouterr().err
+    assert main(["transform", "run", "texts.jsonl", "-o", "none/theta.csv"]) == 2
+    assert (folder / "texts.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"vectorizer.params.token_pattern": "(a"},
+        {"vectorizer.params.ngram_range": ["a", 2]},
+    ],
+)
+def test_what_only_the_vectorizer_finds_wrong_is_one_line(config, capsys, changes):
+    assert main(["fit", config(changes)]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()[-1:]) == 1
+
+
+def test_an_array_is_no_matrix_of_counts(config, folder, capsys):
+    with (folder / "counts.npz").open("wb") as file:
+        np.save(file, np.ones(3))
+    data = {"path": "counts.npz", "split": {"train": 1.0}}
+    assert main(["fit", config({"data": data, "vectorizer": None})]) == 2
+    assert "no sparse matrix" in capsys.readouterr().err

@@ -261,3 +261,18 @@ def test_bad_parameters_targets_and_predictions(V):
         trainer.step(lambda: (V, model(None).to_sparse_coo()))
     for found, expected in zip(values(model), before, strict=True):
         assert_allclose(found, expected, rtol=0)
+
+
+def test_targets_made_for_inference(V):
+    with torch.inference_mode():
+        made = torch.as_tensor(V) + 0
+    model, twin = chain(), chain()
+    BetaMu(model.parameters()).step(lambda: (made, model(None)))
+    BetaMu(twin.parameters()).step(lambda: (made.clone(), twin(None)))
+    for a, b in zip(model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_orthogonality_is_of_matrices():
+    with pytest.raises(ValueError, match=r"orthogonal is for matrices; parameter 0"):
+        BetaMu([nn.Parameter(torch.ones(3))], orthogonal=0.1)

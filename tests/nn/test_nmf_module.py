@@ -328,3 +328,16 @@ def test_sparsity_of_hoyer():
     assert bool(x.grad.isfinite().all())
     with pytest.raises(ValueError, match="two entries"):
         sparsity(torch.ones(1))
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSC tensor support is in beta")
+def test_sparse_targets_by_columns():
+    """Such as the transpose of one by rows."""
+    V = torch.as_tensor(target(positive=False))
+    factors = {"rank": 2, "dtype": torch.float64}
+    for given in (V.T.to_sparse_csc(), V.to_sparse_csr().transpose(0, 1)):
+        sparse = NMF((9, 12), generator=seeded(), **factors)
+        dense = NMF((9, 12), generator=seeded(), **factors)
+        sparse.fit(given, max_iter=5, tol=0)
+        dense.fit(V.T, max_iter=5, tol=0)
+        torch.testing.assert_close(sparse.W, dense.W)
