@@ -150,12 +150,19 @@ def sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
     return _implementation("sddmm", X)(X, W, HT)
 
 
-def pair_counts(X: CSR) -> Tensor:
-    """Rows in which both of two columns are stored: an int64 Tensor (m, m).
+def pair_counts(X: CSR, columns: Tensor, pairs: Tensor) -> Tensor:
+    """Rows in which both columns of a pair are nonzero: an int64 Tensor (n_pairs,).
 
-    On the diagonal the rows in which one is. For few columns.
+    Parameters
+    ----------
+    X : CSR
+        With values of any dtype.
+    columns : Tensor of shape (n_columns,), int64
+        Distinct.
+    pairs : Tensor of shape (n_pairs, 2), int64
+        Places in `columns`.
     """
-    return _implementation("pair_counts", X)(X)
+    return _implementation("pair_counts", X)(X, columns, pairs)
 
 
 def spmm(X: CSR | Tensor, B: Tensor) -> Tensor:

@@ -49,15 +49,17 @@ def csr_spmm(X: CSR, B: Tensor) -> Tensor:
     return out
 
 
-def csr_pair_counts(X: CSR) -> Tensor:
-    m = X.shape[1]
-    out = torch.zeros(m, m, dtype=torch.int64, device=X.device)
+def csr_pair_counts(X: CSR, columns: Tensor, pairs: Tensor) -> Tensor:
+    out = torch.zeros(len(pairs), dtype=torch.int64, device=X.device)
+    # All columns but the chosen ones share one last place, which no pair asks for.
+    places = torch.full((X.shape[1],), len(columns), device=X.device)
+    places[columns] = torch.arange(len(columns), device=X.device)
     for start, stop in X.chunks():
-        for rows in range(start, stop, 1024):
-            local, cols, x = X.rows(rows, min(rows + 1024, stop))
-            present = x.new_zeros(1024, m)  # counts up to 1024 are exact
-            present[local, cols] = 1
-            out += (present.T @ present).long()
+        for row in range(start, stop, 1024):
+            local, cols, x = X.rows(row, min(row + 1024, stop))
+            present = torch.zeros(len(columns) + 1, 1024, dtype=bool, device=X.device)
+            present[places[cols[x != 0]], local[x != 0]] = True
+            out += (present[pairs[:, 0]] & present[pairs[:, 1]]).sum(1)
     return out
 
 

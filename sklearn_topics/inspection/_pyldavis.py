@@ -2,7 +2,13 @@
 
 import numpy as np
 
-from ..metrics._models import proportions, split_pipeline, topic_distributions
+from ..metrics._models import (
+    proportions,
+    shares,
+    split_pipeline,
+    topic_distributions,
+    topic_weights,
+)
 from ._terms import term_names
 
 
@@ -11,6 +17,11 @@ def to_pyldavis(model, X, *, feature_names=None, sort_topics=False, **options):
 
     Empty documents and terms that occur nowhere, at which pyLDAvis fails, are left out.
     Save the page by ``pyLDAvis.save_html(found, "topics.html")``.
+
+    A component of both signs, as of :class:`~sklearn_topics.TorchTruncatedSVD`, is two
+    topics, its poles: documents and terms of positive weight, and those of negative
+    weight, as NNDSVD takes them apart [1]_. The positive poles come first, then the
+    negative ones; poles without documents or terms are left out.
 
     Parameters
     ----------
@@ -40,6 +51,11 @@ def to_pyldavis(model, X, *, feature_names=None, sort_topics=False, **options):
     ValueError
         If the model has fewer than three topics, which span no plane, or X is empty.
 
+    References
+    ----------
+    .. [1] C. Boutsidis, E. Gallopoulos, "SVD based initialization: a head start for
+       nonnegative matrix factorization", Pattern Recognition 41, 2008, section 2.
+
     Examples
     --------
     >>> from sklearn_topics import TorchPoissonNMF
@@ -57,8 +73,11 @@ def to_pyldavis(model, X, *, feature_names=None, sort_topics=False, **options):
             "to_pyldavis needs pyLDAvis: pip install sklearn_topics[pyldavis]"
         ) from error
 
-    theta, counts = proportions(model, X)
-    topics = topic_distributions(split_pipeline(model)[1])
+    if topic_weights(model).min() < 0:
+        theta, topics, counts = _poles(model, X)
+    else:
+        theta, counts = proportions(model, X)
+        topics = topic_distributions(model)
     if len(topics) < 3:
         raise ValueError(
             f"pyLDAvis places topics in a plane and needs three; got {len(topics)}."
@@ -82,3 +101,15 @@ def to_pyldavis(model, X, *, feature_names=None, sort_topics=False, **options):
         sort_topics=sort_topics,
         **settings,
     )
+
+
+def _poles(model, X):
+    """Proportions, topics and counts of a model whose components have two poles."""
+    before, last = split_pipeline(model)
+    counts = X if before is None else before.transform(X)
+    W, H = np.asarray(last.transform(counts), np.float64), topic_weights(last)
+    W = np.hstack([np.maximum(W, 0), np.maximum(-W, 0)])
+    H = np.vstack([np.maximum(H, 0), np.maximum(-H, 0)])
+    W, H = W * H.sum(axis=1), shares(H)
+    some = W.any(axis=0)  # a pole without terms has weight 0 in every document
+    return shares(W[:, some]), H[some], counts

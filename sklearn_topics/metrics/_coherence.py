@@ -1,7 +1,6 @@
 """How well the first terms of a topic go together."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
@@ -132,22 +131,43 @@ def coherence(
     if texts is None:
         _check_columns(topics, n_columns(X))
     topics = top_terms(topics, n_terms, feature_names)
-    columns = np.unique(np.concatenate([np.empty(0, np.intp), *topics]))
-    known = columns[columns >= 0]
-    if texts is None:
-        counts, total = document_counts(X, known)
-    else:
+    sizes = np.array([len(topic) for topic in topics], dtype=np.intp)
+    # Padded to one length by -1, which also stands for terms that occur nowhere.
+    columns = np.full((len(topics), sizes.max(initial=0)), -1)
+    for row, topic in zip(columns, topics, strict=True):
+        row[: len(topic)] = topic
+    known = np.unique(columns[columns >= 0])
+
+    def counts(pairs):
+        if texts is None:
+            return document_counts(X, known, pairs)
         words = [feature_names[column] for column in known]
         size = window_size or _WINDOWS.get(measure, 10)
-        counts, total = window_counts(texts, words, size)
-    # The last row and column are of terms that occur nowhere.
-    shares = np.pad(counts / max(total, 1), (0, 1))
+        return window_counts(texts, words, size, pairs)
+
+    shares = _pair_shares(columns, known, counts)
     values = np.zeros(len(topics))
-    for number, topic in enumerate(topics):
-        rows = np.where(topic >= 0, np.searchsorted(known, topic), len(known))
-        if len(rows) > 1:
-            values[number] = _MEASURES[measure](shares[np.ix_(rows, rows)])
+    for size in np.unique(sizes[sizes > 1]):
+        same = sizes == size
+        values[same] = _MEASURES[measure](shares[same, :size, :size])
     return Coherence(values, float(values.mean()) if len(values) else 0.0)
+
+
+def _pair_shares(columns, known, counts):
+    """Shares of documents or windows with both of two terms: n_topics x L x L.
+
+    `columns` (n_topics x L) are the terms, of which the `known` ones occur; `counts`
+    counts pairs of these.
+    """
+    i, j = np.tril_indices(columns.shape[1])
+    pairs = np.stack([columns[:, i], columns[:, j]], axis=2)
+    occur = (pairs >= 0).all(axis=2)
+    found, total = counts(np.searchsorted(known, pairs[occur]))
+    of_pairs = np.zeros(occur.shape)
+    of_pairs[occur] = found / max(total, 1)
+    shares = np.empty((*columns.shape, columns.shape[1]))
+    shares[:, i, j] = shares[:, j, i] = of_pairs
+    return shares
 
 
 def _check_columns(topics, m):
@@ -173,50 +193,51 @@ def _listed_words(topics):
     return list(dict.fromkeys(word for topic in topics for word in topic))
 
 
-@lru_cache(maxsize=8)
-def _pairs(n):
-    """Pairs of the first n terms, j before i in the topic."""
-    return np.tril_indices(n, -1)
+# The measures take shares of several topics: n_topics x n_terms x n_terms.
+
+
+def _pairs(p):
+    """Shares of the pairs of each topic's terms, j before i: both, i, j."""
+    i, j = np.tril_indices(p.shape[1], -1)
+    single = np.diagonal(p, axis1=1, axis2=2)
+    return p[:, i, j], single[:, i], single[:, j]
 
 
 def _npmi(p):
-    single = np.diag(p)
-    i, j = _pairs(len(p))
-    both = p[i, j]
-    value = np.full(len(both), -1.0)
+    both, first, second = _pairs(p)
+    value = np.full(both.shape, -1.0)
     some = (both > 0) & (both < 1)
-    ratio = both[some] / (single[i] * single[j])[some]
+    ratio = both[some] / (first * second)[some]
     value[some] = np.log(ratio) / -np.log(both[some])
     value[both == 1] = 1.0
-    return value.mean()
+    return value.mean(1)
 
 
 def _umass(p):
-    i, j = _pairs(len(p))
-    return _log_ratio(p[i, j], np.diag(p)[j]).mean()
+    both, _, before = _pairs(p)
+    return _log_ratio(both, before).mean(1)
 
 
 def _uci(p):
-    i, j = _pairs(len(p))
-    return _log_ratio(p[i, j], (np.diag(p)[i] * np.diag(p)[j])).mean()
+    both, first, second = _pairs(p)
+    return _log_ratio(both, first * second).mean(1)
 
 
-def _npmi_matrix(p):
-    single = np.diag(p)
-    ratio = _log_ratio(p, np.outer(single, single))
-    return ratio / -np.log(p + _EPSILON)
+def _npmi_of(both, first, second):
+    return _log_ratio(both, first * second) / -np.log(both + _EPSILON)
 
 
 def _c_npmi(p):
-    return _npmi_matrix(p)[_pairs(len(p))].mean()
+    return _npmi_of(*_pairs(p)).mean(1)
 
 
 def _c_v(p):
-    vectors = _npmi_matrix(p)
-    whole = vectors.sum(0)
-    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(whole)
-    cosines = vectors @ whole / np.where(lengths > 0, lengths, 1)
-    return cosines.mean()
+    single = np.diagonal(p, axis1=1, axis2=2)
+    vectors = _npmi_of(p, single[:, :, None], single[:, None, :])
+    whole = vectors.sum(1, keepdims=True)
+    lengths = np.linalg.norm(vectors, axis=2) * np.linalg.norm(whole, axis=2)
+    cosines = (vectors * whole).sum(2) / np.where(lengths > 0, lengths, 1)
+    return cosines.mean(1)
 
 
 def _log_ratio(both, alone):

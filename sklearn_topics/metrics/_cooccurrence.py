@@ -1,4 +1,4 @@
-"""In how many documents, or windows of text, terms occur, alone and in pairs."""
+"""In how many documents, or windows of text, both terms of a pair occur."""
 
 from itertools import chain, islice
 
@@ -13,26 +13,34 @@ from .._kernels import ops
 _TEXTS = 1 << 14
 
 
-def document_counts(X, columns) -> tuple[np.ndarray, int]:
-    """Documents of X that hold each pair of the columns, and how many documents.
+def document_counts(X, columns, pairs) -> tuple[np.ndarray, int]:
+    """Documents of X that hold both terms of each pair, and how many documents.
+
+    Parameters
+    ----------
+    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+    columns : ndarray of shape (n_terms,)
+        Distinct.
+    pairs : ndarray of shape (n_pairs, 2)
+        Places in `columns`; a term paired with itself: documents that hold it.
 
     Returns
     -------
-    counts : ndarray of shape (len(columns), len(columns))
-        On the diagonal those that hold the term.
+    counts : ndarray of shape (n_pairs,)
     n_documents : int
     """
     if sp.issparse(X):
-        chosen = sp.csr_array(X.tocsr()[:, columns])
-        chosen.sum_duplicates()
-        chosen.eliminate_zeros()
+        X = X.tocsr()
+        if not X.has_canonical_format:
+            X = X.copy()
+            X.sum_duplicates()
     else:
         X = np.asarray(X)
-        chosen = sp.csr_array(X[:, columns] > 0)
-    return _count(chosen), X.shape[0]
+        X, columns = sp.csr_array(X[:, columns]), np.arange(len(columns))
+    return _count(X, columns, pairs), X.shape[0]
 
 
-def window_counts(texts, words, size: int) -> tuple[np.ndarray, int]:
+def window_counts(texts, words, size: int, pairs) -> tuple[np.ndarray, int]:
     """The same for windows of `size` tokens, moved by one; a short text is one.
 
     Parameters
@@ -41,21 +49,26 @@ def window_counts(texts, words, size: int) -> tuple[np.ndarray, int]:
         Tokens of each document.
     words : sequence of str
     size : int
+    pairs : ndarray of shape (n_pairs, 2)
+        Places in `words`.
     """
     place = {word: number for number, word in enumerate(words)}
-    counts, total = np.zeros((len(place), len(place)), np.int64), 0
+    counts, total = np.zeros(len(pairs), np.int64), 0
     texts = iter(texts)
     while portion := list(islice(texts, _TEXTS)):
         if any(isinstance(text, str) for text in portion):
             raise ValueError("texts must be lists of tokens, but one is a string.")
         found, n_windows = _windows(portion, place, size)
-        counts += _count(found)
+        counts += _count(found, np.arange(len(place)), pairs)
         total += n_windows
     return counts, total
 
 
-def _count(present: sp.csr_array) -> np.ndarray:
-    return ops.pair_counts(to_device(present, torch.device("cpu"))).numpy()
+def _count(X, columns, pairs) -> np.ndarray:
+    # One dtype for counts of any, so that one kernel serves.
+    present = sp.csr_array((X.data != 0, X.indices, X.indptr), shape=X.shape)
+    where = (torch.from_numpy(a.astype(np.int64)) for a in (columns, pairs))
+    return ops.pair_counts(to_device(present, torch.device("cpu")), *where).numpy()
 
 
 def _windows(texts, place, size) -> tuple[sp.csr_array, int]:
@@ -83,7 +96,7 @@ def _windows(texts, place, size) -> tuple[sp.csr_array, int]:
     windows = np.repeat(low - (ends - length), length) + np.arange(length.sum())
     per_word = np.bincount(word, weights=length, minlength=len(place)).astype(np.int64)
     indptr = np.concatenate([[0], np.cumsum(per_word)])
-    ones = np.ones(len(windows), np.float32)
+    ones = np.ones(len(windows), bool)
     total = int(n_windows.sum())
     shape = len(place), total
     return sp.csr_array(sp.csr_array((ones, windows, indptr), shape=shape).T), total

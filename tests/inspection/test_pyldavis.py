@@ -6,7 +6,12 @@ import pytest
 import scipy.sparse as sp
 from sklearn.decomposition import NMF, LatentDirichletAllocation
 
-from sklearn_topics import TorchBetaNMF, TorchETM, TorchPoissonNMF
+from sklearn_topics import (
+    TorchBetaNMF,
+    TorchETM,
+    TorchPoissonNMF,
+    TorchTruncatedSVD,
+)
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.inspection import to_pyldavis
 from sklearn_topics.metrics._models import topic_distributions, topic_proportions
@@ -48,6 +53,31 @@ def test_page_of_every_model(model, X, tmp_path):
     best = first.sort_values("logprob", ascending=False)["Term"].iloc[0]
     assert best == names[topic_distributions(model)[0].argmax()]
     assert f'"{best}"' in page.read_text(encoding="utf-8")
+
+
+def test_poles_of_components_with_two_signs(X, tmp_path):
+    """One topic of the first component, whose weights have one sign; two of others."""
+    model = TorchTruncatedSVD(3, random_state=0).fit(X)
+    prepared = to_pyldavis(model, X, R=30)
+    pyLDAvis.save_html(prepared, str(tmp_path / "topics.html"))
+    assert list(prepared.topic_coordinates["topics"]) == [0, 1, 2, 3, 4]
+    W, H = model.transform(X), model.components_
+    for topic, component, sign in [(1, 1, 1), (2, 2, 1), (3, 1, -1), (4, 2, -1)]:
+        shown = prepared.topic_info.query(f"Category == 'Topic{topic}'")
+        shown = shown[shown["logprob"] > np.log(1e-9)]
+        assert set(shown["Term"].astype(int)) == set(
+            np.flatnonzero((sign * H[component] > 0) & (X.sum(axis=0) > 0))
+        )
+        best = shown.sort_values("logprob")["Term"].astype(int).iloc[-1]
+        assert best == (sign * H[component]).argmax()
+    poles = np.hstack([np.maximum(W, 0), np.maximum(-W, 0)[:, 1:]])
+    weights = np.vstack([np.maximum(H, 0), np.maximum(-H, 0)[1:]]).sum(axis=1)
+    poles = poles * weights
+    some = poles.sum(axis=1) > 0
+    tokens = X.sum(axis=1)[some]
+    poles = poles[some] / poles[some].sum(axis=1, keepdims=True)
+    expected = tokens @ poles / tokens.sum() * 100
+    np.testing.assert_allclose(prepared.topic_coordinates["Freq"], expected, rtol=1e-6)
 
 
 def test_terms_that_do_not_occur_are_left_out(X):

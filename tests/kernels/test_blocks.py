@@ -63,6 +63,9 @@ def _operations(to_csr):
     return {
         "sddmm": ops.sddmm(X, W, HT),
         "spmm": ops.spmm(X, HT),
+        "pair counts": ops.pair_counts(
+            X, torch.arange(90), torch.arange(90).view(-1, 2)
+        ),
         "ratio": ops.ratio_product(X, W, HT, floor=1e-10),
         "dense ratio": ops.ratio_product(dense, W, HT, floor=1e-10),
         "dense ratio of X.T": ops.ratio_product(dense.T, HT, W, floor=1e-10),

@@ -187,19 +187,33 @@ def test_spmm(spmm, problem):
     assert_within(spmm(X, B), X @ B, scale, eps=spmm.eps, n_terms=X.shape[1])
 
 
+def _all_pairs(n):
+    return torch.tensor([(i, j) for i in range(n) for j in range(n)])
+
+
 def test_pair_counts(pair_counts, matrix):
-    present = (matrix != 0).astype(np.int64)
-    out = pair_counts(matrix)
+    columns = np.random.default_rng(1).permutation(matrix.shape[1])[:4]
+    pairs = _all_pairs(len(columns))
+    out = pair_counts(matrix, columns=torch.from_numpy(columns), pairs=pairs)
     assert out.dtype == np.int64
-    assert_array_equal(out, present.T @ present)
+    present = (matrix[:, columns] != 0).astype(np.int64)
+    assert_array_equal(out.reshape(len(columns), -1), present.T @ present)
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_pair_counts_of_many_rows(pair_counts, threads, monkeypatch):
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
-    present = np.random.default_rng(0).random((5000, 4)) < 0.9
-    expected = present.T.astype(np.int64) @ present
-    assert_array_equal(pair_counts(present.astype(np.float64)), expected)
+@pytest.mark.parametrize("rows", [1, 64, 65, 5000])
+def test_pair_counts_of_many_rows(pair_counts, rows, monkeypatch):
+    monkeypatch.setattr(numba_cpu, "_PRESENCE_ROWS", 1024)
+    present = np.random.default_rng(0).random((rows, 4)) < 0.9
+    options = {"columns": torch.arange(4), "pairs": _all_pairs(4)}
+    out = pair_counts(present.astype(np.float64), **options)
+    assert_array_equal(out.reshape(4, 4), present.T.astype(np.int64) @ present)
+
+
+def test_pair_counts_of_stored_zeros(pair_counts):
+    X = pair_counts.load(np.ones((3, 2)))
+    X.data[:2] = 0
+    out = ops.pair_counts(X, torch.arange(2), _all_pairs(2))
+    assert out.tolist() == [2, 2, 2, 2]
 
 
 def test_ratio_product(ratio_product, problem):

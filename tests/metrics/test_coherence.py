@@ -65,6 +65,10 @@ def texts_without_repetition(n=60):
     return texts
 
 
+def all_pairs(n):
+    return np.array([(i, j) for i in range(n) for j in range(n)])
+
+
 @pytest.mark.parametrize("measure", ["c_uci", "c_npmi", "c_v"])
 @pytest.mark.parametrize("window_size", [None, 3])
 def test_windows_are_those_of_gensim(measure, window_size):
@@ -92,16 +96,17 @@ def test_windows_counted_one_by_one(seed, size):
         for start in range(max(1, len(text) - size + 1))
     ]
     present = np.array([[word in window for word in words] for window in windows])
-    found, total = window_counts(texts, words, size)
+    found, total = window_counts(texts, words, size, all_pairs(5))
     assert total == len(windows)
-    np.testing.assert_array_equal(found, present.T.astype(int) @ present)
+    expected = present.T.astype(int) @ present
+    np.testing.assert_array_equal(found.reshape(5, 5), expected)
 
 
 def test_windows_in_portions(monkeypatch):
     texts = make_texts(n=50)
-    whole = window_counts(texts, WORDS, 4)
+    whole = window_counts(texts, WORDS, 4, all_pairs(12))
     monkeypatch.setattr("sklearn_topics.metrics._cooccurrence._TEXTS", 7)
-    portions = window_counts(texts, WORDS, 4)
+    portions = window_counts(texts, WORDS, 4, all_pairs(12))
     np.testing.assert_array_equal(whole[0], portions[0])
     assert whole[1] == portions[1]
 
@@ -109,17 +114,19 @@ def test_windows_in_portions(monkeypatch):
 @pytest.mark.parametrize("container", [np.asarray, sp.csr_matrix, sp.coo_array])
 def test_documents_counted_in_every_container(container):
     X = np.random.default_rng(0).poisson(0.6, (40, 9))
-    found, total = document_counts(container(X), np.array([1, 4, 8]))
+    found, total = document_counts(container(X), np.array([1, 4, 8]), all_pairs(3))
     present = (X[:, [1, 4, 8]] > 0).astype(int)
     assert total == 40
-    np.testing.assert_array_equal(found, present.T @ present)
+    np.testing.assert_array_equal(found.reshape(3, 3), present.T @ present)
 
 
-def test_stored_zeros_do_not_count():
-    X = sp.csr_array(np.ones((3, 2)))
-    X.data[:2] = 0
-    found, _ = document_counts(X, np.array([0, 1]))
-    np.testing.assert_array_equal(found, np.full((2, 2), 2))
+def test_stored_zeros_and_duplicates():
+    """A stored zero is none; entries of one cell are summed, and X is left alone."""
+    X = sp.csr_array(([0, 1, 2, 2, 1, -1, 5], [0, 1, 0, 0, 1, 1, 0], [0, 2, 6, 7]))
+    before = X.copy()
+    found, _ = document_counts(X, np.array([0, 1]), all_pairs(2))
+    assert found.tolist() == [2, 0, 0, 1]
+    np.testing.assert_array_equal(X.data, before.data)
 
 
 def test_npmi_by_its_formula():
