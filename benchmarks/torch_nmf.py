@@ -29,6 +29,8 @@ DENSE = {"64 x 1024": ((1024, 64), 10), "2000 x 1500": ((2000, 1500), 20)}
 SPARSE = {"2000 x 3000, 1 %": ((2000, 3000), 10)}
 #: name -> rows, columns of H W', then rows of each further W
 CHAINS = {"1024 x 64": (1024, 10, 4, 24, 64), "2000 x 500": (2000, 40, 20, 80, 500)}
+#: Iterations of the long fit: of 1 ms each, and of more.
+MANY, FEW = 202, 22
 
 
 def target(shape, density, dtype, counts=None):
@@ -134,6 +136,10 @@ def compare(label, run, n_long, repeats):
     )
 
 
+def length(name):
+    return MANY if "64" in name else FEW
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--counts", type=Path, help="a sparse target more")
@@ -155,10 +161,11 @@ def main():
         for name, (problem, rank) in problems.items():
             for beta in (1, 2, 1.5) if kind == "dense" else (1, 2):
                 label = f"fit, {kind} {name}, beta {beta:g}"
-                report(label, bind(fit, problem, rank, beta), 22)
+                report(label, bind(fit, problem, rank, beta), length(name))
     for name, sizes in CHAINS.items():
         for beta in (1, 2, 1.5):
-            report(f"BetaMu, {name}, beta {beta:g}", bind(steps, sizes, beta), 22)
+            run = bind(steps, sizes, beta)
+            report(f"BetaMu, {name}, beta {beta:g}", run, length(name))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import torch
 #: Several blocks a thread even out rows whose cost is not their number of entries.
 _BLOCKS_PER_THREAD = 4
 #: Below this much work a hand-over to another thread costs more than it saves.
-_SERIAL_WORK = 1 << 17
+_SERIAL_WORK = 1 << 21
 
 _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
 

@@ -33,4 +33,6 @@ def array_of(tensor: Tensor) -> np.ndarray:
 
 
 def arrays_of(X: CSR) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return X.indptr.numpy(), X.indices.numpy(), X.data.numpy()
+    """indptr, indices, data; indices are unsigned, which no kernel need wrap around."""
+    indices = X.indices.numpy()
+    return X.indptr.numpy(), indices.view(f"u{indices.itemsize}"), X.data.numpy()

@@ -72,22 +72,19 @@ def dense_spmm(X: Tensor, B: Tensor) -> Tensor:
 
 
 def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor: float) -> Tensor:
-    if not X.is_contiguous():
-        return _ratio_product_by_columns(X, W, HT, floor)
-    out = torch.empty_like(W)
-    for start, stop in _blocks(X):
-        y = (W[start:stop] @ HT.T).clamp_(min=floor)
-        torch.matmul(torch.div(X[start:stop], y, out=y), HT, out=out[start:stop])
-    return out
-
-
-def _ratio_product_by_columns(X, W, HT, floor) -> Tensor:
-    """For the transpose of what lies in memory, which is read as it lies."""
-    out, XT = torch.zeros_like(W), X.T
-    for start, stop in _blocks(XT):
-        y = (HT[start:stop] @ W.T).clamp_(min=floor)
-        out.addmm_(torch.div(XT[start:stop], y, out=y).T, HT[start:stop])
-    return out
+    # K x n: torch is up to three times as fast where the narrow side comes first.
+    out = W.new_zeros(W.shape[1], W.shape[0])
+    if X.is_contiguous():
+        H = HT.T.contiguous()
+        for start, stop in _blocks(X):
+            y = (W[start:stop] @ HT.T).clamp_(min=floor)
+            out[:, start:stop] = H @ torch.div(X[start:stop], y, out=y).T
+    else:  # the transpose of what lies in memory, which is read as it lies
+        XT = X.T
+        for start, stop in _blocks(XT):
+            y = (HT[start:stop] @ W.T).clamp_(min=floor)
+            out.addmm_(HT[start:stop].T, torch.div(XT[start:stop], y, out=y))
+    return out.T.contiguous()
 
 
 def dense_log_sums(X: Tensor, W: Tensor, HT: Tensor, floor: float) -> Tensor:

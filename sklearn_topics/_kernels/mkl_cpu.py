@@ -13,7 +13,7 @@ from torch import Tensor
 from . import numba_cpu
 from .csr import CSR
 
-_NARROW = 96  # bytes a row: measured, see benchmarks/beta_nmf.py
+_NARROW = 64  # bytes a row: measured, see benchmarks/beta_nmf.py
 
 
 def csr_spmm(X: CSR, B: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from ._numba import CALLED, JIT, array_of
 
 _PIECE = 256  # columns
 _FEW = 32  # entries of a piece that are cheaper one by one
-_WIDE = 16  # components, from which on BLAS is faster where X is full
+_WIDE = 8  # components, beyond which BLAS is faster where X is full
 
 
 @numba.njit(**CALLED)

@@ -10,6 +10,7 @@ device and is its specification; faster versions are found by container and devi
 `_MODULES`. A fast version that fails raises: there is no fallback.
 """
 
+from functools import cache
 from importlib import import_module
 
 import torch
@@ -37,13 +38,16 @@ _MODULES = {
 def _implementation(name: str, X: CSR | Tensor):
     kind = "csr" if isinstance(X, CSR) else "dense"
     modules = _MODULES.get((kind, X.device.type), _MODULES[kind, None])
-    for module in modules:
-        function = getattr(
-            import_module(f"{__package__}.{module}"), f"{kind}_{name}", None
-        )
-        if function is not None:
-            return function
-    raise NotImplementedError(f"{name} has no {kind} version for {X.device.type}.")
+    module = _module_with(f"{kind}_{name}", modules)
+    if module is None:
+        raise NotImplementedError(f"{name} has no {kind} version for {X.device.type}.")
+    return getattr(module, f"{kind}_{name}")
+
+
+@cache  # looking for it would take as long as a small kernel
+def _module_with(function: str, modules: tuple[str, ...]):
+    found = (import_module(f"{__package__}.{module}") for module in modules)
+    return next((module for module in found if hasattr(module, function)), None)
 
 
 def transpose(X: CSR) -> CSR:
