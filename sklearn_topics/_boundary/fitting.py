@@ -47,6 +47,11 @@ class FitResult:
     stopped: bool = False
     unconverged: str = ""
 
+    @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """The history as arrays: the fitted attribute ``loss_history_``."""
+        return {name: np.array(column) for name, column in self.history.items()}
+
     def look(self, solver: Solver, X, state: State, seconds: float, keep: str) -> None:
         """Evaluate `state`, note it, and keep it if it is to be kept."""
         found = solver.evaluate(X, state)
@@ -271,8 +276,7 @@ def run_fit(
         fit.look(solver, X, state, time.perf_counter() - begin, keep)
 
     def reconstruct():
-        columns = {name: np.array(column) for name, column in fit.history.items()}
-        return {**attributes(state, fit.n_iter), "loss_history_": columns}
+        return {**attributes(state, fit.n_iter), "loss_history_": fit.columns}
 
     with _Progress(max_iter, verbose) as progress:
         try:

@@ -81,7 +81,7 @@ class BetaSolver(ABC):
     def begin(self, X: CSR | Tensor, state: State) -> State:
         """The state of a start: with what of D depends on X alone, where it is used."""
         if self.beta == 2 and not self.masked:
-            state = {**state, "half_norm": _sum(X, lambda x: x * x) / 2}
+            state = {**state, "half_norm": value_sum(X, lambda x: x * x) / 2}
         return state
 
     @abstractmethod
@@ -130,7 +130,7 @@ class BetaSolver(ABC):
         return {**state, **grams, "W": W, "HT": HT}
 
 
-def _sum(X: CSR | Tensor, of: Callable[[Tensor], Tensor]) -> float:
+def value_sum(X: CSR | Tensor, of: Callable[[Tensor], Tensor]) -> float:
     """Sum of a function of the values, wide; no copy of all of them is made."""
     values = X.data if isinstance(X, CSR) else X
     step = max(1, (1 << 18) // max(values[:1].numel(), 1))
@@ -180,48 +180,6 @@ class MultiplicativeUpdate(BetaSolver):
             zero_denominator=FLOOR,
             least=_LEAST if zero else 0.0,
         )
-
-
-class ShiftedMultiplicativeUpdate(MultiplicativeUpdate):
-    """The same kept off zero by a shift, as torchnmf has it, in place of floors.
-
-    Numerators are larger by `FLOOR`, so are denominators unless beta is 1, and Y unless
-    beta is 2: no entry becomes zero.
-    """
-
-    def begin(self, X: CSR | Tensor, state: State) -> State:
-        """As for every solver; for beta 1 with sum x log x - x, which D holds."""
-        state = super().begin(X, state)
-        if self.beta != 1:
-            return state
-        return {**state, "negentropy": _sum(X, lambda x: torch.xlogy(x, x) - x)}
-
-    def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
-        """As for every solver; for beta 1 without a loop over the cells of W H."""
-        if self.beta != 1:
-            return super().evaluate(X, state)
-        W, HT = state["W"], state["HT"]
-        wide = wide_dtype(W.device)
-        sums = float(ops.column_sums(W).to(wide) @ ops.column_sums(HT).to(wide))
-        logs = float(ops.log_sums(X, W, HT, floor=FLOOR).sum())
-        D = state["negentropy"] + sums - logs
-        if not D > CLOSE[W.dtype] * sums:  # nearly all of it cancelled
-            return super().evaluate(X, state)
-        objective = -(D + self.penalties.value(W, HT))
-        return {"objective": objective, "error": (2 * D) ** 0.5}
-
-    def _terms(self, X, W, HT):
-        K = W.shape[1]
-        # One component more, which adds the shift to every cell of W H.
-        W = torch.cat([W, W.new_full((len(W), 1), FLOOR)], 1)
-        HT = torch.cat([HT, HT.new_ones(len(HT), 1)], 1)
-        numerator, denominator = super()._terms(X, W, HT)
-        return numerator[:, :K].contiguous(), denominator[..., :K].contiguous()
-
-    def update(self, A, numerator, denominator, l1, l2, *, zero=False):
-        if self.beta != 1:
-            denominator = denominator + FLOOR
-        return super().update(A, numerator + FLOOR, denominator, l1, l2)
 
 
 @dataclass(frozen=True)
@@ -303,7 +261,7 @@ class KLCoordinateDescent(BetaSolver):
 
     def begin(self, X: CSR | Tensor, state: State) -> State:
         """The state of a start: with sum x log x - x, which D holds."""
-        return {**state, "negentropy": _sum(X, lambda x: torch.xlogy(x, x) - x)}
+        return {**state, "negentropy": value_sum(X, lambda x: torch.xlogy(x, x) - x)}
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """As for every solver, from what the last step found."""

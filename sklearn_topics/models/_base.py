@@ -16,13 +16,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.documentation import page_template
 from .._boundary.fitting import SmallDecrease, run_fit
-from .._boundary.inputs import check_counts
+from .._boundary.inputs import check_counts, check_nonnegative
 from .._boundary.sklearn_private import CallbackSupportMixin, FitTask
 from .._boundary.starts import typical_weight
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
 from .._boundary.warning import OtherVersionWarning, warn_user
 from .._core.beta_divergence import divergence
-from .._core.beta_nmf import MultiplicativeUpdate
+from .._core.beta_nmf import MultiplicativeUpdate, Penalties
 from .._core.heldout import completion_score, split_columns, thin
 from .._version import __version__
 
@@ -201,17 +201,43 @@ _NULL_TOL, _NULL_MAX_ITER = 1e-6, 1000
 class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     """Base class of factorisations under a beta-divergence; holds no algorithm.
 
-    A subclass has the parameters `beta_loss` and `device`, and sets ``components_`` and
-    ``feature_means_`` in fit.
+    A subclass has the parameters `beta_loss`, `alpha_W`, `alpha_H`, `l1_ratio` and
+    `device`, and sets ``components_`` and ``feature_means_`` in fit.
     """
-
-    @abstractmethod
-    def _check(self, X, method, *, reset):
-        """Parameters, and X, validated: CSR or ndarray."""
 
     @abstractmethod
     def _weights(self, data, H):
         """W of checked data for the components H, an array."""
+
+    #: Whether cells of X may be NaN.
+    _may_miss = False
+
+    def _check_parameters(self):
+        """Refuse what does not go together; also what was set since fit."""
+        self._validate_params()
+        if not np.isfinite(self._beta):
+            raise ValueError(f"beta_loss must be finite; it is {self.beta_loss}.")
+
+    def _check(self, X, method, *, reset):
+        """Parameters, and X, validated: CSR or ndarray."""
+        self._check_parameters()
+        return check_nonnegative(
+            self,
+            X,
+            reset=reset,
+            method=method,
+            missing=self._may_miss,
+            positive=self._beta <= 0,
+        )
+
+    def _penalties(self, n, m):
+        """Weights of the penalties for X of n x m."""
+        rho = self.l1_ratio
+        alpha_W = m * self.alpha_W
+        alpha_H = n * (self.alpha_W if self.alpha_H == "same" else self.alpha_H)
+        return Penalties(
+            alpha_W * rho, alpha_H * rho, alpha_W * (1 - rho), alpha_H * (1 - rho)
+        )
 
     def _masks(self, data):
         """Whether cells of checked data are NaN: unobserved."""

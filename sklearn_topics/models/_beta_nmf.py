@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.fitting import SmallDecrease, SmallViolation, run_fits
-from .._boundary.inputs import check_nonnegative, column_means
+from .._boundary.inputs import column_means
 from .._boundary.sklearn_private import (
     FitTask,
     Interval,
@@ -31,7 +31,6 @@ from .._core.beta_nmf import (
     CoordinateDescent,
     KLCoordinateDescent,
     MultiplicativeUpdate,
-    Penalties,
     ProjectedAdam,
 )
 from .._core.init import INITS
@@ -298,7 +297,7 @@ class TorchBetaNMF(BaseBetaNMF):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = self.missing == "mask"
+        tags.input_tags.allow_nan = self._may_miss
         return tags
 
     def fit(self, X, y=None, W=None, H=None):
@@ -360,9 +359,7 @@ class TorchBetaNMF(BaseBetaNMF):
         self.n_iter_ = fit.n_iter
         self.reconstruction_err_ = fit.found["error"]
         self.feature_means_ = column_means(data)
-        self.loss_history_ = {
-            name: np.asarray(column) for name, column in fit.history.items()
-        }
+        self.loss_history_ = fit.columns
 
     @property
     def _n_components(self):  # scikit-learn's tests look at it
@@ -387,16 +384,9 @@ class TorchBetaNMF(BaseBetaNMF):
         data = self._check(X, "transform", reset=False)
         return like_input(self._weights(data, self.components_), X)
 
-    def _check(self, X, method, *, reset):
-        self._check_parameters()
-        return check_nonnegative(
-            self,
-            X,
-            reset=reset,
-            method=method,
-            missing=self.missing == "mask",
-            positive=self._beta <= 0,
-        )
+    @property
+    def _may_miss(self):
+        return self.missing == "mask"
 
     def _fit_transform(self, X, y=None, W=None, H=None, update_H=True):
         """W, H and the iterations: what `non_negative_factorization` returns."""
@@ -442,10 +432,7 @@ class TorchBetaNMF(BaseBetaNMF):
         return self._run(X, W, HT, masked=masked, update_H=False)
 
     def _check_parameters(self):
-        """Refuse what does not go together; also what was set since fit."""
-        self._validate_params()
-        if not np.isfinite(self._beta):
-            raise ValueError(f"beta_loss must be finite; it is {self.beta_loss}.")
+        super()._check_parameters()
         solver = self.solver
         only = _LOSS_OF_SOLVER.get(solver)
         if only is not None and self._beta != only:
@@ -468,7 +455,7 @@ class TorchBetaNMF(BaseBetaNMF):
     def _masks(self, data):
         """Whether cells of X are unobserved."""
         values = data.data if sp.issparse(data) else data
-        return self.missing == "mask" and bool(np.isnan(values).any())
+        return self._may_miss and bool(np.isnan(values).any())
 
     def _run(
         self, X, W, HT, *, masked, update_H=True, task=None, attributes=_attributes
@@ -499,13 +486,7 @@ class TorchBetaNMF(BaseBetaNMF):
         return to_numpy(W), _components(fit.state), fit
 
     def _make_solver(self, X, K, masked, update_H):
-        (n, m), rho = X.shape, self.l1_ratio
-        alpha_W = m * self.alpha_W
-        alpha_H = n * (self.alpha_W if self.alpha_H == "same" else self.alpha_H)
-        penalties = Penalties(
-            alpha_W * rho, alpha_H * rho, alpha_W * (1 - rho), alpha_H * (1 - rho)
-        )
-        shared = self._beta, penalties, masked, update_H
+        shared = self._beta, self._penalties(*X.shape), masked, update_H
         if self.solver == "cd":
             return CoordinateDescent(*shared, permutation=self._permutation())
         if self.solver == "scd":

@@ -9,10 +9,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.fitting import SmallDecrease, run_fits
-from .._boundary.inputs import check_nonnegative, column_means
+from .._boundary.inputs import column_means
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
-from .._core.beta_nmf import Penalties
 from .._core.deep_nmf import DeepNMF, document_weights
 from ._base import LOSSES, BaseBetaNMF
 
@@ -251,7 +250,12 @@ class TorchDeepNMF(BaseBetaNMF):
             data = self._check(X, "fit", reset=True)
             device = resolve_device(self.device)
             X_device = to_device(data, device)
-            solver = self._make_solver(*data.shape)
+            solver = DeepNMF(
+                len(self.layer_sizes),
+                self._beta,
+                self.fine_weight,
+                self._penalties(*data.shape),
+            )
             means = column_means(data)
 
             def attributes(state, n_iter):
@@ -272,9 +276,7 @@ class TorchDeepNMF(BaseBetaNMF):
                 for name, value in attributes(fit.state, fit.n_iter).items():
                     setattr(self, name, value)
                 self.reconstruction_err_ = fit.found["last_error"]
-                self.loss_history_ = {
-                    name: np.asarray(column) for name, column in fit.history.items()
-                }
+                self.loss_history_ = fit.columns
             if fit.interrupted is not None:
                 raise fit.interrupted
         return data
@@ -323,32 +325,13 @@ class TorchDeepNMF(BaseBetaNMF):
             found = M @ found
         return found
 
-    def _check(self, X, method, *, reset):
-        self._validate_params()
+    def _check_parameters(self):
+        super()._check_parameters()
         sizes = self.layer_sizes
         if not sizes or not all(isinstance(K, Integral) and K > 0 for K in sizes):
             raise ValueError(
                 f"layer_sizes must hold at least one positive integer. Got {sizes!r}."
             )
-        if not np.isfinite(self._beta):
-            raise ValueError(f"beta_loss must be finite; it is {self.beta_loss}.")
-        return check_nonnegative(
-            self,
-            X,
-            reset=reset,
-            method=method,
-            missing=False,
-            positive=self._beta <= 0,
-        )
-
-    def _make_solver(self, n, m):
-        rho = self.l1_ratio
-        alpha_W = m * self.alpha_W
-        alpha_H = n * (self.alpha_W if self.alpha_H == "same" else self.alpha_H)
-        penalties = Penalties(
-            alpha_W * rho, alpha_H * rho, alpha_W * (1 - rho), alpha_H * (1 - rho)
-        )
-        return DeepNMF(len(self.layer_sizes), self._beta, self.fine_weight, penalties)
 
     def _starts(self, solver, X):
         rng = check_random_state(self.random_state)
@@ -363,7 +346,7 @@ class TorchDeepNMF(BaseBetaNMF):
     def _weights(self, data, H):
         X = to_device(data, resolve_device(self.device))
         HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
-        penalties = self._make_solver(*data.shape).penalties
+        penalties = self._penalties(*data.shape)
         W = document_weights(
             X, to_device(HT, X.device), self._beta, penalties, self.max_iter
         )

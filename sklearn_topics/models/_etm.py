@@ -6,10 +6,15 @@ from os import PathLike
 
 import numpy as np
 import torch
-from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.embeddings import check_embeddings
+from .._boundary.etm_start import (
+    MAX_BATCH,
+    batch_size,
+    begin_from_nmf,
+    training_and_validation,
+)
 from .._boundary.fitting import NoImprovement, run_fit
 from .._boundary.inputs import check_counts
 from .._boundary.neighbors import coinciding, column_of, nearest_terms
@@ -33,18 +38,10 @@ from ._base import BaseTopicModel
 #: Length of embeddings that are learned from nothing.
 _EMBEDDING_DIM = 300
 
-#: Of init="nmf": iterations of Poisson NMF and its pseudocounts, epochs in which the
-#: encoder learns its proportions, and their learning rate.
-_NMF_ITERATIONS, _NMF_PSEUDOCOUNTS = 60, (0.02, 0.2)
-_TEACHING_EPOCHS, _TEACHING_RATE = 4, 0.01
-
 #: topic_learning_rate by default, in units of learning_rate: topics of Poisson NMF are
 #: near their place. Where embeddings miss them by more than a total variation distance,
 #: topics have a long way to go, and rates are relative to the embeddings' size.
 _SLOW_TOPICS, _FAST_TOPICS, _HELD = 0.025, 10.0, 0.1
-
-#: Documents in a batch: at most, at least, and batches in an epoch of few documents.
-_BATCH, _LEAST_BATCH, _BATCHES = 250, 16, 20
 
 #: What decides which parameters the module has, and what they mean.
 _ARCHITECTURE = (
@@ -450,7 +447,7 @@ class TorchETM(BaseTopicModel):
         """
         X_device, _ = self._upload(X, "elbo")
         module = self._fitted_module(X_device)
-        return float(etm.bounds(module, X_device, _BATCH).mean())
+        return float(etm.bounds(module, X_device, MAX_BATCH).mean())
 
     def topic_neighbors(self, n_terms=10):
         """Find the terms whose embeddings are nearest to each topic's, by cosine.
@@ -498,7 +495,7 @@ class TorchETM(BaseTopicModel):
             data = check_counts(self, X, reset=not self._continues, method="fit")
             device = resolve_device(self.device)
             X_device = to_device(data, device)
-            training, held_out = self._validation(data, X_device, X_val)
+            training, held_out = training_and_validation(self, data, X_device, X_val)
             task.data["the validation documents"] = held_out
             generator = make_generator(self.random_state)
             module, topic_rate = self._start(training, generator)
@@ -520,9 +517,7 @@ class TorchETM(BaseTopicModel):
             )
             if fit.state is not None:
                 vars(self).update(self._attributes(fit.state, fit.n_iter))
-                self.loss_history_ = {
-                    name: np.asarray(column) for name, column in fit.history.items()
-                }
+                self.loss_history_ = fit.columns
             if fit.interrupted is not None:
                 raise fit.interrupted
         self._warn_of_equal_topics()
@@ -543,33 +538,6 @@ class TorchETM(BaseTopicModel):
                 "embedding_dim is the length of embeddings learned from nothing; given "
                 "embeddings have their own. Leave it None."
             )
-
-    def _validation(self, data, X, X_val):
-        """The documents to train on and those to validate with, or None."""
-        if X_val is not None:
-            shape = getattr(X_val, "shape", None) or np.shape(X_val)
-            if tuple(shape[1:]) != X.shape[1:]:
-                raise ValueError(
-                    f"X_val has the shape {tuple(shape)}, but X has {X.shape[1]} "
-                    "columns."
-                )
-            held_out = check_counts(self, X_val, reset=False, method="fit")
-            held_out = held_out.astype(data.dtype, copy=False)
-            return X, to_device(held_out, X.device)
-        if not self.early_stopping:
-            return X, None
-        if X.shape[0] < 2:
-            raise ValueError(
-                "early_stopping=True holds documents out, but X has n_samples=1; pass "
-                "X_val."
-            )
-        parts = train_test_split(
-            np.arange(X.shape[0]),
-            test_size=self.validation_fraction,
-            random_state=self.random_state,
-        )
-        train, test = (torch.from_numpy(np.sort(part)).to(X.device) for part in parts)
-        return etm.take(X, train), etm.take(X, test)
 
     def _start(self, X, generator):
         """The module before its first epoch, and topic_learning_rate by default."""
@@ -605,32 +573,11 @@ class TorchETM(BaseTopicModel):
                 module.embeddings.copy_(to_device(given, X.device))
         if self.init == "random":
             return module, self.learning_rate
-        miss = self._begin_from_nmf(module, X, generator, given is not None)
+        miss = begin_from_nmf(self, module, X, generator, given is not None)
         if miss < _HELD:
             return module, self.learning_rate * _SLOW_TOPICS
         size = float(module.embeddings.detach().square().mean().sqrt())
         return module, self.learning_rate * _FAST_TOPICS * size
-
-    def _begin_from_nmf(self, module, X, generator, given):
-        """How far the module's topics are from those of Poisson NMF."""
-        theta, topics = etm.nmf_topics(
-            X,
-            self.n_components,
-            generator,
-            n_iter=_NMF_ITERATIONS,
-            pseudocounts=_NMF_PSEUDOCOUNTS,
-        )
-        miss = etm.set_topics(module, topics, given=given)
-        etm.teach(
-            module,
-            X,
-            theta,
-            generator,
-            n_epochs=_TEACHING_EPOCHS,
-            learning_rate=_TEACHING_RATE,
-            batch_size=self._batch_of(X),
-        )
-        return miss
 
     def _architecture(self):
         """What the module is made of and its parameters' values do not show."""
@@ -665,17 +612,11 @@ class TorchETM(BaseTopicModel):
             topic_learning_rate=topic_rate,
             schedule=self._schedule(),
             weight_decay=self.weight_decay,
-            batch_size=self._batch_of(X),
+            batch_size=batch_size(self, X),
             kl_warmup=self.kl_warmup,
             max_grad_norm=self.max_grad_norm,
             held_out=held_out,
         )
-
-    def _batch_of(self, X):
-        """Documents in a batch."""
-        if self.batch_size is not None:
-            return self.batch_size
-        return min(_BATCH, max(_LEAST_BATCH, X.shape[0] // _BATCHES))
 
     def _schedule(self):
         """Epochs done -> factor of the learning rates, or one of torch's schedulers."""
@@ -729,7 +670,7 @@ class TorchETM(BaseTopicModel):
 
     def _infer(self, X, topics):
         self._validate_params()  # they may have been set since fit
-        proposed = etm.encode(self._fitted_module(X), X, _BATCH)
+        proposed = etm.encode(self._fitted_module(X), X, MAX_BATCH)
         tokens = document_sizes(X)[:, None]
         proposed = proposed.where(tokens > 0, 1 / len(topics))
         if self.inference == "encoder":

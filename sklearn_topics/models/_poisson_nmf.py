@@ -528,9 +528,7 @@ class TorchPoissonNMF(BaseTopicModel):
         self.log_likelihood_ = loglik - constants.log_factorial
         self.deviance_ = 2 * (constants.saturated - self.log_likelihood_)
         self.kkt_residual_ = fit.found["kkt"]
-        self.loss_history_ = {
-            name: np.asarray(column) for name, column in fit.history.items()
-        }
+        self.loss_history_ = fit.columns
 
     def _infer(self, X, topics):
         self._validate_params()  # they may have been set since fit

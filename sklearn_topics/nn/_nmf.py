@@ -8,7 +8,8 @@ from numbers import Integral
 import torch
 from torch import Tensor, nn
 
-from .._core.beta_nmf import Penalties, ShiftedMultiplicativeUpdate
+from .._core.beta_nmf import Penalties
+from .._core.shifted_update import ShiftedMultiplicativeUpdate
 from .._kernels import CSR
 from ._tensors import as_dtype, draw, to_csr
 
@@ -277,42 +278,6 @@ class NMF(nn.Module):
                 )
         # Half precision is too narrow to sum in: the factors alone have it.
         return as_dtype(V, torch.promote_types(self.W.dtype, torch.float32))
-
-
-def sparsity(x: Tensor) -> Tensor:
-    r"""Measure Hoyer's sparsity: 0 if all entries are equal, 1 if one is left.
-
-    .. math:: \frac{\sqrt{N} - \lVert x \rVert_1 / \lVert x \rVert_2}{\sqrt{N} - 1}
-
-    for N entries [1]_. Differentiable, for a term of a loss.
-
-    Parameters
-    ----------
-    x : Tensor
-        At least two entries, not all zero.
-
-    Returns
-    -------
-    sparsity : Tensor
-        A scalar; NaN for nothing but zeros.
-
-    References
-    ----------
-    .. [1] P. O. Hoyer, "Non-negative matrix factorization with sparseness
-       constraints", Journal of Machine Learning Research 5, 2004, section 3.1.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn_topics.nn import sparsity
-    >>> rows = torch.tensor([[1.0, 1.0], [0.0, 3.0], [1.0, 4.0]])
-    >>> [round(float(sparsity(row)), 2) for row in rows]
-    [0.0, 1.0, 0.49]
-    """
-    if x.numel() < 2:
-        raise ValueError(f"Sparsity needs two entries at least; x has {x.numel()}.")
-    x, root = x if x.is_floating_point() else x.float(), math.sqrt(x.numel())
-    return (root - x.abs().sum() / x.square().sum().sqrt()) / (root - 1)
 
 
 def check_target(values: Tensor) -> None:
