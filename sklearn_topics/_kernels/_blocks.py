@@ -1,6 +1,7 @@
 """Runs a CPU kernel over blocks of rows on a small pool of threads."""
 
 import os
+import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
@@ -14,6 +15,11 @@ _BLOCKS_PER_THREAD = 4
 _SERIAL_WORK = 1 << 21
 
 _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
+
+#: Threads that run blocks now: of fits side by side each has its share of the threads.
+#: They do not live on in a forked child.
+_callers: set[int] = set()
+os.register_at_fork(after_in_child=_callers.clear)
 
 
 def _pool(n_threads: int) -> ThreadPoolExecutor:
@@ -43,15 +49,28 @@ def run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
     """Call ``kernel(first_row, last_row, indptr, *args)`` over all rows.
 
     The thread count is torch's, read at each call: workers of a process pool get
-    one thread each. All blocks have ended when this returns or raises, also after
-    Ctrl-C, so that no thread writes into arrays that the caller has given up.
+    one thread each, and calls from several threads at once share it. All blocks have
+    ended when this returns or raises, also after Ctrl-C, so that no thread writes into
+    arrays that the caller has given up.
     """
-    n_threads = torch.get_num_threads()
-    n_rows = len(indptr) - 1
+    n_threads, n_rows = torch.get_num_threads(), len(indptr) - 1
     if n_threads == 1 or indptr[-1] * work_per_entry < _SERIAL_WORK:
         kernel(0, n_rows, indptr, *args)
         return
-    bounds = balanced_bounds(indptr, n_threads * _BLOCKS_PER_THREAD)
+    this = threading.get_ident()
+    n_helpers = n_threads - 1 - len(_callers - {this})
+    _callers.add(this)
+    try:
+        if n_helpers < 1:
+            kernel(0, n_rows, indptr, *args)
+        else:
+            _run_with_helpers(n_helpers, kernel, indptr, *args)
+    finally:
+        _callers.discard(this)
+
+
+def _run_with_helpers(n_helpers: int, kernel, indptr, *args) -> None:
+    bounds = balanced_bounds(indptr, (n_helpers + 1) * _BLOCKS_PER_THREAD)
     blocks = deque(pairwise(bounds))
 
     def work():
@@ -63,9 +82,9 @@ def run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
 
     # The calling thread works too: that saves a hand-over, and nothing waits for a
     # pool that is busy with somebody else's blocks.
-    pool, helpers = _pool(n_threads), []
+    pool, helpers = _pool(torch.get_num_threads()), []
     try:
-        for _ in range(n_threads - 1):
+        for _ in range(n_helpers):
             helpers.append(pool.submit(work))
         work()
         for helper in helpers:

@@ -100,6 +100,12 @@ def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3
         part of all tokens; "Coherence", the NPMI of the first terms in X. Largest share
         first.
 
+    Raises
+    ------
+    ImportError
+        If pandas is not installed, as in the other functions that return a DataFrame:
+        ``pip install sklearn_topics[tables]``.
+
     Examples
     --------
     >>> from sklearn_topics import TorchPoissonNMF
@@ -110,32 +116,7 @@ def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3
     >>> int(topic_info(model, X)["Count"].sum())
     200
     """
-    theta, counts = proportions(model, X)
-    if texts is None and not issparse(X) and not hasattr(X, "columns"):
-        texts = X if isinstance(next(iter(X), None), str) else None
-    texts = None if texts is None else list(texts)
-    if texts is not None and len(texts) != len(theta):
-        raise ValueError(f"There are {len(texts)} texts, but {len(theta)} documents.")
-    share = token_shares(theta, counts)
-    names = term_names(model, feature_names)
-    listed = [
-        [str(term) for term, _ in row] for row in top_terms(model, names, n_terms)
-    ]
-    _, last = split_pipeline(model)
-    spoken = np.argsort(-theta, axis=0, kind="stable")[:n_docs].T
-    columns = {
-        "Topic": np.arange(theta.shape[1]),
-        "Count": np.bincount(theta.argmax(axis=1), minlength=theta.shape[1]),
-        "Name": ["_".join([str(k), *row[:4]]) for k, row in enumerate(listed)],
-        "Representation": listed,
-        "Representative_Docs": [
-            [int(i) if texts is None else texts[i] for i in row] for row in spoken
-        ],
-        "Share": share,
-        "Coherence": coherence(last, counts, n_terms=n_terms).per_topic,
-    }
-    table = data_frame(columns)
-    return table.sort_values("Share", ascending=False, kind="stable", ignore_index=True)
+    return data_frame(_about_topics(model, X, texts, feature_names, n_terms, n_docs))
 
 
 def summary(model, X, *, feature_names=None, n_terms=8):
@@ -169,26 +150,61 @@ def summary(model, X, *, feature_names=None, n_terms=8):
     >>> print(summary(model, X).splitlines()[0])
     TorchPoissonNMF: 3 topics of 50 terms, in 200 documents
     """
-    info = topic_info(model, X, feature_names=feature_names, n_terms=max(n_terms, 10))
+    about = _about_topics(model, X, None, feature_names, max(n_terms, 10), 0)
     _, last = split_pipeline(model)
     m = topic_distributions(model).shape[1]
     lines = [
-        f"{type(last).__name__}: {len(info)} topics of {m} terms, in "
-        f"{info['Count'].sum()} documents",
-        f"coherence (NPMI) {info['Coherence'].mean():.3f}, diversity "
+        f"{type(last).__name__}: {len(about['Topic'])} topics of {m} terms, in "
+        f"{sum(about['Count'])} documents",
+        f"coherence (NPMI) {np.mean(about['Coherence']):.3f}, diversity "
         f"{topic_diversity(last):.3f}",
         "",
         "topic  share  coherence  terms",
     ]
-    for row in info.itertuples():
-        terms = " ".join(row.Representation[:n_terms])
-        numbers = f"{row.Topic:>5}  {row.Share:>5.1%}  {row.Coherence:>9.3f}"
-        lines.append(f"{numbers}  {terms}")
+    columns = "Topic", "Share", "Coherence", "Representation"
+    for k, share, value, terms in zip(*(about[name] for name in columns), strict=True):
+        line = f"{k:>5}  {share:>5.1%}  {value:>9.3f}  {' '.join(terms[:n_terms])}"
+        lines.append(line)
     return "\n".join(lines)
+
+
+def _about_topics(model, X, texts, feature_names, n_terms, n_docs):
+    """The columns of `topic_info`, lists, largest share first."""
+    theta, counts = proportions(model, X)
+    if texts is None and not issparse(X) and not hasattr(X, "columns"):
+        texts = X if isinstance(next(iter(X), None), str) else None
+    texts = None if texts is None else list(texts)
+    if texts is not None and len(texts) != len(theta):
+        raise ValueError(f"There are {len(texts)} texts, but {len(theta)} documents.")
+    share = token_shares(theta, counts)
+    names = term_names(model, feature_names)
+    listed = [
+        [str(term) for term, _ in row] for row in top_terms(model, names, n_terms)
+    ]
+    _, last = split_pipeline(model)
+    spoken = np.argsort(-theta, axis=0, kind="stable")[:n_docs].T
+    about = {
+        "Topic": np.arange(theta.shape[1]),
+        "Count": np.bincount(theta.argmax(axis=1), minlength=theta.shape[1]),
+        "Name": ["_".join([str(k), *row[:4]]) for k, row in enumerate(listed)],
+        "Representation": listed,
+        "Representative_Docs": [
+            [int(i) if texts is None else texts[i] for i in row] for row in spoken
+        ],
+        "Share": share,
+        "Coherence": coherence(last, counts, n_terms=n_terms).per_topic,
+    }
+    order = np.argsort(-share, kind="stable")
+    return {name: [column[k] for k in order] for name, column in about.items()}
 
 
 def data_frame(columns, **options):
     """A pandas DataFrame."""
-    import pandas as pd
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError(
+            "Tables need pandas: pip install sklearn_topics[tables]"
+        ) from error
 
     return pd.DataFrame(columns, **options)

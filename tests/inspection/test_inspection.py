@@ -1,5 +1,7 @@
 """Tables about fitted models."""
 
+import sys
+
 import numpy as np
 import pandas
 import pytest
@@ -172,3 +174,12 @@ def test_texts_belong_to_their_documents(container):
     counts = pipe[0].transform(TEXTS)
     found = topic_info(pipe[-1], counts, texts)
     assert found["Representative_Docs"].tolist() == expected
+
+
+def test_without_pandas_there_is_a_summary_but_no_table(pipe, monkeypatch):
+    expected = summary(pipe, TEXTS)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert summary(pipe, TEXTS) == expected
+    for function in (topic_info, dominant_topics):
+        with pytest.raises(ImportError, match=r"pip install sklearn_topics\[tables\]"):
+            function(pipe, TEXTS)

@@ -200,6 +200,30 @@ def test_a_busy_pool_is_not_waited_for(use_threads):
     assert sorted(done) == balanced_bounds(np.arange(101), 8)[:-1]
 
 
+def test_callers_side_by_side_share_the_threads(use_threads):
+    """The second finds all of them taken, and works alone; then it has help again."""
+    use_threads(2)
+    inside, go_on, seen = threading.Event(), threading.Event(), set()
+
+    def first(*args):
+        inside.set()
+        assert go_on.wait(30)
+
+    def second(first_row, last_row, indptr):
+        seen.add(threading.get_ident())
+        time.sleep(0.01)
+
+    other = threading.Thread(target=run_blocks, args=(first, np.arange(101), 1))
+    other.start()
+    assert inside.wait(30)
+    run_blocks(second, np.arange(101), 1)
+    assert seen == {threading.get_ident()}
+    go_on.set()
+    other.join(timeout=30)
+    run_blocks(second, np.arange(101), 1)
+    assert len(seen) == 2
+
+
 def test_small_work_stays_on_the_calling_thread(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     callers = []
