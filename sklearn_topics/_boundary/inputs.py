@@ -77,7 +77,7 @@ def check_nonnegative(
 
 def some_rows(X, n: int):
     """At most n rows, evenly spread over X, of any container that fit takes."""
-    X = _from_torch(X)
+    X = from_torch(X)
     X = X.tocsr() if sp.issparse(X) else X
     total = X.shape[0] if hasattr(X, "shape") else len(X)
     rows = np.linspace(0, total - 1, min(n, total)).round().astype(int)
@@ -107,7 +107,7 @@ def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
     if factor is None:
         raise ValueError(f"init='custom' needs both W and H; {name} is missing.")
     whom = f"{type(estimator).__name__} (input {name})"
-    factor = check_array(_from_torch(factor, name), order="C", input_name=name)
+    factor = check_array(from_torch(factor, name), order="C", input_name=name)
     for axis, size in zip(("first", "second"), shape, strict=True):
         found = factor.shape[axis == "second"]
         if size is not None and found != size:
@@ -124,7 +124,7 @@ def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
 
 
 def _checked(estimator, X, reset, check, dtype_of, **options):
-    named = _from_torch(X)
+    named = from_torch(X)
     options |= {
         "accept_sparse": "csr",
         "dtype": "numeric",
@@ -142,7 +142,7 @@ def _checked(estimator, X, reset, check, dtype_of, **options):
     return np.ascontiguousarray(X, dtype_of(X))
 
 
-def _from_torch(X, name="X"):
+def from_torch(X, name="X"):
     """A tensor's values in a numpy or scipy container, without a copy on the CPU."""
     if not isinstance(X, torch.Tensor):
         return X

@@ -42,7 +42,7 @@ def differential_terms(
     ----------
     model : fitted model, pipeline or search
         Whose topics, by its ``transform``.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Counts; with a pipeline, what goes into it.
     feature_names : sequence of str, default=None
         Names of the terms. None takes those of the pipeline or of the fitted data, or

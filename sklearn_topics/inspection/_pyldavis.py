@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..metrics._models import (
+    model_input,
     proportions,
     shares,
     split_pipeline,
@@ -27,7 +28,7 @@ def to_pyldavis(model, X, *, feature_names=None, sort_topics=False, **options):
     ----------
     model : fitted model, pipeline or search
         Whose topics, of ours or of scikit-learn.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Counts; with a pipeline, what goes into it.
     feature_names : sequence of str, default=None
         Names of the terms. None takes those of the pipeline or of the fitted data, or
@@ -106,7 +107,7 @@ def to_pyldavis(model, X, *, feature_names=None, sort_topics=False, **options):
 def _poles(model, X):
     """Proportions, topics and counts of a model whose components have two poles."""
     before, last = split_pipeline(model)
-    counts = X if before is None else before.transform(X)
+    counts = model_input(before, X)
     W, H = np.asarray(last.transform(counts), np.float64), topic_weights(last)
     W = np.hstack([np.maximum(W, 0), np.maximum(-W, 0)])
     H = np.vstack([np.maximum(H, 0), np.maximum(-H, 0)])

@@ -46,7 +46,7 @@ def dominant_topics(model, X):
     ----------
     model : fitted model, pipeline or search
         Whose topics.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Counts; with a pipeline, what goes into it.
 
     Returns
@@ -78,7 +78,7 @@ def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3
     ----------
     model : fitted model, pipeline or search
         Whose topics.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Counts; with a pipeline, what goes into it.
     texts : sequence of str, default=None
         The documents, for "Representative_Docs". None takes X if it is text, and else
@@ -126,7 +126,7 @@ def summary(model, X, *, feature_names=None, n_terms=8):
     ----------
     model : fitted model, pipeline or search
         Whose topics.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Counts; with a pipeline, what goes into it.
     feature_names : sequence of str, default=None
         Names of the terms. None takes those of the pipeline or of the fitted data, or

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._cooccurrence import document_counts, window_counts
-from ._models import is_listed, n_columns, split_pipeline, top_terms, topic_weights
+from ._models import (
+    is_listed,
+    model_input,
+    n_columns,
+    split_pipeline,
+    top_terms,
+    topic_weights,
+)
 
 #: In the logarithms of the measures that have it, as in gensim.
 _EPSILON = 1e-12
@@ -66,7 +73,8 @@ def coherence(
         Weights of the terms (n_topics x n_features), or the terms of each topic, best
         first: names, or columns of X.
     X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-        Counts. Terms co-occur in documents. With a pipeline: what goes into it.
+        Counts, also as torch.Tensor. Terms co-occur in documents. With a pipeline:
+        what goes into it.
     texts : iterable of list of str, default=None
         Tokens of documents, in place of X. Terms co-occur in windows of `window_size`
         tokens, moved by one; needs `feature_names`, unless topics are words.
@@ -120,8 +128,8 @@ def coherence(
     if (X is None) == (texts is None):
         raise ValueError("Pass either X or texts, from which terms co-occur.")
     before, _ = split_pipeline(topics)
-    if before is not None and X is not None:
-        X = before.transform(X)
+    if X is not None:
+        X = model_input(before, X)
     if feature_names is None and before is not None and texts is not None:
         feature_names = before.get_feature_names_out()
     if texts is not None and feature_names is None:

@@ -77,7 +77,8 @@ def topic_quality(
     ----------
     topics : fitted model or pipeline, array-like, or list of lists
         As for :func:`coherence`. The diversity is that of the first 25 terms.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+    X : {array-like, sparse matrix, torch.Tensor} of shape \
+            (n_samples, n_features), default=None
         As for :func:`coherence`.
     texts : iterable of list of str, default=None
         As for :func:`coherence`.

@@ -9,6 +9,7 @@ from .._core.heldout import completion_score as _completion_score
 from .._core.heldout import thin
 from .._kernels import CSR
 from ._models import (
+    model_input,
     split_pipeline,
     topic_distributions,
     topic_proportions,
@@ -29,7 +30,7 @@ def completion_score(estimator, X, y=None):
         Any that has ``transform`` and ``components_``. Weights whose rows do not sum
         to one, those of a factorisation W H, are turned into the proportions of the
         same topic model.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Counts; with a pipeline, what goes into it. Documents that were not fitted on.
     y : Ignored
         So that it can be a scorer.
@@ -50,8 +51,7 @@ def completion_score(estimator, X, y=None):
     True
     """
     before, model = split_pipeline(estimator)
-    if before is not None:
-        X = before.transform(X)
+    X = model_input(before, X)
     counts = upload(X)
     shown, held_out = thin(counts)
     theta = topic_proportions(model, _download(shown, X))
@@ -66,7 +66,7 @@ def perplexity(estimator, X, y=None):
     ----------
     estimator : fitted model or pipeline
         Any that has ``transform`` and ``components_``.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+    X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Counts; with a pipeline, what goes into it.
     y : Ignored
         So that it can be a scorer.

@@ -8,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from .._boundary.inputs import from_torch
 from .._boundary.transfer import to_device
 
 #: Rows of weights whose sums differ from one by less are proportions.
@@ -25,6 +26,15 @@ def split_pipeline(estimator):
     if within is not None:
         before = within if before is None else make_pipeline(before, within)
     return before, last
+
+
+def model_input(before, X):
+    """What the topic model gets of X after the steps before; a tensor's values.
+
+    numpy warns of tensors that it shall copy, and cannot read sparse ones. The steps
+    get X as it is, as they did in fit.
+    """
+    return from_torch(X if before is None else before.transform(X))
 
 
 def topic_weights(topics) -> np.ndarray:
@@ -67,7 +77,7 @@ def topic_proportions(model, counts) -> np.ndarray:
 def proportions(model, X):
     """Proportions of topics (n x K), and the counts that the model gets."""
     before, last = split_pipeline(model)
-    counts = X if before is None else before.transform(X)
+    counts = model_input(before, X)
     if not hasattr(counts, "sum"):
         counts = np.asarray(counts)
     return topic_proportions(last, counts), counts

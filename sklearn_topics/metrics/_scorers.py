@@ -41,7 +41,7 @@ def topic_scorer(score, *, n_terms=None, reference=None):
         - "quality": :func:`topic_quality`.
     n_terms : int, default=None
         First terms of each topic. None is 10, and 25 for "diversity".
-    reference : {array-like, sparse matrix} or list of str, default=None
+    reference : {array-like, sparse matrix, torch.Tensor} or list of str, default=None
         Documents in which terms co-occur, for "npmi" and "quality": what goes into the
         pipeline. None takes the validation documents, so that nothing that was fitted
         on has a say; with few of them pass a corpus of its own.

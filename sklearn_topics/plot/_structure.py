@@ -4,7 +4,7 @@ import numpy as np
 
 from ..inspection import top_terms
 from ..metrics import sort_documents
-from ..metrics._models import split_pipeline, topic_proportions
+from ..metrics._models import model_input, split_pipeline, topic_proportions
 from ._figure import axes, topic_colors
 
 #: Most topics that a legend lists.
@@ -68,7 +68,7 @@ class StructureDisplay:
         ----------
         model : fitted model, pipeline or search
             Whose proportions.
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
             Counts; with a pipeline, what goes into it.
         groups : array-like of shape (n_samples,), default=None
             Known groups, drawn side by side.
@@ -88,13 +88,12 @@ class StructureDisplay:
             With the picture drawn.
         """
         before, last = split_pipeline(model)
-        counts = X if before is None else before.transform(X)
         names = [
             f"{k}: {' '.join(str(term) for term, _ in row)}"
             for k, row in enumerate(top_terms(model, feature_names, 3))
         ]
         return cls.from_predictions(
-            topic_proportions(last, counts),
+            topic_proportions(last, model_input(before, X)),
             groups=groups,
             topic_names=names,
             n_documents=n_documents,

@@ -75,7 +75,8 @@ class TopicMapDisplay:
         ----------
         model : fitted model, pipeline or search, or array-like
             Whose topics; an array holds their weights (n_topics x n_features).
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
+        X : {array-like, sparse matrix, torch.Tensor} of shape \
+                (n_samples, n_features), default=None
             Counts; with a pipeline, what goes into it: for the sizes. None draws
             circles of one size.
         feature_names : sequence of str, default=None

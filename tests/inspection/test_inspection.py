@@ -1,16 +1,19 @@
 """Tables about fitted models."""
 
 import sys
+import warnings
 
 import numpy as np
 import pandas
 import pytest
+import torch
 from sklearn.decomposition import NMF, LatentDirichletAllocation
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
 from sklearn_topics import TorchPoissonNMF
 from sklearn_topics.inspection import (
+    differential_terms,
     dominant_topics,
     summary,
     top_terms,
@@ -183,3 +186,19 @@ def test_without_pandas_there_is_a_summary_but_no_table(pipe, monkeypatch):
     for function in (topic_info, dominant_topics):
         with pytest.raises(ImportError, match=r"pip install sklearn_topics\[tables\]"):
             function(pipe, TEXTS)
+
+
+@pytest.mark.parametrize("layout", [torch.strided, torch.sparse_coo, torch.sparse_csr])
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+def test_tensors_are_counts_like_any(pipe, layout):
+    X, model = pipe[0].transform(TEXTS), pipe[-1]
+    tensor = torch.from_numpy(X.toarray())
+    if layout == torch.strided:
+        X = X.toarray()
+    else:
+        tensor = tensor.to_sparse(layout=layout)
+    for table in (dominant_topics, topic_info, differential_terms):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = table(model, tensor)
+        pandas.testing.assert_frame_equal(found, table(model, X))

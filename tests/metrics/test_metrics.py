@@ -1,10 +1,12 @@
 """Diversity, held-out scores, alignment, labels, and scorers."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas
 import pytest
+import torch
 from sklearn.decomposition import NMF, LatentDirichletAllocation
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
@@ -39,6 +41,11 @@ from sklearn_topics.metrics._models import top_terms
 @pytest.fixture(scope="module")
 def known():
     return make_topic_corpus(300, 80, 4, doc_length=120, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def fitted(known):
+    return TorchPoissonNMF(4, random_state=0).fit(known[0])
 
 
 # ------------------------------------------------------------------- diversity
@@ -357,3 +364,51 @@ def test_narrow_nmf_takes_every_container(known, container):
     expected = dominant_topics(model, X.astype(np.float32))["Topic"]
     assert found.tolist() == expected.tolist()
     assert completion_score(model, narrow) < 0
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.float32, torch.float64])
+@pytest.mark.parametrize("layout", ["dense", "coo", "csr"])
+@pytest.mark.parametrize(
+    "measure",
+    [
+        completion_score,
+        perplexity,
+        coherence,
+        topic_quality,
+        *map(topic_scorer, ("completion", "npmi", "quality")),
+    ],
+    ids=lambda measure: getattr(measure, "__name__", repr(measure)),
+)
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+def test_tensors_are_counts_like_any(known, fitted, measure, layout, dtype):
+    X, _, _ = known
+    tensor = torch.from_numpy(X.toarray()).to(dtype)
+    if layout != "dense":
+        tensor = tensor.to_sparse(layout=getattr(torch, f"sparse_{layout}"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = measure(fitted, tensor)
+    expected = measure(fitted, X)
+    assert float(found) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_tensors_as_topics_weights_and_reference(known):
+    """Also for a model of scikit-learn, in its dtype; gradients are of no concern."""
+    X, _, topics = known
+    counts = torch.from_numpy(X.toarray()).double().requires_grad_()
+    nmf = NMF(4, init="random", random_state=0, max_iter=500)
+    nmf.fit(X.astype(np.float32))
+    weights = torch.from_numpy(topics)
+    theta = nmf.transform(X.astype(np.float32))
+    scorer = topic_scorer("npmi", reference=counts)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = completion_score(nmf, counts), scorer(nmf, X)
+        assert topic_quality(weights, counts) == topic_quality(topics, X)
+        assert topic_diversity(weights) == topic_diversity(topics)
+        assert topic_stability([weights, weights]) == pytest.approx(1)
+        order = sort_documents(torch.from_numpy(theta))
+        purity(torch.arange(300) % 4, torch.from_numpy(theta))
+    assert found[0] == pytest.approx(completion_score(nmf, X), rel=1e-5)
+    assert found[1] == topic_scorer("npmi")(nmf, X)
+    np.testing.assert_array_equal(order, sort_documents(theta))
