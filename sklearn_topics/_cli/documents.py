@@ -151,7 +151,21 @@ def _text_of(line, field):
     if not isinstance(record[field], str):
         kind = type(record[field]).__name__
         raise CommandError(f"the field {field!r} must be text, but is of type {kind}")
+    _check_characters(record[field], field)
     return record[field]
+
+
+def _check_characters(text, field):
+    """JSON can write half of a surrogate pair; no file in UTF-8 can hold it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        found = text[error.start]
+        raise CommandError(
+            f"the field {field!r} holds the lone surrogate \\u{ord(found):04x} at "
+            f"character {error.start + 1}, which is no text; expected characters that "
+            "UTF-8 can hold; remove or replace it"
+        ) from error
 
 
 def _read_csv(path, field):

@@ -132,6 +132,13 @@ def test_missing_file(folder, complaint):
         ("a.jsonl", b'{"text": "a"}\n{"txt": "b"}\n', "line 2: no field 'text'; did "),
         ("a.jsonl", b'{"text": "a"}\n\n{"text"}\n', "a.jsonl: line 3: not JSON: "),
         ("a.jsonl", b'{"text": null}\n', "must be text, but is of type NoneType"),
+        (
+            "a.jsonl",
+            b'{"text": "\\ud83d\\ude00"}\n{"text": "cat\\ud83d"}\n',
+            r"line 2: the field 'text' holds the lone surrogate \ud83d at character 4,",
+        ),
+        ("a.txt", b"cat\n\xed\xa0\xbd\n", "a.txt: not UTF-8 text"),
+        ("a.csv", b"id,text\n1,\xed\xa0\xbd\n", "a.csv: not UTF-8 text"),
         ("a.jsonl", b"[1]\n", "line 1: expected an object with the field 'text'"),
         ("a.csv", b"id,body\n1,b\n", "no column 'text'; expected one of: id, body"),
         ("a.csv", b"id,text\n1,b\n2\n", "line 3: the row ends before column 'text'"),
