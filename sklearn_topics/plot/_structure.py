@@ -10,6 +10,9 @@ from ._figure import axes, topic_colors
 #: Most topics that a legend lists.
 _LEGEND = 20
 
+#: Tick of the documents whose label is missing.
+_NO_GROUP = "(none)"
+
 
 class StructureDisplay:
     """Stacked topic proportions, one column a document ("Structure plot").
@@ -22,7 +25,7 @@ class StructureDisplay:
     theta : ndarray of shape (n_documents, n_topics)
         Proportions, in the order of the picture.
     groups : ndarray of shape (n_documents,) or None
-        Group of each document, in the same order.
+        Group of each document, in the same order; None where it is missing.
     topic_names : list of str
         For the legend.
 
@@ -71,7 +74,9 @@ class StructureDisplay:
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
             Counts; with a pipeline, what goes into it.
         groups : array-like of shape (n_samples,), default=None
-            Known groups, drawn side by side.
+            Known groups, drawn side by side: sorted, or in the order of the categories
+            of a pandas Categorical or a polars Enum. Documents whose label is missing
+            (None, NaN) are a group of their own, "(none)", the last.
         feature_names : sequence of str, default=None
             Names of the terms. None takes those of the pipeline or of the fitted data,
             or the numbers of the columns.
@@ -119,7 +124,9 @@ class StructureDisplay:
         theta : array-like of shape (n_samples, n_topics)
             Topic proportions.
         groups : array-like of shape (n_samples,), default=None
-            Known groups, drawn side by side.
+            Known groups, drawn side by side: sorted, or in the order of the categories
+            of a pandas Categorical or a polars Enum. Documents whose label is missing
+            (None, NaN) are a group of their own, "(none)", the last.
         topic_names : list of str, default=None
             For the legend. None numbers the topics.
         n_documents : int, default=2000
@@ -145,9 +152,9 @@ class StructureDisplay:
                 raise ValueError(
                     f"There are {len(groups)} groups, but {len(theta)} documents."
                 )
-            groups = np.asarray(groups)[chosen]
-            by_group = np.argsort(groups, kind="stable")
-            groups, chosen = groups[by_group], chosen[by_group]
+            names, numbers = _number_groups(groups)
+            chosen = chosen[np.argsort(numbers[chosen], kind="stable")]
+            groups = names[numbers[chosen]]
         if topic_names is None:
             topic_names = [str(k) for k in range(theta.shape[1])]
         display = cls(theta[chosen], groups=groups, topic_names=list(topic_names))
@@ -190,9 +197,62 @@ class StructureDisplay:
         return self
 
     def _mark_groups(self, ax, n):
-        names, starts = np.unique(self.groups, return_index=True)
+        names, numbers = _number_groups(self.groups)
+        starts = np.flatnonzero(np.diff(numbers, prepend=-1))
         ends = np.append(starts[1:], n)
         for start in starts[1:]:
             ax.axvline(start, color="black", linewidth=0.8)
-        ax.set_xticks((starts + ends) / 2, [str(name) for name in names])
-        ax.tick_params(axis="x", length=0, rotation=0 if len(names) <= 6 else 60)
+        shown = names[numbers[starts]]
+        ticks = [_NO_GROUP if name is None else str(name) for name in shown]
+        ax.set_xticks((starts + ends) / 2, ticks)
+        ax.tick_params(axis="x", length=0, rotation=0 if len(ticks) <= 6 else 60)
+
+
+def _number_groups(groups):
+    """The groups in their order, None last if labels are missing; each label's number.
+
+    The order is that of the categories if `groups` has such, as a pandas Categorical
+    and a polars Enum have, and the sorted one otherwise.
+    """
+    labels = _labels(groups)
+    present = set(labels)
+    missing = present & {None}
+    categories = getattr(getattr(groups, "dtype", None), "categories", None)
+    # A polars Categorical has no order, and what it lists there is no array.
+    if hasattr(categories, "__array__"):
+        names = [name for name in np.asarray(categories) if name in present]
+    else:
+        names = _sorted(present - missing)
+    names += missing
+    number = {name: i for i, name in enumerate(names)}
+    numbers = np.array([number[label] for label in labels], dtype=np.intp)
+    return np.fromiter(names, labels.dtype, len(names)), numbers
+
+
+def _labels(groups) -> np.ndarray:
+    """One label a document; objects, with None for those missing, if any is."""
+    # numpy would make the text "nan" of a NaN in a list of texts.
+    values = groups if isinstance(groups, list | tuple) else np.asarray(groups)
+    if np.ndim(values) != 1:
+        raise ValueError(
+            "groups must be one label a document, in one dimension. Got an array of "
+            f"shape {np.shape(values)}."
+        )
+    missing = [_is_missing(value) for value in values]
+    if not any(missing):
+        return np.asarray(values)
+    pairs = zip(values, missing, strict=True)
+    return np.array([None if gone else value for value, gone in pairs], dtype=object)
+
+
+def _is_missing(label) -> bool:
+    """Whether it is None, NaN, NaT, or pandas' NA, which is compared without answer."""
+    same = label == label
+    return label is None or not isinstance(same, bool | np.bool_) or not same
+
+
+def _sorted(labels) -> list:
+    try:
+        return sorted(labels)
+    except TypeError:  # of types without a common order, as numbers and texts
+        return sorted(labels, key=str)

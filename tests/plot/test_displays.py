@@ -2,7 +2,10 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas
+import polars
 import pytest
+import torch
 from matplotlib.colors import to_rgb
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
@@ -86,6 +89,88 @@ def test_long_legends_say_what_they_leave_out():
 def test_groups_must_fit(theta):
     with pytest.raises(ValueError, match="2 groups, but 300 documents"):
         StructureDisplay.from_predictions(theta, groups=["a", "b"])
+    with pytest.raises(
+        ValueError, match=r"one dimension. Got an array of shape \(300, 1"
+    ):
+        StructureDisplay.from_predictions(theta, groups=np.ones((300, 1)))
+
+
+def ticks(display):
+    return [label.get_text() for label in display.ax_.get_xticklabels()]
+
+
+@pytest.mark.parametrize(
+    "container", [list, np.asarray, pandas.Series, pandas.Categorical, polars.Series]
+)
+def test_documents_without_a_label_are_the_last_group(theta, container):
+    labels = ["b", None, "a", None, "c", "a"] * 50
+    display = StructureDisplay.from_predictions(theta, groups=container(labels))
+    assert ticks(display) == ["a", "b", "c", "(none)"]
+    np.testing.assert_allclose(display.ax_.get_xticks(), [50, 125, 175, 250])
+    expected = ["a"] * 100 + ["b"] * 50 + ["c"] * 50 + [None] * 100
+    assert display.groups.tolist() == expected
+    rows = {tuple(row) for row in display.theta[200:]}
+    assert rows == {tuple(row) for row in theta[[label is None for label in labels]]}
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pandas.NA, pandas.NaT])
+def test_every_kind_of_missing_label(theta, missing):
+    display = StructureDisplay.from_predictions(theta, groups=["b", missing, "a"] * 100)
+    assert ticks(display) == ["a", "b", "(none)"]
+    drawn = StructureDisplay(
+        theta[:3], groups=["b", missing, missing], topic_names="vwxyz"
+    )
+    assert ticks(drawn.plot()) == ["b", "(none)"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (np.array([2.0, np.nan, 1.0]), ["1.0", "2.0", "(none)"]),
+        (np.array(["2021", "NaT", "2020"], "M8[Y]"), ["2020", "2021", "(none)"]),
+        (np.array(["b", 1, None], object), ["1", "b", "(none)"]),
+        (pandas.Categorical([2, None, 1], [2, 3, 1]), ["2", "1", "(none)"]),
+        (pandas.Series(["old", "new", "old"], dtype="category"), ["new", "old"]),
+        (pandas.cut([9, 1, 2], [0, 3, 5, 10]), ["(0, 3]", "(5, 10]"]),
+        (pandas.Series([("b", 1), None, ("a", 2)]), ["('a', 2)", "('b', 1)", "(none)"]),
+        (pandas.Series([("b", 1), ("a", 2), ("a", 2)]), ["('a', 2)", "('b', 1)"]),
+        (torch.tensor([2, 1, 2]), ["1", "2"]),
+    ],
+)
+def test_labels_of_any_type(labels, expected):
+    display = StructureDisplay.from_predictions(np.eye(3), groups=labels)
+    assert ticks(display) == expected
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_categories_keep_their_order(theta, ordered):
+    names = ["low", "middle", "none yet", "high"]
+    labels = ["high", "low", "middle"] * 100
+    category = pandas.Categorical(labels, names, ordered=ordered)
+    for groups in (
+        category,
+        pandas.Series(category, index=np.arange(300)[::-1]),
+        pandas.CategoricalIndex(category),
+        polars.Series(labels, dtype=polars.Enum(names)),
+    ):
+        display = StructureDisplay.from_predictions(theta, groups=groups)
+        assert ticks(display) == ["low", "middle", "high"]
+        assert ticks(display.plot()) == ["low", "middle", "high"]
+        block = {tuple(row) for row in display.theta[display.groups == "low"]}
+        assert block == {tuple(row) for row in theta[1::3]}
+
+
+def test_categories_of_dates(theta):
+    dates = pandas.to_datetime(["2021-01-01", "2020-01-01"])
+    category = pandas.Categorical([*dates, None] * 100, categories=dates)
+    display = StructureDisplay.from_predictions(theta, groups=category)
+    assert [tick[:4] for tick in ticks(display)] == ["2021", "2020", "(non"]
+
+
+def test_polars_categorical_is_sorted(theta):
+    groups = polars.Series(["b", "a", None] * 100, dtype=polars.Categorical)
+    display = StructureDisplay.from_predictions(theta, groups=groups)
+    assert ticks(display) == ["a", "b", "(none)"]
 
 
 # ------------------------------------------------------------------- first terms
