@@ -18,14 +18,28 @@ class ShiftedMultiplicativeUpdate(MultiplicativeUpdate):
     """
 
     def begin(self, X: CSR | Tensor, state: State) -> State:
-        """As for every solver; for beta 1 with sum x log x - x, which D holds."""
+        """As for every solver; for beta 1 with sum x log x - x, which D holds.
+
+        Factors get one component more, which adds the shift to every cell of W H.
+        """
         state = super().begin(X, state)
-        if self.beta != 1:
+        if self.beta == 1:
+            total = value_sum(X, lambda x: torch.xlogy(x, x) - x)
+            state = {**state, "negentropy": total}
+        if self.beta == 2:
             return state
-        return {**state, "negentropy": value_sum(X, lambda x: torch.xlogy(x, x) - x)}
+        W, HT = state["W"], state["HT"]
+        W = torch.cat([W, W.new_full((len(W), 1), FLOOR)], 1)
+        return {**state, "W": W, "HT": torch.cat([HT, HT.new_ones(len(HT), 1)], 1)}
+
+    def factors(self, state: State) -> dict[str, Tensor]:
+        """W and HT without that component."""
+        kept = None if self.beta == 2 else -1
+        return {name: state[name][:, :kept].contiguous() for name in ("W", "HT")}
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """As for every solver; for beta 1 without a loop over the cells of W H."""
+        state = {**state, **self.factors(state)}
         if self.beta != 1:
             return super().evaluate(X, state)
         W, HT = state["W"], state["HT"]
@@ -38,15 +52,10 @@ class ShiftedMultiplicativeUpdate(MultiplicativeUpdate):
         objective = -(D + self.penalties.value(W, HT))
         return {"objective": objective, "error": (2 * D) ** 0.5}
 
-    def _terms(self, X, W, HT):
-        K = W.shape[1]
-        # One component more, which adds the shift to every cell of W H.
-        W = torch.cat([W, W.new_full((len(W), 1), FLOOR)], 1)
-        HT = torch.cat([HT, HT.new_ones(len(HT), 1)], 1)
-        numerator, denominator = super()._terms(X, W, HT)
-        return numerator[:, :K].contiguous(), denominator[..., :K].contiguous()
-
     def update(self, A, numerator, denominator, l1, l2, *, zero=False):
         if self.beta != 1:
             denominator = denominator + FLOOR
-        return super().update(A, numerator + FLOOR, denominator, l1, l2)
+        new = super().update(A, numerator + FLOOR, denominator, l1, l2)
+        if self.beta != 2:
+            new[:, -1] = A[:, -1]
+        return new
