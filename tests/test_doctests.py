@@ -36,6 +36,7 @@ WITHOUT_EXAMPLES = {
     "developer/add_a_kernel",
     "developer/add_a_model",
     "developer/architecture",
+    "developer/contract",
     "developer/index",
     "index",
     "migration/index",

@@ -17,9 +17,9 @@ _SERIAL_WORK = 1 << 21
 _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
 #: Threads that run blocks now: of fits side by side each has its share of the threads.
-#: They do not live on in a forked child.
 _callers: set[int] = set()
-os.register_at_fork(after_in_child=_callers.clear)
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    os.register_at_fork(after_in_child=_callers.clear)
 
 
 def _pool(n_threads: int) -> ThreadPoolExecutor:
@@ -59,8 +59,8 @@ def run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
         return
     this = threading.get_ident()
     n_helpers = n_threads - 1 - len(_callers - {this})
-    _callers.add(this)
     try:
+        _callers.add(this)
         if n_helpers < 1:
             kernel(0, n_rows, indptr, *args)
         else:

@@ -33,6 +33,10 @@ def array_of(tensor: Tensor) -> np.ndarray:
 
 
 def arrays_of(X: CSR) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """indptr, indices, data; indices are unsigned, which no kernel need wrap around."""
+    """indptr, indices, data; for indexing alone, indices are unsigned.
+
+    numba wraps signed ones around at zero, which costs a tenth of a product. In
+    arithmetic with signed numbers, unsigned 64-bit ones would become floats.
+    """
     indices = X.indices.numpy()
     return X.indptr.numpy(), indices.view(f"u{indices.itemsize}"), X.data.numpy()

@@ -22,7 +22,7 @@ class CSR:
     ----------
     indptr : Tensor of shape (n + 1,), int64
     indices : Tensor of shape (nnz,), int32, or int64 when m >= 2^31
-    data : Tensor of shape (nnz,), float32 or float64
+    data : Tensor of shape (nnz,), float32 or float64; also bool for `ops.pair_counts`
     shape : tuple (n, m)
     """
 

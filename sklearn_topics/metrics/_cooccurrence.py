@@ -36,7 +36,7 @@ def document_counts(X, columns, pairs) -> tuple[np.ndarray, int]:
             X.sum_duplicates()
     else:
         X = np.asarray(X)
-        X, columns = sp.csr_array(X[:, columns]), np.arange(len(columns))
+        X, columns = sp.csr_array(X[:, columns] > 0), np.arange(len(columns))
     return _count(X, columns, pairs), X.shape[0]
 
 
@@ -53,6 +53,8 @@ def window_counts(texts, words, size: int, pairs) -> tuple[np.ndarray, int]:
         Places in `words`.
     """
     place = {word: number for number, word in enumerate(words)}
+    if len(place) < len(words):
+        raise ValueError("Two of the terms have one name: feature_names must differ.")
     counts, total = np.zeros(len(pairs), np.int64), 0
     texts = iter(texts)
     while portion := list(islice(texts, _TEXTS)):
@@ -65,9 +67,9 @@ def window_counts(texts, words, size: int, pairs) -> tuple[np.ndarray, int]:
 
 
 def _count(X, columns, pairs) -> np.ndarray:
-    # One dtype for counts of any, so that one kernel serves.
-    present = sp.csr_array((X.data != 0, X.indices, X.indptr), shape=X.shape)
-    where = (torch.from_numpy(a.astype(np.int64)) for a in (columns, pairs))
+    # One dtype for counts of any, so that one kernel serves; NaN is unobserved.
+    present = sp.csr_array((X.data > 0, X.indices, X.indptr), shape=X.shape)
+    where = (torch.from_numpy(a.astype(np.int64, copy=False)) for a in (columns, pairs))
     return ops.pair_counts(to_device(present, torch.device("cpu")), *where).numpy()
 
 

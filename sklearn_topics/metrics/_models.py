@@ -29,12 +29,13 @@ def split_pipeline(estimator):
 
 
 def model_input(before, X):
-    """What the topic model gets of X after the steps before; a tensor's values.
+    """What the topic model gets of X after the steps before; values of lists, tensors.
 
     numpy warns of tensors that it shall copy, and cannot read sparse ones. The steps
     get X as it is, as they did in fit.
     """
-    return from_torch(X if before is None else before.transform(X))
+    found = from_torch(X if before is None else before.transform(X))
+    return found if hasattr(found, "sum") else np.asarray(found)
 
 
 def topic_weights(topics) -> np.ndarray:
@@ -78,8 +79,6 @@ def proportions(model, X):
     """Proportions of topics (n x K), and the counts that the model gets."""
     before, last = split_pipeline(model)
     counts = model_input(before, X)
-    if not hasattr(counts, "sum"):
-        counts = np.asarray(counts)
     return topic_proportions(last, counts), counts
 
 

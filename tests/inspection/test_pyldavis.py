@@ -58,7 +58,7 @@ def test_page_of_every_model(model, X, tmp_path):
 def test_poles_of_components_with_two_signs(X, tmp_path):
     """One topic of the first component, whose weights have one sign; two of others."""
     model = TorchTruncatedSVD(3, random_state=0).fit(X)
-    prepared = to_pyldavis(model, X, R=30)
+    prepared = to_pyldavis(model, X.toarray().tolist(), R=30)
     pyLDAvis.save_html(prepared, str(tmp_path / "topics.html"))
     assert list(prepared.topic_coordinates["topics"]) == [0, 1, 2, 3, 4]
     W, H = model.transform(X), model.components_

@@ -188,3 +188,19 @@ def test_weights_models_and_pipelines():
 def test_what_is_wrong_is_named(topics, options, message):
     with pytest.raises(ValueError, match=message):
         coherence(topics, **options)
+
+
+def test_only_positive_cells_are_occurrences():
+    """NaN is unobserved; in every container, also of dtypes that scipy has not."""
+    X = np.random.default_rng(0).poisson(1.0, (30, 4)).astype(float)
+    expected = coherence([[0, 1], [2, 3]], X).per_topic
+    other = np.where(X == 0, np.nan, X)
+    other[0, other[0] != other[0]] = -1
+    for container in (np.asarray, sp.csr_array, np.float16, lambda A: A.astype(">f8")):
+        found = coherence([[0, 1], [2, 3]], container(other)).per_topic
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_two_terms_of_one_name():
+    with pytest.raises(ValueError, match="Two of the terms have one name"):
+        coherence(np.eye(2) + 1, texts=[["a"]], feature_names=["a", "a"])
