@@ -179,9 +179,20 @@ def test_texts_belong_to_their_documents(container):
     assert found["Representative_Docs"].tolist() == expected
 
 
+class _WithoutPandas:
+    """Of what Python asks for modules, one that has no pandas."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "pandas":
+            raise ModuleNotFoundError(name)
+
+
 def test_without_pandas_there_is_a_summary_but_no_table(pipe, monkeypatch):
     expected = summary(pipe, TEXTS)
-    monkeypatch.setitem(sys.modules, "pandas", None)
+    # Not None in its place, which scikit-learn's own look at sys.modules takes for it.
+    monkeypatch.delitem(sys.modules, "pandas")
+    monkeypatch.setattr(sys, "meta_path", [_WithoutPandas, *sys.meta_path])
     assert summary(pipe, TEXTS) == expected
     for function in (topic_info, dominant_topics):
         with pytest.raises(ImportError, match=r"pip install sklearn_topics\[tables\]"):
