@@ -16,6 +16,8 @@ they enter no sum. Then blocks of rows are made dense for every beta: sums over 
 cells less those over the hidden ones would cancel where the hidden ones are large.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -38,25 +40,38 @@ def _blocks(n: int, m: int):
 
 
 def gradient_terms(
-    X: CSR | Tensor, W: Tensor, HT: Tensor, beta: float, *, masked: bool = False
+    X: CSR | Tensor,
+    W: Tensor,
+    HT: Tensor,
+    beta: float,
+    *,
+    masked: bool = False,
+    shift: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Numerator (X Y^(beta-2)) H^T and denominator Y^(beta-1) H^T, for the rows of W.
 
     Both n x K, but that the denominator is (K,) where it is the same for all rows. Y
-    is at least `FLOOR` wherever its power is negative.
+    is W H + `shift` unless beta is 2, and at least `FLOOR` wherever its power is
+    negative.
     """
     if not masked and beta == 1:
-        return ops.ratio_product(X, W, HT, floor=FLOOR), ops.column_sums(HT)
+        numerator = ops.ratio_product(X, W, HT, floor=FLOOR, shift=shift)
+        return numerator, ops.column_sums(HT)
     if not masked and beta == 2:
         return ops.spmm(X, HT), ops.combine_columns(W, ops.gram(HT))
     if masked or not isinstance(X, CSR):
-        return _terms_by_blocks(X, W, HT, beta, masked)
-    weights = _power(ops.sddmm(X, W, HT), beta - 2) * X.data
+        return _terms_by_blocks(X, W, HT, beta, masked, shift)
+    weights = _power(_shifted(ops.sddmm(X, W, HT), shift), beta - 2) * X.data
     denominator = torch.empty_like(W)
     for start, stop in _blocks(*X.shape):
-        below = _power(W[start:stop] @ HT.T, beta - 1)
+        below = _power(_shifted(W[start:stop] @ HT.T, shift), beta - 1)
         torch.matmul(below, HT, out=denominator[start:stop])
     return ops.spmm(X.with_data(weights), HT), denominator
+
+
+def _shifted(y: Tensor, shift: float) -> Tensor:
+    """y + shift, in place; y has no other user."""
+    return y.add_(shift) if shift else y
 
 
 def _power(y: Tensor, exponent: float) -> Tensor:
@@ -75,7 +90,7 @@ def _dense_rows(X: CSR | Tensor, start: int, stop: int) -> Tensor:
     return out
 
 
-def _terms_by_blocks(X, W, HT, beta, masked):
+def _terms_by_blocks(X, W, HT, beta, masked, shift):
     # K x n: torch is up to three times as fast where the narrow side comes first.
     shape = W.shape[1], W.shape[0]
     numerator, denominator = W.new_zeros(shape), W.new_zeros(shape)
@@ -83,13 +98,14 @@ def _terms_by_blocks(X, W, HT, beta, masked):
         XT = X.T
         for start, stop in _blocks(*XT.shape):
             part = HT[start:stop]
-            above, below = _block_terms(XT[start:stop], part @ W.T, beta, masked)
+            y = _shifted(part @ W.T, shift)
+            above, below = _block_terms(XT[start:stop], y, beta, masked)
             numerator.addmm_(part.T, above)
             denominator.addmm_(part.T, below)
     else:
         H = HT.T.contiguous()
         for start, stop in _blocks(*X.shape):
-            x, y = _dense_rows(X, start, stop), W[start:stop] @ HT.T
+            x, y = _dense_rows(X, start, stop), _shifted(W[start:stop] @ HT.T, shift)
             above, below = _block_terms(x, y, beta, masked)
             numerator[:, start:stop] = H @ above.T
             denominator[:, start:stop] = H @ below.T
@@ -106,11 +122,20 @@ def _block_terms(x, y, beta, masked) -> tuple[Tensor, Tensor]:
 
 
 def divergence(
-    X: CSR | Tensor, W: Tensor, HT: Tensor, beta: float, *, masked: bool = False
+    X: CSR | Tensor,
+    W: Tensor,
+    HT: Tensor,
+    beta: float,
+    *,
+    masked: bool = False,
+    data_term: float | None = None,
 ) -> float:
-    """Sum of d(X, W H) over all (observed) cells, accumulated wide."""
+    """Sum of d(X, W H) over all (observed) cells, accumulated wide.
+
+    `data_term` is what the function of that name finds, for callers that ask often.
+    """
     if isinstance(X, CSR) and not masked:
-        total, size = _sparse_divergence(X, W, HT, beta)
+        total, size = _sparse_divergence(X, W, HT, beta, data_term)
         if total > CLOSE[W.dtype] * size:
             return total
     # Rounding can leave a perfect fit below zero.
@@ -119,28 +144,66 @@ def divergence(
 
 def _sums_by_blocks(X, W, HT, beta, masked):
     wide = wide_dtype(W.device)
+    if not isinstance(X, CSR) and not X.is_contiguous():  # read as it lies in memory
+        X, W, HT = X.T, HT, W
     for start, stop in _blocks(*X.shape):
-        x, y = _dense_rows(X, start, stop).to(wide), (W[start:stop] @ HT.T).to(wide)
+        x, y = _dense_rows(X, start, stop), W[start:stop] @ HT.T
+        if not 0 <= beta <= 2:  # powers of a far outlier overflow in float32
+            x, y = x.to(wide), y.to(wide)
         if masked:
             seen = ~x.isnan()
             x, y = x[seen], y[seen]
-        if beta == 2:
-            yield (x - y).square_().sum() / 2
-            continue
-        yield _everywhere(y, beta).sum()
-        yield _stored(x, y, beta).sum()
+        yield _cells(x, y, beta).sum(dtype=wide)
 
 
-def _sparse_divergence(X, W, HT, beta) -> tuple[float, float]:
+def _cells(x: Tensor, y: Tensor, beta: float) -> Tensor:
+    """d(x, y), from y^beta d(x / y, 1): near a perfect fit too few digits cancel.
+
+    Where y is below `FLOOR`, its negative powers and its logarithm alone are those of
+    that.
+    """
+    if beta == 2:
+        return (x - y).square_().div_(2)
+    floored = y.clamp(min=FLOOR)
+    t = x / floored
+    excess = t - 1
+    if beta == 0:
+        return excess.sub_(t.log_())
+    logs = t.clamp(min=torch.finfo(t.dtype).tiny).log_()  # 0 log 0 is 0
+    if beta == 1:
+        out = logs.mul_(t).sub_(excess).mul_(floored)
+    else:
+        out = logs.mul_(beta).expm1_().sub_(excess, alpha=beta)
+        out = out.mul_(_power(floored, beta)).div_(beta * (beta - 1))
+    if beta > 0 and y.numel() and float(y.min()) < FLOOR:
+        out += _everywhere(y, beta) - _everywhere(floored, beta)
+    return out
+
+
+def data_term(X: CSR | Tensor, beta: float) -> float:
+    """What of the sum depends on X alone, for beta 1 and 2."""
+    if beta == 2:
+        return _value_sum(X, lambda x: x * x) / 2
+    return _value_sum(X, lambda x: torch.xlogy(x, x) - x)
+
+
+def _value_sum(X: CSR | Tensor, of: Callable[[Tensor], Tensor]) -> float:
+    """Sum of a function of the values, wide; no copy of all of them is made."""
+    values = X.data if isinstance(X, CSR) else X
+    step = max(1, (1 << 18) // max(values[:1].numel(), 1))
+    wide = wide_dtype(values.device)
+    return sum(float(of(part.to(wide)).sum()) for part in values.split(step))
+
+
+def _sparse_divergence(X, W, HT, beta, known) -> tuple[float, float]:
     """The divergence as a difference of sums, and the size of what they subtract."""
-    wide = wide_dtype(W.device)
-    x = X.data.to(wide)
     everywhere = _all_everywhere(W, HT, beta)
     if beta == 1:
-        entropy = float(torch.xlogy(x, x).sum() - x.sum())
+        known = data_term(X, beta) if known is None else known
         logs = float(ops.log_sums(X, W, HT, floor=FLOOR).sum())
-        return entropy - logs + everywhere, everywhere
-    y = ops.sddmm(X, W, HT).to(wide)
+        return known - logs + everywhere, everywhere
+    wide = wide_dtype(W.device)
+    x, y = X.data.to(wide), ops.sddmm(X, W, HT).to(wide)
     return float(_stored(x, y, beta).sum()) + everywhere, abs(everywhere)
 
 
@@ -149,8 +212,6 @@ def _stored(x: Tensor, y: Tensor, beta: float) -> Tensor:
     if beta == 2:
         return x * (x / 2 - y)
     y = y.clamp(min=FLOOR)
-    if beta == 1:
-        return torch.xlogy(x, x / y) - x
     if beta == 0:
         return x / y - (x / y).log() - 1
     return (_power(x, beta) - beta * x * _power(y, beta - 1)) / (beta * (beta - 1))

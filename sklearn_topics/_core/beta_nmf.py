@@ -19,7 +19,13 @@ from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.csr import wide_dtype
-from .beta_divergence import CLOSE, FLOOR, divergence, gradient_terms
+from .beta_divergence import (
+    CLOSE,
+    FLOOR,
+    data_term,
+    divergence,
+    gradient_terms,
+)
 from .extrapolation import extrapolated_step
 from .schedule import Scheduler
 from .solver import State
@@ -80,8 +86,9 @@ class BetaSolver(ABC):
 
     def begin(self, X: CSR | Tensor, state: State) -> State:
         """The state of a start: with what of D depends on X alone, where it is used."""
-        if self.beta == 2 and not self.masked:
-            state = {**state, "half_norm": value_sum(X, lambda x: x * x) / 2}
+        used = self.beta == 2 or (self.beta == 1 and isinstance(X, CSR))
+        if used and not self.masked:
+            state = {**state, "data_term": data_term(X, self.beta)}
         return state
 
     @abstractmethod
@@ -94,7 +101,8 @@ class BetaSolver(ABC):
         if "numerator" in state:
             D = self._squared_error(X, state)
         else:
-            D = divergence(X, W, HT, self.beta, masked=self.masked)
+            known = {"masked": self.masked, "data_term": state.get("data_term")}
+            D = divergence(X, W, HT, self.beta, **known)
         objective = -(D + self.penalties.value(W, HT))
         return {"objective": objective, "error": (2 * D) ** 0.5}
 
@@ -104,8 +112,8 @@ class BetaSolver(ABC):
         last = state["HT" if self.update_H else "W"]
         cross = ops.column_sums(last, state["numerator"]).to(wide).sum()
         both = (state["gram_W"].to(wide) * state["gram_H"].to(wide)).sum()
-        D = state["half_norm"] + float(both / 2 - cross)
-        if D < CLOSE[last.dtype] * state["half_norm"]:  # nearly all of it cancelled
+        D = state["data_term"] + float(both / 2 - cross)
+        if D < CLOSE[last.dtype] * state["data_term"]:  # nearly all of it cancelled
             return divergence(X, state["W"], state["HT"], self.beta)
         return D
 
@@ -128,14 +136,6 @@ class BetaSolver(ABC):
             gram_H = ops.gram(HT)
         grams = {"gram_W": gram_W, "gram_H": gram_H, "numerator": numerator}
         return {**state, **grams, "W": W, "HT": HT}
-
-
-def value_sum(X: CSR | Tensor, of: Callable[[Tensor], Tensor]) -> float:
-    """Sum of a function of the values, wide; no copy of all of them is made."""
-    values = X.data if isinstance(X, CSR) else X
-    step = max(1, (1 << 18) // max(values[:1].numel(), 1))
-    wide = wide_dtype(values.device)
-    return sum(float(of(part.to(wide)).sum()) for part in values.split(step))
 
 
 def mu_exponent(beta: float) -> float:
@@ -170,15 +170,13 @@ class MultiplicativeUpdate(BetaSolver):
 
     def update(self, A, numerator, denominator, l1, l2, *, zero=False) -> Tensor:
         """The factor A after a step; with `zero`, entries next to 0 become 0."""
+        least = _LEAST if zero else 0.0
+        return self._ratio_step(A, numerator, denominator, l1=l1, l2=l2, least=least)
+
+    def _ratio_step(self, A, numerator, denominator, **options):
+        gamma = mu_exponent(self.beta)
         return ops.ratio_step(
-            A,
-            numerator,
-            denominator,
-            l1=l1,
-            l2=l2,
-            gamma=mu_exponent(self.beta),
-            zero_denominator=FLOOR,
-            least=_LEAST if zero else 0.0,
+            A, numerator, denominator, gamma=gamma, zero_denominator=FLOOR, **options
         )
 
 
@@ -242,7 +240,7 @@ class KLCoordinateDescent(BetaSolver):
             log_sums = ops.log_sums(X, W, HT, floor=FLOOR)
         wide = wide_dtype(W.device)
         sums = ops.column_sums(W).to(wide) @ ops.column_sums(HT).to(wide)
-        D = float(sums - log_sums.sum()) + state["negentropy"]
+        D = float(sums - log_sums.sum()) + state["data_term"]
         return new, -(D + self.penalties.value(W, HT))
 
     def _advance(self, X, state):
@@ -260,8 +258,8 @@ class KLCoordinateDescent(BetaSolver):
         return {**state, "W": W, "HT": HT, "iteration": done + 1}, log_sums
 
     def begin(self, X: CSR | Tensor, state: State) -> State:
-        """The state of a start: with sum x log x - x, which D holds."""
-        return {**state, "negentropy": value_sum(X, lambda x: torch.xlogy(x, x) - x)}
+        """The state of a start: with what of D depends on X alone."""
+        return {**state, "data_term": data_term(X, 1)}
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """As for every solver, from what the last step found."""

@@ -29,7 +29,7 @@ def array_of(tensor: Tensor) -> np.ndarray:
     """A C-contiguous view: an update in place must not land in a silent copy."""
     if not tensor.is_contiguous():
         raise ValueError("CPU kernels need contiguous tensors.")
-    return tensor.detach().numpy()
+    return (tensor.detach() if tensor.requires_grad else tensor).numpy()
 
 
 def arrays_of(X: CSR) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -42,9 +42,9 @@ def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
     return torch.maximum(torch.lerp(A, previous, -beta), least * A)
 
 
-def dense_ratio_step(A, N, D, l1, l2, gamma, zero_denominator, least) -> Tensor:
+def dense_ratio_step(A, N, D, l1, l2, gamma, shift, zero_denominator, least) -> Tensor:
     D = D + l1 if l2 == 0 else torch.addcmul(D + l1, A, torch.full_like(A, l2))
-    ratio = N / D.where(D != 0, zero_denominator)
+    ratio = (N + shift) / D.where(D != 0, zero_denominator)
     out = A * (ratio if gamma == 1 else ratio.pow_(gamma))
     return out.masked_fill_(out < least, 0)
 
@@ -71,19 +71,25 @@ def dense_spmm(X: Tensor, B: Tensor) -> Tensor:
     return X @ B
 
 
-def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor: float) -> Tensor:
+def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor, shift) -> Tensor:
+    def ratios(x, y):
+        if shift:
+            y.add_(shift)
+        if floor > shift:  # y is not negative
+            y.clamp_(min=floor)
+        return torch.div(x, y, out=y)
+
     # K x n: torch is up to three times as fast where the narrow side comes first.
     out = W.new_zeros(W.shape[1], W.shape[0])
     if X.is_contiguous():
         H = HT.T.contiguous()
         for start, stop in _blocks(X):
-            y = (W[start:stop] @ HT.T).clamp_(min=floor)
-            out[:, start:stop] = H @ torch.div(X[start:stop], y, out=y).T
+            out[:, start:stop] = H @ ratios(X[start:stop], W[start:stop] @ HT.T).T
     else:  # the transpose of what lies in memory, which is read as it lies
         XT = X.T
         for start, stop in _blocks(XT):
-            y = (HT[start:stop] @ W.T).clamp_(min=floor)
-            out.addmm_(HT[start:stop].T, torch.div(XT[start:stop], y, out=y))
+            part = HT[start:stop]
+            out.addmm_(part.T, ratios(XT[start:stop], part @ W.T))
     return out.T.contiguous()
 
 

@@ -161,14 +161,14 @@ def csr_spmm(X: CSR, B: Tensor) -> Tensor:
 
 
 @numba.njit(**JIT)
-def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, out):
+def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, shift, out):
     K = W.shape[1]
     for i in range(first, last):
         w, total = W[i], out[i]
         total[:] = 0
         for p in range(indptr[i], indptr[i + 1]):
             h = HT[indices[p]]
-            y = w[0] * h[0]
+            y = shift + w[0] * h[0]
             for k in range(1, K):
                 y += w[k] * h[k]
             ratio = data[p] / max(y, floor)
@@ -176,10 +176,11 @@ def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, out):
                 total[k] += ratio * h[k]
 
 
-def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
+def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor, shift) -> Tensor:
     out = torch.empty_like(W)
     indptr, indices, data = arrays_of(X)
-    factors = array_of(W), array_of(HT), data.dtype.type(floor)
+    real = data.dtype.type
+    factors = array_of(W), array_of(HT), real(floor), real(shift)
     run_blocks(
         _ratio_rows, indptr, 2 * W.shape[1], indices, data, *factors, out.numpy()
     )

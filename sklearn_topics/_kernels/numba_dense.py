@@ -33,11 +33,11 @@ def _entries(x, places):
 
 
 @numba.njit(**CALLED)
-def _ratios(x, w, H, begin, floor, ratio):
-    """ratio = x / max(w H, floor) on the piece of H that begins at `begin`."""
+def _ratios(x, w, H, begin, floor, shift, ratio):
+    """ratio = x / max(w H + shift, floor) on the piece of H that begins at `begin`."""
     length = len(x)
     for j in range(length):
-        ratio[j] = 0
+        ratio[j] = shift
     for k in range(len(w)):
         wk, h = w[k], H[k, begin : begin + length]
         for j in range(length):
@@ -47,15 +47,15 @@ def _ratios(x, w, H, begin, floor, ratio):
 
 
 @numba.njit(**CALLED)
-def _ratio_at(x, w, H, j, floor):
-    y = w[0] * H[0, j]
+def _ratio_at(x, w, H, j, floor, shift):
+    y = shift + w[0] * H[0, j]
     for k in range(1, len(w)):
         y += w[k] * H[k, j]
     return x / max(y, floor)
 
 
 @numba.njit(**JIT)
-def _by_rows(first, last, bounds, X, W, H, floor, out):
+def _by_rows(first, last, bounds, X, W, H, floor, shift, out):
     """out[i] = sum_j ratio_ij H[:, j]."""
     ratio, places = np.empty(_PIECE, W.dtype), np.empty(_FEW, np.int64)
     m, K = X.shape[1], W.shape[1]
@@ -68,11 +68,11 @@ def _by_rows(first, last, bounds, X, W, H, floor, out):
             if count <= _FEW:
                 for c in range(count):
                     j = begin + places[c]
-                    r = _ratio_at(x[places[c]], w, H, j, floor)
+                    r = _ratio_at(x[places[c]], w, H, j, floor, shift)
                     for k in range(K):
                         total[k] += r * H[k, j]
                 continue
-            _ratios(x, w, H, begin, floor, ratio)
+            _ratios(x, w, H, begin, floor, shift, ratio)
             for k in range(K):
                 h = H[k, begin : begin + len(x)]
                 s = floor - floor
@@ -82,7 +82,7 @@ def _by_rows(first, last, bounds, X, W, H, floor, out):
 
 
 @numba.njit(**JIT)
-def _by_columns(first, last, bounds, X, W, H, floor, out):
+def _by_columns(first, last, bounds, X, W, H, floor, shift, out):
     """out[:, j] = sum_i ratio_ij W[i], for pieces of columns."""
     ratio, places = np.empty(_PIECE, W.dtype), np.empty(_FEW, np.int64)
     n, K = W.shape
@@ -95,11 +95,11 @@ def _by_columns(first, last, bounds, X, W, H, floor, out):
             if count <= _FEW:
                 for c in range(count):
                     j = begin + places[c]
-                    r = _ratio_at(x[places[c]], w, H, j, floor)
+                    r = _ratio_at(x[places[c]], w, H, j, floor, shift)
                     for k in range(K):
                         out[k, j] += r * w[k]
                 continue
-            _ratios(x, w, H, begin, floor, ratio)
+            _ratios(x, w, H, begin, floor, shift, ratio)
             for k in range(K):
                 wk, line = w[k], out[k, begin:end]
                 for j in range(len(x)):
@@ -113,21 +113,23 @@ def _is_full(X: Tensor) -> bool:
     return np.count_nonzero(sample) > sample.size / 4
 
 
-def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor: float) -> Tensor:
+def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor, shift) -> Tensor:
     n, m = X.shape
     if W.shape[1] > _WIDE and _is_full(X):
-        return dense.dense_ratio_product(X, W, HT, floor)
+        return dense.dense_ratio_product(X, W, HT, floor, shift)
     work = 2 * W.shape[1]
-    floor = array_of(W).dtype.type(floor)
+    real = array_of(W).dtype.type
+    limits = real(floor), real(shift)
     if X.is_contiguous():
         out = torch.empty_like(W)
         factors = array_of(W), HT.numpy().T.copy()
-        args = *factors, floor, out.numpy()
-        run_blocks(_by_rows, np.arange(n + 1) * m, work, X.numpy(), *args)
+        args = X.numpy(), *factors, *limits, out.numpy()
+        run_blocks(_by_rows, np.arange(n + 1) * m, work, *args)
         return out
     # X.T of a dense X: its rows are the columns of what lies in memory.
     out = W.new_empty(W.shape[1], n)
     factors = array_of(HT), W.numpy().T.copy()
-    pieces = np.append(np.arange(0, n, _PIECE), n) * m
-    run_blocks(_by_columns, pieces, work, X.numpy().T, *factors, floor, out.numpy())
+    args = X.numpy().T, *factors, *limits, out.numpy()
+    pieces = np.minimum(np.arange(0, n + _PIECE, _PIECE), n) * m
+    run_blocks(_by_columns, pieces, work, *args)
     return out.T.contiguous()

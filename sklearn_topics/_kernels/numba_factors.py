@@ -40,11 +40,11 @@ def _product_sums(first, last, bounds, A, B, out):
 
 def dense_column_sums(A: Tensor, B: Tensor | None) -> Tensor:
     K = A.shape[1]
-    out = A.new_zeros(_CHUNKS, K, dtype=torch.float64)
+    out = np.zeros((_CHUNKS, K))
     factors = (array_of(A),) if B is None else (array_of(A), array_of(B))
     kernel = _column_sums if B is None else _product_sums
-    run_blocks(kernel, _bounds(len(A)), K, *factors, out.numpy())
-    return torch.from_numpy(out.numpy().sum(0)).to(A.dtype)
+    run_blocks(kernel, _bounds(A.shape[0]), K, *factors, out)
+    return torch.from_numpy(out.sum(0).astype(factors[0].dtype))
 
 
 @numba.njit(**JIT)
@@ -72,7 +72,7 @@ def _gram(first, last, bounds, A, out):
 def dense_gram(A: Tensor) -> Tensor:
     K = A.shape[1]
     out = A.new_zeros(_CHUNKS, K, K)
-    run_blocks(_gram, _bounds(len(A)), K * K, array_of(A), out.numpy())
+    run_blocks(_gram, _bounds(A.shape[0]), K * K, array_of(A), out.numpy())
     return torch.from_numpy(out.numpy().sum(0, dtype=np.float64)).to(A.dtype)
 
 
@@ -97,7 +97,7 @@ def _combine_columns(first, last, bounds, A, G, out):
 def dense_combine_columns(A: Tensor, G: Tensor) -> Tensor:
     out = torch.empty_like(A)
     args = array_of(A), array_of(G), out.numpy()
-    run_blocks(_combine_columns, _bounds(len(A)), A.shape[1] ** 2, *args)
+    run_blocks(_combine_columns, _bounds(A.shape[0]), A.shape[1] ** 2, *args)
     return out
 
 
@@ -114,7 +114,7 @@ def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
     factors = array_of(A), array_of(N), array_of(share)
     a = factors[0].dtype.type(pseudocount)
     run_blocks(
-        _multiplicative_step, _bounds(len(A)), A.shape[1], *factors, a, out.numpy()
+        _multiplicative_step, _bounds(A.shape[0]), A.shape[1], *factors, a, out.numpy()
     )
     return out
 
@@ -136,7 +136,7 @@ def dense_largest_violation(A, N, cost, pseudocount: float) -> float:
     factors = array_of(A), array_of(N), array_of(cost)
     a = factors[0].dtype.type(pseudocount)
     run_blocks(
-        _largest_violation, _bounds(len(A)), A.shape[1], *factors, a, out.numpy()
+        _largest_violation, _bounds(A.shape[0]), A.shape[1], *factors, a, out.numpy()
     )
     return float(out.max())
 
@@ -154,43 +154,44 @@ def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
     factors = array_of(A), array_of(previous)
     real = factors[0].dtype.type
     args = *factors, real(beta), real(least), out.numpy()
-    run_blocks(_extrapolate, _bounds(len(A)), A.shape[1], *args)
+    run_blocks(_extrapolate, _bounds(A.shape[0]), A.shape[1], *args)
     return out
 
 
 @numba.njit(**JIT)
 def _ratio_step(first, last, bounds, A, N, D, options, out):
-    l1, l2, gamma, zero_denominator, least = options
+    l1, l2, gamma, shift, zero_denominator, least = options
     zero = least - least
     for i in range(bounds[first], bounds[last]):
         d = D[min(i, len(D) - 1)]
         for k in range(A.shape[1]):
             below = d[k] + l1 + l2 * A[i, k]
-            new = A[i, k] * (N[i, k] / (below if below != 0 else zero_denominator))
+            below = below if below != 0 else zero_denominator
+            new = A[i, k] * ((N[i, k] + shift) / below)
             out[i, k] = new if new >= least else zero
 
 
 @numba.njit(**JIT)
 def _power_step(first, last, bounds, A, N, D, options, out):
-    l1, l2, gamma, zero_denominator, least = options
+    l1, l2, gamma, shift, zero_denominator, least = options
     zero = least - least
     for i in range(bounds[first], bounds[last]):
         d = D[min(i, len(D) - 1)]
         for k in range(A.shape[1]):
             below = d[k] + l1 + l2 * A[i, k]
-            ratio = N[i, k] / (below if below != 0 else zero_denominator)
-            new = A[i, k] * ratio**gamma
+            below = below if below != 0 else zero_denominator
+            new = A[i, k] * ((N[i, k] + shift) / below) ** gamma
             out[i, k] = new if new >= least else zero
 
 
-def dense_ratio_step(A, N, D, l1, l2, gamma, zero_denominator, least) -> Tensor:
+def dense_ratio_step(A, N, D, l1, l2, gamma, shift, zero_denominator, least) -> Tensor:
     out = torch.empty_like(A)
     factors = array_of(A), array_of(N), array_of(D if D.ndim == 2 else D[None])
     real = factors[0].dtype.type
-    options = tuple(map(real, (l1, l2, gamma, zero_denominator, least)))
+    options = tuple(map(real, (l1, l2, gamma, shift, zero_denominator, least)))
     kernel, work = (_ratio_step, 1) if gamma == 1 else (_power_step, 8)
     args = *factors, options, out.numpy()
-    run_blocks(kernel, _bounds(len(A)), A.shape[1] * work, *args)
+    run_blocks(kernel, _bounds(A.shape[0]), A.shape[1] * work, *args)
     return out
 
 
@@ -247,5 +248,5 @@ def dense_hals_step(A, N, G, l1: float, order: Tensor) -> tuple[Tensor, float]:
     out, violation = torch.empty_like(A), np.empty(_CHUNKS)
     factors = array_of(A), array_of(N), array_of(G)
     args = *factors, factors[0].dtype.type(l1), order.numpy(), out.numpy(), violation
-    run_blocks(_hals_step, _bounds(len(A)), 2 * A.shape[1] ** 2, *args)
+    run_blocks(_hals_step, _bounds(A.shape[0]), 2 * A.shape[1] ** 2, *args)
     return out, float(violation.sum())

@@ -107,16 +107,17 @@ def ratio_step(
     l1: float = 0.0,
     l2: float = 0.0,
     gamma: float = 1.0,
+    shift: float = 0.0,
     zero_denominator: float,
     least: float = 0.0,
 ) -> Tensor:
-    """A * (N / (D + l1 + l2 A))^gamma, elementwise: a Tensor of A's shape (n, K).
+    """A * ((N + shift) / (D + l1 + l2 A))^gamma, elementwise: a Tensor of shape (n, K).
 
     D has A's shape, or (K,): one value a column. A denominator of 0 becomes
     `zero_denominator`; a result below `least` becomes 0.
     """
     impl = _implementation("ratio_step", A)
-    return impl(A, N, D, l1, l2, gamma, zero_denominator, least)
+    return impl(A, N, D, l1, l2, gamma, shift, zero_denominator, least)
 
 
 def hals_step(
@@ -174,17 +175,19 @@ def spmm(X: CSR | Tensor, B: Tensor) -> Tensor:
     return _implementation("spmm", X)(X, B)
 
 
-def ratio_product(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float) -> Tensor:
+def ratio_product(
+    X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float, shift: float = 0.0
+) -> Tensor:
     """The fused numerator of EM and of the multiplicative update: (X / Y) HT.
 
-    ``Y = max(W HT^T, floor)``, at the positive entries of X only; returns a Tensor of
-    shape (n, K).
+    ``Y = max(W HT^T + shift, floor)``, at the positive entries of X only; returns a
+    Tensor of shape (n, K).
     """
-    return _implementation("ratio_product", X)(X, W, HT, floor)
+    return _implementation("ratio_product", X)(X, W, HT, floor, shift)
 
 
 def log_sums(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float) -> Tensor:
-    """sum_j X_ij log Y_ij with the same Y: a float64 Tensor of shape (n,)."""
+    """sum_j X_ij log Y_ij, Y = max(W HT^T, floor): a float64 Tensor of shape (n,)."""
     return _implementation("log_sums", X)(X, W, HT, floor)
 
 

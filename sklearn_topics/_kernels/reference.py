@@ -63,11 +63,12 @@ def csr_pair_counts(X: CSR, columns: Tensor, pairs: Tensor) -> Tensor:
     return out
 
 
-def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
+def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor, shift) -> Tensor:
     out = torch.zeros_like(W)
     for start, stop in X.chunks():
         local, cols, x = X.rows(start, stop)
-        y = _product(local, cols, W[start:stop], HT).clamp_(min=floor)
+        y = _product(local, cols, W[start:stop], HT)
+        y = y.add_(shift).clamp_(min=floor)
         _scatter_product(local, cols, x / y, HT, out[start:stop])
     return out
 

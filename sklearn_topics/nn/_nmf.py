@@ -226,9 +226,8 @@ class NMF(nn.Module):
                 state = begin
                 raise
             finally:  # after Ctrl-C too: what the last iteration has found
-                found = solver.factors(state)
                 for A, name in zip(factors, ("W", "HT"), strict=True):
-                    A.copy_(found[name])
+                    A.copy_(state[name])
         return n_iter
 
     def extra_repr(self) -> str:

@@ -70,6 +70,21 @@ def test_against_a_loop(load, problem, beta, hidden):
 
 
 @pytest.mark.parametrize("beta", BETAS)
+def test_shifted_terms_are_those_of_one_component_more(load, problem, beta):
+    X, *factors = problem(beta, False)
+    W, HT = map(torch.tensor, factors)
+    shift = 0.25 if beta != 2 else 0.0
+    more = torch.cat([W, W.new_full((len(W), 1), shift)], 1)
+    ones = torch.cat([HT, HT.new_ones(len(HT), 1)], 1)
+    sides = (load(X), W, HT, more, ones), (load(X).T, HT, W, ones, more)
+    for data, A, B, C, D in sides:
+        found = gradient_terms(data, A, B, beta, shift=shift)
+        expected = gradient_terms(data, C, D, beta)
+        for a, b in zip(found, expected, strict=True):
+            assert_allclose(a, b[..., :-1], rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("beta", BETAS)
 def test_gradient_is_that_of_the_divergence(problem, beta):
     X, W, HT = problem(beta, True)
     W = torch.tensor(W, requires_grad=True)
@@ -111,6 +126,17 @@ def test_reconstructions_of_zero_are_floored(load, beta):
     assert_allclose(found, sum(floored), rtol=1e-6)
     terms = gradient_terms(load(X), W, HT, beta)
     assert all(term.isfinite().all() for term in terms)
+
+
+@pytest.mark.parametrize("beta", BETAS)
+def test_close_fits_in_float32(load, beta):
+    # X and Y are exact in float32: what is left is how d is computed.
+    rng = np.random.default_rng(4)
+    W, HT = rng.integers(1, 64, (20, 1)) / 8, rng.integers(1, 64, (50, 1)) / 8
+    X = W @ HT.T * (1 + 2.0 ** -rng.integers(5, 10, (20, 50)))
+    exact, _, _ = naive(X, W, HT, beta)
+    narrow = [torch.tensor(A, dtype=torch.float32) for A in (W, HT)]
+    assert_allclose(divergence(load(X.astype("f4")), *narrow, beta), exact, rtol=2e-5)
 
 
 def test_sums_are_wide_in_float32(load):

@@ -107,19 +107,19 @@ def test_largest_violation(largest_violation, problem, a):
 
 @pytest.mark.parametrize("gamma", [1.0, 0.5])
 @pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.0), (0.5, 0.25)])
+@pytest.mark.parametrize("shift", [0.0, 0.5])
 @pytest.mark.parametrize("by_column", [False, True])
-def test_ratio_step(ratio_step, problem, gamma, l1, l2, by_column):
+def test_ratio_step(ratio_step, problem, gamma, l1, l2, by_column, shift):
     A, N, cost = _factor_step(ratio_step, problem)
     D = cost if by_column else ratio_step.round(N[::-1] + 0.5)[0]
     D = D * (np.arange(A.shape[1]) > 0)  # a denominator of zero
-    out = ratio_step(A, N, D, l1=l1, l2=l2, gamma=gamma, zero_denominator=0.125)
+    options = {"l1": l1, "l2": l2, "gamma": gamma, "shift": shift}
+    out = ratio_step(A, N, D, **options, zero_denominator=0.125)
     below = D + l1 + l2 * A
-    expected = A * (N / np.where(below == 0, 0.125, below)) ** gamma
+    expected = A * ((N + shift) / np.where(below == 0, 0.125, below)) ** gamma
     assert_allclose(out, expected, rtol=16 * ratio_step.eps)
     least = float(np.median(expected))
-    cut = ratio_step(
-        A, N, D, l1=l1, l2=l2, gamma=gamma, zero_denominator=0.125, least=least
-    )
+    cut = ratio_step(A, N, D, **options, zero_denominator=0.125, least=least)
     assert_array_equal(cut, np.where(out < ratio_step.round(least)[0], 0, out))
 
 
@@ -216,24 +216,29 @@ def test_pair_counts_of_stored_zeros(pair_counts):
     assert out.tolist() == [2, 2, 2, 2]
 
 
-def test_ratio_product(ratio_product, problem):
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_ratio_product(ratio_product, problem, shift):
     X, W, HT = ratio_product.round(*problem)
-    out = ratio_product(X, W, HT, floor=FLOOR)
-    expected = (X / (W @ HT.T)) @ HT
+    out = ratio_product(X, W, HT, floor=FLOOR, shift=shift)
+    expected = (X / (W @ HT.T + shift)) @ HT
     rounding = {"eps": ratio_product.eps, "n_terms": X.shape[1] + W.shape[1]}
     assert_within(out, expected, expected, **rounding)
 
 
 @pytest.mark.parametrize("n_components", [3, 20])
 @pytest.mark.parametrize("density", [0.01, 0.2, 1.0])
-def test_ratio_product_of_a_dense_transpose(ratio_product, density, n_components):
+@pytest.mark.parametrize("shift", [0.0, 0.5])
+def test_ratio_product_of_a_dense_transpose(
+    ratio_product, density, n_components, shift
+):
     rng = np.random.default_rng(9)
     X = rng.random((70, 600)) * (rng.random((70, 600)) < density)
     W, HT = rng.random((70, n_components)), rng.random((600, n_components))
     X, W, HT = ratio_product.round(X, W, HT)
     factors = [torch.tensor(A, dtype=ratio_product.torch) for A in (HT, W)]
-    out = ops.ratio_product(ratio_product.load(X).T, *factors, floor=FLOOR).numpy()
-    expected = (X / (W @ HT.T)).T @ W
+    options = {"floor": FLOOR, "shift": shift}
+    out = ops.ratio_product(ratio_product.load(X).T, *factors, **options).numpy()
+    expected = (X / (W @ HT.T + shift)).T @ W
     assert_within(out, expected, expected, eps=ratio_product.eps, n_terms=100)
 
 
