@@ -1,7 +1,7 @@
 """Products of a sparse X with a very narrow factor, by the MKL in torch.
 
-It is up to twice as fast as our kernel where a row of the factor fits into a cache
-line. `ops` looks here only where torch has MKL.
+It is up to twice as fast as our kernel where a row of the factor is shorter than a
+cache line. `ops` looks here only where torch has MKL.
 """
 
 import warnings
@@ -10,7 +10,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from . import numba_cpu
+from . import numba_products
 from .csr import CSR
 
 _NARROW = 64  # bytes a row: measured, see benchmarks/beta_nmf.py
@@ -18,8 +18,8 @@ _NARROW = 64  # bytes a row: measured, see benchmarks/beta_nmf.py
 
 def csr_spmm(X: CSR, B: Tensor) -> Tensor:
     small = X.nnz < 2**31 and X.indices.dtype == torch.int32
-    if not small or B.shape[1] * B.element_size() > _NARROW:
-        return numba_cpu.csr_spmm(X, B)
+    if not small or B.shape[1] * B.element_size() >= _NARROW:
+        return numba_products.csr_spmm(X, B)
     _announce()
     return _matrix(X.indptr.int(), X.indices, X.data, X.shape) @ B
 

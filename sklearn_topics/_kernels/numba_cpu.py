@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ._blocks import balanced_bounds, run_blocks
-from ._numba import JIT, array_of, arrays_of
+from ._numba import JIT, arrays_of
 from .csr import CSR
 
 #: Rows whose presence is held at once: about 4 MiB for 500 columns.
@@ -111,77 +111,3 @@ def csr_pair_counts(X: CSR, columns: Tensor, pairs: Tensor) -> Tensor:
         work = np.arange(len(pairs) + 1)
         run_blocks(_common_bits, work, some.shape[1], pairs, some, counts)
     return torch.from_numpy(counts)
-
-
-@numba.njit(**JIT)
-def _sddmm_rows(first, last, indptr, indices, W, HT, out):
-    for i in range(first, last):
-        w = W[i]
-        for p in range(indptr[i], indptr[i + 1]):
-            h = HT[indices[p]]
-            y = w[0] * h[0]
-            for k in range(1, len(w)):
-                y += w[k] * h[k]
-            out[p] = y
-
-
-def csr_sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
-    out = X.data.new_empty(X.nnz, dtype=W.dtype)
-    indptr, indices, _ = arrays_of(X)
-    args = (indices, array_of(W), array_of(HT), out.numpy())
-    run_blocks(_sddmm_rows, indptr, W.shape[1], *args)
-    return out
-
-
-@numba.njit(**JIT)
-def _spmm_rows(first, last, indptr, indices, data, B, out):
-    for i in range(first, last):
-        row = out[i]
-        row[:] = 0
-        begin, end = indptr[i], indptr[i + 1]
-        # Four entries at a time: the row is read and written once for all of them.
-        whole = begin + (end - begin) // 4 * 4
-        for p in range(begin, whole, 4):
-            x0, x1, x2, x3 = data[p], data[p + 1], data[p + 2], data[p + 3]
-            b0, b1 = B[indices[p]], B[indices[p + 1]]
-            b2, b3 = B[indices[p + 2]], B[indices[p + 3]]
-            for k in range(len(row)):
-                row[k] += x0 * b0[k] + x1 * b1[k] + x2 * b2[k] + x3 * b3[k]
-        for p in range(whole, end):
-            x, b = data[p], B[indices[p]]
-            for k in range(len(row)):
-                row[k] += x * b[k]
-
-
-def csr_spmm(X: CSR, B: Tensor) -> Tensor:
-    out = B.new_empty(X.shape[0], B.shape[1])
-    indptr, indices, data = arrays_of(X)
-    run_blocks(_spmm_rows, indptr, B.shape[1], indices, data, array_of(B), out.numpy())
-    return out
-
-
-@numba.njit(**JIT)
-def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, shift, out):
-    K = W.shape[1]
-    for i in range(first, last):
-        w, total = W[i], out[i]
-        total[:] = 0
-        for p in range(indptr[i], indptr[i + 1]):
-            h = HT[indices[p]]
-            y = shift + w[0] * h[0]
-            for k in range(1, K):
-                y += w[k] * h[k]
-            ratio = data[p] / max(y, floor)
-            for k in range(K):
-                total[k] += ratio * h[k]
-
-
-def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor, shift) -> Tensor:
-    out = torch.empty_like(W)
-    indptr, indices, data = arrays_of(X)
-    real = data.dtype.type
-    factors = array_of(W), array_of(HT), real(floor), real(shift)
-    run_blocks(
-        _ratio_rows, indptr, 2 * W.shape[1], indices, data, *factors, out.numpy()
-    )
-    return out

@@ -17,7 +17,10 @@ from torch import Tensor
 
 from ._blocks import run_blocks
 from ._numba import CALLED, JIT, array_of, arrays_of
+from ._vectors import LANES, at_least_lanes, dot, four_dots, last_vector, put
 from .csr import CSR
+
+VECTORS = "ecdc4b00c4fb"  # the digest of _vectors.py: see there
 
 # Rows are padded to whole vectors, so that the loops have no scalar remainder.
 _PAD = 8
@@ -103,24 +106,30 @@ def dense_scd_rows(X: Tensor, W, HT, u, share, *options):
 def _log_rows(first, last, indptr, indices, data, W, HT, floor, out):
     y = np.empty(_CHUNK, W.dtype)
     scratch = _scratch(y)
+    w = np.empty(last_vector(W.shape[1]) + LANES, W.dtype)
     for i in range(first, last):
-        w = W[i]
+        put(W[i], w)
         out[i] = 0
         for begin in range(indptr[i], indptr[i + 1], _CHUNK):
             x = data[begin : min(begin + _CHUNK, indptr[i + 1])]
+            whole = len(x) // 4 * 4
+            for j in range(0, whole, 4):
+                p = begin + j
+                h0, h1 = HT[indices[p]], HT[indices[p + 1]]
+                h2, h3 = HT[indices[p + 2]], HT[indices[p + 3]]
+                y[j], y[j + 1], y[j + 2], y[j + 3] = four_dots(w, (h0, h1, h2, h3))
+            for j in range(whole, len(x)):
+                y[j] = dot(w, HT[indices[begin + j]])
             for j in range(len(x)):
-                h = HT[indices[begin + j]]
-                v = w[0] * h[0]
-                for k in range(1, len(w)):
-                    v += w[k] * h[k]
-                y[j] = max(v, floor)
+                y[j] = max(y[j], floor)
             out[i] += _sum_x_log_y(x, scratch)
 
 
 def csr_log_sums(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     out = W.new_empty(W.shape[0], dtype=torch.float64)
     indptr, indices, data = arrays_of(X)
-    args = array_of(W), array_of(HT), data.dtype.type(floor), out.numpy()
+    factors = at_least_lanes(W), at_least_lanes(HT)
+    args = *factors, data.dtype.type(floor), out.numpy()
     run_blocks(_log_rows, indptr, 2 * W.shape[1], indices, data, *args)
     return out
 

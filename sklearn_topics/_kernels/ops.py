@@ -22,7 +22,13 @@ _WITH_MKL = ("mkl_cpu",) if torch.backends.mkl.is_available() else ()
 
 # (container, device type) -> the modules searched for an operation, fastest first
 _MODULES = {
-    ("csr", "cpu"): (*_WITH_MKL, "numba_cpu", "numba_scd", "reference"),
+    ("csr", "cpu"): (
+        *_WITH_MKL,
+        "numba_products",
+        "numba_cpu",
+        "numba_scd",
+        "reference",
+    ),
     ("csr", None): ("reference",),
     ("dense", "cpu"): (
         "numba_scd",

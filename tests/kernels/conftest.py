@@ -13,6 +13,7 @@ from sklearn_topics._kernels import CSR, ops
 # and is then run by every test of the operations that it has.
 IMPLEMENTATIONS = [
     *([("mkl_cpu", "csr")] if torch.backends.mkl.is_available() else []),
+    ("numba_products", "csr"),
     ("numba_cpu", "csr"),
     ("numba_scd", "csr"),
     ("reference", "csr"),

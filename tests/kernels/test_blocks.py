@@ -253,8 +253,8 @@ def _run_script(script, **environment):
 _PRELUDE = """
     import hashlib, os, signal, sys
     import torch
-    from sklearn_topics._kernels import CSR, _blocks, numba_cpu, numba_factors
-    from sklearn_topics._kernels import numba_scd, ops
+    from sklearn_topics._kernels import CSR, _blocks, numba_factors
+    from sklearn_topics._kernels import numba_products, numba_scd, ops
 
     def compute():
         draw = torch.Generator().manual_seed(0)
@@ -299,7 +299,7 @@ def test_compiled_kernels_come_from_the_cache_in_the_next_process(tmp_path):
     script = """
         found = compute()
         for kernel in (
-            numba_cpu._ratio_rows,
+            numba_products._ratio_rows,
             numba_scd._csr_scd_rows,
             numba_scd._log_rows,
             numba_factors._column_sums,

@@ -1,5 +1,8 @@
 """Every operation, by every implementation, against naive dense float64 numpy."""
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +11,15 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import brentq, minimize
 
-from sklearn_topics._kernels import _scd, numba_cpu, numba_scd, ops, reference
+from sklearn_topics._kernels import (
+    _scd,
+    _vectors,
+    numba_cpu,
+    numba_products,
+    numba_scd,
+    ops,
+    reference,
+)
 
 FLOOR = 1e-10
 
@@ -237,7 +248,9 @@ def test_ratio_product_of_a_dense_transpose(
     X, W, HT = ratio_product.round(X, W, HT)
     factors = [torch.tensor(A, dtype=ratio_product.torch) for A in (HT, W)]
     options = {"floor": FLOOR, "shift": shift}
-    out = ops.ratio_product(ratio_product.load(X).T, *factors, **options).numpy()
+    dense = ratio_product.container == "dense"  # for the others there is no view
+    data = ratio_product.load(X).T if dense else ratio_product.load(X.T)
+    out = ops.ratio_product(data, *factors, **options).numpy()
     expected = (X / (W @ HT.T + shift)).T @ W
     assert_within(out, expected, expected, eps=ratio_product.eps, n_terms=100)
 
@@ -554,12 +567,47 @@ def test_a_pseudocount_and_a_quadratic_penalty_are_refused(to_csr):
         ops.scd_rows(X, A, A, A[0], pseudocount=1, l2=1, n_sweeps=1, floor=FLOOR)
 
 
+# --------------------------------------------------------------------------- vectors
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("K", [*range(1, 20), 31, 32, 33, 70])
+def test_any_number_of_components(to_csr, K, dtype):
+    # Rows of 0 to 9 entries: whole fours and what is left; vectors and what is left.
+    rng = np.random.default_rng(K)
+    X = np.where(np.arange(9) < np.arange(10)[:, None], 1 + rng.random((10, 9)), 0)
+    X, W, HT = (A.astype(dtype) for A in (X, rng.random((10, K)), rng.random((9, K))))
+    sparse, factors = to_csr(X), [torch.from_numpy(A) for A in (W, HT)]
+    X, W, HT = (A.astype(np.float64) for A in (X, W, HT))
+    Y, eps = W @ HT.T, np.finfo(dtype).eps
+    for module in numba_products, reference:
+        found = module.csr_spmm(sparse, factors[1]).numpy()
+        assert found.shape == (10, K)
+        assert_within(found, X @ HT, X @ HT, eps=eps, n_terms=9)
+        found = module.csr_sddmm(sparse, *factors).numpy()
+        assert_within(found, Y[X > 0], Y[X > 0], eps=eps, n_terms=K)
+        found = module.csr_ratio_product(sparse, *factors, FLOOR, 0.25).numpy()
+        expected = X / (Y + 0.25) @ HT
+        assert_within(found, expected, expected, eps=eps, n_terms=9 + K)
+    found = numba_scd.csr_log_sums(sparse, *factors, FLOOR).numpy()
+    scale = (X * (np.abs(np.log(Y)) + 1)).sum(1)
+    assert_within(found, (X * np.log(Y)).sum(1), scale, eps=eps, n_terms=9 + K)
+
+
+@pytest.mark.parametrize("module", [numba_products, numba_scd])
+def test_files_of_kernels_change_with_the_vectors(module):
+    # For numba's cache on disk, which looks at a kernel's own file.
+    source = Path(_vectors.__file__).read_text(encoding="utf-8")
+    digest = hashlib.sha256(source.encode()).hexdigest()[:12]
+    assert module.VECTORS == digest, f"write {digest!r} into {module.__file__}"
+
+
 # --------------------------------------------------------------------------- dispatch
 
 
 def test_the_fast_version_is_chosen_on_the_cpu(to_csr):
     X = to_csr(np.eye(3))
-    assert ops._implementation("sddmm", X) is numba_cpu.csr_sddmm
+    assert ops._implementation("sddmm", X) is numba_products.csr_sddmm
     assert ops._implementation("scd_rows", X) is numba_scd.csr_scd_rows
     assert ops._implementation("scd_rows", torch.eye(3)) is numba_scd.dense_scd_rows
     elsewhere = torch.empty(3, 3, device="meta")
@@ -571,7 +619,7 @@ def test_a_failing_fast_version_raises(to_csr, monkeypatch):
     def fails(*args):
         raise MemoryError("no fallback")
 
-    monkeypatch.setattr(numba_cpu, "csr_sddmm", fails)
+    monkeypatch.setattr(numba_products, "csr_sddmm", fails)
     factor = torch.eye(3, dtype=torch.float64)
     with pytest.raises(MemoryError, match="no fallback"):
         ops.sddmm(to_csr(np.eye(3)), factor, factor)

@@ -1,0 +1,108 @@
+"""Products of a sparse X and factors on the CPU, by vectors over components: see `ops`.
+
+Factors of fewer components than a vector has lanes get columns of zeros.
+"""
+
+import numba
+import numpy as np
+from torch import Tensor
+
+from ._blocks import run_blocks
+from ._numba import JIT, arrays_of
+from ._vectors import (
+    LANES,
+    add_four_rows,
+    add_row,
+    at_least_lanes,
+    dot,
+    four_dots,
+    last_vector,
+    put,
+    take,
+    without_more,
+)
+from .csr import CSR
+
+VECTORS = "ecdc4b00c4fb"  # the digest of _vectors.py: see there
+
+
+@numba.njit(**JIT)
+def _sddmm_rows(first, last, indptr, indices, W, HT, out):
+    w = np.empty(last_vector(W.shape[1]) + LANES, W.dtype)
+    for i in range(first, last):
+        put(W[i], w)
+        begin, end = indptr[i], indptr[i + 1]
+        whole = begin + (end - begin) // 4 * 4
+        for p in range(begin, whole, 4):
+            h0, h1 = HT[indices[p]], HT[indices[p + 1]]
+            h2, h3 = HT[indices[p + 2]], HT[indices[p + 3]]
+            y = four_dots(w, (h0, h1, h2, h3))
+            out[p], out[p + 1], out[p + 2], out[p + 3] = y
+        for p in range(whole, end):
+            out[p] = dot(w, HT[indices[p]])
+
+
+def csr_sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
+    out = X.data.new_empty(X.nnz, dtype=W.dtype)
+    indptr, indices, _ = arrays_of(X)
+    args = indices, at_least_lanes(W), at_least_lanes(HT), out.numpy()
+    run_blocks(_sddmm_rows, indptr, W.shape[1], *args)
+    return out
+
+
+@numba.njit(**JIT)
+def _spmm_rows(first, last, indptr, indices, data, B, out):
+    total = np.empty(last_vector(B.shape[1]) + LANES, B.dtype)
+    for i in range(first, last):
+        total[:] = 0
+        begin, end = indptr[i], indptr[i + 1]
+        whole = begin + (end - begin) // 4 * 4
+        for p in range(begin, whole, 4):
+            b0, b1 = B[indices[p]], B[indices[p + 1]]
+            b2, b3 = B[indices[p + 2]], B[indices[p + 3]]
+            x = data[p], data[p + 1], data[p + 2], data[p + 3]
+            add_four_rows(total, x, (b0, b1, b2, b3))
+        for p in range(whole, end):
+            add_row(total, data[p], B[indices[p]])
+        take(total, out[i])
+
+
+def csr_spmm(X: CSR, B: Tensor) -> Tensor:
+    indptr, indices, data = arrays_of(X)
+    K, B = B.shape[1], at_least_lanes(B)
+    out = np.empty((X.shape[0], B.shape[1]), B.dtype)
+    run_blocks(_spmm_rows, indptr, K, indices, data, B, out)
+    return without_more(out, K)
+
+
+@numba.njit(**JIT)
+def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, shift, out):
+    w = np.empty(last_vector(W.shape[1]) + LANES, W.dtype)
+    total = np.empty_like(w)
+    for i in range(first, last):
+        put(W[i], w)
+        total[:] = 0
+        begin, end = indptr[i], indptr[i + 1]
+        whole = begin + (end - begin) // 4 * 4
+        for p in range(begin, whole, 4):
+            h0, h1 = HT[indices[p]], HT[indices[p + 1]]
+            h2, h3 = HT[indices[p + 2]], HT[indices[p + 3]]
+            y0, y1, y2, y3 = four_dots(w, (h0, h1, h2, h3))
+            r0 = data[p] / max(y0 + shift, floor)
+            r1 = data[p + 1] / max(y1 + shift, floor)
+            r2 = data[p + 2] / max(y2 + shift, floor)
+            r3 = data[p + 3] / max(y3 + shift, floor)
+            add_four_rows(total, (r0, r1, r2, r3), (h0, h1, h2, h3))
+        for p in range(whole, end):
+            h = HT[indices[p]]
+            add_row(total, data[p] / max(dot(w, h) + shift, floor), h)
+        take(total, out[i])
+
+
+def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor, shift) -> Tensor:
+    indptr, indices, data = arrays_of(X)
+    K, W, HT = W.shape[1], at_least_lanes(W), at_least_lanes(HT)
+    out, real = np.empty_like(W), data.dtype.type
+    args = W, HT, real(floor), real(shift), out
+    run_blocks(_ratio_rows, indptr, 2 * K, indices, data, *args)
+    return without_more(out, K)
