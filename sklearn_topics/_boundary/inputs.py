@@ -88,10 +88,11 @@ def column_means(data):
     """Means of the columns over their observed cells."""
     n = data.shape[0]
     if sp.issparse(data):
-        hidden = np.isnan(data.data)
-        seen = np.where(hidden, 0, data.data)
-        sums = np.bincount(data.indices, seen, minlength=data.shape[1])
-        gaps = np.bincount(data.indices, hidden, minlength=data.shape[1])
+        hidden, values, gaps = np.isnan(data.data), data.data, 0
+        if hidden.any():
+            values = np.where(hidden, 0, values)
+            gaps = np.bincount(data.indices[hidden], minlength=data.shape[1])
+        sums = np.bincount(data.indices, values, minlength=data.shape[1])
     else:
         hidden = np.isnan(data)
         sums = np.add.reduce(data, axis=0, where=~hidden, dtype=np.float64)

@@ -6,7 +6,7 @@ those that the machine has.
 
 A row of K components, at least `LANES`, is whole vectors and a last one that ends with
 it, and so overlaps the one before: there is no scalar rest. Buffers of a row hold them
-side by side; `_last` is where in the buffer the last one begins.
+side by side; `last_vector` says where the last one begins.
 
 numba's cache on disk does not look at this file. Each file of kernels that use it holds
 its digest, `VECTORS`, which a test compares: so a change here is a change there.
@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, models, register_model
 from torch import Tensor
 
@@ -82,6 +83,17 @@ def store(typingctx, row, k, vector):
 
 
 @intrinsic
+def zeros_for(typingctx, row):
+    """A vector of zeros of a row's type."""
+    kind = Vector(row.dtype)
+
+    def codegen(context, builder, signature, args):
+        return ir.Constant(context.get_value_type(kind), None)
+
+    return kind(row), codegen
+
+
+@intrinsic
 def multiply(typingctx, a, b):
     """a * b of two vectors."""
 
@@ -131,6 +143,36 @@ def lane_sum(typingctx, vector):
         return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
 
     return vector.dtype(vector), codegen
+
+
+# Shuffles of two vectors side by side that transpose eight in three steps: of those 1,
+# 2 and 4 apart. The first leaves the second and third quarters exchanged.
+_STEPS = {
+    1: ([0, 8, 1, 9, 4, 12, 5, 13], [2, 10, 3, 11, 6, 14, 7, 15]),
+    2: ([0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15]),
+    4: ([0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]),
+}
+_ORDER = 0, 2, 1, 3, 4, 6, 5, 7
+
+
+@intrinsic
+def transposed(typingctx, vectors):
+    """Eight vectors, of which the q-th holds the q-th lanes of the given ones."""
+
+    def codegen(context, builder, signature, args):
+        found = cgutils.unpack_tuple(builder, args[0])
+        places = ir.VectorType(ir.IntType(32), LANES)
+        for step, halves in _STEPS.items():
+            low, high = (ir.Constant(places, half) for half in halves)
+            for q in range(LANES):
+                if not q & step:
+                    pair = found[q], found[q + step]
+                    found[q] = builder.shuffle_vector(*pair, low)
+                    found[q + step] = builder.shuffle_vector(*pair, high)
+        found = [found[q] for q in _ORDER]
+        return context.make_tuple(builder, signature.return_type, found)
+
+    return vectors(vectors), codegen
 
 
 def at_least_lanes(A: Tensor) -> np.ndarray:
@@ -231,3 +273,35 @@ def add_four_rows(buffer, x, rows):
     for k in range(0, last, LANES):
         _add_four(buffer, k, x, rows, k)
     _add_four(buffer, last, x, rows, K - LANES)
+
+
+@numba.njit(**CALLED)
+def _turn(rows, k, lines, j, weights, w, total):
+    r0, r1, r2, r3, r4, r5, r6, r7 = rows
+    turned = transposed(
+        (
+            load(r0, k),
+            load(r1, k),
+            load(r2, k),
+            load(r3, k),
+            load(r4, k),
+            load(r5, k),
+            load(r6, k),
+            load(r7, k),
+        )
+    )
+    for q in range(LANES):
+        store(lines[k + q], j, turned[q])
+        total = add_scaled(total, weights[w + q], turned[q])
+    return total
+
+
+@numba.njit(**CALLED)
+def put_columns(rows, lines, j, weights, sums):
+    """lines[k, j + q] = rows[q][k], and their sums weighted by a buffer, for 8 rows."""
+    K = len(rows[0])
+    last = last_vector(K)
+    total = zeros_for(sums)
+    for k in range(0, last, LANES):
+        total = _turn(rows, k, lines, j, weights, k, total)
+    store(sums, j, _turn(rows, K - LANES, lines, j, weights, last, total))

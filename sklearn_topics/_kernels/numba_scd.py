@@ -17,10 +17,18 @@ from torch import Tensor
 
 from ._blocks import run_blocks
 from ._numba import CALLED, JIT, array_of, arrays_of
-from ._vectors import LANES, at_least_lanes, dot, four_dots, last_vector, put
+from ._vectors import (
+    LANES,
+    at_least_lanes,
+    dot,
+    four_dots,
+    last_vector,
+    put,
+    put_columns,
+)
 from .csr import CSR
 
-VECTORS = "ecdc4b00c4fb"  # the digest of _vectors.py: see there
+VECTORS = "7d45e890b4f7"  # the digest of _vectors.py: see there
 
 # Rows are padded to whole vectors, so that the loops have no scalar remainder.
 _PAD = 8
@@ -36,15 +44,19 @@ _HALF32, _HALF64 = 0x3F3504F3, 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
 def _csr_scd_rows(
     first, last, indptr, indices, data, W, HT, u, share, options, out, logs
 ):
-    K = W.shape[1]
     width = _longest(first, last, indptr)
-    tile = np.empty((K, width), W.dtype)
+    tile = np.empty((HT.shape[1], width), W.dtype)
     x, y = np.empty(width, W.dtype), np.empty(width, W.dtype)
+    w = np.zeros(HT.shape[1], W.dtype)  # of zeros where HT was widened
+    weights = np.empty(last_vector(len(w)) + LANES, W.dtype)
     scratch = _scratch(y)
     for i in range(first, last):
         begin = indptr[i]
         length = indptr[i + 1] - begin
-        _gather(indices[begin : begin + length], HT, tile)
+        _begin(W[i], u, out[i])
+        w[: W.shape[1]] = out[i]
+        put(w, weights)
+        _gather(indices[begin : begin + length], HT, weights, tile, y)
         for j in range(length):
             x[j] = data[begin + j]
         padded = _pad_row(x, y, length)
@@ -54,7 +66,7 @@ def _csr_scd_rows(
 
 def csr_scd_rows(X: CSR, W, HT, u, share, *options):
     indptr, indices, data = arrays_of(X)
-    factors = array_of(W), array_of(HT), array_of(u), array_of(share)
+    factors = array_of(W), at_least_lanes(HT), array_of(u), array_of(share)
     options, work, out, logs = _scd_arguments(W, *options)
     args = indices, data, *factors, options, out.numpy(), logs.numpy()
     run_blocks(_csr_scd_rows, indptr, work, *args)
@@ -81,6 +93,8 @@ def _dense_scd_rows(first, last, indptr, X, W, tile, u, share, options, out, log
     for i in range(first, last):
         for j in range(X.shape[1]):
             x[j] = X[i, j]
+        _begin(W[i], u, out[i])
+        _reconstruct(out[i], tile, y)
         padded = _pad_row(x, y, X.shape[1])
         _descend(x, y, tile, padded, W[i], out[i], u, share, options)
         logs[i] = _sum_x_log_y(x[:padded], scratch)
@@ -179,26 +193,26 @@ def _pad_row(x, y, length):
 
 
 @numba.njit(**CALLED)
-def _gather(indices, HT, tile):
-    """tile[k, j] = HT[indices[j], k]: the row's weights, one contiguous line a topic.
+def _begin(start, u, w):
+    """w = start; an empty topic explains nothing and gets no weight."""
+    for k in range(len(w)):
+        w[k] = start[k] if u[k] > 0 else start.dtype.type(0)
 
-    Eight entries at a time: their eight rows stay in L1 while K lines are written,
-    and the compiler joins each line's eight stores.
-    """
+
+@numba.njit(**CALLED)
+def _gather(indices, HT, weights, tile, y):
+    """tile[k, j] = HT[indices[j], k], a contiguous line a topic, and y their sums."""
     length, K = len(indices), HT.shape[1]
-    whole = length // 8 * 8
-    for j in range(0, whole, 8):
+    whole = length // LANES * LANES
+    for j in range(0, whole, LANES):
         h0, h1 = HT[indices[j]], HT[indices[j + 1]]
         h2, h3 = HT[indices[j + 2]], HT[indices[j + 3]]
         h4, h5 = HT[indices[j + 4]], HT[indices[j + 5]]
         h6, h7 = HT[indices[j + 6]], HT[indices[j + 7]]
-        for k in range(K):
-            line = tile[k]
-            line[j], line[j + 1], line[j + 2], line[j + 3] = h0[k], h1[k], h2[k], h3[k]
-            line[j + 4], line[j + 5] = h4[k], h5[k]
-            line[j + 6], line[j + 7] = h6[k], h7[k]
+        put_columns((h0, h1, h2, h3, h4, h5, h6, h7), tile, j, weights, y)
     for j in range(whole, length):
         h = HT[indices[j]]
+        y[j] = dot(weights, h)
         for k in range(K):
             tile[k, j] = h[k]
     padded = (length + _PAD - 1) // _PAD * _PAD
@@ -209,16 +223,13 @@ def _gather(indices, HT, tile):
 
 
 @numba.njit(**CALLED)
-def _reconstruct(w, tile, y, length, floor):
-    for j in range(length):
-        y[j] = 0
+def _reconstruct(w, tile, y):
+    y[:] = 0
     for k in range(len(w)):
         line, wk = tile[k], w[k]
         if wk != 0:
-            for j in range(length):
+            for j in range(len(y)):
                 y[j] += wk * line[j]
-    for j in range(length):
-        y[j] = max(y[j], floor)
 
 
 @numba.njit(**CALLED)
@@ -267,7 +278,7 @@ def _ridge_coordinate(w, S, q, u, l2):
 
 @numba.njit(**CALLED)
 def _descend(x, y, tile, length, start, w, u, share, options):
-    """`ops.scd_rows` for one row, from `start` into w; y is left as that of w."""
+    """`ops.scd_rows` for one row, from its `start` in w; y goes along with w."""
     pseudocount, l2, n_sweeps, tol, floor, tiny = options
     K = len(w)
     zero = floor - floor
@@ -276,10 +287,7 @@ def _descend(x, y, tile, length, start, w, u, share, options):
         size += x[j]
     total = size
     for k in range(K):
-        # An empty topic explains nothing and gets no weight.
-        w[k] = start[k] if u[k] > 0 else zero
         total += pseudocount + share[k] * start[k]
-    _reconstruct(w, tile, y, length, floor)
     step, last = zero, 0
     for _ in range(n_sweeps):
         moved = zero
