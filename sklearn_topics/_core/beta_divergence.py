@@ -33,6 +33,11 @@ _BLOCK = 1 << 18  # cells
 #: the divergence is summed cell by cell.
 CLOSE = {torch.float32: 1e-3, torch.float64: 1e-9}
 
+#: Values of beta for which a cell's divergence is computed in X's own precision. For
+#: others powers of outliers overflow in float32, or what cancelled is divided by a
+#: small beta or beta - 1.
+_NARROW = 0.0, 0.5, 1.0, 1.5
+
 
 def _blocks(n: int, m: int):
     step = max(1, _BLOCK // max(m, 1))
@@ -54,6 +59,7 @@ def gradient_terms(
     is W H + `shift` unless beta is 2, and at least `FLOOR` wherever its power is
     negative.
     """
+    shift = 0.0 if beta == 2 else shift
     if not masked and beta == 1:
         numerator = ops.ratio_product(X, W, HT, floor=FLOOR, shift=shift)
         return numerator, ops.column_sums(HT)
@@ -132,7 +138,8 @@ def divergence(
 ) -> float:
     """Sum of d(X, W H) over all (observed) cells, accumulated wide.
 
-    `data_term` is what the function of that name finds, for callers that ask often.
+    `data_term` is what the function of that name finds, for callers that ask often; it
+    is used for sparse X and beta 1.
     """
     if isinstance(X, CSR) and not masked:
         total, size = _sparse_divergence(X, W, HT, beta, data_term)
@@ -148,32 +155,33 @@ def _sums_by_blocks(X, W, HT, beta, masked):
         X, W, HT = X.T, HT, W
     for start, stop in _blocks(*X.shape):
         x, y = _dense_rows(X, start, stop), W[start:stop] @ HT.T
-        if not 0 <= beta <= 2:  # powers of a far outlier overflow in float32
-            x, y = x.to(wide), y.to(wide)
         if masked:
             seen = ~x.isnan()
             x, y = x[seen], y[seen]
-        yield _cells(x, y, beta).sum(dtype=wide)
+        if beta == 2:
+            yield (x - y).to(wide).square_().sum() / 2
+        elif beta in _NARROW:
+            yield _cells(x, y, beta).sum(dtype=wide)
+        else:
+            yield _cells(x.to(wide), y.to(wide), beta).sum()
 
 
 def _cells(x: Tensor, y: Tensor, beta: float) -> Tensor:
-    """d(x, y), from y^beta d(x / y, 1): near a perfect fit too few digits cancel.
+    """d(x, y) unless beta is 2, as y^beta d(x / y, 1).
 
-    Where y is below `FLOOR`, its negative powers and its logarithm alone are those of
-    that.
+    So what cancels near a perfect fit is of the size of x / y - 1, and not of x and y.
+    Where it stands beside x, y is at least `FLOOR`.
     """
-    if beta == 2:
-        return (x - y).square_().div_(2)
     floored = y.clamp(min=FLOOR)
     t = x / floored
     excess = t - 1
     if beta == 0:
         return excess.sub_(t.log_())
-    logs = t.clamp(min=torch.finfo(t.dtype).tiny).log_()  # 0 log 0 is 0
     if beta == 1:
+        logs = t.clamp(min=torch.finfo(t.dtype).tiny).log_()  # 0 log 0 is 0
         out = logs.mul_(t).sub_(excess).mul_(floored)
     else:
-        out = logs.mul_(beta).expm1_().sub_(excess, alpha=beta)
+        out = t.log_().mul_(beta).expm1_().sub_(excess, alpha=beta)
         out = out.mul_(_power(floored, beta)).div_(beta * (beta - 1))
     if beta > 0 and y.numel() and float(y.min()) < FLOOR:
         out += _everywhere(y, beta) - _everywhere(floored, beta)
@@ -214,7 +222,7 @@ def _stored(x: Tensor, y: Tensor, beta: float) -> Tensor:
     y = y.clamp(min=FLOOR)
     if beta == 0:
         return x / y - (x / y).log() - 1
-    return (_power(x, beta) - beta * x * _power(y, beta - 1)) / (beta * (beta - 1))
+    return (x.pow(beta) - beta * x * _power(y, beta - 1)) / (beta * (beta - 1))
 
 
 def _everywhere(y: Tensor, beta: float) -> Tensor:

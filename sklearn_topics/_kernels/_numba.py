@@ -2,8 +2,8 @@
 
 numba's cache on disk looks at the file of a kernel only. So a kernel and every
 compiled function that it calls stand in one file: otherwise a change in one would
-leave the other's old code in use. What many files call is in `_vectors`, which sees to
-that by itself.
+leave the other's old code in use. What several files call is in `_vectors`, which says
+how that is kept from happening there.
 """
 
 import numpy as np

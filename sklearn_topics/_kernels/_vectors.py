@@ -18,6 +18,7 @@ import torch
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.errors import TypingError
 from numba.extending import intrinsic, models, register_model
 from torch import Tensor
 
@@ -59,9 +60,17 @@ def _splat(builder, value):
     return builder.shuffle_vector(one, one, ir.Constant(places, [0] * LANES))
 
 
+def _check(row, vector=None):
+    if row.ndim != 1 or row.layout != "C":
+        raise TypingError(f"A vector is of a contiguous row, not of {row}.")
+    if vector is not None and vector != Vector(row.dtype):
+        raise TypingError(f"{row} does not hold a {vector}.")
+
+
 @intrinsic
 def load(typingctx, row, k):
     """row[k : k + LANES] of a contiguous row; k is not checked."""
+    _check(row)
 
     def codegen(context, builder, signature, args):
         place, size = _place(context, builder, signature.args[0], *args)
@@ -73,6 +82,7 @@ def load(typingctx, row, k):
 @intrinsic
 def store(typingctx, row, k, vector):
     """row[k : k + LANES] = vector; k is not checked."""
+    _check(row, vector)
 
     def codegen(context, builder, signature, args):
         place, size = _place(context, builder, signature.args[0], *args[:2])
@@ -185,9 +195,10 @@ def at_least_lanes(A: Tensor) -> np.ndarray:
     return out
 
 
-def without_more(out: np.ndarray, K: int) -> Tensor:
+def without_more(out: Tensor, K: int) -> Tensor:
     """The first K columns of a kernel's output."""
-    return torch.from_numpy(np.ascontiguousarray(out[:, :K]))
+    # Not by torch's copy: its threads would keep the next kernel waiting.
+    return torch.from_numpy(np.ascontiguousarray(out.numpy()[:, :K]))
 
 
 @numba.njit(**CALLED)
@@ -244,6 +255,19 @@ def four_dots(buffer, rows):
         s0, s1 = add_product(s0, b, load(h0, k)), add_product(s1, b, load(h1, k))
         s2, s3 = add_product(s2, b, load(h2, k)), add_product(s3, b, load(h3, k))
     return lane_sum(s0), lane_sum(s1), lane_sum(s2), lane_sum(s3)
+
+
+@numba.njit(**CALLED)
+def dots(buffer, A, indices, begin, end, out, at):
+    """out[at], out[at + 1], ...: `dot` of A's rows indices[begin], ... to `end`."""
+    whole, shift = begin + (end - begin) // 4 * 4, at - begin
+    for p in range(begin, whole, 4):
+        a0, a1 = A[indices[p]], A[indices[p + 1]]
+        a2, a3 = A[indices[p + 2]], A[indices[p + 3]]
+        q = p + shift
+        out[q], out[q + 1], out[q + 2], out[q + 3] = four_dots(buffer, (a0, a1, a2, a3))
+    for p in range(whole, end):
+        out[p + shift] = dot(buffer, A[indices[p]])
 
 
 @numba.njit(**CALLED)

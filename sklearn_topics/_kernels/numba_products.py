@@ -15,6 +15,7 @@ from ._vectors import (
     add_row,
     at_least_lanes,
     dot,
+    dots,
     four_dots,
     last_vector,
     put,
@@ -23,7 +24,7 @@ from ._vectors import (
 )
 from .csr import CSR
 
-VECTORS = "7d45e890b4f7"  # the digest of _vectors.py: see there
+VECTORS = "e13d0a74177f"  # the digest of _vectors.py: see there
 
 
 @numba.njit(**JIT)
@@ -31,15 +32,7 @@ def _sddmm_rows(first, last, indptr, indices, W, HT, out):
     w = np.empty(last_vector(W.shape[1]) + LANES, W.dtype)
     for i in range(first, last):
         put(W[i], w)
-        begin, end = indptr[i], indptr[i + 1]
-        whole = begin + (end - begin) // 4 * 4
-        for p in range(begin, whole, 4):
-            h0, h1 = HT[indices[p]], HT[indices[p + 1]]
-            h2, h3 = HT[indices[p + 2]], HT[indices[p + 3]]
-            y = four_dots(w, (h0, h1, h2, h3))
-            out[p], out[p + 1], out[p + 2], out[p + 3] = y
-        for p in range(whole, end):
-            out[p] = dot(w, HT[indices[p]])
+        dots(w, HT, indices, indptr[i], indptr[i + 1], out, indptr[i])
 
 
 def csr_sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
@@ -69,9 +62,9 @@ def _spmm_rows(first, last, indptr, indices, data, B, out):
 
 def csr_spmm(X: CSR, B: Tensor) -> Tensor:
     indptr, indices, data = arrays_of(X)
-    K, B = B.shape[1], at_least_lanes(B)
-    out = np.empty((X.shape[0], B.shape[1]), B.dtype)
-    run_blocks(_spmm_rows, indptr, K, indices, data, B, out)
+    K, factor = B.shape[1], at_least_lanes(B)
+    out = B.new_empty(X.shape[0], factor.shape[1])
+    run_blocks(_spmm_rows, indptr, K, indices, data, factor, out.numpy())
     return without_more(out, K)
 
 
@@ -101,8 +94,8 @@ def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, shift, out):
 
 def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor, shift) -> Tensor:
     indptr, indices, data = arrays_of(X)
-    K, W, HT = W.shape[1], at_least_lanes(W), at_least_lanes(HT)
-    out, real = np.empty_like(W), data.dtype.type
-    args = W, HT, real(floor), real(shift), out
+    K, factors = W.shape[1], (at_least_lanes(W), at_least_lanes(HT))
+    out, real = W.new_empty(factors[0].shape), data.dtype.type
+    args = *factors, real(floor), real(shift), out.numpy()
     run_blocks(_ratio_rows, indptr, 2 * K, indices, data, *args)
     return without_more(out, K)

@@ -21,17 +21,15 @@ from ._vectors import (
     LANES,
     at_least_lanes,
     dot,
-    four_dots,
+    dots,
     last_vector,
     put,
     put_columns,
 )
 from .csr import CSR
 
-VECTORS = "7d45e890b4f7"  # the digest of _vectors.py: see there
+VECTORS = "e13d0a74177f"  # the digest of _vectors.py: see there
 
-# Rows are padded to whole vectors, so that the loops have no scalar remainder.
-_PAD = 8
 _LOG2 = np.log(2.0)
 _CHUNK = 256  # entries: the scratch stays in L1
 _HALF32, _HALF64 = 0x3F3504F3, 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
@@ -103,7 +101,7 @@ def _dense_scd_rows(first, last, indptr, X, W, tile, u, share, options, out, log
 def dense_scd_rows(X: Tensor, W, HT, u, share, *options):
     n, m = X.shape
     # The factor itself is every row's tile.
-    tile = HT.new_zeros(HT.shape[1], -(-m // _PAD) * _PAD)
+    tile = HT.new_zeros(HT.shape[1], -(-m // LANES) * LANES)
     tile[:, :m] = HT.T
     # X.T of a dense X is a view: its rows are read with a stride, not copied whole.
     factors = X.numpy(), array_of(W), tile.numpy(), array_of(u), array_of(share)
@@ -126,14 +124,7 @@ def _log_rows(first, last, indptr, indices, data, W, HT, floor, out):
         out[i] = 0
         for begin in range(indptr[i], indptr[i + 1], _CHUNK):
             x = data[begin : min(begin + _CHUNK, indptr[i + 1])]
-            whole = len(x) // 4 * 4
-            for j in range(0, whole, 4):
-                p = begin + j
-                h0, h1 = HT[indices[p]], HT[indices[p + 1]]
-                h2, h3 = HT[indices[p + 2]], HT[indices[p + 3]]
-                y[j], y[j + 1], y[j + 2], y[j + 3] = four_dots(w, (h0, h1, h2, h3))
-            for j in range(whole, len(x)):
-                y[j] = dot(w, HT[indices[begin + j]])
+            dots(w, HT, indices, begin, begin + len(x), y, 0)
             for j in range(len(x)):
                 y[j] = max(y[j], floor)
             out[i] += _sum_x_log_y(x, scratch)
@@ -179,13 +170,16 @@ def _longest(first, last, indptr):
     longest = 1
     for i in range(first, last):
         longest = max(longest, indptr[i + 1] - indptr[i])
-    return (longest + _PAD - 1) // _PAD * _PAD
+    return (longest + LANES - 1) // LANES * LANES
 
 
 @numba.njit(**CALLED)
 def _pad_row(x, y, length):
-    """Entries that change no sum: x = 0, y = 1 (and zero weights in a tile)."""
-    padded = (length + _PAD - 1) // _PAD * _PAD
+    """Entries that change no sum: x = 0, y = 1 (and zero weights in a tile).
+
+    To whole vectors, so that the loops have no scalar remainder.
+    """
+    padded = (length + LANES - 1) // LANES * LANES
     for j in range(length, padded):
         x[j] = 0
         y[j] = 1
@@ -215,7 +209,7 @@ def _gather(indices, HT, weights, tile, y):
         y[j] = dot(weights, h)
         for k in range(K):
             tile[k, j] = h[k]
-    padded = (length + _PAD - 1) // _PAD * _PAD
+    padded = (length + LANES - 1) // LANES * LANES
     for k in range(K):
         line = tile[k]
         for j in range(length, padded):

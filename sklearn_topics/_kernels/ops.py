@@ -25,7 +25,7 @@ _MODULES = {
     ("csr", "cpu"): (
         *_WITH_MKL,
         "numba_products",
-        "numba_cpu",
+        "numba_structure",
         "numba_scd",
         "reference",
     ),

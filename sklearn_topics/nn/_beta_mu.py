@@ -163,7 +163,7 @@ class _Target:
             entries = given.to_sparse_coo().coalesce()
             self._places, values = tuple(entries.indices()), entries.values()
         check_target(values)
-        self._values = values.to(prediction.dtype)
+        self._values = values.detach().to(prediction.dtype)
 
     def holds(self, given: Tensor) -> bool:
         return _key(given) == self._key
@@ -201,9 +201,11 @@ def _powers(x: Tensor | None, y: Tensor, beta: float):
     """x y^(beta - 2), None without x, and y^(beta - 1), None where it is 1."""
     if beta == 2:
         return x, y
+    if beta == 1 and x is None:
+        return None, None
     y = y + FLOOR
     if beta == 1:
-        return None if x is None else torch.div(x, y, out=y), None
+        return torch.div(x, y, out=y), None
     above = y.pow(beta - 2)  # one power for both: it costs as much as all the rest
     below = y.mul_(above)
     return None if x is None else above.mul_(x), below

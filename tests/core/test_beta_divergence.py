@@ -69,17 +69,18 @@ def test_against_a_loop(load, problem, beta, hidden):
         assert_allclose(denominator.expand_as(B), A[1], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("hidden", [False, True])
 @pytest.mark.parametrize("beta", BETAS)
-def test_shifted_terms_are_those_of_one_component_more(load, problem, beta):
-    X, *factors = problem(beta, False)
+def test_shifted_terms_are_those_of_one_component_more(load, problem, beta, hidden):
+    X, *factors = problem(beta, hidden)
     W, HT = map(torch.tensor, factors)
     shift = 0.25 if beta != 2 else 0.0
     more = torch.cat([W, W.new_full((len(W), 1), shift)], 1)
     ones = torch.cat([HT, HT.new_ones(len(HT), 1)], 1)
     sides = (load(X), W, HT, more, ones), (load(X).T, HT, W, ones, more)
     for data, A, B, C, D in sides:
-        found = gradient_terms(data, A, B, beta, shift=shift)
-        expected = gradient_terms(data, C, D, beta)
+        found = gradient_terms(data, A, B, beta, masked=hidden, shift=0.25)
+        expected = gradient_terms(data, C, D, beta, masked=hidden)
         for a, b in zip(found, expected, strict=True):
             assert_allclose(a, b[..., :-1], rtol=1e-12, atol=1e-13)
 
@@ -137,6 +138,33 @@ def test_close_fits_in_float32(load, beta):
     exact, _, _ = naive(X, W, HT, beta)
     narrow = [torch.tensor(A, dtype=torch.float32) for A in (W, HT)]
     assert_allclose(divergence(load(X.astype("f4")), *narrow, beta), exact, rtol=2e-5)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_zeros_under_a_small_beta(load, problem, dtype, hidden):
+    X, W, HT = (A.astype(dtype) for A in problem(0.05, hidden))
+    exact, _, _ = naive(*(A.astype(np.float64) for A in (X, W, HT)), 0.05)
+    factors = torch.tensor(W), torch.tensor(HT)
+    assert_allclose(divergence(load(X), *factors, 0.05, masked=hidden), exact, 1e-5)
+
+
+def test_data_below_the_floor(load):
+    X = np.array([[1e-9, 1.0], [2.0, 1e-8]])
+    W, HT = np.ones((2, 1)), np.ones((2, 1))
+    exact, _, _ = naive(X, W, HT, -1.0)
+    found = divergence(load(X), torch.tensor(W), torch.tensor(HT), -1.0)
+    assert_allclose(found, exact, rtol=1e-12)
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.9, 2.0])
+def test_outliers_in_float32(load, beta):
+    X = np.array([[1e18, 1.0], [2.0, 1.0]])
+    W, HT = np.array([[0.0], [1.0]]), np.ones((2, 1))
+    narrow = [torch.tensor(A, dtype=torch.float32) for A in (W, HT)]
+    found = divergence(load(X.astype("f4")), *narrow, beta)
+    exact = divergence(load(X), *(torch.tensor(A) for A in (W, HT)), beta)
+    assert_allclose(found, exact, rtol=1e-5)
 
 
 def test_sums_are_wide_in_float32(load):

@@ -14,7 +14,7 @@ from sklearn_topics._kernels import CSR, ops
 IMPLEMENTATIONS = [
     *([("mkl_cpu", "csr")] if torch.backends.mkl.is_available() else []),
     ("numba_products", "csr"),
-    ("numba_cpu", "csr"),
+    ("numba_structure", "csr"),
     ("numba_scd", "csr"),
     ("reference", "csr"),
     ("numba_factors", "dense"),

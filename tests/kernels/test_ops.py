@@ -14,9 +14,9 @@ from scipy.optimize import brentq, minimize
 from sklearn_topics._kernels import (
     _scd,
     _vectors,
-    numba_cpu,
     numba_products,
     numba_scd,
+    numba_structure,
     ops,
     reference,
 )
@@ -213,7 +213,7 @@ def test_pair_counts(pair_counts, matrix):
 
 @pytest.mark.parametrize("rows", [1, 64, 65, 5000])
 def test_pair_counts_of_many_rows(pair_counts, rows, monkeypatch):
-    monkeypatch.setattr(numba_cpu, "_PRESENCE_ROWS", 1024)
+    monkeypatch.setattr(numba_structure, "_PRESENCE_ROWS", 1024)
     present = np.random.default_rng(0).random((rows, 4)) < 0.9
     options = {"columns": torch.arange(4), "pairs": _all_pairs(4)}
     out = pair_counts(present.astype(np.float64), **options)
@@ -594,12 +594,33 @@ def test_any_number_of_components(to_csr, K, dtype):
     assert_within(found, (X * np.log(Y)).sum(1), scale, eps=eps, n_terms=9 + K)
 
 
-@pytest.mark.parametrize("module", [numba_products, numba_scd])
-def test_files_of_kernels_change_with_the_vectors(module):
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("K", [*range(1, 20), 31, 32, 33])
+def test_descent_of_any_number_of_components(to_csr, K, dtype):
+    rng = np.random.default_rng(K)
+    X = np.where(np.arange(19) < np.arange(20)[:, None], 1 + rng.random((20, 19)), 0)
+    factors = rng.random((20, K)), rng.random((19, K)), 5 + rng.random(K)
+    factors = [torch.tensor(A.astype(dtype)) for A in factors]
+    factors[2][0] = 0 if K > 1 else 5  # an empty topic
+    args = to_csr(X.astype(dtype)), *factors, torch.zeros_like(factors[2])
+    found, expected = (
+        module.csr_scd_rows(*args, 0.1, 0.0, 2, 0.0, FLOOR)
+        for module in (numba_scd, reference)
+    )
+    for a, b in zip(found, expected, strict=True):
+        assert_allclose(a, b, rtol=1e4 * np.finfo(dtype).eps, atol=1e-6)
+
+
+def test_files_of_kernels_change_with_the_vectors():
     # For numba's cache on disk, which looks at a kernel's own file.
-    source = Path(_vectors.__file__).read_text(encoding="utf-8")
+    folder = Path(_vectors.__file__).parent
+    source = (folder / "_vectors.py").read_text(encoding="utf-8")
     digest = hashlib.sha256(source.encode()).hexdigest()[:12]
-    assert module.VECTORS == digest, f"write {digest!r} into {module.__file__}"
+    texts = {path: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}
+    users = [path for path, text in texts.items() if "from ._vectors import" in text]
+    assert len(users) >= 2
+    for path in users:
+        assert f'VECTORS = "{digest}"' in texts[path], f"write {digest!r} into {path}"
 
 
 # --------------------------------------------------------------------------- dispatch

@@ -142,6 +142,25 @@ def test_a_transposed_target_and_one_for_each_step(V):
         assert_allclose(found, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("beta", [1, 1.5, 2])
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_target_with_gradients_is_a_constant(V, sparse, beta):
+    found = []
+    for grad in False, True:
+        target = V.clone().requires_grad_(grad)
+        model = chain()
+        trainer = BetaMu(model.parameters(), beta=beta)
+        trainer.step(
+            lambda target=target, model=model: (
+                target.to_sparse() if sparse else target,
+                model(None),
+            )
+        )
+        found.append(model(None).detach())
+        assert target.grad is None
+    torch.testing.assert_close(*found)
+
+
 def test_the_target_is_not_written_to(V):
     """Where the prediction is a parameter, gradients share memory with the target."""
     copy = V.clone()

@@ -1,4 +1,4 @@
-"""Sparse operations on the CPU: numba kernels over blocks of rows.
+"""Where the entries of a sparse X are, on the CPU: numba kernels over blocks of rows.
 
 Not ``parallel=True``: numba's thread layers abort when two threads launch a kernel or
 kill a forked child. Each kernel releases the GIL and works on whole rows, so results
