@@ -82,6 +82,21 @@ def proportions(model, X):
     return topic_proportions(last, counts), counts
 
 
+def unassigned(theta, counts=None) -> np.ndarray:
+    """Whether each document has no dominant topic: a boolean array (n_documents,).
+
+    A document without known terms has none, where its counts are at hand; nor has one
+    whose proportions are equal to the last bit, as those of such a document are.
+    """
+    theta = np.asarray(theta)
+    none = np.zeros(len(theta), dtype=bool)
+    if theta.shape[1] > 1:
+        none |= (theta == theta[:, :1]).all(axis=1)
+    if counts is not None:
+        none |= np.asarray(counts.sum(axis=1)).ravel() == 0
+    return none
+
+
 def token_shares(theta, counts) -> np.ndarray:
     """Each topic's part of all tokens: proportions weighted by the documents' sizes."""
     tokens = np.asarray(counts.sum(axis=1), np.float64).ravel()
