@@ -29,6 +29,7 @@ from .beta_divergence import (
 from .extrapolation import extrapolated_step
 from .schedule import Scheduler
 from .solver import State
+from .unit import Unit
 
 #: scikit-learn's: what is smaller becomes 0 where beta is small, for stability.
 _LEAST = torch.finfo(torch.float64).eps
@@ -45,6 +46,10 @@ _LEAST_SHARE = 0.5
 _SCALE_SHARE = 0.1
 
 
+#: Weight of a penalty that leaves nothing, and is a number in float32.
+_HUGE = 1e30
+
+
 @dataclass(frozen=True)
 class Penalties:
     """Weights of the sums and of half the squared sums of W and of H."""
@@ -53,6 +58,16 @@ class Penalties:
     l1_H: float = 0.0
     l2_W: float = 0.0
     l2_H: float = 0.0
+
+    def measured(self, unit: Unit, beta: float, *, factors: bool = True) -> "Penalties":
+        """The same for data in another unit, in which L is larger.
+
+        With `factors` they have their unit too; without, they are as they were.
+        """
+        larger, factor = unit.data**beta, unit.factor if factors else 1.0
+        sums, squares = larger / factor, larger / factor**2
+        sizes = self.l1_W * sums, self.l1_H * sums, self.l2_W * squares
+        return Penalties(*(min(s, _HUGE) for s in (*sizes, self.l2_H * squares)))
 
     def value(self, W: Tensor, HT: Tensor) -> float:
         total = 0.0
@@ -365,14 +380,13 @@ class ProjectedAdam(BetaSolver):
 def _unit(X: CSR | Tensor, unit: float) -> Tensor:
     """`unit` times the mean of each row's observed cells in that of all: [n, 1]."""
     n, m = X.shape
-    wide = wide_dtype(X.device)
+    hidden = (X.data if isinstance(X, CSR) else X).isnan()
     if isinstance(X, CSR):
-        hidden = X.data.isnan()
-        sums = X.with_data(X.data.masked_fill(hidden, 0)).row_sums()
-        gaps = X.with_data(hidden.to(X.dtype)).row_sums()
+        seen = X.with_data(X.data.masked_fill(hidden, 0))
+        gaps = ops.row_sums(X.with_data(hidden.to(X.dtype)))
     else:
-        sums = X.nansum(1, dtype=wide)
-        gaps = X.isnan().sum(1)
+        seen, gaps = X.masked_fill(hidden, 0), hidden.sum(1)
+    sums = ops.row_sums(seen)
     means = sums / (m - gaps).clamp(min=1)
     mean = sums.sum() / (n * m - gaps.sum()).clamp(min=1)
     share = means / mean if mean > 0 else means

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .beta_divergence import FLOOR, divergence, gradient_terms
+from .beta_divergence import divergence, gradient_terms
 from .beta_nmf import MultiplicativeUpdate, Penalties
 from .init import Draw, initial_factors
 from .solver import State
@@ -48,13 +48,16 @@ class DeepNMF:
     fine_weight : float
         Of the divergence of each layer before the last.
     penalties : Penalties
-        Those of W on each W_l, with the weight of its layer; those of H on H and M_l.
+        Those of W on each W_l, with the weight of its layer; those of H on H.
+    mixing : Penalties
+        Those of H on each M_l.
     """
 
     n_layers: int
     beta: float = 2.0
     fine_weight: float = 1.0
     penalties: Penalties = Penalties()
+    mixing: Penalties = Penalties()
 
     @property
     def _rule(self) -> MultiplicativeUpdate:
@@ -111,7 +114,8 @@ class DeepNMF:
             below = self.topics(state)[layer - 1]
             terms = self._topic_terms(X, state, layer)
             terms = ((below.T @ term).contiguous() for term in terms)
-            MT = self._rule.update(MT, *terms, p.l1_H, p.l2_H, zero=self.beta <= 1)
+            l1, l2 = self.mixing.l1_H, self.mixing.l2_H
+            MT = self._rule.update(MT, *terms, l1, l2, zero=self.beta <= 1)
             state[f"M{layer}"] = MT.T.contiguous()
         terms = self._topic_terms(X, state, 1)
         HT = self._rule.update(state["HT"], *terms, p.l1_H, p.l2_H, zero=self.beta <= 1)
@@ -126,7 +130,7 @@ class DeepNMF:
             total += weight * D
             penalty += weight * Penalties(l1_W=p.l1_W, l2_W=p.l2_W).value(W, W)
         for name in "HT", *(f"M{layer}" for layer in range(2, self.n_layers + 1)):
-            A = state[name]
+            A, p = state[name], self.penalties if name == "HT" else self.mixing
             penalty += Penalties(l1_W=p.l1_H, l2_W=p.l2_H).value(A, A)
         errors = {"error": (2 * total) ** 0.5, "last_error": (2 * D) ** 0.5}
         return {"objective": -(total + penalty), **errors}
@@ -172,7 +176,7 @@ def document_weights(
     W = size[:, None].expand(len(size), CT.shape[1]).contiguous()
     if beta == 1:
         cost = ops.column_sums(CT) + penalties.l1_W
-        options = {"n_sweeps": max_iter, "tol": _ROW_TOL, "floor": FLOOR}
+        options = {"n_sweeps": max_iter, "tol": _ROW_TOL}
         return ops.scd_rows(X, W, CT, cost, l2=penalties.l2_W, **options)[0]
     solver = MultiplicativeUpdate(beta, penalties, update_H=False)
     state = {"W": W, "HT": CT}

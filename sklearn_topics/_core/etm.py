@@ -19,6 +19,7 @@ from .schedule import Scheduler
 from .solver import Diverged, State
 from .topic_model import document_sizes, normalize_rows
 from .topic_model import topics_of as nmf_topics_of
+from .unit import Unit
 
 #: Share of a topic that is spread over all terms, before embeddings are set to it.
 _SPREAD = 1e-3
@@ -241,8 +242,9 @@ def nmf_topics(
     X: CSR | Tensor, K: int, generator: torch.Generator, *, n_iter: int, pseudocounts
 ) -> tuple[Tensor, Tensor]:
     """Proportions (n x K) and topics (K x m) by Poisson NMF."""
-    mean = float(document_sizes(X).mean()) / X.shape[1]
-    solver = SCD(*pseudocounts, floor=1e-10 * (mean or 1.0))
+    unit = Unit.of(X)
+    X, pseudocounts = unit.measure(X), (unit.data * p for p in pseudocounts)
+    solver = SCD(*pseudocounts)
     W, HT = initial_factors(X, K, "random", standard_normal(generator))
     state = solver.begin(W, HT, generator)
     for _ in range(n_iter):

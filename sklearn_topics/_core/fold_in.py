@@ -9,20 +9,15 @@ from .topic_model import document_sizes, normalize_rows
 #: Size that descent gives to every document at first, where proportions are proposed.
 _PROPOSED_TOKENS = 100.0
 
+#: Smallest probability of a term in a document: its inverse squared is a number.
+_LEAST = {torch.float32: 1e-14, torch.float64: 1e-30}
+
 
 def _uniform_start(X: CSR | Tensor, topics: Tensor, pseudocount: float) -> Tensor:
     """Each document's tokens and pseudocounts, spread evenly: [n, K]."""
     K = topics.shape[0]
     start = ((document_sizes(X) + K * pseudocount) / K).to(topics.dtype)
     return start[:, None].expand(X.shape[0], K).contiguous()
-
-
-def _floor(topics: Tensor) -> float:
-    """Smallest expected count: its inverse squared, times a count, is still a number.
-
-    Not relative to the data: a document's result must not depend on the others.
-    """
-    return 1e-30 if topics.dtype == torch.float64 else 1e-12
 
 
 def fold_in(
@@ -49,7 +44,6 @@ def fold_in(
         pseudocount=pseudocount,
         n_sweeps=max_sweeps,
         tol=tol,
-        floor=_floor(topics),
     )
     return normalize_rows(W)
 
@@ -76,7 +70,6 @@ def fold_in_around(
         share=topics.new_full((topics.shape[0],), weight / _PROPOSED_TOKENS),
         n_sweeps=max_sweeps,
         tol=tol,
-        floor=_floor(topics),
     )
     return normalize_rows(W)
 
@@ -95,7 +88,8 @@ def variational_fold_in(
     exp(digamma(counts + a)) in place of the counts themselves (Blei, Ng and Jordan
     2003, equations 6 and 7). Start, stop and result by row as in `fold_in`.
     """
-    a, HT, floor = pseudocount, topics.T.contiguous(), _floor(topics)
+    a, HT = pseudocount, topics.T.contiguous()
+    floor = _LEAST[topics.dtype]
     counts = _uniform_start(X, topics, a)  # tokens and pseudocounts
     size = counts.sum(1, keepdim=True)
     active = torch.ones_like(size, dtype=torch.bool)

@@ -41,7 +41,7 @@ class PoissonObjective:
     log_factorial : float
         sum of log x! over the data, which the objective subtracts.
     floor : float
-        Smallest reconstruction of a positive entry.
+        Smallest reconstruction of a positive entry, in the unit of X: see `unit`.
     """
 
     doc_topic_pseudocount: float = 0.0
@@ -99,8 +99,8 @@ class PoissonObjective:
 
 
 def _inverse(u: Tensor) -> Tensor:
-    """1 / u, and 0 for an empty topic."""
-    return torch.where(u > 0, 1 / u.where(u > 0, 1), 0)
+    """1 / u, and 0 for an empty topic; NaN stays."""
+    return torch.where(u <= 0, 0, u.reciprocal())
 
 
 def _log_prior(pseudocount: float, A: Tensor, u: Tensor, *, power: int) -> float:

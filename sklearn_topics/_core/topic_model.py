@@ -22,33 +22,28 @@ class Constants:
         sum log x!, with the gamma function where x is not an integer.
     saturated : float
         The log-likelihood of the model whose mean is x itself.
-    mean_entry : float
-        Mean of the positive entries; 0 if there is none.
     """
 
     tokens: float
     log_factorial: float
     saturated: float
-    mean_entry: float
 
     @classmethod
     def of(cls, X: CSR | Tensor) -> "Constants":
         values = X.data if isinstance(X, CSR) else X
         wide = wide_dtype(values.device)
-        sums, positive = torch.zeros(3, dtype=wide, device=values.device), 0
+        sums = torch.zeros(3, dtype=wide, device=values.device)
         # In chunks, because the wide temporaries would outweigh X itself.
         for chunk in values.flatten().split(1 << 18):
             x = chunk.to(wide)
             sums += torch.stack(
                 [x.sum(), torch.lgamma(x + 1).sum(), torch.xlogy(x, x).sum()]
             )
-            positive += int((x > 0).sum())
         tokens, log_factorial, entropy = sums.tolist()
         return cls(
             tokens,
             log_factorial,
             saturated=entropy - tokens - log_factorial,
-            mean_entry=tokens / positive if positive else 0.0,
         )
 
 
@@ -66,10 +61,8 @@ def document_log_likelihood(X: CSR | Tensor, state: State, floor: float) -> floa
 
 
 def document_sizes(X: CSR | Tensor) -> Tensor:  # [n]
-    """The tokens of each document, accumulated wide."""
-    if isinstance(X, CSR):
-        return X.row_sums()
-    return X.sum(1, dtype=wide_dtype(X.device))
+    """The tokens of each document, in float64."""
+    return ops.row_sums(X)
 
 
 def topics_of(state: State) -> Tensor:  # [K, m]
@@ -82,4 +75,4 @@ def normalize_rows(A: Tensor) -> Tensor:
     wide = A.to(wide_dtype(A.device))
     total = wide.sum(1, keepdim=True)
     uniform = torch.full_like(wide, 1 / A.shape[1])
-    return torch.where(total > 0, wide / total.where(total > 0, 1), uniform).to(A.dtype)
+    return torch.where(total <= 0, uniform, wide / total).to(A.dtype)  # keeps NaN

@@ -9,6 +9,8 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from ._denormals import flush_for_good, flushed_denormals
+
 #: Several blocks a thread even out rows whose cost is not their number of entries.
 _BLOCKS_PER_THREAD = 4
 #: Below this much work a hand-over to another thread costs more than it saves.
@@ -26,7 +28,11 @@ def _pool(n_threads: int) -> ThreadPoolExecutor:
     # Keyed by process: the threads of a parent do not live on in its forked child.
     key = os.getpid(), n_threads
     if key not in _pools:
-        _pools[key] = ThreadPoolExecutor(n_threads, thread_name_prefix="sklearn_topics")
+        _pools[key] = ThreadPoolExecutor(
+            n_threads,
+            thread_name_prefix="sklearn_topics",
+            initializer=flush_for_good,
+        )
     return _pools[key]
 
 
@@ -51,8 +57,13 @@ def run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
     The thread count is torch's, read at each call: workers of a process pool get
     one thread each, and calls from several threads at once share it. All blocks have
     ended when this returns or raises, also after Ctrl-C, so that no thread writes into
-    arrays that the caller has given up.
+    arrays that the caller has given up. Denormal numbers count as zero meanwhile.
     """
+    with flushed_denormals():
+        _run_blocks(kernel, indptr, work_per_entry, *args)
+
+
+def _run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
     n_threads, n_rows = torch.get_num_threads(), len(indptr) - 1
     if n_threads == 1 or indptr[-1] * work_per_entry < _SERIAL_WORK:
         kernel(0, n_rows, indptr, *args)

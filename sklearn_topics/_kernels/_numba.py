@@ -20,6 +20,9 @@ JIT = {
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
 }
 
+#: For sums that must not depend on how a row is stored: their terms are added in order.
+IN_ORDER = {**JIT, "fastmath": False}
+
 #: Of functions that kernels call. Inlined by LLVM, so that there is one copy of their
 #: code: of several the process that compiles would take another than those that find
 #: them in the cache, and the last bits would differ.

@@ -76,18 +76,6 @@ class CSR:
         shape = len(rows), self.shape[1]
         return CSR(indptr, self.indices[entries], self.data[entries], shape)
 
-    def row_sums(self) -> Tensor:  # [n]
-        """Row sums, accumulated wide."""
-        out = self.data.new_empty(self.shape[0], dtype=wide_dtype(self.device))
-        for start, stop in self.chunks():
-            ends = self.indptr[start : stop + 1] - self.indptr[start]
-            x = self.data[int(self.indptr[start]) : int(self.indptr[stop])]
-            # Differences of running sums: several times as fast as index_add_.
-            running = torch.cumsum(x, 0, dtype=out.dtype)
-            running = torch.cat([running.new_zeros(1), running])
-            out[start:stop] = running[ends].diff()
-        return out
-
     def chunks(self, entries: int = 1 << 18):
         """Ranges of whole rows that hold about `entries` stored entries each."""
         start, n = 0, self.shape[0]

@@ -20,6 +20,10 @@ def dense_column_sums(A: Tensor, B: Tensor | None) -> Tensor:
     return product.sum(0, dtype=wide_dtype(A.device)).to(A.dtype)
 
 
+def dense_row_sums(X: Tensor) -> Tensor:
+    return X.sum(1, dtype=wide_dtype(X.device))
+
+
 def dense_gram(A: Tensor) -> Tensor:
     return A.T @ A
 
@@ -29,22 +33,24 @@ def dense_combine_columns(A: Tensor, G: Tensor) -> Tensor:
 
 
 def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
-    share = torch.where(cost > 0, 1 / cost.where(cost > 0, 1), 0)
+    share = torch.where(cost <= 0, 0, cost.reciprocal())  # keeps NaN
     return (A * N).add_(pseudocount).mul_(share)
 
 
 def dense_largest_violation(A, N, cost, pseudocount: float) -> float:
-    violation = (A * (cost - N)).sub_(pseudocount).abs_() * (cost > 0)
+    violation = (A * (cost - N)).sub_(pseudocount).abs_()
+    violation = violation.where(~(cost < torch.finfo(A.dtype).tiny), 0)
     return float(violation.max()) if violation.numel() else 0.0
 
 
 def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
-    return torch.maximum(torch.lerp(A, previous, -beta), least * A)
+    return torch.maximum(A + beta * (A - previous), least * A)
 
 
 def dense_ratio_step(A, N, D, l1, l2, gamma, shift, zero_denominator, least) -> Tensor:
     D = D + l1 if l2 == 0 else torch.addcmul(D + l1, A, torch.full_like(A, l2))
-    ratio = (N + shift) / D.where(D != 0, zero_denominator)
+    D = D.where(~(D.abs() < torch.finfo(D.dtype).tiny), zero_denominator)
+    ratio = (N + shift) / D
     out = A * (ratio if gamma == 1 else ratio.pow_(gamma))
     return out.masked_fill_(out < least, 0)
 
@@ -55,9 +61,10 @@ def dense_hals_step(A, N, G, l1, order) -> tuple[Tensor, float]:
     for k in order.tolist():
         a = A[:, k]
         gradient = A @ G[k] - N[:, k] + l1
-        projected = gradient.where(a > 0, gradient.clamp(max=0))
+        at_zero = a < torch.finfo(a.dtype).tiny
+        projected = gradient.where(~at_zero, gradient.clamp(max=0))
         violation += projected.abs().sum(dtype=wide)
-        if float(G[k, k]) != 0:
+        if not float(G[k, k]) < torch.finfo(A.dtype).tiny:
             A[:, k] = (a - gradient / G[k, k]).clamp_(min=0)
     return A, float(violation)
 

@@ -109,7 +109,7 @@ def _multiplicative_step(first, last, bounds, A, N, share, a, out):
 
 
 def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
-    share = torch.where(cost > 0, 1 / cost.where(cost > 0, 1), 0)
+    share = torch.where(cost <= 0, 0, cost.reciprocal())  # keeps NaN
     out = torch.empty_like(A)
     factors = array_of(A), array_of(N), array_of(share)
     a = factors[0].dtype.type(pseudocount)
@@ -124,10 +124,10 @@ def _largest_violation(first, last, bounds, A, N, cost, a, out):
     for c in range(first, last):
         for i in range(bounds[c], bounds[c + 1]):
             for k in range(A.shape[1]):
-                if cost[k] > 0:
+                if not cost[k] <= 0:
                     violation = abs(A[i, k] * (cost[k] - N[i, k]) - a)
-                    # Written so that NaN is kept.
-                    if not violation <= out[c]:
+                    # NaN comes in, and is not left again: nothing is greater.
+                    if violation > out[c] or violation != violation:
                         out[c] = violation
 
 
@@ -160,35 +160,36 @@ def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
 
 @numba.njit(**JIT)
 def _ratio_step(first, last, bounds, A, N, D, options, out):
-    l1, l2, gamma, shift, zero_denominator, least = options
+    l1, l2, gamma, shift, zero_denominator, least, tiny = options
     zero = least - least
     for i in range(bounds[first], bounds[last]):
         d = D[min(i, len(D) - 1)]
         for k in range(A.shape[1]):
             below = d[k] + l1 + l2 * A[i, k]
-            below = below if below != 0 else zero_denominator
+            below = zero_denominator if abs(below) < tiny else below
             new = A[i, k] * ((N[i, k] + shift) / below)
-            out[i, k] = new if new >= least else zero
+            out[i, k] = zero if new < least else new  # keeps NaN
 
 
 @numba.njit(**JIT)
 def _power_step(first, last, bounds, A, N, D, options, out):
-    l1, l2, gamma, shift, zero_denominator, least = options
+    l1, l2, gamma, shift, zero_denominator, least, tiny = options
     zero = least - least
     for i in range(bounds[first], bounds[last]):
         d = D[min(i, len(D) - 1)]
         for k in range(A.shape[1]):
             below = d[k] + l1 + l2 * A[i, k]
-            below = below if below != 0 else zero_denominator
+            below = zero_denominator if abs(below) < tiny else below
             new = A[i, k] * ((N[i, k] + shift) / below) ** gamma
-            out[i, k] = new if new >= least else zero
+            out[i, k] = zero if new < least else new  # keeps NaN
 
 
 def dense_ratio_step(A, N, D, l1, l2, gamma, shift, zero_denominator, least) -> Tensor:
     out = torch.empty_like(A)
     factors = array_of(A), array_of(N), array_of(D if D.ndim == 2 else D[None])
     real = factors[0].dtype.type
-    options = tuple(map(real, (l1, l2, gamma, shift, zero_denominator, least)))
+    tiny = np.finfo(real).tiny
+    options = tuple(map(real, (l1, l2, gamma, shift, zero_denominator, least, tiny)))
     kernel, work = (_ratio_step, 1) if gamma == 1 else (_power_step, 8)
     args = *factors, options, out.numpy()
     run_blocks(kernel, _bounds(A.shape[0]), A.shape[1] * work, *args)

@@ -9,6 +9,8 @@ log y = e log 2 + 2 atanh((m - 1) / (m + 1)), with y = m 2^e and m in
 must be positive and normal.
 """
 
+from functools import cache
+
 import numba
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from torch import Tensor
 
 from ._blocks import run_blocks
 from ._numba import CALLED, JIT, array_of, arrays_of
+from ._scd import LEAST, unit_exponents
 from ._vectors import (
     LANES,
     at_least_lanes,
@@ -47,19 +50,21 @@ def _csr_scd_rows(
     x, y = np.empty(width, W.dtype), np.empty(width, W.dtype)
     w = np.zeros(HT.shape[1], W.dtype)  # of zeros where HT was widened
     weights = np.empty(last_vector(len(w)) + LANES, W.dtype)
-    scratch = _scratch(y)
+    scratch, start = _scratch(y), np.empty(W.shape[1], W.dtype)
+    sizes = np.empty(1)
     for i in range(first, last):
         begin = indptr[i]
         length = indptr[i + 1] - begin
-        _begin(W[i], u, out[i])
+        for j in range(length):
+            x[j] = data[begin + j]
+        size = _unit(x, length, W.shape[1], options, sizes)
+        _begin(W[i], u, size[2], start, out[i])
         w[: W.shape[1]] = out[i]
         put(w, weights)
         _gather(indices[begin : begin + length], HT, weights, tile, y)
-        for j in range(length):
-            x[j] = data[begin + j]
-        padded = _pad_row(x, y, length)
-        _descend(x, y, tile, padded, W[i], out[i], u, share, options)
-        logs[i] = _sum_x_log_y(x[:padded], scratch)
+        padded = _pad_row(x, y, length, size[2])
+        row = x, y, tile, padded, start, out[i], *size
+        logs[i] = _descend(row, u, share, options, scratch)
 
 
 def csr_scd_rows(X: CSR, W, HT, u, share, *options):
@@ -72,30 +77,43 @@ def csr_scd_rows(X: CSR, W, HT, u, share, *options):
 
 
 def _scd_arguments(W: Tensor, pseudocount, l2, n_sweeps, tol, floor):
-    """Scalars in W's type (a float64 one would make float32 loops scalar); outputs.
+    """Options, in W's type (a float64 one would make float32 loops scalar); outputs.
 
-    The last scalar is the share of a row's size below which a weight is zero.
+    `tiny` and `least` are shares of a row's size: below them a weight is zero, and a
+    reconstruction at the least.
     """
     real = array_of(W).dtype.type
     tiny = np.finfo(real).eps / 100
-    options = real(pseudocount), l2, n_sweeps, real(tol), real(floor), real(tiny)
+    least = LEAST[W.dtype]
+    rates = real(pseudocount), float(l2), n_sweeps, real(tol)
+    units = _units(array_of(W).dtype)
+    options = *rates, real(floor), real(tiny), real(least), units
     logs = W.new_empty(W.shape[0], dtype=torch.float64)
     return options, W.shape[1] * (n_sweeps + 1), torch.empty_like(W), logs
+
+
+@cache
+def _units(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The units that a row can be measured in: exponents of two, powers, inverses."""
+    exponents = unit_exponents("cpu").numpy()
+    return exponents, *(np.ldexp(1.0, e).astype(dtype) for e in (exponents, -exponents))
 
 
 @numba.njit(**JIT)
 def _dense_scd_rows(first, last, indptr, X, W, tile, u, share, options, out, logs):
     width = tile.shape[1]
     x, y = np.empty(width, W.dtype), np.empty(width, W.dtype)
-    scratch = _scratch(y)
+    scratch, start = _scratch(y), np.empty(W.shape[1], W.dtype)
+    sizes = np.empty(1)
     for i in range(first, last):
         for j in range(X.shape[1]):
             x[j] = X[i, j]
-        _begin(W[i], u, out[i])
+        size = _unit(x, X.shape[1], W.shape[1], options, sizes)
+        _begin(W[i], u, size[2], start, out[i])
         _reconstruct(out[i], tile, y)
-        padded = _pad_row(x, y, X.shape[1])
-        _descend(x, y, tile, padded, W[i], out[i], u, share, options)
-        logs[i] = _sum_x_log_y(x[:padded], scratch)
+        padded = _pad_row(x, y, X.shape[1], size[2])
+        row = x, y, tile, padded, start, out[i], *size
+        logs[i] = _descend(row, u, share, options, scratch)
 
 
 def dense_scd_rows(X: Tensor, W, HT, u, share, *options):
@@ -174,11 +192,27 @@ def _longest(first, last, indptr):
 
 
 @numba.njit(**CALLED)
-def _pad_row(x, y, length):
-    """Entries that change no sum: x = 0, y = 1 (and zero weights in a tile).
+def _unit(x, length, K, options, sizes):
+    """A row's tokens, and its unit: the exponent of two, its power, and the inverse."""
+    tokens = 0.0
+    for j in range(length):
+        tokens += np.float64(x[j])
+    size = tokens + np.float64(options[0]) * K
+    sizes[0] = size if size > 0 else 1.0
+    place = sizes.view(np.int64)[0] >> 52  # by the exponent, which is in its bits
+    exponents, powers, inverses = options[-1]
+    return tokens, exponents[place], powers[place], inverses[place]
+
+
+@numba.njit(**CALLED)
+def _pad_row(x, y, length, unit):
+    """x in its unit, and entries that change no sum: x = 0, y = 1 (of zeros in a tile).
 
     To whole vectors, so that the loops have no scalar remainder.
     """
+    if unit != 1:
+        for j in range(length):
+            x[j] *= unit
     padded = (length + LANES - 1) // LANES * LANES
     for j in range(length, padded):
         x[j] = 0
@@ -187,10 +221,11 @@ def _pad_row(x, y, length):
 
 
 @numba.njit(**CALLED)
-def _begin(start, u, w):
-    """w = start; an empty topic explains nothing and gets no weight."""
+def _begin(given, u, unit, start, w):
+    """The start in a row's unit; an empty topic explains nothing and gets no weight."""
     for k in range(len(w)):
-        w[k] = start[k] if u[k] > 0 else start.dtype.type(0)
+        start[k] = given[k] * unit
+        w[k] = given.dtype.type(0) if u[k] <= 0 else start[k]
 
 
 @numba.njit(**CALLED)
@@ -271,14 +306,18 @@ def _ridge_coordinate(w, S, q, u, l2):
 
 
 @numba.njit(**CALLED)
-def _descend(x, y, tile, length, start, w, u, share, options):
-    """`ops.scd_rows` for one row, from its `start` in w; y goes along with w."""
-    pseudocount, l2, n_sweeps, tol, floor, tiny = options
+def _descend(row, u, share, options, scratch):
+    """`ops.scd_rows` for one row, from its `start` in w; y goes along with w.
+
+    All in the row's unit, in which x and `start` are given. Returns the sum of x log y.
+    """
+    x, y, tile, length, start, w, tokens, exponent, unit, back = row
+    pseudocount, l2, n_sweeps, tol, floor, tiny, least, _ = options
+    pseudocount, l2 = pseudocount * unit, l2 / np.float64(unit)
+    floor = max(floor * unit, least)
     K = len(w)
     zero = floor - floor
-    size = zero
-    for j in range(length):
-        size += x[j]
+    size = y.dtype.type(tokens * np.float64(unit))
     total = size
     for k in range(K):
         total += pseudocount + share[k] * start[k]
@@ -313,6 +352,12 @@ def _descend(x, y, tile, length, start, w, u, share, options):
     previous = tile[last]
     for j in range(length):
         y[j] = max(y[j] + step * previous[j], floor)
+    if unit != 1:
+        for k in range(K):
+            w[k] *= back
+    # Back from the row's unit: x is unit times what it was, and so is y.
+    logs = _sum_x_log_y(x[:length], scratch) / np.float64(unit)
+    return logs - tokens * exponent * _LOG2
 
 
 # ---------------------------------------------------------- pieces of logarithms
@@ -322,7 +367,7 @@ def _descend(x, y, tile, length, start, w, u, share, options):
 def _scratch(y):
     """What `_sum_x_log_y` needs for the logarithms of y: views and memory."""
     mantissa, exponent = np.empty_like(y), np.empty_like(y)
-    return _bits(y), mantissa, _bits(mantissa), exponent
+    return y, _bits(y), mantissa, _bits(mantissa), exponent
 
 
 def _bits(y):
@@ -346,10 +391,11 @@ def _sum_overload(x, scratch):
     else:
         integer, real, shift, half, n_terms = np.int32, np.float32, 23, _HALF32, 5
     shift, half, one, log2 = integer(shift), integer(half), real(1), real(_LOG2)
+    zero = real(0)
     series = tuple(real(2 / (2 * t + 1)) for t in range(n_terms))
 
     def impl(x, scratch):
-        bits, mantissa, mantissa_bits, exponent = scratch
+        y, bits, mantissa, mantissa_bits, exponent = scratch
         total = 0.0
         # Two loops: within one, stores to bits that are read as reals would keep the
         # compiler from vectorising.
@@ -364,7 +410,13 @@ def _sum_overload(x, scratch):
             p = series[n_terms - 1]
             for t in range(n_terms - 2, -1, -1):
                 p = p * s2 + series[t]
-            total += np.float64(x[j] * (s * p + exponent[j] * log2))
+            # The bits of what is infinite or NaN are those of a number: y 0 is not.
+            log = s * p + exponent[j] * log2 + y[j] * zero
+            total += np.float64(x[j] * log)
+        if total != total:
+            total = 0.0
+            for j in range(len(x)):
+                total += np.float64(x[j]) * np.log(np.float64(y[j]))
         return total
 
     return impl

@@ -26,12 +26,14 @@ _MODULES = {
         *_WITH_MKL,
         "numba_products",
         "numba_structure",
+        "numba_sums",
         "numba_scd",
         "reference",
     ),
     ("csr", None): ("reference",),
     ("dense", "cpu"): (
         "numba_scd",
+        "numba_sums",
         "numba_factors",
         "numba_dense",
         "blas_cpu",
@@ -61,7 +63,17 @@ def transpose(X: CSR) -> CSR:
     return _implementation("transpose", X)(X)
 
 
-# The next nine are small. They are operations all the same, because on the CPU torch's
+def row_sums(X: CSR | Tensor) -> Tensor:
+    """The sum of each row of X, accumulated wide: a float64 Tensor (n,).
+
+    Each row by itself: its sum does not depend on what the other rows hold. The CPU
+    adds in the order of the columns, so that sparse and dense rows have equal sums to
+    the last bit.
+    """
+    return _implementation("row_sums", X)(X)
+
+
+# The next ten are small. They are operations all the same, because on the CPU torch's
 # own threads spin for milliseconds after each parallel elementwise operation, on the
 # cores that the next kernel needs.
 
@@ -119,8 +131,8 @@ def ratio_step(
 ) -> Tensor:
     """A * ((N + shift) / (D + l1 + l2 A))^gamma, elementwise: a Tensor of shape (n, K).
 
-    D has A's shape, or (K,): one value a column. A denominator of 0 becomes
-    `zero_denominator`; a result below `least` becomes 0.
+    D has A's shape, or (K,): one value a column. A denominator below the smallest
+    normal number becomes `zero_denominator`; a result below `least` becomes 0.
     """
     impl = _implementation("ratio_step", A)
     return impl(A, N, D, l1, l2, gamma, shift, zero_denominator, least)
@@ -208,7 +220,7 @@ def scd_rows(
     l2: float = 0.0,
     n_sweeps: int,
     tol: float = 0.0,
-    floor: float,
+    floor: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Sequential coordinate descent on every row of W; no step raises the objective.
 
@@ -239,8 +251,8 @@ def scd_rows(
     Parameters
     ----------
     u : Tensor of shape (K,)
-        Cost of one unit of each coordinate; a topic of cost 0 is empty and gets
-        weight 0.
+        Cost of one unit of each coordinate; a topic whose cost is below the smallest
+        normal number is empty and gets weight 0.
     pseudocount : float
         a, in tokens.
     l2 : float
@@ -249,7 +261,9 @@ def scd_rows(
         Makes a larger for each coordinate by ``share[k]`` times its value in the
         argument W.
     floor : float
-        Smallest reconstruction y.
+        Smallest reconstruction y. In any case y is at least a tiny part, of the
+        dtype, of the row's size, its tokens and pseudocounts. A row is computed on in
+        that unit, so that it has the same result whatever its size.
 
     Returns
     -------

@@ -21,6 +21,14 @@ def csr_transpose(X: CSR) -> CSR:
     return CSR(indptr, rows[order], X.data[order], (m, n))
 
 
+def csr_row_sums(X: CSR) -> Tensor:
+    out = X.data.new_zeros(X.shape[0], dtype=wide_dtype(X.device))
+    for start, stop in X.chunks():
+        local, _, x = X.rows(start, stop)
+        out[start:stop].index_add_(0, local, x.to(out.dtype))
+    return out
+
+
 def _product(local, cols, W, HT) -> Tensor:  # [entries]
     y = torch.zeros_like(cols, dtype=W.dtype)
     for k in range(W.shape[1]):

@@ -24,6 +24,7 @@ from .._boundary.warning import OtherVersionWarning, warn_user
 from .._core.beta_divergence import divergence
 from .._core.beta_nmf import MultiplicativeUpdate, Penalties
 from .._core.heldout import completion_score, split_columns, thin
+from .._core.unit import Unit
 from .._version import __version__
 
 #: Under this name a stored model has the version that stored it.
@@ -296,9 +297,11 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     def _null_weights(self, data, row):
         """Weights of a single component, without penalties."""
         X = to_device(data, resolve_device(self.device))
+        unit = Unit.of(X)
+        X = unit.measure(X)
         W = np.full((X.shape[0], 1), typical_weight(X, 1), data.dtype)
-        HT = row.T.astype(data.dtype)
-        state = {"W": to_device(W, X.device), "HT": to_device(HT, X.device)}
+        HT = unit.measure_factor(to_device(row.T.astype(data.dtype), X.device))
+        state = {"W": to_device(W, X.device), "HT": HT}
         masked = self._masks(data)
         solver = MultiplicativeUpdate(self._beta, masked=masked, update_H=False)
         fit = run_fit(
@@ -312,10 +315,13 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         )
         if fit.interrupted is not None:
             raise fit.interrupted
-        return to_numpy(fit.state["W"])
+        return to_numpy(unit.restore_factor(fit.state["W"]))
 
     def _divergence(self, data, W, H):
+        """In the unit of the data: of ratios alone it is nothing to the caller."""
         X = to_device(data, resolve_device(self.device))
         HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
-        factors = to_device(W, X.device), to_device(HT, X.device)
-        return divergence(X, *factors, self._beta, masked=self._masks(data))
+        unit = Unit.of(X)
+        factors = (unit.measure_factor(to_device(A, X.device)) for A in (W, HT))
+        masked = self._masks(data)
+        return divergence(unit.measure(X), *factors, self._beta, masked=masked)

@@ -35,6 +35,7 @@ from .._core.beta_nmf import (
 )
 from .._core.init import INITS
 from .._core.schedule import SCHEDULERS, make_schedule
+from .._core.unit import Rescaled, Unit
 from ._base import LOSSES, BaseBetaNMF
 
 #: The only losses that a solver minimises, where it does not minimise all of them.
@@ -47,13 +48,13 @@ _ADAM_OPTIONS = "learning_rate", "learning_rate_schedule", "schedule_params"
 _SCHEDULES = "constant", "cosine"
 
 
-def _components(state):
-    return np.ascontiguousarray(to_numpy(state["HT"]).T)
+def _components(state, unit):
+    return np.ascontiguousarray(to_numpy(unit.restore_factor(state["HT"])).T)
 
 
-def _attributes(state, n_iter):
+def _attributes(state, unit, n_iter):
     """What a callback needs to see the model as if fit had stopped here."""
-    H = _components(state)
+    H = _components(state, unit)
     return {"components_": H, "n_components_": len(H), "n_iter_": n_iter}
 
 
@@ -416,20 +417,22 @@ class TorchBetaNMF(BaseBetaNMF):
             )
         masked = self._masks(data)
         X = to_device(data, resolve_device(self.device))
+        unit = Unit.of(X)
+        X = unit.measure(X)
         W, HT = nmf_start(self, X, data.dtype, W, H, masked=masked)
-
-        def attributes(state, n_iter):
-            means = {"feature_means_": column_means(data)}
-            return {**_attributes(state, n_iter), **means}
-
-        return self._run(X, W, HT, masked=masked, task=task, attributes=attributes)
+        if self.init == "custom":
+            W, HT = unit.measure_factor(W), unit.measure_factor(HT)
+        means = {"feature_means_": column_means(data)}
+        return self._run(X, W, HT, unit, masked=masked, task=task, attributes=means)
 
     def _fit_weights(self, data, H):
         """The same for W alone; H stays."""
         masked = self._masks(data)
         X = to_device(data, resolve_device(self.device))
+        unit = Unit.of(X)
+        X, H = unit.measure(X), unit.measure_factor(H)
         W, HT = weights_start(X, H, zero=self.solver == "cd")
-        return self._run(X, W, HT, masked=masked, update_H=False)
+        return self._run(X, W, HT, unit, masked=masked, update_H=False)
 
     def _check_parameters(self):
         super()._check_parameters()
@@ -457,16 +460,17 @@ class TorchBetaNMF(BaseBetaNMF):
         values = data.data if sp.issparse(data) else data
         return self._may_miss and bool(np.isnan(values).any())
 
-    def _run(
-        self, X, W, HT, *, masked, update_H=True, task=None, attributes=_attributes
-    ):
-        solver = self._make_solver(X, W.shape[1], masked, update_H)
+    def _run(self, X, W, HT, unit, *, masked, update_H=True, task=None, attributes=()):
+        """X and the factors are in `unit`; the results and their metrics are not."""
+        solver = self._make_solver(X, W.shape[1], unit, masked, update_H)
         descends = isinstance(solver, ProjectedAdam)
         criterion = SmallDecrease(0 if descends else self.tol)
         if isinstance(solver, CoordinateDescent):
             criterion = SmallViolation(self.tol)
+        size = unit.data**-self._beta  # of a divergence
+        scales = {"objective": size, "error": size**0.5, "violation": size}
         fit = run_fits(
-            solver,
+            Rescaled(solver, scales),
             X,
             [solver.begin(X, {"W": W, "HT": HT})],
             max_iter=self.max_iter,
@@ -475,18 +479,23 @@ class TorchBetaNMF(BaseBetaNMF):
             keep="best" if descends else "last",
             verbose=self.verbose,
             task=task or FitTask(self, None, None),
-            attributes=attributes,
+            attributes=lambda state, n_iter: {
+                **_attributes(state, unit, n_iter),
+                **dict(attributes),
+            },
         )
         if fit.state is None:
             return None, None, fit
         W, HT = fit.state["W"], fit.state["HT"]
-        D = divergence(X, W, HT, self._beta, masked=masked)
+        D = size * divergence(X, W, HT, self._beta, masked=masked)
         fit.require_finite("divergence", D, X.dtype)
         fit.found["error"] = (2 * D) ** 0.5
-        return to_numpy(W), _components(fit.state), fit
+        W = to_numpy(unit.restore_factor(W))
+        return W, _components(fit.state, unit), fit
 
-    def _make_solver(self, X, K, masked, update_H):
-        shared = self._beta, self._penalties(*X.shape), masked, update_H
+    def _make_solver(self, X, K, unit, masked, update_H):
+        penalties = self._penalties(*X.shape).measured(unit, self._beta)
+        shared = self._beta, penalties, masked, update_H
         if self.solver == "cd":
             return CoordinateDescent(*shared, permutation=self._permutation())
         if self.solver == "scd":

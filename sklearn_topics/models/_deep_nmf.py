@@ -13,6 +13,7 @@ from .._boundary.inputs import column_means
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
 from .._core.deep_nmf import DeepNMF, document_weights
+from .._core.unit import Rescaled, Unit
 from ._base import LOSSES, BaseBetaNMF
 
 _INITS = {"random", "nndsvda", "nndsvdar"}  # multiplicative updates cannot leave zeros
@@ -250,21 +251,26 @@ class TorchDeepNMF(BaseBetaNMF):
             data = self._check(X, "fit", reset=True)
             device = resolve_device(self.device)
             X_device = to_device(data, device)
+            unit = Unit.of(X_device)
+            X_unit, penalties = unit.measure(X_device), self._penalties(*data.shape)
             solver = DeepNMF(
                 len(self.layer_sizes),
                 self._beta,
                 self.fine_weight,
-                self._penalties(*data.shape),
+                penalties.measured(unit, self._beta),
+                penalties.measured(unit, self._beta, factors=False),
             )
             means = column_means(data)
 
             def attributes(state, n_iter):
-                return {**_attributes(state, n_iter), "feature_means_": means}
+                return {**_attributes(state, unit, n_iter), "feature_means_": means}
 
+            size = unit.data**-self._beta  # of a divergence
+            errors = dict.fromkeys(("error", "last_error"), size**0.5)
             fit = run_fits(
-                solver,
-                X_device,
-                self._starts(solver, X_device),
+                Rescaled(solver, {"objective": size, **errors}),
+                X_unit,
+                self._starts(solver, X_unit),
                 max_iter=self.max_iter,
                 criterion=SmallDecrease(self.tol),
                 keep="last",
@@ -346,16 +352,18 @@ class TorchDeepNMF(BaseBetaNMF):
     def _weights(self, data, H):
         X = to_device(data, resolve_device(self.device))
         HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
-        penalties = self._penalties(*data.shape)
-        W = document_weights(
-            X, to_device(HT, X.device), self._beta, penalties, self.max_iter
-        )
-        return to_numpy(W)
+        HT = to_device(HT, X.device)
+        # By the topics, not the data: a row of the result depends on its row alone.
+        unit = Unit.of_factor(HT)
+        X, HT = unit.measure(X), unit.measure_factor(HT)
+        penalties = self._penalties(*data.shape).measured(unit, self._beta)
+        W = document_weights(X, HT, self._beta, penalties, self.max_iter)
+        return to_numpy(unit.restore_factor(W))
 
 
-def _attributes(state, n_iter):
+def _attributes(state, unit, n_iter):
     """The model as if fit had stopped here."""
-    layers = [to_numpy(state["HT"].T)]
+    layers = [to_numpy(unit.restore_factor(state["HT"]).T)]
     while (name := f"M{len(layers) + 1}") in state:
         layers.append(to_numpy(state[name]))
     layers = [np.ascontiguousarray(layer) for layer in layers]

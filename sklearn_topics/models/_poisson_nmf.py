@@ -1,5 +1,6 @@
 """TorchPoissonNMF: topics by sum-to-one Poisson NMF."""
 
+from math import log
 from numbers import Integral, Real
 from os import PathLike
 
@@ -27,6 +28,7 @@ from .._core.topic_model import (
     document_sizes,
     topics_of,
 )
+from .._core.unit import Rescaled, Unit
 from ._base import BaseTopicModel
 
 _SOLVERS = {"scd": SCD, "em": EM, "adam": SoftmaxAdam}
@@ -47,9 +49,6 @@ _LEARNING_RATE, _BATCH_SIZE, _SCHEDULE = 0.2, 1024, "cosine"
 
 #: Share of a topic that a warm start spreads over all terms.
 _NEW_TERMS = 1e-6
-
-#: Smallest reconstruction of a positive entry, relative to their mean.
-_RELATIVE_FLOOR = 1e-10
 
 
 class TorchPoissonNMF(BaseTopicModel):
@@ -370,11 +369,14 @@ class TorchPoissonNMF(BaseTopicModel):
             task.data |= {"W": W, "H": H}
             X_device = to_device(data, resolve_device(self.device))
             constants = Constants.of(X_device)
-            solver = self._make_solver(solver_name, inference, constants)
+            # Of the variational bound the data are no factor.
+            unit = Unit() if inference == "variational" else Unit.of(X_device)
+            solver = self._make_solver(solver_name, inference, constants, unit, data)
+            X_unit = unit.measure(X_device)
             fit = run_fits(
-                solver,
-                X_device,
-                self._starts(X_device, data, W, H, solver),
+                Rescaled(solver, dict.fromkeys(("objective", "kkt"), 1 / unit.data)),
+                X_unit,
+                self._starts(X_device, X_unit, unit, data, W, H, solver),
                 max_iter=self.max_iter,
                 # A falling learning rate makes any gain small in the end.
                 criterion=SmallGain(
@@ -386,7 +388,9 @@ class TorchPoissonNMF(BaseTopicModel):
                 attributes=_topic_attributes,
             )
             if fit.state is not None:
-                self._set_fitted(X_device, solver, constants, fit)
+                loglik = document_log_likelihood(X_unit, fit.state, solver.floor)
+                loglik = loglik / unit.data - constants.tokens * log(unit.data)
+                self._set_fitted(loglik, constants, fit, X_unit.dtype)
             if fit.interrupted is not None:
                 raise fit.interrupted
         return X_device
@@ -437,13 +441,12 @@ class TorchPoissonNMF(BaseTopicModel):
         name = self.learning_rate_schedule or _SCHEDULE
         return make_schedule(name, self.schedule_params, learning_rate)
 
-    def _make_solver(self, name, inference, constants):
-        shared = (
-            self.doc_topic_pseudocount,
-            self.topic_word_pseudocount,
-            constants.log_factorial,
-            _RELATIVE_FLOOR * (constants.mean_entry or 1.0),
-        )
+    def _make_solver(self, name, inference, constants, unit, data):
+        a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
+        # What the objective has more in another unit, for each token.
+        tokens = constants.tokens + a * self.n_components * data.shape[0]
+        constant = constants.log_factorial + tokens * log(unit.data)
+        shared = a * unit.data, b * unit.data, constant * unit.data
         if name == "adam":
             rate = self.learning_rate or _LEARNING_RATE
             return SoftmaxAdam(
@@ -464,8 +467,8 @@ class TorchPoissonNMF(BaseTopicModel):
         """Whether fit begins from the topics of the last one."""
         return self.warm_start and hasattr(self, "components_")
 
-    def _starts(self, X, data, W, H, solver):
-        """`n_init` states to begin from, drawn when asked for."""
+    def _starts(self, X_device, X, unit, data, W, H, solver):
+        """`n_init` states to begin from, drawn when asked for; X is in `unit`."""
         if (W is not None or H is not None) and (
             self.init != "custom" or self._continues
         ):
@@ -480,9 +483,9 @@ class TorchPoissonNMF(BaseTopicModel):
             )
         generator = make_generator(self.random_state)
         if self._continues:
-            factors = (self._last_topics(X) for _ in range(1))
+            factors = (self._last_topics(X_device, unit) for _ in range(1))
         elif self.init == "custom":
-            factors = (self._custom_factors(X, data, W, H) for _ in range(1))
+            factors = (self._custom_factors(X, unit, data, W, H) for _ in range(1))
         else:
             self._check_rank(X)
             draw = standard_normal(generator)
@@ -492,7 +495,7 @@ class TorchPoissonNMF(BaseTopicModel):
             )
         return (solver.begin(W, HT, generator) for W, HT in factors)
 
-    def _last_topics(self, X):
+    def _last_topics(self, X, unit):
         if len(self.components_) != self.n_components:
             raise ValueError(
                 f"warm_start=True continues from {len(self.components_)} topics, but "
@@ -500,7 +503,7 @@ class TorchPoissonNMF(BaseTopicModel):
             )
         topics = to_device(self.components_, X.device).to(X.dtype)
         theta = self._infer(X, topics)
-        W = theta * document_sizes(X).to(theta.dtype)[:, None]
+        W = theta * (unit.data * document_sizes(X)).to(theta.dtype)[:, None]
         # Not zero, which EM could not leave where a term is new.
         return W, topics.T.contiguous() + _NEW_TERMS / X.shape[1]
 
@@ -512,16 +515,15 @@ class TorchPoissonNMF(BaseTopicModel):
                 "'random'."
             )
 
-    def _custom_factors(self, X, data, W, H):
+    def _custom_factors(self, X, unit, data, W, H):
         (n, m), K = X.shape, self.n_components
         W = check_factor(self, W, "W", (n, K)).astype(data.dtype, copy=False)
         H = check_factor(self, H, "H", (K, m)).astype(data.dtype, copy=False)
         HT = np.ascontiguousarray(H.T)
-        return to_device(W, X.device), to_device(HT, X.device)
+        return (unit.measure_factor(to_device(A, X.device)) for A in (W, HT))
 
-    def _set_fitted(self, X, solver, constants, fit):
-        loglik = document_log_likelihood(X, fit.state, solver.floor)
-        fit.require_finite("log-likelihood", loglik, X.dtype)
+    def _set_fitted(self, loglik, constants, fit, dtype):
+        fit.require_finite("log-likelihood", loglik, dtype)
         self.components_ = to_numpy(topics_of(fit.state))
         self.n_components_ = self.components_.shape[0]
         self.n_iter_ = fit.n_iter

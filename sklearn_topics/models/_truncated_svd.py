@@ -187,9 +187,12 @@ class TorchTruncatedSVD(BaseDecomposition):
             coordinates = to_numpy(U * s)
         self.components_ = to_numpy(Vt)
         self.singular_values_ = to_numpy(s)
-        self.explained_variance_ = np.var(coordinates, axis=0)
-        total = _total_variance(data)
-        self.explained_variance_ratio_ = self.explained_variance_ / total
+        scale = _near_one(s)
+        variance = np.var(coordinates * scale, axis=0)
+        self.explained_variance_ratio_ = variance / _total_variance(data, scale)
+        with np.errstate(over="ignore", under="ignore"):
+            variance = variance / np.float64(scale) ** 2
+            self.explained_variance_ = variance.astype(coordinates.dtype)
         return like_input(coordinates, X)
 
     def _randomized(self, X, rng):
@@ -244,8 +247,16 @@ class TorchTruncatedSVD(BaseDecomposition):
         return like_input(to_numpy(product), X)
 
 
-def _total_variance(data) -> float:
-    """Sum over the features of their variances."""
+def _near_one(s):
+    """The power of two by which squares of singular values are numbers; mostly 1."""
+    greatest = float(s.max())
+    exponent = 0 if 1e-15 < greatest < 1e15 or greatest == 0 else np.frexp(greatest)[1]
+    return s.new_tensor(2.0 ** -float(exponent)).cpu().numpy()[()]
+
+
+def _total_variance(data, scale) -> float:
+    """Sum over the features of their variances, in units of `scale`."""
+    data = data if scale == 1 else data * scale
     if sp.issparse(data):
         return mean_variance_axis(data, axis=0)[1].sum()
     return np.var(data, axis=0).sum()

@@ -34,7 +34,7 @@ def run(solver, X, state, n_steps):
 )
 def test_no_step_raises_the_objective(load, counts, beta, penalties, fine_weight):
     X = load(counts())
-    solver = DeepNMF(3, beta, fine_weight, penalties)
+    solver = DeepNMF(3, beta, fine_weight, penalties, penalties)
     states = run(solver, X, begin(solver, X), 15)
     found = np.array([solver.evaluate(X, state)["objective"] for state in states])
     assert (np.diff(found) >= -1e-12 * abs(found[0])).all()
@@ -73,7 +73,7 @@ def objective(X, state, beta, weights, p):
 def test_what_a_solver_says_of_a_state(load, counts, beta, fine_weight):
     A = counts()
     X = load(A)
-    solver = DeepNMF(3, beta, fine_weight, SQUARES)
+    solver = DeepNMF(3, beta, fine_weight, SQUARES, SQUARES)
     state = run(solver, X, begin(solver, X), 5)[-1]
     weights = {1: fine_weight, 2: fine_weight, 3: 1.0}
     total, D = objective(A, state, beta, weights, SQUARES)
@@ -87,7 +87,7 @@ def test_what_a_solver_says_of_a_state(load, counts, beta, fine_weight):
 def test_a_step_for_least_squares_written_out(load, counts):
     A = counts()
     X, w, p = load(A), 0.4, SQUARES
-    solver = DeepNMF(3, 2.0, w, p)
+    solver = DeepNMF(3, 2.0, w, p, p)
     before = begin(solver, X)
     values = (before[name].numpy() for name in ("HT", "M2", "M3", "W1", "W2", "W3"))
     HT, M2, M3, W1, W2, W3 = values

@@ -15,6 +15,8 @@ IMPLEMENTATIONS = [
     *([("mkl_cpu", "csr")] if torch.backends.mkl.is_available() else []),
     ("numba_products", "csr"),
     ("numba_structure", "csr"),
+    ("numba_sums", "csr"),
+    ("numba_sums", "dense"),
     ("numba_scd", "csr"),
     ("reference", "csr"),
     ("numba_factors", "dense"),
@@ -111,6 +113,7 @@ def _fixture(operation: str):
 
 transpose = _fixture("transpose")
 column_sums = _fixture("column_sums")
+row_sums = _fixture("row_sums")
 sddmm = _fixture("sddmm")
 spmm = _fixture("spmm")
 pair_counts = _fixture("pair_counts")

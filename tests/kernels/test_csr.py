@@ -52,14 +52,6 @@ def test_rows_are_numbered_from_the_first(to_csr, matrix):
         assert_array_equal(values, matrix[start:stop][rows, expected])
 
 
-def test_row_sums_are_accumulated_wide(to_csr, matrix):
-    X = to_csr((matrix * 0.1).astype(np.float32))
-    sums = X.row_sums()
-    assert sums.dtype == torch.float64
-    exact = (matrix * 0.1).astype(np.float32).sum(1, dtype=np.float64)
-    np.testing.assert_allclose(sums, exact, rtol=1e-14)
-
-
 @settings(max_examples=100)
 @given(
     lengths=st.lists(st.just(0) | st.integers(0, 20), min_size=1, max_size=30),

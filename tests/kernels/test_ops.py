@@ -70,6 +70,34 @@ def test_column_sums_of_a_product(column_sums, problem):
     assert_allclose(column_sums(A, B), (A * B).sum(0), rtol=rtol)
 
 
+def test_row_sums_are_accumulated_wide(row_sums, matrix):
+    (X,) = row_sums.round(matrix * 0.1)
+    sums = row_sums(X)
+    assert sums.dtype == np.float64
+    assert_allclose(sums, X.sum(1), rtol=1e-14)
+
+
+def test_row_sums_do_not_depend_on_other_rows(row_sums):
+    rng = np.random.default_rng(0)
+    X = rng.random((50, 700)) * (rng.random((50, 700)) < 0.5)
+    X[::7] *= 1e17
+    sums = row_sums(X)
+    for i in range(len(X)):
+        assert_array_equal(row_sums(X[i : i + 1]), sums[i : i + 1])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_row_sums_do_not_depend_on_how_a_row_is_stored(to_csr, dtype):
+    rng = np.random.default_rng(0)
+    X = (rng.random((40, 300)) * (rng.random((40, 300)) < 0.3)).astype(dtype)
+    X[3] *= 1e17
+    expected = ops.row_sums(to_csr(X))
+    columns = torch.from_numpy(np.asfortranarray(X).T).T
+    for same in torch.from_numpy(X), columns, torch.from_numpy(X[:, ::1]):
+        assert torch.equal(ops.row_sums(same), expected)
+    assert torch.equal(reference.csr_row_sums(to_csr(X)), expected)
+
+
 def test_gram(gram, problem):
     (A,) = gram.round(problem[1])
     scale = A.T @ A

@@ -278,7 +278,8 @@ def test_degenerate_data():
 
 
 def test_overflow_raises_and_names_the_dtype():
-    X = np.full((4, 3), 1e30, np.float32)
+    X = np.full((4, 3), 1e-30, np.float32)
+    X[0, 0] = 3e38  # too far from the others for one unit
     with pytest.raises(FloatingPointError, match="float32"):
         TorchBetaNMF(2, init="random", random_state=0).fit(X)
 

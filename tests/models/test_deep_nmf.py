@@ -192,6 +192,7 @@ def test_bad_parameters(X, parameters, message):
 
 
 def test_overflow_raises_and_names_the_dtype():
-    X = np.full((4, 3), 1e30, np.float32)
+    X = np.full((4, 3), 1e-30, np.float32)
+    X[0, 0] = 3e38  # too far from the others for one unit
     with pytest.raises(FloatingPointError, match="float32"):
         fitted(X, (2, 1), beta_loss=3)

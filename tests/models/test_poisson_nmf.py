@@ -568,9 +568,11 @@ def test_a_failed_fit_leaves_nothing(X):
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_overflow_raises_and_names_the_dtype():
-    X = np.full((4, 5), 1e38, dtype=np.float32)
+    X = np.ones((4, 5), dtype=np.float32)
     with pytest.raises(FloatingPointError, match="float32"):
-        model(2, init="custom", **ML).fit(X, W=np.ones((4, 2)), H=np.full((2, 5), 1e38))
+        model(2, init="custom", **ML).fit(
+            X, W=np.full((4, 2), 1e38), H=np.full((2, 5), 1e38)
+        )
 
 
 @pytest.mark.parametrize(

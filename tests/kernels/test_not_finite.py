@@ -1,0 +1,105 @@
+"""Compiled operations beside their specification, on what is hardly a number.
+
+A comparison with NaN is false, and what is written after it may turn an overflow into a
+zero: then a model of nothing is returned in place of an error.
+"""
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_topics._kernels import ops
+
+from .conftest import _implementations
+
+SPECIFICATIONS = {"csr": "reference", "dense": "dense"}
+FLOOR = 1e-10
+
+
+def _operands():
+    """Operation -> its operands, of which arrays are positive; and its options."""
+    rng = np.random.default_rng(6)
+    X = rng.poisson(1.0, (24, 37)) + (rng.random((24, 37)) < 0.2) + 0.0
+    X[:, 0] += 1
+    W, HT = rng.random((24, 10)) + 0.1, rng.random((37, 10)) + 0.1
+    G, cost, order = HT.T @ HT, HT.sum(0), torch.arange(10)
+    floor = {"floor": FLOOR}
+    found = {
+        "row_sums": [X],
+        "spmm": [X, HT],
+        "sddmm": [X, W, HT],
+        "ratio_product": [X, W, HT, floor],
+        "log_sums": [X, W, HT, floor],
+        "scd_rows": [X, W, HT, cost, floor | {"n_sweeps": 1, "pseudocount": 0.1}],
+        "column_sums": [W],
+        "gram": [W],
+        "combine_columns": [W, G],
+        "log_sum": [W],
+        "multiplicative_step": [W, W + 1, cost, 0.1],
+        "largest_violation": [W, W + 1, cost, 0.1],
+        "extrapolate": [W, W + 1, 0.5, 0.5],
+        "ratio_step": [W, W + 1, W + 2, {"zero_denominator": 0.125, "least": 0.3}],
+        "hals_step": [W, W + 1, G, 0.1, order],
+    }
+    return {
+        name: (row[:-1], row[-1]) if isinstance(row[-1], dict) else (row, {})
+        for name, row in found.items()
+    }
+
+
+OPERANDS = _operands()
+COMPILED = [
+    one
+    for name in OPERANDS
+    for one in _implementations(name)
+    if one.module.startswith("numba")
+]
+ID = "{0.operation}-{0.module}-{0.container}-{0.dtype}-{0.index_dtype}"
+
+
+def _call(operation, module, operands, options, monkeypatch):
+    monkeypatch.setattr(ops, "_MODULES", {(operation.container, None): (module,)})
+    first, *others = operands
+    factors = [
+        torch.tensor(A, dtype=operation.torch) if isinstance(A, np.ndarray) else A
+        for A in others
+    ]
+    with np.errstate(all="ignore"):
+        found = getattr(ops, operation.operation)(
+            operation.load(first), *factors, **options
+        )
+    return [
+        np.asarray(part) for part in (found if isinstance(found, tuple) else [found])
+    ]
+
+
+def _with(A, value, seed):
+    """A with `value` in a few of its cells."""
+    A = A.copy()
+    A.flat[np.random.default_rng(seed).choice(A.size, 1 + A.size // 50)] = value
+    return A
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e-40, 1e-310, 0.0])
+@pytest.mark.parametrize("operation", COMPILED, ids=ID.format)
+def test_nothing_becomes_a_number(operation, value, monkeypatch):
+    """Not finite where the specification is not, and equal where it is a number."""
+    operands, options = OPERANDS[operation.operation]
+    for place in range(len(operands)):
+        if not isinstance(operands[place], np.ndarray):
+            continue
+        changed = list(operands)
+        changed[place] = _with(operands[place], value, seed=place)
+        actual, expected = (
+            _call(operation, module, changed, options, monkeypatch)
+            for module in (operation.module, SPECIFICATIONS[operation.container])
+        )
+        for a, b in zip(actual, expected, strict=True):
+            finite = np.isfinite(a)
+            assert not finite[~np.isfinite(b)].any()
+            if value != np.inf:  # of which a repeated lane of a vector makes NaN
+                assert_array_equal(finite, np.isfinite(b))
+            scale = np.abs(b[finite]).max(initial=0)
+            tolerance = 1e3 * operation.eps * scale
+            assert_allclose(a[finite], b[finite], rtol=0, atol=tolerance)

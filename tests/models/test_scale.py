@@ -1,0 +1,173 @@
+"""The unit of the data, and rows beside each other, change no result."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from sklearn_topics import (
+    TorchBetaNMF,
+    TorchDeepNMF,
+    TorchETM,
+    TorchPoissonNMF,
+    TorchTruncatedSVD,
+)
+
+SCALES = [1e-30, 1e-20, 1e-9, 1e-6, 1e-3, 1e6, 1e20, 1e30]
+CONTAINERS = {"dense": np.asarray, "sparse": sp.csr_array}
+X = np.random.default_rng(0).poisson(3.0, (60, 30)).astype(float)
+
+NMF = [
+    ("scd", 1.0),
+    ("mu", 1.0),
+    ("mu", 1.5),
+    ("mu", 2.0),
+    ("cd", 2.0),
+    ("adam", 1.0),
+    ("adam", 2.0),
+]
+
+
+@pytest.fixture(params=CONTAINERS.values(), ids=CONTAINERS)
+def container(request):
+    return request.param
+
+
+@pytest.fixture(params=["float32", "float64"])
+def tolerance(request):
+    """A dtype, and how nearly results in it are equal."""
+    return request.param, 2e-3 if request.param == "float32" else 1e-6
+
+
+@pytest.mark.parametrize(("solver", "beta"), NMF)
+@pytest.mark.parametrize("scale", SCALES)
+def test_beta_nmf_of_any_unit(solver, beta, scale, container, tolerance):
+    dtype, rtol = tolerance
+    model = TorchBetaNMF(
+        3, solver=solver, beta_loss=beta, init="random", random_state=0
+    )
+    plain = model.fit_transform(X) @ model.components_
+    error, score = model.reconstruction_err_, model.score(X)
+    data = container((X * scale).astype(dtype))
+    scaled = model.fit_transform(data).astype(float) @ model.components_
+    np.testing.assert_allclose(scaled / scale, plain, rtol=rtol, atol=rtol)
+    ratio = model.reconstruction_err_ / scale ** (beta / 2)
+    np.testing.assert_allclose(ratio, error, rtol=rtol)
+    np.testing.assert_allclose(model.score(data), score, atol=rtol)
+    last = model.loss_history_["error"][-1]
+    np.testing.assert_allclose(last, model.reconstruction_err_, rtol=1e-4)
+
+
+def test_error_and_score_of_small_numbers():
+    small = np.random.default_rng(0).poisson(3.0, (60, 30)) * 1e-9
+    options = {"solver": "scd", "beta_loss": "kullback-leibler", "init": "random"}
+    model = TorchBetaNMF(3, random_state=0, **options)
+    W = model.fit_transform(small)
+    assert (W.sum(1) > 0).all()
+    assert model.score(small) < 0.5
+
+
+@pytest.mark.filterwarnings("ignore:Maximum number of iterations")
+@pytest.mark.parametrize("penalty", [{"alpha_W": 1e-3}, {"l1_ratio": 1, "alpha_W": 1}])
+def test_penalties_are_those_of_the_unit_of_the_data(penalty):
+    """As scikit-learn, whose penalties are those of no unit, finds in float64."""
+    from sklearn.decomposition import NMF as Peer
+
+    options = {"init": "random", "random_state": 0, "max_iter": 300, "tol": 0}
+    small = X * 1e-4
+    penalty = {**penalty, "alpha_W": penalty["alpha_W"] * 1e-5}
+    peer = Peer(3, **options, **penalty).fit_transform(small)
+    W = TorchBetaNMF(3, **options, **penalty).fit_transform(small)
+    np.testing.assert_allclose(W, peer, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("solver", ["scd", "em", "adam"])
+@pytest.mark.parametrize("scale", SCALES)
+def test_poisson_nmf_of_any_unit(solver, scale, container, tolerance):
+    dtype, rtol = tolerance
+    options = {"doc_topic_pseudocount": 0, "topic_word_pseudocount": 0}
+    model = TorchPoissonNMF(
+        3, solver=solver, transform_pseudocount=0, random_state=0, **options
+    )
+    theta = model.fit_transform(X)
+    topics, deviance, kkt = model.components_, model.deviance_, model.kkt_residual_
+    scaled = model.fit_transform(container((X * scale).astype(dtype)))
+    np.testing.assert_allclose(scaled, theta, atol=rtol)
+    np.testing.assert_allclose(model.components_, topics, atol=rtol)
+    np.testing.assert_allclose(model.deviance_ / scale, deviance, rtol=rtol)
+    if dtype == "float64":
+        np.testing.assert_allclose(model.kkt_residual_ / scale, kkt, rtol=1e-3)
+
+
+@pytest.mark.parametrize("beta", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("scale", SCALES)
+def test_deep_nmf_of_any_unit(beta, scale, container, tolerance):
+    dtype, rtol = tolerance
+    model = TorchDeepNMF((5, 2), beta_loss=beta, random_state=0)
+    plain = model.fit(X).transform(X) @ model.components_
+    score = model.score(X)
+    data = container((X * scale).astype(dtype))
+    scaled = model.fit(data).transform(data).astype(float) @ model.components_
+    np.testing.assert_allclose(scaled / scale, plain, rtol=rtol, atol=rtol)
+    np.testing.assert_allclose(model.score(data), score, atol=rtol)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_svd_of_any_unit(scale, container, tolerance):
+    dtype, rtol = tolerance
+    model = TorchTruncatedSVD(3, random_state=0).fit(X)
+    s, ratio = model.singular_values_, model.explained_variance_ratio_
+    model.fit(container((X * scale).astype(dtype)))
+    np.testing.assert_allclose(model.singular_values_ / scale, s, rtol=rtol)
+    np.testing.assert_allclose(model.explained_variance_ratio_, ratio, rtol=rtol)
+
+
+# ------------------------------------------------------ rows beside other rows
+
+ROWS = {
+    "counts": np.random.default_rng(1).poisson(0.4, (50, 80)).astype(float),
+    "TF-IDF": np.random.default_rng(2).random((50, 80))
+    * (np.random.default_rng(3).random((50, 80)) < 0.2)
+    / 3,
+}
+ROWS["one huge"] = np.vstack([ROWS["TF-IDF"], ROWS["TF-IDF"][:1] * 1e16])
+ROWS["one tiny"] = np.vstack([ROWS["TF-IDF"], ROWS["TF-IDF"][:1] * 1e-16])
+
+
+@pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "options",
+    [{"transform_pseudocount": 0.0}, {}, {"inference": "variational"}],
+    ids=["likelihood", "prior", "variational"],
+)
+def test_a_row_does_not_depend_on_those_beside_it(rows, dtype, container, options):
+    rows = rows.astype(dtype)
+    model = TorchPoissonNMF(4, random_state=0, max_iter=30, tol=1e-3, **options)
+    model.fit(ROWS["counts"])
+    together = model.transform(container(rows))
+    for i in (0, 7, len(rows) - 1):
+        alone = model.transform(container(rows[i : i + 1]))
+        np.testing.assert_array_equal(alone[0], together[i])
+    tolerance = 1e-5 if dtype == "float32" else 1e-12
+    np.testing.assert_allclose(together, model.transform(rows), atol=tolerance)
+
+
+@pytest.mark.parametrize("solver", ["adam", "mu", "scd"])
+def test_a_huge_row_leaves_the_others(solver, container):
+    rows = X.copy()
+    rows[0] *= 1e16
+    options = {"beta_loss": 1, "init": "random", "max_iter": 50, "tol": 0}
+    model = TorchBetaNMF(3, solver=solver, random_state=0, **options)
+    W = model.fit_transform(container(rows))
+    assert (W.sum(1) > 0).all()
+    if solver != "scd":  # whose way between optima turns on the last bits
+        np.testing.assert_allclose(W, model.fit_transform(rows), rtol=1e-6, atol=1e-9)
+
+
+def test_the_encoder_sees_each_row_by_itself():
+    counts = np.random.default_rng(0).poisson(0.5, (60, 40)).astype(float)
+    model = TorchETM(3, random_state=0, max_iter=2, inference="encoder").fit(counts)
+    theta = model.transform(sp.csr_array(counts))
+    beside = np.vstack([counts[:1] * 1e17, counts])
+    found = model.transform(sp.csr_array(beside))[1:]
+    np.testing.assert_allclose(found, theta, atol=1e-6)
