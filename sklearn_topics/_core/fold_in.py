@@ -95,7 +95,8 @@ def variational_fold_in(
     active = torch.ones_like(size, dtype=torch.bool)
     for _ in range(max_sweeps):
         weights = torch.softmax(torch.digamma(counts), 1)  # of any scale
-        new = weights * ops.ratio_product(X, weights, HT, floor=floor) + a
+        numerator = ops.ratio_product(X, weights, HT, floor=floor, by_row=True)
+        new = weights * numerator + a
         new = new.where(active, counts)
         active &= (new - counts).abs().amax(1, keepdim=True) > tol * size
         counts = new

@@ -78,7 +78,9 @@ def dense_spmm(X: Tensor, B: Tensor) -> Tensor:
     return X @ B
 
 
-def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor, shift) -> Tensor:
+def dense_ratio_product(
+    X: Tensor, W: Tensor, HT: Tensor, floor, shift, by_row
+) -> Tensor:
     def ratios(x, y):
         if shift:
             y.add_(shift)

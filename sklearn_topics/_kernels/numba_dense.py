@@ -113,10 +113,12 @@ def _is_full(X: Tensor) -> bool:
     return np.count_nonzero(sample) > sample.size / 4
 
 
-def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor, shift) -> Tensor:
+def dense_ratio_product(
+    X: Tensor, W: Tensor, HT: Tensor, floor, shift, by_row
+) -> Tensor:
     n, m = X.shape
-    if W.shape[1] > _WIDE and _is_full(X):
-        return dense.dense_ratio_product(X, W, HT, floor, shift)
+    if not by_row and W.shape[1] > _WIDE and _is_full(X):
+        return dense.dense_ratio_product(X, W, HT, floor, shift, by_row)
     work = 2 * W.shape[1]
     real = array_of(W).dtype.type
     limits = real(floor), real(shift)

@@ -125,6 +125,7 @@ def test_svd_of_any_unit(scale, container, tolerance):
 
 ROWS = {
     "counts": np.random.default_rng(1).poisson(0.4, (50, 80)).astype(float),
+    "full": np.random.default_rng(4).poisson(3.0, (50, 80)) + 1.0,
     "TF-IDF": np.random.default_rng(2).random((50, 80))
     * (np.random.default_rng(3).random((50, 80)) < 0.2)
     / 3,
@@ -142,7 +143,7 @@ ROWS["one tiny"] = np.vstack([ROWS["TF-IDF"], ROWS["TF-IDF"][:1] * 1e-16])
 )
 def test_a_row_does_not_depend_on_those_beside_it(rows, dtype, container, options):
     rows = rows.astype(dtype)
-    model = TorchPoissonNMF(4, random_state=0, max_iter=30, tol=1e-3, **options)
+    model = TorchPoissonNMF(12, random_state=0, max_iter=30, tol=1e-3, **options)
     model.fit(ROWS["counts"])
     together = model.transform(container(rows))
     for i in (0, 7, len(rows) - 1):
