@@ -183,7 +183,7 @@ def test_stability(known):
     )
     assert 0.95 < right <= 1
     assert wrong < right
-    with pytest.raises(ValueError, match="at least two"):
+    with pytest.raises(ValueError, match="two fits or more"):
         topic_stability([np.ones((2, 2))])
 
 
@@ -243,7 +243,9 @@ def test_reference_corpus_and_pickle():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"score": "perplexity"}, "must be one of completion"),
+        ({"score": "cohrence"}, "must be one of completion.*mean 'coherence'"),
+        ({"score": "c-v"}, "Did you mean 'c_v'"),
+        ({"score": "topic_stability"}, "compares several fits"),
         ({"score": "diversity", "reference": ["a"]}, "reference is for co-occurrence"),
     ],
 )
