@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import combinations
+from numbers import Real
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -176,14 +177,20 @@ def _distances(topics, other, distance):
 
 def _several(models):
     """The fits that are compared; a single one is refused."""
-    several = isinstance(models, list | tuple) or np.ndim(models) == 3
-    several = several and not all(np.ndim(model) == 1 for model in models)
-    if not several or len(models) < 2:
+    several = isinstance(models, list | tuple) or getattr(models, "ndim", 0) == 3
+    if not several or len(models) < 2 or all(_is_row(model) for model in models):
         raise ValueError(
             "topic_stability needs two fits or more: a list of at least two models, "
             f"as in topic_stability([model_a, model_b]). Got models={models!r}."
         )
     return models
+
+
+def _is_row(model) -> bool:
+    """Whether it is a topic, of a single fit, and not a fit."""
+    if isinstance(model, list | tuple):
+        return len(model) > 0 and all(isinstance(value, Real) for value in model)
+    return getattr(model, "ndim", 2) < 2
 
 
 def _hellinger(A, B):

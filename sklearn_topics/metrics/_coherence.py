@@ -205,8 +205,9 @@ def _documents(topics, X, measure, window_size, feature_names):
         instead = " (or choose measure='npmi')" if measure == "c_npmi" else ""
         warn_user(
             f"measure={measure!r} is defined on windows of {_WINDOWS[measure]} tokens, "
-            "but X has whole documents: the result is not comparable with gensim's. "
-            f"Pass texts=, the tokens of each document, for that one{instead}.",
+            "but X has whole documents: where these are longer, the result is not "
+            "comparable with gensim's. Pass texts=, the tokens of each document, for "
+            f"that one{instead}.",
             UserWarning,
         )
     return X

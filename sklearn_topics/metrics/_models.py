@@ -48,7 +48,7 @@ def model_input(before, X):
     """
     found = from_torch(X if before is None else before.transform(X))
     refuse_lazy(found)
-    return found if hasattr(found, "sum") else np.asarray(found)
+    return found if hasattr(found, "sum") else as_counts(found)
 
 
 def topic_weights(topics) -> np.ndarray:

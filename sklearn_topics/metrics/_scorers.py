@@ -14,7 +14,8 @@ _MEASURES = "npmi", "umass", "c_v", "c_uci", "c_npmi"
 _DIVERSITIES = {"diversity": topic_diversity, "rbo_diversity": rbo_diversity}
 _LABELLED = {"purity": purity, "label_agreement": label_agreement}
 _CO_OCCURRENCE = *_MEASURES, "quality"
-_SCORES = "completion", "perplexity", *_CO_OCCURRENCE, *_DIVERSITIES, *_LABELLED
+_HELD_OUT = "completion", "perplexity"
+_SCORES = *_HELD_OUT, "coherence", *_CO_OCCURRENCE, *_DIVERSITIES, *_LABELLED
 
 #: The names of the functions, and other spellings.
 _ALIASES = {

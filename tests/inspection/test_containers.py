@@ -1,4 +1,4 @@
-"""Every function that takes documents: equal results, whatever container they are in."""
+"""Functions of documents: equal results, whatever container they are in."""
 
 import copy
 import warnings
