@@ -227,7 +227,9 @@ def _first(weights, n) -> np.ndarray:
 
 def greatest(values, n: int) -> np.ndarray:
     """Places of the n greatest, falling, equal ones in their order; no full sort."""
-    least = np.partition(values, -n)[-n] if 0 < n < len(values) else -np.inf
+    if n == 0:
+        return np.arange(0)
+    least = np.partition(values, -n)[-n] if n < len(values) else -np.inf
     candidates = np.flatnonzero(values >= least)
     return candidates[np.argsort(-values[candidates], kind="stable")][:n]
 

@@ -107,6 +107,8 @@ CONTAINERS = {
     ),
     "polars": lambda X: pl.DataFrame(X, schema=NAMES),
     "tensor": tensor(None),
+    # Which numpy cannot read, as it cannot read one on a GPU.
+    "tensor with gradient": lambda X: tensor(None)(X).requires_grad_(),
     "COO tensor": tensor(torch.sparse_coo),
     "CSR tensor": tensor(torch.sparse_csr),
 }
@@ -173,7 +175,7 @@ def test_every_container(X, model, container, function):
 
 
 def dense(X):
-    X = X.to_dense() if isinstance(X, torch.Tensor) else X
+    X = X.detach().to_dense() if isinstance(X, torch.Tensor) else X
     return X.toarray() if sp.issparse(X) else np.asarray(X)
 
 
@@ -249,6 +251,7 @@ THETAS = {
     "DataFrame": pd.DataFrame,
     "polars": lambda theta: pl.DataFrame(theta, schema=["a", "b", "c"]),
     "tensor": torch.from_numpy,
+    "tensor with gradient": lambda theta: torch.from_numpy(theta).requires_grad_(),
     "sparse": sp.csr_array,
 }
 

@@ -21,7 +21,7 @@ from sklearn_topics import (
     metrics,
 )
 from sklearn_topics.datasets import make_topic_corpus
-from sklearn_topics.inspection import dominant_topics, topic_info
+from sklearn_topics.inspection import dominant_topics, top_terms, topic_info
 from sklearn_topics.metrics import (
     align_topics,
     coherence,
@@ -37,7 +37,7 @@ from sklearn_topics.metrics import (
     topic_scorer,
     topic_stability,
 )
-from sklearn_topics.metrics._models import top_terms
+from sklearn_topics.metrics._models import top_terms as first_columns
 
 
 @pytest.fixture(scope="module")
@@ -346,7 +346,7 @@ def test_counts_have_the_dtype_of_the_model(known):
 def test_first_terms_are_those_of_a_stable_sort(n):
     weights = np.random.default_rng(0).integers(0, 4, (30, 8)).astype(float)
     weights[3] = 0
-    for row, found in zip(weights, top_terms(weights, n), strict=True):
+    for row, found in zip(weights, first_columns(weights, n), strict=True):
         order = np.argsort(-row, kind="stable")
         expected = order[row[order] > 0] if row.any() else order
         np.testing.assert_array_equal(found, expected[:n])
@@ -475,3 +475,28 @@ def test_tensors_as_topics_weights_and_reference(known):
     assert isinstance(between, torch.Tensor)
     np.testing.assert_array_equal(between, topic_distances(topics))
     assert isinstance(topic_distances(topics, weights), np.ndarray)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda A: topic_distances(A),
+        lambda A: topic_distances(A, A[:, :]),
+        lambda A: align_topics(A, A).distance,
+        lambda A: topic_stability([A, A]),
+        lambda A: topic_diversity(A),
+        lambda A: rbo_diversity(A),
+        lambda A: coherence(A, A).per_topic,
+        lambda A: sort_documents(A),
+        lambda A: purity(A[:, 0] > 0, A),
+        lambda A: label_agreement(A[:, 0] > 0, A),
+        lambda A: top_terms(A, by="lift", topic_shares=A[:, 0]),
+    ],
+)
+def test_tensors_that_numpy_cannot_read(function):
+    """With a gradient, as one on a GPU."""
+    A = np.array([[0.6, 0.3, 0.1], [0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = function(torch.from_numpy(A).requires_grad_())
+    assert np.asarray(found).tolist() == np.asarray(function(A)).tolist()
