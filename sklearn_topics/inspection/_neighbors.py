@@ -1,10 +1,9 @@
 """Terms near words, or near topics, in the embeddings of a fitted TorchETM."""
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
-from .._boundary.neighbors import nearest_terms, neighbors_of_words
 from ..metrics._models import split_pipeline
+from ..models._etm import TorchETM
 from ._terms import term_names
 
 
@@ -53,7 +52,7 @@ def word_neighbors(model, words, n_terms=10, *, feature_names=None):
     array([['dog']], dtype=object)
     """
     etm, names = _embedded(model, feature_names)
-    return neighbors_of_words(words, etm.embeddings_, names, n_terms)
+    return etm._near_words(words, names, n_terms)
 
 
 def topic_neighbors(model, n_terms=10, *, feature_names=None):
@@ -92,17 +91,16 @@ def topic_neighbors(model, n_terms=10, *, feature_names=None):
     (2, 3)
     """
     etm, names = _embedded(model, feature_names)
-    return nearest_terms(etm.topic_embeddings_, etm.embeddings_, names, n_terms)
+    return etm._near_topics(names, n_terms)
 
 
 def _embedded(model, feature_names):
     """The TorchETM within, and the names of its terms (None if they have none)."""
     _, last = split_pipeline(model)
-    if not hasattr(last, "word_neighbors"):
+    if not isinstance(last, TorchETM):
         raise TypeError(
             f"{type(last).__name__} has no embeddings of terms: pass a fitted "
             "TorchETM, or a pipeline that ends in one."
         )
-    check_is_fitted(last)
     names = term_names(model, feature_names, numbers=False)
     return last, None if names is None else np.asarray(names, dtype=object)

@@ -76,9 +76,10 @@ def topic_proportions(model, X) -> np.ndarray:
     """
     weights = topic_weights(model)
     _refuse_negative(weights, model)
-    W = as_array(model.transform(_for_transform(model, X)), "What transform returns")
+    name = f"What {type(model).__name__}.transform returns"
+    W = as_array(model.transform(_for_transform(model, X)), name)
     factorises = isinstance(model, BaseBetaNMF | NMF | MiniBatchNMF)
-    return _proportions(W, weights, factorises or not _sum_to_one(W))
+    return _proportions(W, name, weights, factorises or not _sum_to_one(W))
 
 
 def given_proportions(theta, model, n_documents=None) -> np.ndarray:
@@ -87,9 +88,7 @@ def given_proportions(theta, model, n_documents=None) -> np.ndarray:
     _refuse_negative(weights, model)
     theta = as_array(theta, "theta")
     check_shape(theta, len(theta) if n_documents is None else n_documents, len(weights))
-    if theta.min() < 0:
-        raise ValueError("theta has negative entries, which are no proportions.")
-    return _proportions(theta, weights, not _sum_to_one(theta))
+    return _proportions(theta, "theta", weights, not _sum_to_one(theta))
 
 
 def check_shape(theta, n_documents: int, n_topics: int) -> None:
@@ -179,7 +178,9 @@ def _sum_to_one(W) -> bool:
     return np.abs(total[total != 0] - 1).max(initial=0) <= _PROPORTIONS
 
 
-def _proportions(W, topics, factorises: bool) -> np.ndarray:
+def _proportions(W, name, topics, factorises: bool) -> np.ndarray:
+    if W.min() < 0:
+        raise ValueError(f"{name} has negative entries, which are no proportions.")
     W = W.astype(np.float64, copy=False)
     return shares(W * topics.sum(axis=1, dtype=np.float64) if factorises else W)
 

@@ -8,7 +8,7 @@ from ._coherence import ALIASES, coherence
 from ._diversity import rbo_diversity, topic_diversity, topic_quality
 from ._heldout import completion_score, perplexity
 from ._labels import label_agreement, purity
-from ._models import proportions, split_pipeline
+from ._models import proportions, split_pipeline, strongest_topics
 
 _MEASURES = "npmi", "umass", "c_v", "c_uci", "c_npmi"
 _DIVERSITIES = {"diversity": topic_diversity, "rbo_diversity": rbo_diversity}
@@ -60,8 +60,8 @@ class _TopicScorer:
                 f"The score {self.name!r} compares topics with labels: pass them as y "
                 "to fit of the search, or to cross_validate."
             )
-        theta, _ = proportions(estimator, X)
-        return _LABELLED[self.name](y, theta)
+        topics, _ = strongest_topics(*proportions(estimator, X))
+        return _LABELLED[self.name](y, topics)
 
 
 def topic_scorer(score, *, n_terms=None, reference=None, texts=None):

@@ -463,9 +463,7 @@ class TorchETM(BaseTopicModel):
             Names of the terms, nearest first, if the columns of the fitted X have
             names; else their indices.
         """
-        check_is_fitted(self)
-        topics, terms = self.topic_embeddings_, self.embeddings_
-        return nearest_terms(topics, terms, self._names, n_terms)
+        return self._near_topics(self._names, n_terms)
 
     def word_neighbors(self, words, n_terms=10):
         """Find the terms whose embeddings are nearest to given terms', by cosine.
@@ -485,8 +483,16 @@ class TorchETM(BaseTopicModel):
             Names of the terms, nearest first, if the columns of the fitted X have
             names; else their indices.
         """
+        return self._near_words(words, self._names, n_terms)
+
+    def _near_topics(self, names, n_terms):
         check_is_fitted(self)
-        return neighbors_of_words(words, self.embeddings_, self._names, n_terms)
+        topics, terms = self.topic_embeddings_, self.embeddings_
+        return nearest_terms(topics, terms, names, n_terms)
+
+    def _near_words(self, words, names, n_terms):
+        check_is_fitted(self)
+        return neighbors_of_words(words, self.embeddings_, names, n_terms)
 
     def _fit(self, X, y, X_val):
         """Set the fitted attributes; returns X on the device."""
