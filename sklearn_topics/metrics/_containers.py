@@ -118,6 +118,8 @@ def _values(X, name, ndim=2):
         X = X if sp.issparse(X) else np.asarray(X)
         if X.dtype.kind in "SUT":
             raise ValueError(f"there are texts, such as {str(X.flat[0])!r}")
+        if X.dtype.kind == "c":
+            raise ValueError("there are complex numbers")
         if X.dtype.kind not in "biuf" or X.dtype.itemsize not in (1, 2, 4, 8):
             X = X.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._boundary.arguments import check_number
 from ._coherence import coherence
-from ._models import top_terms
+from ._models import is_listed, top_terms
 
 
 def topic_diversity(topics, *, n_terms=25):
@@ -108,7 +108,7 @@ def topic_quality(
 
 def _lists(topics, n_terms):
     names = None
-    if isinstance(topics, list | tuple):  # words need no columns to be told apart
+    if is_listed(topics):  # words need no columns to be told apart
         names = dict.fromkeys(
             term
             for topic in topics

@@ -53,8 +53,8 @@ def completion_score(estimator, X, y=None):
     True
     """
     before, model = split_pipeline(estimator)
-    X = model_input(before, X)
     topics = topic_distributions(model)
+    X = model_input(before, X)
     counts = documents_of(X, topics.shape[1])
     check_tokens(counts)
     shown, held_out = thin(upload(counts))

@@ -76,6 +76,11 @@ def topic_proportions(model, X) -> np.ndarray:
     """
     weights = topic_weights(model)
     _refuse_negative(weights, model)
+    if not hasattr(model, "transform"):
+        raise TypeError(
+            f"model is a {type(model).__name__}, which has no transform: pass a fitted "
+            "model, or the proportions of the documents as theta."
+        )
     name = f"What {type(model).__name__}.transform returns"
     W = as_array(model.transform(_for_transform(model, X)), name)
     factorises = isinstance(model, BaseBetaNMF | NMF | MiniBatchNMF)
@@ -105,8 +110,9 @@ def proportions(model, X, theta=None):
     With `theta` the proportions are these; the model's ``transform`` is not called.
     """
     before, last = split_pipeline(model)
+    n_terms = topic_weights(last).shape[1]
     given = model_input(before, X)
-    counts = documents_of(given, topic_weights(last).shape[1])
+    counts = documents_of(given, n_terms)
     if theta is None:
         return topic_proportions(last, given), counts
     check_tokens(counts)
@@ -156,9 +162,11 @@ def token_shares(theta, counts) -> np.ndarray:
 def upload(X):
     """Counts of any container as a float64 CSR, or dense tensor, on the CPU."""
     X = as_counts(X)
-    if not sp.issparse(X):
-        return torch.from_numpy(np.array(X, np.float64))
-    return to_device(X.astype(np.float64), torch.device("cpu"))
+    if sp.issparse(X):
+        X = X.astype(np.float64, copy=False)
+    else:
+        X = np.ascontiguousarray(X, np.float64)
+    return to_device(X, torch.device("cpu"))
 
 
 def _for_transform(model, X):
@@ -236,7 +244,9 @@ def greatest(values, n: int) -> np.ndarray:
 
 
 def is_listed(topics) -> bool:
-    """Whether topics are lists of terms."""
+    """Whether topics are lists of terms, or an array of words."""
+    if isinstance(topics, np.ndarray):
+        return topics.ndim == 2 and topics.size > 0 and isinstance(topics.flat[0], str)
     return isinstance(topics, list | tuple) and not _is_numeric(topics)
 
 

@@ -130,6 +130,7 @@ def test_topics(function, topics):
         lambda X: X[0],
         lambda X: sp.csr_array(X)[:0],
         lambda X: X.astype(str),
+        lambda X: X.astype(complex),
         lambda X: ["a text", "one other"],
         lambda X: [[1, 2], [3]],
         lambda X: None,
@@ -140,7 +141,19 @@ def test_documents(model, X, function, wrong):
     raises_and_names(OF_DOCUMENTS[function], r"\bX\b", model, wrong(X))
 
 
-@pytest.mark.parametrize("function", set(OF_DOCUMENTS) - {"coherence", "topic_quality"})
+@pytest.mark.parametrize("function", OF_DOCUMENTS)
+@pytest.mark.parametrize("model", [3, None, "model", np.ones(20), CountVectorizer()])
+def test_models(X, function, model):
+    name = "model|topics|estimator"
+    if model is not None and not isinstance(model, CountVectorizer):
+        raises_and_names(OF_DOCUMENTS[function], name, model, X)
+    else:
+        raises_and_names(OF_DOCUMENTS[function], f"{name}|fitted", model, X)
+
+
+@pytest.mark.parametrize(
+    "function", sorted(set(OF_DOCUMENTS) - {"coherence", "topic_quality"})
+)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1])
 def test_cells(model, X, function, value):
     if "scorer" in function and function.split()[1] in ("npmi", "umass", "quality"):

@@ -364,7 +364,9 @@ def test_terms_without_weight_are_of_no_topic():
 
 def test_words_need_no_columns_to_differ(known):
     words = [["x", "y"], ["z", "w"]]
-    assert topic_diversity(words) == rbo_diversity(words) == 1
+    for topics in (words, np.array(words), np.array(words, dtype=object)):
+        assert topic_diversity(topics) == rbo_diversity(topics) == 1
+        assert coherence(topics, texts=[["x", "y"], ["z", "w"]]).mean == 1
     X, names = np.eye(4), np.array(["a", "b", "c", "d"])
     assert topic_quality(words, X, feature_names=names) == -1
     X, _, _ = known
