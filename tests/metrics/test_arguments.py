@@ -80,6 +80,10 @@ OF_DOCUMENTS = {
         for name in ("completion", "perplexity", "npmi", "umass", "quality")
     },
 }
+#: Which count cells above zero, of any others.
+CO_OCCURRENCE = {"coherence", "topic_quality"}
+CO_OCCURRENCE |= {f"scorer {name}" for name in ("npmi", "umass", "quality")}
+
 OF_THETA = {
     "sort_documents": sort_documents,
     "purity": lambda theta: purity(["a", "b"], theta),
@@ -144,20 +148,12 @@ def test_documents(model, X, function, wrong):
 @pytest.mark.parametrize("function", OF_DOCUMENTS)
 @pytest.mark.parametrize("model", [3, None, "model", np.ones(20), CountVectorizer()])
 def test_models(X, function, model):
-    name = "model|topics|estimator"
-    if model is not None and not isinstance(model, CountVectorizer):
-        raises_and_names(OF_DOCUMENTS[function], name, model, X)
-    else:
-        raises_and_names(OF_DOCUMENTS[function], f"{name}|fitted", model, X)
+    raises_and_names(OF_DOCUMENTS[function], "model|topics|not fitted", model, X)
 
 
-@pytest.mark.parametrize(
-    "function", sorted(set(OF_DOCUMENTS) - {"coherence", "topic_quality"})
-)
+@pytest.mark.parametrize("function", sorted(set(OF_DOCUMENTS) - CO_OCCURRENCE))
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1])
 def test_cells(model, X, function, value):
-    if "scorer" in function and function.split()[1] in ("npmi", "umass", "quality"):
-        return  # co-occurrence counts cells above zero
     X = X.astype(float)
     X[3, 2] = value
     raises_and_names(OF_DOCUMENTS[function], "X|data passed", model, X)
