@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -30,6 +31,7 @@ def test_names_of_a_pipeline(pipe):
     assert found.tolist() == np.array(NAMES)[numbers].tolist()
     assert word_neighbors(pipe, "cat").tolist() == found[:1].tolist()  # no letters
     assert word_neighbors(pipe, 0).tolist() == found[:1].tolist()
+    assert word_neighbors(pipe, torch.arange(4)).tolist() == found.tolist()
     assert word_neighbors(pipe, np.array(NAMES), 3).tolist() == found.tolist()
     assert word_neighbors(pipe, pd.Series(NAMES), 3).tolist() == found.tolist()
     of_topics = topic_neighbors(pipe, n_terms=2)
