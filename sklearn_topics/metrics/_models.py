@@ -6,14 +6,14 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.decomposition import NMF, MiniBatchNMF
+from sklearn.decomposition import NMF, LatentDirichletAllocation, MiniBatchNMF
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.arguments import check_integer
 from .._boundary.inputs import from_torch
 from .._boundary.transfer import to_device
-from ..models._base import BaseBetaNMF
+from ..models._base import BaseBetaNMF, BaseTopicModel
 from ._containers import (
     as_array,
     as_counts,
@@ -83,17 +83,19 @@ def topic_proportions(model, X) -> np.ndarray:
         )
     name = f"What {type(model).__name__}.transform returns"
     W = as_array(model.transform(_for_transform(model, X)), name)
-    factorises = isinstance(model, BaseBetaNMF | NMF | MiniBatchNMF)
-    return _proportions(W, name, weights, factorises or not _sum_to_one(W))
+    if isinstance(model, BaseBetaNMF | NMF | MiniBatchNMF):
+        return _scaled(W, weights, name)
+    return _proportions(W, model, name)
 
 
 def given_proportions(theta, model, n_documents=None) -> np.ndarray:
     """Proportions that the user passes, in place of those by ``transform``."""
+    _, model = split_pipeline(model)
     weights = topic_weights(model)
     _refuse_negative(weights, model)
     theta = as_array(theta, "theta")
     check_shape(theta, len(theta) if n_documents is None else n_documents, len(weights))
-    return _proportions(theta, "theta", weights, not _sum_to_one(theta))
+    return _proportions(theta, model, "theta")
 
 
 def check_shape(theta, n_documents: int, n_topics: int) -> None:
@@ -180,17 +182,22 @@ def _for_transform(model, X):
     return like_frame(counts, X)
 
 
-def _sum_to_one(W) -> bool:
-    """Whether all rows do that are not zero."""
+def _proportions(W, model, name) -> np.ndarray:
+    """W if it holds proportions, by its model or by its sums; else scaled."""
     total = W.sum(axis=1, dtype=np.float64)
-    return np.abs(total[total != 0] - 1).max(initial=0) <= _PROPORTIONS
+    away = np.abs(total[total != 0] - 1).max(initial=0)
+    known = isinstance(model, BaseTopicModel | LatentDirichletAllocation)
+    topics = topic_weights(model)
+    if known or away <= _PROPORTIONS:
+        topics = np.ones_like(topics[:, :1])
+    return _scaled(W, topics, name)
 
 
-def _proportions(W, name, topics, factorises: bool) -> np.ndarray:
+def _scaled(W, topics, name) -> np.ndarray:
+    """Proportions of the topic model that is the factorisation of W and the topics."""
     if W.min() < 0:
         raise ValueError(f"{name} has negative entries, which are no proportions.")
-    W = W.astype(np.float64, copy=False)
-    return shares(W * topics.sum(axis=1, dtype=np.float64) if factorises else W)
+    return shares(W * topics.sum(axis=1, dtype=np.float64))
 
 
 def _refuse_negative(weights, topics) -> None:
