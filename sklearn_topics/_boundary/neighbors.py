@@ -49,7 +49,7 @@ def neighbors_of_words(words, embeddings, names, n_terms: int):
 
 def column_of(word, names, n_features: int) -> int:
     """The column of a term given by its name or index."""
-    if isinstance(word, Integral):
+    if isinstance(word, Integral) and not isinstance(word, bool):
         if not 0 <= word < n_features:
             raise ValueError(f"There is no column {word}: X has {n_features}.")
         return int(word)

@@ -85,6 +85,7 @@ def test_searches_and_steps_without_names(pipe):
         ([-1], "There is no column -1"),
         ([], "words is empty"),
         ([1.5], "words must be terms"),
+        ([True], "words must be terms"),
         (None, "words must be a sequence"),
         (1.5, "words must be a sequence"),
     ],
