@@ -82,3 +82,14 @@ def corpus_texts():
             return [json.loads(line)["text"] for line in lines]
 
     return load
+
+
+@pytest.fixture(scope="session")
+def corpus_lines():
+    """Function of (corpus, part), "labels" or "vocab": lines of text."""
+
+    def load(name, part):
+        text = (_corpora() / name / f"{part}.txt").read_text(encoding="utf-8")
+        return text.removesuffix("\n").split("\n")
+
+    return load

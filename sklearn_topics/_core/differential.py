@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.csr import take
 
 #: Most entries of the covariances that are held at a time (128 MiB).
 _ENTRIES = 2**24
+
+#: Counts that a block of terms has on average: seconds of work.
+_NONZEROS = 2**22
 
 
 def term_rates(
@@ -36,24 +38,38 @@ def term_rates(
     """
     XT, floor = X.T.contiguous() if isinstance(X, Tensor) else X.T, 1e-30
     m, K = XT.shape[0], L.shape[1]
-    F, _ = ops.scd_rows(
-        XT,
-        L.new_ones(m, K),
-        L,
-        ops.column_sums(L).to(L.dtype) + 1,
-        pseudocount=pseudocount,
-        n_sweeps=1000,
-        tol=1e-8,
-        floor=floor,
-    )
-    block = max(1, _ENTRIES // K**2)
-    for first in range(0, m, block):
-        terms = torch.arange(first, min(first + block, m), device=L.device)
-        part, rates = take(XT, terms), F[terms]
+    cost = ops.column_sums(L).to(L.dtype) + 1
+    size = min(_ENTRIES // K**2, m * _NONZEROS // max(_n_stored(XT), 1))
+    for first in range(0, m, max(1, size)):
+        part = _rows(XT, first, min(first + max(1, size), m))
+        rates, _ = ops.scd_rows(
+            part,
+            L.new_ones(part.shape[0], K),
+            L,
+            cost,
+            pseudocount=pseudocount,
+            n_sweeps=1000,
+            tol=1e-8,
+            floor=floor,
+        )
         information = _curvature(part, rates, L, floor)
         information *= rates[:, :, None] * rates[:, None, :]
         information.diagonal(dim1=1, dim2=2).add_(pseudocount)
         yield first, rates, torch.linalg.inv(information)
+
+
+def _n_stored(X: CSR | Tensor) -> int:
+    return X.numel() if isinstance(X, Tensor) else len(X.data)
+
+
+def _rows(X: CSR | Tensor, first: int, stop: int) -> CSR | Tensor:
+    """The rows [first, stop), in X's memory."""
+    if isinstance(X, Tensor):
+        return X[first:stop]
+    begin, end = int(X.indptr[first]), int(X.indptr[stop])
+    indptr = X.indptr[first : stop + 1] - begin
+    shape = stop - first, X.shape[1]
+    return CSR(indptr, X.indices[begin:end], X.data[begin:end], shape)
 
 
 def _curvature(XT: CSR | Tensor, F: Tensor, L: Tensor, floor: float) -> Tensor:
@@ -63,5 +79,9 @@ def _curvature(XT: CSR | Tensor, F: Tensor, L: Tensor, floor: float) -> Tensor:
         weights = XT.with_data(XT.data / y**2)
     else:
         weights = XT / (F @ L.T).clamp_min(floor) ** 2
-    columns = [ops.spmm(weights, L * L[:, k : k + 1]) for k in range(L.shape[1])]
-    return torch.stack(columns, 1)
+    K = L.shape[1]
+    out = L.new_empty(XT.shape[0], K, K)
+    for k in range(K):  # of a symmetric matrix, the rest of row and column k
+        out[:, k, k:] = ops.spmm(weights, L[:, k:] * L[:, k : k + 1])
+        out[:, k:, k] = out[:, k, k:]
+    return out

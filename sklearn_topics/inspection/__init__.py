@@ -5,6 +5,7 @@ found in it), or a fitted search over these. The tables are pandas DataFrames.
 """
 
 from ._differential import differential_terms
+from ._neighbors import topic_neighbors, word_neighbors
 from ._pyldavis import to_pyldavis
 from ._tables import dominant_topics, summary, topic_info, topic_words
 from ._terms import top_terms
@@ -16,5 +17,7 @@ __all__ = [
     "to_pyldavis",
     "top_terms",
     "topic_info",
+    "topic_neighbors",
     "topic_words",
+    "word_neighbors",
 ]

@@ -3,8 +3,10 @@
 import numpy as np
 import torch
 
+from .._boundary.arguments import check_integer, check_number
 from .._boundary.transfer import to_numpy
 from .._core.differential import term_rates
+from ..metrics._containers import check_tokens, count_tokens
 from ..metrics._models import proportions, upload
 from ._tables import data_frame
 from ._terms import term_names
@@ -16,6 +18,7 @@ def differential_terms(
     model,
     X,
     *,
+    theta=None,
     feature_names=None,
     against="least_extreme",
     pseudocount=0.01,
@@ -44,6 +47,9 @@ def differential_terms(
         Whose topics, by its ``transform``.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Counts; with a pipeline, what goes into it.
+    theta : array-like of shape (n_samples, n_topics), default=None
+        What the model's ``transform`` returns of X, which is not called then: that is
+        about half of the time.
     feature_names : sequence of str, default=None
         Names of the terms. None takes those of the pipeline or of the fitted data, or
         the numbers of the columns.
@@ -79,18 +85,22 @@ def differential_terms(
     >>> len(table), bool((table["LFC"] > 0).all())
     (15, True)
     """
-    theta, counts = proportions(model, X)
+    pseudocount = check_number(pseudocount, "pseudocount", 0, np.inf, open=True)
+    if n_terms is not None:
+        n_terms = check_integer(n_terms, "n_terms", also=", or None for all")
+    theta, counts = proportions(model, X, theta)
+    check_tokens(counts)
     n_topics = theta.shape[1]
-    if not pseudocount > 0:
-        raise ValueError(f"pseudocount must be above 0. Got {pseudocount!r}.")
     if n_topics == 1 and against != "overall":
         raise ValueError(
             "A single topic has no others to be compared with: pass against='overall'."
         )
     compare = _comparison(against, n_topics)
     names = term_names(model, feature_names)
-    sizes = np.asarray(counts.sum(axis=1), np.float64).ravel()
-    overall = np.asarray(counts.sum(axis=0), np.float64).ravel() / (sizes.sum() or 1)
+    sizes, overall = count_tokens(counts, axis=1), count_tokens(counts, axis=0)
+    if not sizes.any():
+        raise ValueError("X has no tokens, by which terms could differ.")
+    overall /= sizes.sum()
     loadings = torch.from_numpy(np.ascontiguousarray(theta * sizes[:, None]))
     blocks = [
         compare(to_numpy(rates), to_numpy(covariance), overall[first:])

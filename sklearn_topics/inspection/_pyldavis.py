@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from ..metrics._containers import as_array, check_tokens, count_tokens
 from ..metrics._models import (
+    check_shape,
+    documents_of,
     model_input,
     proportions,
     shares,
@@ -13,7 +16,9 @@ from ..metrics._models import (
 from ._terms import term_names
 
 
-def to_pyldavis(model, X, *, feature_names=None, sort_topics=False, **options):
+def to_pyldavis(
+    model, X, *, theta=None, feature_names=None, sort_topics=False, **options
+):
     """Prepare the page of pyLDAvis: topics in a plane, their sizes and first terms.
 
     Empty documents and terms that occur nowhere, at which pyLDAvis fails, are left out.
@@ -30,6 +35,8 @@ def to_pyldavis(model, X, *, feature_names=None, sort_topics=False, **options):
         Whose topics, of ours or of scikit-learn.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Counts; with a pipeline, what goes into it.
+    theta : array-like of shape (n_samples, n_topics), default=None
+        What the model's ``transform`` returns of X, which is not called then.
     feature_names : sequence of str, default=None
         Names of the terms. None takes those of the pipeline or of the fitted data, or
         the numbers of the columns.
@@ -50,7 +57,8 @@ def to_pyldavis(model, X, *, feature_names=None, sort_topics=False, **options):
     ImportError
         If pyLDAvis is not installed: ``pip install sklearn_topics[pyldavis]``.
     ValueError
-        If the model has fewer than three topics, which span no plane, or X is empty.
+        If the model has fewer than three topics, which span no plane, or X has no
+        tokens.
 
     References
     ----------
@@ -75,16 +83,16 @@ def to_pyldavis(model, X, *, feature_names=None, sort_topics=False, **options):
         ) from error
 
     if topic_weights(model).min() < 0:
-        theta, topics, counts = _poles(model, X)
+        theta, topics, counts = _poles(model, X, theta)
     else:
-        theta, counts = proportions(model, X)
+        theta, counts = proportions(model, X, theta)
         topics = topic_distributions(model)
     if len(topics) < 3:
         raise ValueError(
             f"pyLDAvis places topics in a plane and needs three; got {len(topics)}."
         )
-    lengths = np.asarray(counts.sum(axis=1), np.float64).ravel()
-    frequency = np.asarray(counts.sum(axis=0), np.float64).ravel()
+    check_tokens(counts)
+    lengths, frequency = count_tokens(counts, axis=1), count_tokens(counts, axis=0)
     documents, terms = lengths > 0, frequency > 0
     if not documents.any():
         raise ValueError("X has no tokens.")
@@ -104,11 +112,17 @@ def to_pyldavis(model, X, *, feature_names=None, sort_topics=False, **options):
     )
 
 
-def _poles(model, X):
+def _poles(model, X, theta):
     """Proportions, topics and counts of a model whose components have two poles."""
     before, last = split_pipeline(model)
-    counts = model_input(before, X)
-    W, H = np.asarray(last.transform(counts), np.float64), topic_weights(last)
+    given, H = model_input(before, X), topic_weights(last)
+    counts = documents_of(given, H.shape[1])
+    if theta is None:
+        W = as_array(last.transform(given), "What transform returns")
+    else:
+        W = as_array(theta, "theta")
+    check_shape(W, counts.shape[0], len(H))
+    W = W.astype(np.float64)
     W = np.hstack([np.maximum(W, 0), np.maximum(-W, 0)])
     H = np.vstack([np.maximum(H, 0), np.maximum(-H, 0)])
     W, H = W * H.sum(axis=1), shares(H)

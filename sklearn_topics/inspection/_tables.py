@@ -1,16 +1,28 @@
 """DataFrames about topics, documents and terms; pandas is imported when asked for."""
 
-import numpy as np
-from scipy.sparse import issparse
+from collections.abc import Iterator
 
+import numpy as np
+
+from .._boundary.arguments import check_integer, check_sequence
 from ..metrics import coherence, topic_diversity
+from ..metrics._containers import row_labels
 from ..metrics._models import (
+    given_proportions,
+    greatest,
     proportions,
     split_pipeline,
+    strongest_topics,
     token_shares,
     topic_distributions,
 )
 from ._terms import term_names, top_terms
+
+#: The row of documents without a dominant topic in `topic_info`.
+_NO_TOPIC = "-1_(no known terms)"
+
+#: What `summary` tells of each topic.
+_SUMMARISED = "Topic", "Share", "Coherence", "Representation"
 
 
 def topic_words(model, feature_names=None):
@@ -39,20 +51,26 @@ def topic_words(model, feature_names=None):
     return data_frame(topics.T, index=term_names(model, feature_names))
 
 
-def dominant_topics(model, X):
+def dominant_topics(model, X=None, *, theta=None):
     """The strongest topic of each document.
+
+    A document without known terms, or whose proportions are all equal, has none: its
+    topic is -1.
 
     Parameters
     ----------
     model : fitted model, pipeline or search
         Whose topics.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Counts; with a pipeline, what goes into it.
+        Counts; with a pipeline, what goes into it. May be left out with `theta`.
+    theta : array-like of shape (n_samples, n_topics), default=None
+        What the model's ``transform`` returns of X, which is not called then.
 
     Returns
     -------
     table : DataFrame of shape (n_samples, 2)
-        "Topic" and its "Proportion", in the order of X.
+        "Topic" and its "Proportion", -1 and NaN for none, in the order of X, and with
+        its index if X (or `theta`) is a DataFrame or Series of pandas.
 
     Examples
     --------
@@ -64,12 +82,19 @@ def dominant_topics(model, X):
     >>> dominant_topics(model, X).columns.tolist()
     ['Topic', 'Proportion']
     """
-    theta, _ = proportions(model, X)
-    strongest = {"Topic": theta.argmax(axis=1), "Proportion": theta.max(axis=1)}
-    return data_frame(strongest)
+    if X is None and theta is None:
+        raise ValueError("Pass X, or theta, or both.")
+    index = row_labels(X=X, theta=theta)
+    if X is None:
+        topic, proportion = strongest_topics(given_proportions(theta, model))
+    else:
+        topic, proportion = strongest_topics(*proportions(model, X, theta))
+    return data_frame({"Topic": topic, "Proportion": proportion}, index=index)
 
 
-def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3):
+def topic_info(
+    model, X, texts=None, *, theta=None, feature_names=None, n_terms=10, n_docs=3
+):
     """One row a topic: how large it is, what it is about, who speaks for it.
 
     The first five columns are named as in BERTopic.
@@ -82,7 +107,10 @@ def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3
         Counts; with a pipeline, what goes into it.
     texts : sequence of str, default=None
         The documents, for "Representative_Docs". None takes X if it is text, and else
-        the documents' numbers.
+        the labels of its index if it is a DataFrame of pandas, or the documents'
+        numbers.
+    theta : array-like of shape (n_samples, n_topics), default=None
+        What the model's ``transform`` returns of X, which is not called then.
     feature_names : sequence of str, default=None
         Names of the terms. None takes those of the pipeline or of the fitted data, or
         the numbers of the columns.
@@ -93,12 +121,14 @@ def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3
 
     Returns
     -------
-    table : DataFrame of shape (n_topics, 7)
+    table : DataFrame of shape (n_topics, 7) or (n_topics + 1, 7)
         "Topic"; "Count", the documents in which it is the strongest; "Name", the number
         and the first four terms; "Representation", the first terms;
         "Representative_Docs", the documents with its greatest proportions; "Share", its
         part of all tokens; "Coherence", the NPMI of the first terms in X. Largest share
-        first.
+        first. Documents without known terms, or whose proportions are all equal, are
+        topic -1, the last row, of share 0 and coherence NaN; without any there is no
+        such row.
 
     Raises
     ------
@@ -116,10 +146,11 @@ def topic_info(model, X, texts=None, *, feature_names=None, n_terms=10, n_docs=3
     >>> int(topic_info(model, X)["Count"].sum())
     200
     """
-    return data_frame(_about_topics(model, X, texts, feature_names, n_terms, n_docs))
+    about = _about_topics(model, X, texts, theta, feature_names, n_terms, n_docs)
+    return data_frame(about)
 
 
-def summary(model, X, *, feature_names=None, n_terms=8):
+def summary(model, X, *, theta=None, feature_names=None, n_terms=8):
     """What a fitted model has found, in a few lines of text.
 
     Parameters
@@ -128,6 +159,8 @@ def summary(model, X, *, feature_names=None, n_terms=8):
         Whose topics.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Counts; with a pipeline, what goes into it.
+    theta : array-like of shape (n_samples, n_topics), default=None
+        What the model's ``transform`` returns of X, which is not called then.
     feature_names : sequence of str, default=None
         Names of the terms. None takes those of the pipeline or of the fitted data, or
         the numbers of the columns.
@@ -137,8 +170,9 @@ def summary(model, X, *, feature_names=None, n_terms=8):
     Returns
     -------
     text : str
-        The sizes, mean coherence and diversity, and a line for each topic: its share of
-        the tokens, its coherence, and its first terms.
+        The sizes, mean coherence and diversity, how many documents have no topic if
+        some have none, and a line for each topic: its share of the tokens, its
+        coherence, and its first terms.
 
     Examples
     --------
@@ -150,52 +184,84 @@ def summary(model, X, *, feature_names=None, n_terms=8):
     >>> print(summary(model, X).splitlines()[0])
     TorchPoissonNMF: 3 topics of 50 terms, in 200 documents
     """
-    about = _about_topics(model, X, None, feature_names, max(n_terms, 10), 0)
+    n_terms = check_integer(n_terms, "n_terms")
+    about = _about_topics(model, X, None, theta, feature_names, max(n_terms, 10), 0)
     _, last = split_pipeline(model)
-    m = topic_distributions(model).shape[1]
+    K, m = topic_distributions(model).shape
+    # A row after those of the topics is that of documents without one.
+    without = sum(about["Count"][K:])
     lines = [
-        f"{type(last).__name__}: {len(about['Topic'])} topics of {m} terms, in "
-        f"{sum(about['Count'])} documents",
-        f"coherence (NPMI) {np.mean(about['Coherence']):.3f}, diversity "
+        f"{type(last).__name__}: {K} topics of {m} terms, in {sum(about['Count'])} "
+        "documents",
+        f"coherence (NPMI) {np.mean(about['Coherence'][:K]):.3f}, diversity "
         f"{topic_diversity(last):.3f}",
-        "",
-        "topic  share  coherence  terms",
     ]
-    columns = "Topic", "Share", "Coherence", "Representation"
-    for k, share, value, terms in zip(*(about[name] for name in columns), strict=True):
+    if without:
+        lines.append(f"documents without a topic (no known terms): {without}")
+    lines += ["", "topic  share  coherence  terms"]
+    columns = [about[name][:K] for name in _SUMMARISED]
+    for k, share, value, terms in zip(*columns, strict=True):
         line = f"{k:>5}  {share:>5.1%}  {value:>9.3f}  {' '.join(terms[:n_terms])}"
         lines.append(line)
     return "\n".join(lines)
 
 
-def _about_topics(model, X, texts, feature_names, n_terms, n_docs):
+def _about_topics(model, X, texts, theta, feature_names, n_terms, n_docs):
     """The columns of `topic_info`, lists, largest share first."""
-    theta, counts = proportions(model, X)
-    if texts is None and not issparse(X) and not hasattr(X, "columns"):
-        texts = X if isinstance(next(iter(X), None), str) else None
-    texts = None if texts is None else list(texts)
-    if texts is not None and len(texts) != len(theta):
-        raise ValueError(f"There are {len(texts)} texts, but {len(theta)} documents.")
+    n_terms = check_integer(n_terms, "n_terms")
+    n_docs = check_integer(n_docs, "n_docs", least=0)
+    X = list(X) if isinstance(X, Iterator) else X  # read by the pipeline and here
+    index = row_labels(X=X, texts=texts, theta=theta)
+    theta, counts = proportions(model, X, theta)
+    n, K = theta.shape
+    documents = _names_of_documents(X, texts, index, n)
     share = token_shares(theta, counts)
     names = term_names(model, feature_names)
     listed = [
         [str(term) for term, _ in row] for row in top_terms(model, names, n_terms)
     ]
     _, last = split_pipeline(model)
-    spoken = np.argsort(-theta, axis=0, kind="stable")[:n_docs].T
-    about = {
-        "Topic": np.arange(theta.shape[1]),
-        "Count": np.bincount(theta.argmax(axis=1), minlength=theta.shape[1]),
+    topic, _ = strongest_topics(theta, counts)
+    (assigned,), (others,) = np.nonzero(topic >= 0), np.nonzero(topic < 0)
+    speaking = [assigned[greatest(theta[assigned, k], n_docs)] for k in range(K)]
+    order = np.argsort(-share, kind="stable").tolist()
+    columns = {
+        "Topic": range(K),
+        "Count": np.bincount(topic[assigned], minlength=K).tolist(),
         "Name": ["_".join([str(k), *row[:4]]) for k, row in enumerate(listed)],
         "Representation": listed,
-        "Representative_Docs": [
-            [int(i) if texts is None else texts[i] for i in row] for row in spoken
-        ],
-        "Share": share,
-        "Coherence": coherence(last, counts, n_terms=n_terms).per_topic,
+        "Representative_Docs": [documents(rows) for rows in speaking],
+        "Share": share.tolist(),
+        "Coherence": coherence(last, counts, n_terms=n_terms).per_topic.tolist(),
     }
-    order = np.argsort(-share, kind="stable")
-    return {name: [column[k] for k in order] for name, column in about.items()}
+    about = {name: [column[k] for k in order] for name, column in columns.items()}
+    if len(others):
+        row = -1, len(others), _NO_TOPIC, [], documents(others[:n_docs]), 0.0, np.nan
+        for column, value in zip(about.values(), row, strict=True):
+            column.append(value)
+    return about
+
+
+def _names_of_documents(X, texts, index, n):
+    """What gives the texts, labels or numbers of documents for their positions."""
+    if texts is None and _is_text(X):
+        texts = X
+    if texts is not None:
+        if hasattr(texts, "columns"):
+            raise TypeError("texts must be a sequence of str: pass a column of it.")
+        texts = check_sequence(texts, "texts", "str")
+        if len(texts) != n:
+            raise ValueError(f"There are {len(texts)} texts, but {n} documents.")
+        return lambda rows: [texts[i] for i in rows]
+    if index is not None:
+        return lambda rows: index[rows].tolist()
+    return lambda rows: rows.tolist()
+
+
+def _is_text(X) -> bool:
+    """Whether documents are text: a list, an array or a column of str."""
+    one_each = not hasattr(X, "columns") and (isinstance(X, list) or np.ndim(X) == 1)
+    return one_each and isinstance(next(iter(X), None), str)
 
 
 def data_frame(columns, **options):

@@ -2,6 +2,13 @@
 
 import numpy as np
 
+from .._boundary.arguments import (
+    check_choice,
+    check_integer,
+    check_number,
+    check_sequence,
+)
+from .._boundary.inputs import from_torch
 from ..metrics._models import split_pipeline, topic_distributions, topic_weights
 
 _ORDERS = "probability", "relevance", "lift"
@@ -60,15 +67,12 @@ def top_terms(
     >>> top_terms([[3, 1, 0], [3, 0, 1]], ["the", "cat", "sun"], 1, by="lift")[0]
     [('cat', 2.0)]
     """
-    if by not in _ORDERS:
-        raise ValueError(f"by must be one of {', '.join(_ORDERS)}. Got {by!r}.")
-    if not 0 <= relevance_weight <= 1:
-        raise ValueError(
-            f"relevance_weight must lie between 0 and 1. Got {relevance_weight!r}."
-        )
+    by = check_choice(by, "by", _ORDERS)
+    weight = check_number(relevance_weight, "relevance_weight", 0, 1, open=False)
+    n_terms = check_integer(n_terms, "n_terms")
     topics = topic_distributions(model)
     names = term_names(model, feature_names)
-    weights = _weights(topics, by, relevance_weight, topic_shares)
+    weights = _weights(topics, by, weight, topic_shares)
     order = np.argsort(-weights, axis=1, kind="stable")[:, :n_terms]
     return [
         [(names[j], float(weights[k, j])) for j in row if topics[k, j] > 0]
@@ -76,8 +80,11 @@ def top_terms(
     ]
 
 
-def term_names(model, feature_names=None) -> list:
-    """Names of the terms: given, of the pipeline, of the fitted data, or numbers."""
+def term_names(model, feature_names=None, *, numbers=True) -> list | None:
+    """Names of the terms: given, of the pipeline, of the fitted data, or numbers.
+
+    Without `numbers`, None if the terms have no names.
+    """
     before, last = split_pipeline(model)
     m = topic_weights(model).shape[1]
     if feature_names is None and hasattr(before, "get_feature_names_out"):
@@ -85,11 +92,14 @@ def term_names(model, feature_names=None) -> list:
             feature_names = before.get_feature_names_out()
         except AttributeError:  # a step that has none, such as HashingVectorizer
             feature_names = None
+    for attribute in ("feature_names_in_", "vocabulary"):
+        if feature_names is None:
+            feature_names = getattr(last, attribute, None)
     if feature_names is None:
-        feature_names = getattr(last, "feature_names_in_", range(m))
-    names = list(feature_names)
+        return list(range(m)) if numbers else None
+    names = check_sequence(feature_names, "feature_names", "str")
     if len(names) != m:
-        raise ValueError(f"There are {len(names)} names, but {m} terms.")
+        raise ValueError(f"feature_names: there are {len(names)} names, but {m} terms.")
     return names
 
 
@@ -98,8 +108,9 @@ def _weights(topics, by, relevance_weight, topic_shares):
         return topics
     if topic_shares is None:
         topic_shares = np.ones(len(topics))
-    share = np.asarray(topic_shares, np.float64)
-    if share.shape != (len(topics),) or (share < 0).any() or share.sum() == 0:
+    share = np.asarray(from_torch(topic_shares, "topic_shares"), np.float64)
+    good = share.shape == (len(topics),) and np.isfinite(share).all()
+    if not (good and share.min() >= 0 and share.sum() > 0):
         raise ValueError(
             f"topic_shares must be {len(topics)} nonnegative numbers, one a topic."
         )

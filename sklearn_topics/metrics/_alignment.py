@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 from itertools import combinations
+from numbers import Real
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.special import rel_entr
 
-from ._models import topic_distributions
+from .._boundary.arguments import check_choice
+from .._boundary.transfer import like_input
+from ._containers import as_array
+from ._models import strongest_topics, topic_distributions
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,8 @@ def topic_distances(topics, other=None, *, distance="hellinger"):
     Returns
     -------
     distances : ndarray of shape (n_topics, n_other_topics)
-        Of every topic of the first to every one of the second.
+        Of every topic of the first to every one of the second. A torch.Tensor on the
+        device of `topics` if that is one.
 
     Examples
     --------
@@ -68,17 +73,8 @@ def topic_distances(topics, other=None, *, distance="hellinger"):
     >>> topic_distances([[1, 0], [0, 1]]).tolist()
     [[0.0, 1.0], [1.0, 0.0]]
     """
-    if distance not in _DISTANCES:
-        raise ValueError(
-            f"distance must be one of {', '.join(_DISTANCES)}. Got {distance!r}."
-        )
-    A = topic_distributions(topics)
-    B = A if other is None else topic_distributions(other)
-    if A.shape[1] != B.shape[1]:
-        raise ValueError(
-            f"Topics of {A.shape[1]} and of {B.shape[1]} terms cannot be compared."
-        )
-    return _DISTANCES[distance](A, B)
+    between = _distances(topics, topics if other is None else other, distance)
+    return like_input(between, topics)
 
 
 def align_topics(reference, topics, *, distance="hellinger"):
@@ -105,7 +101,7 @@ def align_topics(reference, topics, *, distance="hellinger"):
     >>> align_topics([[1, 0], [0, 1]], [[0.1, 0.9], [1, 0]]).matched.tolist()
     [1, 0]
     """
-    between = topic_distances(reference, topics, distance=distance)
+    between = _distances(reference, topics, distance)
     rows, columns = linear_sum_assignment(between)
     return TopicAlignment(rows, columns, between[rows, columns])
 
@@ -116,7 +112,7 @@ def topic_stability(models, *, distance="hellinger"):
     Parameters
     ----------
     models : sequence of fitted models or arrays of shape (n_topics, n_features)
-        At least two, over the same terms.
+        Two fits or more, over the same terms.
     distance : str, default="hellinger"
         As for :func:`align_topics`.
 
@@ -132,9 +128,7 @@ def topic_stability(models, *, distance="hellinger"):
     >>> topic_stability([[[1, 0], [0, 1]], [[0, 1], [1, 0]]])
     1.0
     """
-    topics = [topic_distributions(model) for model in models]
-    if len(topics) < 2:
-        raise ValueError("Stability needs at least two models.")
+    topics = [topic_distributions(model) for model in _several(models)]
     distances = [
         align_topics(a, b, distance=distance).distance.mean()
         for a, b in combinations(topics, 2)
@@ -145,6 +139,8 @@ def topic_stability(models, *, distance="hellinger"):
 def sort_documents(theta):
     """Order documents by dominant topic, then by its proportion, falling.
 
+    Documents without a dominant topic, whose proportions are all equal, come last.
+
     Parameters
     ----------
     theta : array-like of shape (n_samples, n_topics)
@@ -153,7 +149,8 @@ def sort_documents(theta):
     Returns
     -------
     order : ndarray of shape (n_samples,)
-        Indices of the documents.
+        Positions of the documents, for ``iloc`` of a DataFrame. A torch.Tensor on the
+        device of `theta` if that is one.
 
     Examples
     --------
@@ -161,8 +158,39 @@ def sort_documents(theta):
     >>> sort_documents([[0.2, 0.8], [0.6, 0.4], [0.9, 0.1]]).tolist()
     [2, 1, 0]
     """
-    theta = np.asarray(theta)
-    return np.lexsort((-theta.max(axis=1), theta.argmax(axis=1)))
+    values = as_array(theta, "theta")
+    topic, proportion = strongest_topics(values)
+    last = np.where(topic < 0, values.shape[1], topic)
+    return like_input(np.lexsort((-proportion, last)), theta)
+
+
+def _distances(topics, other, distance):
+    distance = check_choice(distance, "distance", _DISTANCES)
+    A = topic_distributions(topics)
+    B = A if other is topics else topic_distributions(other)
+    if A.shape[1] != B.shape[1]:
+        raise ValueError(
+            f"Topics of {A.shape[1]} and of {B.shape[1]} terms cannot be compared."
+        )
+    return np.clip(_DISTANCES[distance](A, B), 0, 1)  # but for rounding they are
+
+
+def _several(models):
+    """The fits that are compared; a single one is refused."""
+    several = isinstance(models, list | tuple) or getattr(models, "ndim", 0) == 3
+    if not several or len(models) < 2 or all(_is_row(model) for model in models):
+        raise ValueError(
+            "topic_stability needs two fits or more: a list of at least two models, "
+            f"as in topic_stability([model_a, model_b]). Got models={models!r}."
+        )
+    return models
+
+
+def _is_row(model) -> bool:
+    """Whether it is a topic, of a single fit, and not a fit."""
+    if isinstance(model, list | tuple):
+        return len(model) > 0 and all(isinstance(value, Real) for value in model)
+    return getattr(model, "ndim", 2) < 2
 
 
 def _hellinger(A, B):

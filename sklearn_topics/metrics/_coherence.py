@@ -4,11 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._boundary.arguments import check_choice, check_integer, check_sequence
+from .._boundary.warning import warn_user
+from ._containers import as_counts
 from ._cooccurrence import document_counts, window_counts
 from ._models import (
+    check_listed,
     is_listed,
     model_input,
-    n_columns,
     split_pipeline,
     top_terms,
     topic_weights,
@@ -17,8 +20,11 @@ from ._models import (
 #: In the logarithms of the measures that have it, as in gensim.
 _EPSILON = 1e-12
 
-#: Tokens of a window, as in gensim.
+#: Tokens of a window, as in gensim, for the measures that are defined on windows.
 _WINDOWS = {"c_v": 110, "c_uci": 10, "c_npmi": 10}
+
+#: gensim's spelling.
+ALIASES = {"u_mass": "umass"}
 
 
 @dataclass(frozen=True)
@@ -78,12 +84,12 @@ def coherence(
     texts : iterable of list of str, default=None
         Tokens of documents, in place of X. Terms co-occur in windows of `window_size`
         tokens, moved by one; needs `feature_names`, unless topics are words.
-    measure : {"npmi", "umass", "c_v", "c_uci", "c_npmi"}, default="npmi"
+    measure : {"npmi", "umass", "u_mass", "c_v", "c_uci", "c_npmi"}, default="npmi"
         With :math:`p_{ij}` the share of documents or windows that hold both terms:
 
         - "npmi": the mean over pairs of :math:`\log(p_{ij} / p_i p_j) / -\log p_{ij}`
           [1]_; -1 for a pair that never co-occurs, 1 for one that always does;
-        - "umass": the mean over pairs, j before i, of
+        - "umass" ("u_mass" in gensim): the mean over pairs, j before i, of
           :math:`\log((p_{ij} + \epsilon) / p_j)` [2]_;
         - "c_uci": the mean over pairs of :math:`\log((p_{ij} + \epsilon) / p_i p_j)`;
         - "c_npmi": "npmi" with :math:`p_{ij} + \epsilon`, as gensim has it;
@@ -91,7 +97,9 @@ def coherence(
           of the topic with the sum of these vectors [3]_.
 
         :math:`\epsilon` is 1e-12, as in gensim. The last three are defined on windows
-        (of 10, and 110 tokens for "c_v"); with X a document is one window.
+        (of 10, and 110 tokens for "c_v"), and equal gensim's with `texts`. With X a
+        document is one window: another quantity, of which a warning says so.
+        Documents without tokens count as documents, as in gensim.
     n_terms : int, default=10
         First terms of each topic. A term that is listed twice counts once.
     feature_names : sequence of str, default=None
@@ -103,6 +111,12 @@ def coherence(
     -------
     result : Coherence
         ``per_topic`` and ``mean``. A topic of one term has coherence 0.
+
+    Warns
+    -----
+    UserWarning
+        If `measure` is one of "c_v", "c_uci" and "c_npmi" and X is given, whose
+        documents are no windows.
 
     References
     ----------
@@ -121,23 +135,19 @@ def coherence(
     >>> coherence([[0, 1], [2, 3]], X).per_topic.round(3).tolist()
     [0.415, 1.0]
     """
-    if measure not in _MEASURES:
-        raise ValueError(
-            f"measure must be one of {', '.join(_MEASURES)}. Got {measure!r}."
-        )
+    measure = check_choice(measure, "measure", _MEASURES, ALIASES)
+    n_terms = check_integer(n_terms, "n_terms")
     if (X is None) == (texts is None):
         raise ValueError("Pass either X or texts, from which terms co-occur.")
-    before, _ = split_pipeline(topics)
-    if X is not None:
-        X = model_input(before, X)
-    if feature_names is None and before is not None and texts is not None:
-        feature_names = before.get_feature_names_out()
-    if texts is not None and feature_names is None:
-        feature_names = _listed_words(topics)
-    if window_size is not None and texts is None:
-        raise ValueError("window_size is for texts; with X a document is one window.")
+    if feature_names is not None:
+        feature_names = check_sequence(feature_names, "feature_names", "str")
     if texts is None:
-        _check_columns(topics, n_columns(X))
+        X = _documents(topics, X, measure, window_size, feature_names)
+    else:
+        feature_names = _names_for_texts(topics, feature_names)
+        window = _WINDOWS.get(measure, 10)
+        if window_size is not None:
+            window = check_integer(window_size, "window_size")
     topics = top_terms(topics, n_terms, feature_names)
     sizes = np.array([len(topic) for topic in topics], dtype=np.intp)
     # Padded to one length by -1, which also stands for terms that occur nowhere.
@@ -150,15 +160,14 @@ def coherence(
         if texts is None:
             return document_counts(X, known, pairs)
         words = [feature_names[column] for column in known]
-        size = window_size or _WINDOWS.get(measure, 10)
-        return window_counts(texts, words, size, pairs)
+        return window_counts(texts, words, window, pairs)
 
-    shares = _pair_shares(columns, known, counts)
+    shares = _pair_shares(columns, known, counts)  # [n_topics, L, L]
     values = np.zeros(len(topics))
     for size in np.unique(sizes[sizes > 1]):
         same = sizes == size
         values[same] = _MEASURES[measure](shares[same, :size, :size])
-    return Coherence(values, float(values.mean()) if len(values) else 0.0)
+    return Coherence(values, float(values.mean()))
 
 
 def _pair_shares(columns, known, counts):
@@ -172,15 +181,42 @@ def _pair_shares(columns, known, counts):
     occur = (pairs >= 0).all(axis=2)
     found, total = counts(np.searchsorted(known, pairs[occur]))
     of_pairs = np.zeros(occur.shape)
-    of_pairs[occur] = found / max(total, 1)
+    of_pairs[occur] = found / total
     shares = np.empty((*columns.shape, columns.shape[1]))
     shares[:, i, j] = shares[:, j, i] = of_pairs
     return shares
 
 
+def _documents(topics, X, measure, window_size, feature_names):
+    """Counts of X, whose columns are the terms of the topics."""
+    if window_size is not None:
+        raise ValueError("window_size is for texts; with X a document is one window.")
+    before, _ = split_pipeline(topics)
+    X = as_counts(model_input(before, X))
+    if X.shape[0] == 0:
+        raise ValueError("X has no documents, in which terms could co-occur.")
+    _check_columns(topics, X.shape[1])
+    if feature_names is not None and len(feature_names) != X.shape[1]:
+        raise ValueError(
+            f"feature_names has {len(feature_names)} names, but X has {X.shape[1]} "
+            "columns."
+        )
+    if measure in _WINDOWS:
+        instead = " (or choose measure='npmi')" if measure == "c_npmi" else ""
+        warn_user(
+            f"measure={measure!r} is defined on windows of {_WINDOWS[measure]} tokens, "
+            "but X has whole documents: where these are longer, the result is not "
+            "comparable with gensim's. Pass texts=, the tokens of each document, for "
+            f"that one{instead}.",
+            UserWarning,
+        )
+    return X
+
+
 def _check_columns(topics, m):
     """Refuse topics over other terms than the m columns of X."""
     if is_listed(topics):
+        check_listed(topics)
         columns = [c for topic in topics for c in topic if not isinstance(c, str)]
         wrong = [c for c in columns if not 0 <= c < m]
         if wrong:
@@ -194,11 +230,29 @@ def _check_columns(topics, m):
         )
 
 
-def _listed_words(topics):
-    words = is_listed(topics) and all(isinstance(t, str) for row in topics for t in row)
-    if not words:
-        raise ValueError("texts need feature_names, the words of the topics' columns.")
-    return list(dict.fromkeys(word for topic in topics for word in topic))
+def _names_for_texts(topics, feature_names):
+    """The words of the topics' columns, or of lists of words."""
+    before, model = split_pipeline(topics)
+    if feature_names is None and before is not None:
+        feature_names = before.get_feature_names_out()
+    if feature_names is None:
+        feature_names = getattr(model, "feature_names_in_", None)
+    if feature_names is not None:
+        if not is_listed(topics):
+            n_terms = topic_weights(topics).shape[1]
+            if len(feature_names) != n_terms:
+                raise ValueError(
+                    f"feature_names has {len(feature_names)} names, but the topics "
+                    f"have {n_terms} terms."
+                )
+        _check_columns(topics, len(feature_names))
+        return feature_names
+    if is_listed(topics):
+        check_listed(topics)
+        words = [word for topic in topics for word in topic]
+        if all(isinstance(word, str) for word in words):
+            return list(dict.fromkeys(words))
+    raise ValueError("texts need feature_names, the words of the topics' columns.")
 
 
 # The measures take shares of several topics: n_topics x n_terms x n_terms.

@@ -56,13 +56,19 @@ def window_counts(texts, words, size: int, pairs) -> tuple[np.ndarray, int]:
     if len(place) < len(words):
         raise ValueError("Two of the terms have one name: feature_names must differ.")
     counts, total = np.zeros(len(pairs), np.int64), 0
+    if not hasattr(texts, "__iter__"):
+        raise TypeError(f"texts must be lists of tokens. Got {texts!r}.")
     texts = iter(texts)
     while portion := list(islice(texts, _TEXTS)):
         if any(isinstance(text, str) for text in portion):
             raise ValueError("texts must be lists of tokens, but one is a string.")
+        if not all(hasattr(text, "__len__") for text in portion):
+            raise ValueError("texts must be lists of tokens, but one is not a list.")
         found, n_windows = _windows(portion, place, size)
         counts += _count(found, np.arange(len(place)), pairs)
         total += n_windows
+    if total == 0:
+        raise ValueError("texts is empty: there are no documents.")
     return counts, total
 
 

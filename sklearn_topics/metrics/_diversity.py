@@ -4,8 +4,9 @@ from itertools import combinations
 
 import numpy as np
 
+from .._boundary.arguments import check_number
 from ._coherence import coherence
-from ._models import top_terms
+from ._models import is_listed, top_terms
 
 
 def topic_diversity(topics, *, n_terms=25):
@@ -61,8 +62,7 @@ def rbo_diversity(topics, *, n_terms=10, p=0.9):
     >>> rbo_diversity([["a", "b"], ["c", "d"]])
     1.0
     """
-    if not 0 < p < 1:
-        raise ValueError(f"p must lie between 0 and 1. Got {p!r}.")
+    p = check_number(p, "p", 0, 1, open=True)
     lists = _lists(topics, n_terms)
     overlaps = [_overlap(a, b, p) for a, b in combinations(lists, 2)]
     return 1 - float(np.mean(overlaps)) if overlaps else 1.0
@@ -82,7 +82,7 @@ def topic_quality(
         As for :func:`coherence`.
     texts : iterable of list of str, default=None
         As for :func:`coherence`.
-    measure : {"npmi", "umass", "c_v", "c_uci", "c_npmi"}, default="npmi"
+    measure : {"npmi", "umass", "u_mass", "c_v", "c_uci", "c_npmi"}, default="npmi"
         As for :func:`coherence`.
     n_terms : int, default=10
         Terms of each topic by which coherence is judged.
@@ -108,9 +108,13 @@ def topic_quality(
 
 def _lists(topics, n_terms):
     names = None
-    if isinstance(topics, list | tuple):  # words need no columns to be told apart
+    if is_listed(topics):  # words need no columns to be told apart
         names = dict.fromkeys(
-            term for topic in topics for term in topic if isinstance(term, str)
+            term
+            for topic in topics
+            if isinstance(topic, list | tuple | np.ndarray)
+            for term in topic
+            if isinstance(term, str)
         )
     return top_terms(topics, n_terms, names or None)
 

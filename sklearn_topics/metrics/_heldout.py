@@ -8,7 +8,9 @@ import torch
 from .._core.heldout import completion_score as _completion_score
 from .._core.heldout import thin
 from .._kernels import CSR
+from ._containers import as_counts, check_tokens, like_frame
 from ._models import (
+    documents_of,
     model_input,
     split_pipeline,
     topic_distributions,
@@ -51,11 +53,13 @@ def completion_score(estimator, X, y=None):
     True
     """
     before, model = split_pipeline(estimator)
+    topics = topic_distributions(model)
     X = model_input(before, X)
-    counts = upload(X)
-    shown, held_out = thin(counts)
-    theta = topic_proportions(model, _download(shown, X))
-    parts = map(torch.from_numpy, (theta, topic_distributions(model)))
+    counts = documents_of(X, topics.shape[1])
+    check_tokens(counts)
+    shown, held_out = thin(upload(counts))
+    theta = topic_proportions(model, like_frame(_download(shown), X))
+    parts = map(torch.from_numpy, (theta, topics))
     return _completion_score(held_out, *parts)
 
 
@@ -89,15 +93,9 @@ def perplexity(estimator, X, y=None):
     return math.exp(-completion_score(estimator, X))
 
 
-def _download(X, like):
-    """Counts as scikit-learn takes them; a pandas DataFrame if `like` is one."""
-    if isinstance(X, CSR):
-        parts = tuple(part.numpy() for part in (X.data, X.indices, X.indptr))
-        # A matrix without stored zeros: scikit-learn's NMF fails on them, and not all
-        # of its models take sparse arrays.
-        counts = sp.csr_matrix(parts, shape=X.shape, copy=True)
-        counts.eliminate_zeros()
-        return counts
-    if hasattr(like, "iloc"):
-        return type(like)(X.numpy(), columns=like.columns)
-    return X.numpy()
+def _download(X):
+    """Counts as scipy or numpy have them, without stored zeros."""
+    if not isinstance(X, CSR):
+        return X.numpy()
+    parts = tuple(part.numpy() for part in (X.data, X.indices, X.indptr))
+    return as_counts(sp.csr_array(parts, shape=X.shape))

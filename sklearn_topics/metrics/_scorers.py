@@ -1,13 +1,31 @@
 """Scorers for GridSearchCV and cross_validate, over pipelines that begin with text."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ._coherence import coherence
-from ._diversity import topic_diversity, topic_quality
-from ._heldout import completion_score
-from ._models import split_pipeline
+from .._boundary.arguments import check_choice, check_integer
+from ._coherence import ALIASES, coherence
+from ._diversity import rbo_diversity, topic_diversity, topic_quality
+from ._heldout import completion_score, perplexity
+from ._labels import label_agreement, purity
+from ._models import proportions, split_pipeline, strongest_topics
 
-_SCORES = "completion", "npmi", "diversity", "quality"
+_MEASURES = "npmi", "umass", "c_v", "c_uci", "c_npmi"
+_DIVERSITIES = {"diversity": topic_diversity, "rbo_diversity": rbo_diversity}
+_LABELLED = {"purity": purity, "label_agreement": label_agreement}
+_CO_OCCURRENCE = *_MEASURES, "quality"
+_HELD_OUT = "completion", "perplexity"
+_SCORES = *_HELD_OUT, "coherence", *_CO_OCCURRENCE, *_DIVERSITIES, *_LABELLED
+
+#: The names of the functions, and other spellings.
+_ALIASES = {
+    **ALIASES,
+    "coherence": "npmi",
+    "completion_score": "completion",
+    "neg_perplexity": "perplexity",
+    "topic_diversity": "diversity",
+    "topic_quality": "quality",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,34 +35,64 @@ class _TopicScorer:
     name: str
     n_terms: int
     reference: object = field(default=None, repr=False)
+    texts: object = field(default=None, repr=False)
 
     def __call__(self, estimator, X, y=None):
         if self.name == "completion":
             return completion_score(estimator, X)
-        if self.name == "diversity":
-            return topic_diversity(split_pipeline(estimator)[1], n_terms=self.n_terms)
+        if self.name == "perplexity":
+            return -perplexity(estimator, X)
+        if self.name in _DIVERSITIES:
+            _, model = split_pipeline(estimator)
+            return _DIVERSITIES[self.name](model, n_terms=self.n_terms)
+        if self.name in _LABELLED:
+            return self._agreement(estimator, X, y)
         corpus = X if self.reference is None else self.reference
-        if self.name == "npmi":
-            return coherence(estimator, corpus, n_terms=self.n_terms).mean
-        return topic_quality(estimator, corpus, n_terms=self.n_terms)
+        options = {"texts": self.texts, "n_terms": self.n_terms}
+        corpus = corpus if self.texts is None else None
+        if self.name == "quality":
+            return topic_quality(estimator, corpus, **options)
+        return coherence(estimator, corpus, measure=self.name, **options).mean
+
+    def _agreement(self, estimator, X, y):
+        if y is None:
+            raise ValueError(
+                f"The score {self.name!r} compares topics with labels: pass them as y "
+                "to fit of the search, or to cross_validate."
+            )
+        topics, _ = strongest_topics(*proportions(estimator, X))
+        return _LABELLED[self.name](y, topics)
 
 
-def topic_scorer(score, *, n_terms=None, reference=None):
+def topic_scorer(score, *, n_terms=None, reference=None, texts=None):
     """A scorer for ``scoring=`` of searches and cross-validation.
 
     Parameters
     ----------
-    score : {"completion", "npmi", "diversity", "quality"}
-        - "completion": :func:`completion_score` of the validation documents;
-        - "npmi": mean :func:`coherence` of the topics;
-        - "diversity": :func:`topic_diversity`;
-        - "quality": :func:`topic_quality`.
+    score : str
+        The name of a function of :mod:`sklearn_topics.metrics`, or a short one:
+
+        - "completion" or "completion_score": :func:`completion_score` of the
+          validation documents;
+        - "perplexity" or "neg_perplexity": :func:`perplexity` of the validation
+          documents, with a minus sign, because a search takes the greatest score, as
+          for scikit-learn's "neg_log_loss";
+        - "coherence" or "npmi", "umass" or "u_mass", "c_v", "c_uci", "c_npmi": mean
+          :func:`coherence` of the topics by this measure;
+        - "diversity" or "topic_diversity": :func:`topic_diversity`;
+        - "rbo_diversity": :func:`rbo_diversity`;
+        - "quality" or "topic_quality": :func:`topic_quality`;
+        - "purity", "label_agreement": :func:`purity` or :func:`label_agreement` of the
+          validation documents with their labels y.
     n_terms : int, default=None
         First terms of each topic. None is 10, and 25 for "diversity".
     reference : {array-like, sparse matrix, torch.Tensor} or list of str, default=None
-        Documents in which terms co-occur, for "npmi" and "quality": what goes into the
-        pipeline. None takes the validation documents, so that nothing that was fitted
-        on has a say; with few of them pass a corpus of its own.
+        Documents in which terms co-occur, for the measures of coherence and "quality":
+        what goes into the pipeline. None takes the validation documents, so that
+        nothing that was fitted on has a say; with few of them pass a corpus of its own.
+    texts : iterable of list of str, default=None
+        Tokens of documents, in place of `reference`: terms co-occur in windows of
+        them, as "c_v", "c_uci" and "c_npmi" are defined in gensim.
 
     Returns
     -------
@@ -64,15 +112,23 @@ def topic_scorer(score, *, n_terms=None, reference=None):
     >>> sorted(found)
     ['fit_time', 'score_time', 'test_completion', 'test_npmi']
     """
-    if score not in _SCORES:
-        raise ValueError(f"score must be one of {', '.join(_SCORES)}. Got {score!r}.")
-    if n_terms is not None and score == "completion":
-        raise ValueError("n_terms is for the first terms; 'completion' looks at all.")
-    if reference is not None and score in ("completion", "diversity"):
+    if score in ("topic_stability", "stability"):
         raise ValueError(
-            f"reference is for co-occurrence, in 'npmi' and 'quality'; the score is "
-            f"{score!r}."
+            "score='topic_stability' compares several fits, and a scorer gets one: "
+            "call sklearn_topics.metrics.topic_stability with them."
         )
+    score = check_choice(score, "score", _SCORES, _ALIASES)
     if n_terms is None:
         n_terms = 25 if score == "diversity" else 10
-    return _TopicScorer(score, n_terms, reference)
+    elif score not in (*_CO_OCCURRENCE, *_DIVERSITIES):
+        raise ValueError(f"n_terms is for the first terms; {score!r} looks at all.")
+    if score not in _CO_OCCURRENCE and not (reference is None and texts is None):
+        raise ValueError(
+            "reference is for co-occurrence, as texts are, in the measures of "
+            f"coherence and in 'quality'; the score is {score!r}."
+        )
+    if reference is not None and texts is not None:
+        raise ValueError("Pass either reference or texts, from which terms co-occur.")
+    if isinstance(texts, Iterator):  # read once a call
+        texts = list(texts)
+    return _TopicScorer(score, check_integer(n_terms, "n_terms"), reference, texts)

@@ -17,7 +17,7 @@ from .._boundary.etm_start import (
 )
 from .._boundary.fitting import NoImprovement, run_fit
 from .._boundary.inputs import check_counts
-from .._boundary.neighbors import coinciding, column_of, nearest_terms
+from .._boundary.neighbors import coinciding, nearest_terms, neighbors_of_words
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
 from .._boundary.transfer import (
     like_input,
@@ -463,17 +463,17 @@ class TorchETM(BaseTopicModel):
             Names of the terms, nearest first, if the columns of the fitted X have
             names; else their indices.
         """
-        check_is_fitted(self)
-        topics, terms = self.topic_embeddings_, self.embeddings_
-        return nearest_terms(topics, terms, self._names, n_terms)
+        return self._near_topics(self._names, n_terms)
 
     def word_neighbors(self, words, n_terms=10):
         """Find the terms whose embeddings are nearest to given terms', by cosine.
 
         Parameters
         ----------
-        words : sequence of str or int
-            Names of terms, if the columns of the fitted X have names, or indices.
+        words : str, int, or sequence of them
+            Names of terms, if the columns of the fitted X have names, or indices. A
+            single str is one word. In a pipeline
+            :func:`sklearn_topics.inspection.word_neighbors` finds the names.
         n_terms : int, default=10
             Terms for each of them, without itself.
 
@@ -483,10 +483,16 @@ class TorchETM(BaseTopicModel):
             Names of the terms, nearest first, if the columns of the fitted X have
             names; else their indices.
         """
+        return self._near_words(words, self._names, n_terms)
+
+    def _near_topics(self, names, n_terms):
         check_is_fitted(self)
-        terms, names = self.embeddings_, self._names
-        rows = [column_of(word, names, len(terms)) for word in words]
-        return nearest_terms(terms[rows], terms, names, n_terms, without=rows)
+        topics, terms = self.topic_embeddings_, self.embeddings_
+        return nearest_terms(topics, terms, names, n_terms)
+
+    def _near_words(self, words, names, n_terms):
+        check_is_fitted(self)
+        return neighbors_of_words(words, self.embeddings_, names, n_terms)
 
     def _fit(self, X, y, X_val):
         """Set the fitted attributes; returns X on the device."""

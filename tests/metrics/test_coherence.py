@@ -1,5 +1,7 @@
 """Coherence against gensim, against a naive count, and at its edges."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -48,6 +50,25 @@ def test_umass_is_that_of_gensim():
     np.testing.assert_allclose(found.per_topic, expected, rtol=1e-9)
     assert found.mean == pytest.approx(expected.mean())
     assert float(found) == found.mean
+    spelled = coherence(TOPICS, counts_of(texts), measure="u_mass", feature_names=WORDS)
+    np.testing.assert_array_equal(spelled.per_topic, found.per_topic)
+
+
+@pytest.mark.parametrize("measure", ["c_v", "c_uci", "c_npmi"])
+def test_documents_are_no_windows(measure):
+    """A measure of windows says so, once; by `texts` it is gensim's."""
+    texts = make_texts(longest=200)
+    options = {"measure": measure, "feature_names": WORDS}
+    with pytest.warns(UserWarning, match="not comparable with gensim's.*texts=") as got:
+        of_documents = coherence(TOPICS, counts_of(texts), **options)
+    assert len(got) == 1
+    assert got[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        of_windows = coherence(TOPICS, texts=texts, **options)
+        for other in ("npmi", "umass"):
+            coherence(TOPICS, counts_of(texts), measure=other, feature_names=WORDS)
+    assert of_documents.mean != pytest.approx(of_windows.mean, abs=1e-3)
 
 
 def texts_without_repetition(n=60):
@@ -140,6 +161,7 @@ def test_npmi_by_its_formula():
     assert coherence([topic], X).mean == pytest.approx(np.mean(values))
 
 
+@pytest.mark.filterwarnings("ignore:measure=.* is defined on windows")
 def test_edges():
     """Never together -1, always 1; absent terms occur with none."""
     X = np.array([[1, 0, 1, 0, 1], [0, 1, 1, 0, 1], [1, 0, 1, 0, 1]])

@@ -18,9 +18,10 @@ from sklearn_topics import (
     TorchETM,
     TorchPoissonNMF,
     TorchTruncatedSVD,
+    metrics,
 )
 from sklearn_topics.datasets import make_topic_corpus
-from sklearn_topics.inspection import dominant_topics, topic_info
+from sklearn_topics.inspection import dominant_topics, top_terms, topic_info
 from sklearn_topics.metrics import (
     align_topics,
     coherence,
@@ -30,12 +31,13 @@ from sklearn_topics.metrics import (
     purity,
     rbo_diversity,
     sort_documents,
+    topic_distances,
     topic_diversity,
     topic_quality,
     topic_scorer,
     topic_stability,
 )
-from sklearn_topics.metrics._models import top_terms
+from sklearn_topics.metrics._models import top_terms as first_columns
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +185,7 @@ def test_stability(known):
     )
     assert 0.95 < right <= 1
     assert wrong < right
-    with pytest.raises(ValueError, match="at least two"):
+    with pytest.raises(ValueError, match="two fits or more"):
         topic_stability([np.ones((2, 2))])
 
 
@@ -211,7 +213,7 @@ def test_multimetric_search_over_text():
     groups = [[f"a{i}" for i in range(8)], [f"b{i}" for i in range(8)]]
     texts = [" ".join(rng.choice(groups[i % 2], 30)) for i in range(60)]
     pipe = make_pipeline(CountVectorizer(), TorchPoissonNMF(random_state=0))
-    names = ("completion", "npmi", "diversity", "quality")
+    names = ("completion", "perplexity", "npmi", "diversity", "quality", "purity")
     search = GridSearchCV(
         pipe,
         {"torchpoissonnmf__n_components": [1, 2]},
@@ -219,13 +221,67 @@ def test_multimetric_search_over_text():
         refit="completion",
         cv=3,
         n_jobs=2,
-    ).fit(texts)
+    ).fit(texts, [i % 2 for i in range(60)])
     assert search.best_params_ == {"torchpoissonnmf__n_components": 2}
+    assert search.cv_results_["mean_test_purity"].tolist() == [0.5, 1]
+    # A search takes the greatest score: that of the smallest perplexity.
+    assert search.cv_results_["rank_test_perplexity"].tolist() == [2, 1]
     for name in names:
         assert np.isfinite(search.cv_results_[f"mean_test_{name}"]).all()
     assert topic_scorer("completion")(search, texts) == pytest.approx(
         completion_score(search.best_estimator_, texts)
     )
+
+
+@pytest.mark.filterwarnings("ignore:measure=.* is defined on windows")
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("completion", completion_score),
+        ("completion_score", completion_score),
+        ("perplexity", lambda model, X: -perplexity(model, X)),
+        ("neg_perplexity", lambda model, X: -perplexity(model, X)),
+        ("coherence", lambda model, X: coherence(model, X).mean),
+        *(
+            (name, lambda model, X, m=name: coherence(model, X, measure=m).mean)
+            for name in ("npmi", "umass", "u_mass", "c_v", "c_uci", "c_npmi")
+        ),
+        ("diversity", lambda model, X: topic_diversity(model)),
+        ("topic_diversity", lambda model, X: topic_diversity(model)),
+        ("rbo_diversity", lambda model, X: rbo_diversity(model)),
+        ("quality", topic_quality),
+        ("topic_quality", topic_quality),
+        *(
+            (name, lambda model, X, f=f: f(np.arange(300) % 3, model.transform(X)))
+            for name, f in (("purity", purity), ("label_agreement", label_agreement))
+        ),
+    ],
+)
+def test_scorers_have_the_names_of_the_metrics(known, fitted, name, function):
+    X, _, _ = known
+    found = topic_scorer(name)(fitted, X, np.arange(300) % 3)
+    assert found == pytest.approx(function(fitted, X))
+
+
+def test_every_score_of_a_model_has_a_scorer():
+    """All functions of metrics, but those that return no number or compare models."""
+    others = {"topic_stability", "topic_distances", "align_topics", "sort_documents"}
+    others |= {"topic_scorer", "Coherence", "TopicAlignment"}
+    for name in set(metrics.__all__) - others:
+        topic_scorer(name)
+
+
+def test_scorer_over_windows_of_tokens():
+    texts = ["a b c", "c d a", "d a b", "b c d"] * 5
+    pattern = CountVectorizer(token_pattern="[a-z]")
+    pipe = make_pipeline(pattern, TorchPoissonNMF(2, random_state=0)).fit(texts)
+    tokens = [text.split() for text in texts]
+    expected = coherence(pipe, texts=tokens, measure="c_v", n_terms=3).mean
+    for given in (tokens, iter(tokens)):
+        scorer = topic_scorer("c_v", n_terms=3, texts=given)
+        assert scorer(pipe, texts) == scorer(pipe, texts) == expected
+    found = topic_scorer("quality", texts=tokens)(pipe, texts)
+    assert found == topic_quality(pipe, texts=tokens)
 
 
 def test_reference_corpus_and_pickle():
@@ -243,7 +299,9 @@ def test_reference_corpus_and_pickle():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"score": "perplexity"}, "must be one of completion"),
+        ({"score": "cohrence"}, "must be one of completion.*mean 'coherence'"),
+        ({"score": "c-v"}, "Did you mean 'c_v'"),
+        ({"score": "topic_stability"}, "compares several fits"),
         ({"score": "diversity", "reference": ["a"]}, "reference is for co-occurrence"),
     ],
 )
@@ -288,7 +346,7 @@ def test_counts_have_the_dtype_of_the_model(known):
 def test_first_terms_are_those_of_a_stable_sort(n):
     weights = np.random.default_rng(0).integers(0, 4, (30, 8)).astype(float)
     weights[3] = 0
-    for row, found in zip(weights, top_terms(weights, n), strict=True):
+    for row, found in zip(weights, first_columns(weights, n), strict=True):
         order = np.argsort(-row, kind="stable")
         expected = order[row[order] > 0] if row.any() else order
         np.testing.assert_array_equal(found, expected[:n])
@@ -306,7 +364,9 @@ def test_terms_without_weight_are_of_no_topic():
 
 def test_words_need_no_columns_to_differ(known):
     words = [["x", "y"], ["z", "w"]]
-    assert topic_diversity(words) == rbo_diversity(words) == 1
+    for topics in (words, np.array(words), np.array(words, dtype=object)):
+        assert topic_diversity(topics) == rbo_diversity(topics) == 1
+        assert coherence(topics, texts=[["x", "y"], ["z", "w"]]).mean == 1
     X, names = np.eye(4), np.array(["a", "b", "c", "d"])
     assert topic_quality(words, X, feature_names=names) == -1
     X, _, _ = known
@@ -411,4 +471,34 @@ def test_tensors_as_topics_weights_and_reference(known):
         purity(torch.arange(300) % 4, torch.from_numpy(theta))
     assert found[0] == pytest.approx(completion_score(nmf, X), rel=1e-5)
     assert found[1] == topic_scorer("npmi")(nmf, X)
+    assert isinstance(order, torch.Tensor)
     np.testing.assert_array_equal(order, sort_documents(theta))
+    between = topic_distances(weights)
+    assert isinstance(between, torch.Tensor)
+    np.testing.assert_array_equal(between, topic_distances(topics))
+    assert isinstance(topic_distances(topics, weights), np.ndarray)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda A: topic_distances(A),
+        lambda A: topic_distances(A, A[:, :]),
+        lambda A: align_topics(A, A).distance,
+        lambda A: topic_stability([A, A]),
+        lambda A: topic_diversity(A),
+        lambda A: rbo_diversity(A),
+        lambda A: coherence(A, A).per_topic,
+        lambda A: sort_documents(A),
+        lambda A: purity(A[:, 0] > 0, A),
+        lambda A: label_agreement(A[:, 0] > 0, A),
+        lambda A: top_terms(A, by="lift", topic_shares=A[:, 0]),
+    ],
+)
+def test_tensors_that_numpy_cannot_read(function):
+    """With a gradient, as one on a GPU."""
+    A = np.array([[0.6, 0.3, 0.1], [0.1, 0.7, 0.2], [0.2, 0.2, 0.6]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = function(torch.from_numpy(A).requires_grad_())
+    assert np.asarray(found).tolist() == np.asarray(function(A)).tolist()

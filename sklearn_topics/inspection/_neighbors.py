@@ -1,0 +1,106 @@
+"""Terms near words, or near topics, in the embeddings of a fitted TorchETM."""
+
+import numpy as np
+
+from ..metrics._models import split_pipeline
+from ..models._etm import TorchETM
+from ._terms import term_names
+
+
+def word_neighbors(model, words, n_terms=10, *, feature_names=None):
+    """Find the terms whose embeddings are nearest to given terms', by cosine.
+
+    As :meth:`sklearn_topics.TorchETM.word_neighbors`, with the names of the terms from
+    the pipeline.
+
+    Parameters
+    ----------
+    model : fitted TorchETM, or a pipeline or search that ends in one
+        Whose embeddings.
+    words : str, int, or sequence of them
+        Names of terms, or their columns. A single str is one word.
+    n_terms : int, default=10
+        Terms for each of them, without itself.
+    feature_names : sequence of str, default=None
+        Names of the terms. None takes those of the pipeline or of the fitted data, or
+        the numbers of the columns.
+
+    Returns
+    -------
+    neighbors : ndarray of shape (n_words, n_terms)
+        The terms, nearest first.
+
+    Raises
+    ------
+    ValueError
+        If a word is not among the terms; words that are spelled nearly so are named.
+
+    See Also
+    --------
+    topic_neighbors : Terms near each topic.
+
+    Examples
+    --------
+    >>> from sklearn.feature_extraction.text import CountVectorizer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn_topics import TorchETM
+    >>> from sklearn_topics.inspection import word_neighbors
+    >>> texts = ["cat dog cat", "dog cat", "sun moon", "moon sun sun"] * 8
+    >>> model = TorchETM(2, embedding_dim=4, max_iter=5, random_state=0)
+    >>> pipe = make_pipeline(CountVectorizer(), model).fit(texts)
+    >>> word_neighbors(pipe, "cat", n_terms=1)
+    array([['dog']], dtype=object)
+    """
+    etm, names = _embedded(model, feature_names)
+    return etm._near_words(words, names, n_terms)
+
+
+def topic_neighbors(model, n_terms=10, *, feature_names=None):
+    """Find the terms whose embeddings are nearest to each topic's, by cosine.
+
+    As :meth:`sklearn_topics.TorchETM.topic_neighbors`, with the names of the terms from
+    the pipeline.
+
+    Parameters
+    ----------
+    model : fitted TorchETM, or a pipeline or search that ends in one
+        Whose embeddings.
+    n_terms : int, default=10
+        Terms for each topic.
+    feature_names : sequence of str, default=None
+        Names of the terms. None takes those of the pipeline or of the fitted data, or
+        the numbers of the columns.
+
+    Returns
+    -------
+    neighbors : ndarray of shape (n_topics, n_terms)
+        The terms, nearest first.
+
+    See Also
+    --------
+    word_neighbors : Terms near given ones.
+
+    Examples
+    --------
+    >>> from sklearn_topics import TorchETM
+    >>> from sklearn_topics.datasets import make_topic_corpus
+    >>> from sklearn_topics.inspection import topic_neighbors
+    >>> X, _, _ = make_topic_corpus(100, 30, 2, random_state=0)
+    >>> model = TorchETM(2, embedding_dim=4, max_iter=2, random_state=0).fit(X)
+    >>> topic_neighbors(model, n_terms=3).shape
+    (2, 3)
+    """
+    etm, names = _embedded(model, feature_names)
+    return etm._near_topics(names, n_terms)
+
+
+def _embedded(model, feature_names):
+    """The TorchETM within, and the names of its terms (None if they have none)."""
+    _, last = split_pipeline(model)
+    if not isinstance(last, TorchETM):
+        raise TypeError(
+            f"{type(last).__name__} has no embeddings of terms: pass a fitted "
+            "TorchETM, or a pipeline that ends in one."
+        )
+    names = term_names(model, feature_names, numbers=False)
+    return last, None if names is None else np.asarray(names, dtype=object)

@@ -1,0 +1,147 @@
+"""Documents in any container -> counts, proportions, and the labels of their rows."""
+
+import numpy as np
+import scipy.sparse as sp
+
+from .._boundary.inputs import from_torch
+
+
+def as_counts(X):
+    """Counts (n x m): a csr_array without duplicates and stored zeros, or an ndarray.
+
+    It may share memory with X and is not written to.
+    """
+    X = _values(X, "X")
+    if not sp.issparse(X):
+        return X
+    X = sp.csr_array(X)
+    if not X.has_canonical_format:
+        X = X.astype(np.float64)  # a copy, in which sums do not overflow
+        X.sum_duplicates()
+    if not np.all(X.data):
+        X = X.copy()
+        X.eliminate_zeros()
+    return X
+
+
+def check_tokens(counts) -> None:
+    """Refuse counts that are negative, infinite or unobserved (NaN)."""
+    values = counts.data if sp.issparse(counts) else counts
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(
+            "X contains NaN or infinity: replace them, or leave these documents out."
+        )
+    if values.dtype.kind in "if" and values.min(initial=0) < 0:
+        raise ValueError("X contains negative values: pass counts.")
+
+
+def count_tokens(counts, axis: int) -> np.ndarray:
+    """Tokens of each document (axis 1) or term (axis 0), float64; NaN is unobserved."""
+    values = counts.data if sp.issparse(counts) else counts
+    if values.dtype.kind == "f" and np.isnan(values).any():
+        values = np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf)
+        if sp.issparse(counts):
+            parts = values, counts.indices, counts.indptr
+            counts = sp.csr_array(parts, shape=counts.shape)
+        else:
+            counts = values
+    return np.asarray(counts.sum(axis=axis, dtype=np.float64)).ravel()
+
+
+def as_array(values, name: str) -> np.ndarray:
+    """Topics or proportions, of any container, as an ndarray of two dimensions."""
+    values = _values(values, name)
+    values = values.toarray() if sp.issparse(values) else values
+    if 0 in values.shape:
+        raise ValueError(f"{name} is empty: its shape is {values.shape}.")
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ValueError(f"{name} contains NaN or infinity.")
+    return values
+
+
+def like_frame(values, like):
+    """Counts in the kind of frame that `like` is, with its names of columns.
+
+    Counts themselves if it is none: a sparse one as csr_matrix, as some models of
+    scikit-learn take no sparse array.
+    """
+    if hasattr(like, "iloc"):
+        labels = {"index": like.index, "columns": like.columns}
+        frame = type(like)
+        if sp.issparse(values):
+            return frame.sparse.from_spmatrix(values, **labels)
+        return frame(values, **labels)
+    if hasattr(like, "columns"):  # polars
+        return type(like)(values, schema=list(like.columns))
+    return sp.csr_matrix(values) if sp.issparse(values) else values
+
+
+def row_labels(**containers):
+    """The index of pandas that containers of the same documents share, or None.
+
+    One that merely numbers the rows agrees with any.
+    """
+    found = None
+    for name, container in containers.items():
+        if not hasattr(container, "iloc"):
+            continue
+        index = container.index
+        if found is None or _is_numbering(found[1]):
+            found = name, index
+        elif not _is_numbering(index) and not index.equals(found[1]):
+            raise ValueError(
+                f"{found[0]} and {name} have different indexes, so their rows may be "
+                f"of different documents. Bring {name} into the order of {found[0]}, "
+                f"{name}.loc[{found[0]}.index], or pass {name}.to_numpy() if the rows "
+                "belong together as they are."
+            )
+    return None if found is None else found[1]
+
+
+def refuse_lazy(X, name: str = "X") -> None:
+    """Refuse a lazy frame of polars, whose rows are not there yet."""
+    if hasattr(X, "collect") and hasattr(X, "lazy"):
+        raise TypeError(
+            f"{name} is a {type(X).__name__}, whose rows are not computed yet: pass "
+            f"{name}.collect()."
+        )
+
+
+def _values(X, name, ndim=2):
+    refuse_lazy(X, name)
+    X = from_torch(X, name)
+    if _is_sparse_frame(X):
+        X = X.sparse.to_coo()
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        X = X.astype(np.float64).filled(np.nan)
+    try:
+        X = X if sp.issparse(X) else np.asarray(X)
+        if X.dtype.kind in "SUT":
+            raise ValueError(f"there are texts, such as {str(X.flat[0])!r}")
+        if X.dtype.kind == "c":
+            raise ValueError("there are complex numbers")
+        if X.dtype.kind not in "biuf" or X.dtype.itemsize not in (1, 2, 4, 8):
+            X = X.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        advice = " Text needs a pipeline that begins with a CountVectorizer."
+        raise ValueError(
+            f"{name} must hold numbers, in rows of one length: {error}."
+            f"{advice * (name == 'X')}"
+        ) from error
+    if X.ndim != ndim:
+        raise ValueError(f"{name} must have {ndim} dimensions. Got {X.ndim}.")
+    # What neither scipy nor torch computes with.
+    return X.astype(np.float64) if X.dtype == np.float16 else X
+
+
+def _is_sparse_frame(X) -> bool:
+    """Whether all columns of a pandas DataFrame are sparse."""
+    if not (hasattr(X, "iloc") and hasattr(X, "columns")) or X.shape[1] == 0:
+        return False
+    return all(hasattr(dtype, "fill_value") for dtype in set(X.dtypes))
+
+
+def _is_numbering(index) -> bool:
+    """Whether an index is the default one, 0, 1, 2, ..."""
+    default = type(index).__name__ == "RangeIndex"
+    return default and index.start == 0 and index.step == 1
