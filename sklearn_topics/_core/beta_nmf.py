@@ -374,6 +374,8 @@ class ProjectedAdam(BetaSolver):
         unit = torch.maximum(A * _SCALE_SHARE, state[f"unit_{name}"])
         new = torch.addcdiv(A, mean * unit, scale, value=-rate)
         A = torch.maximum(new, A * _LEAST_SHARE)
+        # Denormal numbers would take every later step up to a hundred times as long.
+        A = torch.nn.functional.threshold(A, torch.finfo(A.dtype).tiny, 0.0)
         return {name: A, f"mean_{name}": mean, f"square_{name}": square}
 
 

@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from .._core.beta_divergence import FLOOR
@@ -238,6 +238,9 @@ def _update(parameter, numerator, denominator, group) -> None:
         ratio = above.div_(below)
         gamma = mu_exponent(group["beta"])
         parameter.mul_(ratio if gamma == 1 else ratio.pow_(gamma))
+        # Denormal numbers would take the closure up to a hundred times as long.
+        tiny = torch.finfo(parameter.dtype).tiny
+        nn.functional.threshold_(parameter, tiny, 0.0)
 
 
 def _check_group(group) -> None:
