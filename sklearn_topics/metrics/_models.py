@@ -69,17 +69,36 @@ def topic_proportions(model, counts) -> np.ndarray:
     if isinstance(counts, np.ndarray) or sp.issparse(counts) or hasattr(counts, "iloc"):
         # NMF refuses another dtype than it was fitted to.
         counts = counts.astype(topic_weights(model).dtype)
-    theta = np.asarray(model.transform(counts), np.float64)
+    return given_proportions(model.transform(counts), model)
+
+
+def given_proportions(theta, model, n_documents=None) -> np.ndarray:
+    """Proportions that the user passes, in place of those by ``transform``."""
+    weights = topic_weights(model)
+    theta = np.asarray(from_torch(theta, "theta"), np.float64)
+    n, K = len(theta) if n_documents is None else n_documents, len(weights)
+    if theta.shape != (n, K):
+        raise ValueError(
+            f"theta must have a row for each of the {n} documents and a column for "
+            f"each of the {K} topics. Got shape {theta.shape}."
+        )
+    if theta.min(initial=0) < 0:
+        raise ValueError("theta has negative entries, which are no proportions.")
     if np.abs(theta.sum(1) - 1).max(initial=0) > _PROPORTIONS:
-        theta = theta * topic_weights(model).sum(1)
+        theta = theta * weights.sum(1)
     return shares(theta)
 
 
-def proportions(model, X):
-    """Proportions of topics (n x K), and the counts that the model gets."""
+def proportions(model, X, theta=None):
+    """Proportions of topics (n x K), and the counts that the model gets.
+
+    With `theta` the proportions are these; the model's ``transform`` is not called.
+    """
     before, last = split_pipeline(model)
     counts = model_input(before, X)
-    return topic_proportions(last, counts), counts
+    if theta is None:
+        return topic_proportions(last, counts), counts
+    return given_proportions(theta, last, counts.shape[0]), counts
 
 
 def unassigned(theta, counts=None) -> np.ndarray:
@@ -93,14 +112,18 @@ def unassigned(theta, counts=None) -> np.ndarray:
     if theta.shape[1] > 1:
         none |= (theta == theta[:, :1]).all(axis=1)
     if counts is not None:
-        none |= np.asarray(counts.sum(axis=1)).ravel() == 0
+        none |= _tokens(counts) == 0
     return none
+
+
+def _tokens(counts) -> np.ndarray:
+    counts = counts if sp.issparse(counts) else np.asarray(counts)
+    return np.asarray(counts.sum(axis=1), np.float64).ravel()
 
 
 def token_shares(theta, counts) -> np.ndarray:
     """Each topic's part of all tokens: proportions weighted by the documents' sizes."""
-    tokens = np.asarray(counts.sum(axis=1), np.float64).ravel()
-    weights = tokens @ theta
+    weights = _tokens(counts) @ theta
     return weights / (weights.sum() or 1)
 
 

@@ -4,10 +4,10 @@ import numpy as np
 from sklearn.decomposition import KernelPCA
 from sklearn.manifold import smacof
 
-from ..inspection import top_terms
 from ..metrics import topic_distances
 from ..metrics._models import proportions, token_shares, topic_distributions
-from ._figure import axes, hide_overlaps, topic_colors
+from ._documents import known_proportions, name_topics
+from ._figure import PLAIN, axes, hide_overlaps, one_line, topic_colors
 
 #: Greatest area of all circles together, and of each on average, in points squared.
 _AREA, _MEAN_AREA = 40_000, 4_000
@@ -67,7 +67,14 @@ class TopicMapDisplay:
 
     @classmethod
     def from_estimator(
-        cls, model, X=None, *, feature_names=None, distance="hellinger", ax=None
+        cls,
+        model,
+        X=None,
+        *,
+        theta=None,
+        feature_names=None,
+        distance="hellinger",
+        ax=None,
     ):
         """The map of a fitted model.
 
@@ -78,7 +85,11 @@ class TopicMapDisplay:
         X : {array-like, sparse matrix, torch.Tensor} of shape \
                 (n_samples, n_features), default=None
             Counts; with a pipeline, what goes into it: for the sizes. None draws
-            circles of one size.
+            circles of one size, unless `theta` is given.
+        theta : array-like of shape (n_samples, n_topics), default=None
+            Topic proportions as ``model.transform(X)`` returns them, if they are known
+            already. None computes them. Without `X` the areas are the mean proportions:
+            each document counts the same, however long it is.
         feature_names : sequence of str, default=None
             Names of the terms. None takes those of the pipeline or of the fitted data,
             or the numbers of the columns.
@@ -95,12 +106,13 @@ class TopicMapDisplay:
         K = len(topic_distributions(model))
         shares = np.full(K, 1 / K)
         if X is not None:
-            shares = token_shares(*proportions(model, X))
+            shares = token_shares(*proportions(model, X, theta))
+        elif theta is not None:
+            found = known_proportions(model, None, theta)
+            shares = np.nan_to_num(found).mean(axis=0)
+            shares = shares / (shares.sum() or 1)
         between = topic_distances(model, distance=distance)
-        names = [
-            f"{k}: {' '.join(str(term) for term, _ in row)}"
-            for k, row in enumerate(top_terms(model, feature_names, 2))
-        ]
+        names = name_topics(model, feature_names, 2)
         places = _in_plane(between)
         pairs = np.triu_indices(K, 1)
         correlation = _correlation(between[pairs], _apart(places)[pairs])
@@ -126,23 +138,24 @@ class TopicMapDisplay:
         ax.scatter(
             *self.places.T,
             s=min(_AREA, _MEAN_AREA * K) * self.shares,
-            color=topic_colors(K),
+            color=topic_colors(K, self.shares),
             alpha=0.6,
             linewidth=0.8,
             edgecolor="black",
         )
         texts = []
         for k in np.argsort(-self.shares, kind="stable"):
-            number, _, terms = self.topic_names[k].partition(": ")
+            number, _, terms = one_line(self.topic_names[k], 40).partition(": ")
             at = {"xy": self.places[k], "ha": "center", "textcoords": "offset points"}
+            at |= PLAIN
             above, below = {"xytext": (0, 1), **at}, {"xytext": (0, -2), **at}
             texts.append(ax.annotate(number, va="bottom", weight="bold", **above))
             texts.append(ax.annotate(terms, va="top", fontsize="x-small", **below))
         ax.margins(0.15)
         ax.set_aspect("equal", adjustable="datalim")
-        title = f"{K} topics"
+        title = f"{K} topics" if K > 1 else "1 topic"
         if K > 3:
-            title += f"; distances correlate {self.correlation:.2f} with those shown"
+            title += f" (map vs. true distances: r = {self.correlation:.2f})"
         ax.set(xticks=[], yticks=[], title=title)
         hide_overlaps(texts)
         return self
@@ -156,7 +169,7 @@ def _in_plane(distances):
     # Kernel PCA of minus half the squared distances is classical scaling.
     scaling = KernelPCA(
         kernel="precomputed", eigen_solver="dense", remove_zero_eig=True
-    )
+    ).set_output(transform="default")
     found = scaling.fit_transform(-(distances**2) / 2)[:, :2]
     places = np.zeros((K, 2))
     places[:, : found.shape[1]] = found
