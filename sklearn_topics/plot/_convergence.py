@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..metrics._models import split_pipeline
-from ._figure import PLAIN, add_legend, axes, line_legend, line_styles, one_line
 
 
 class ConvergenceDisplay:
@@ -103,6 +102,8 @@ class ConvergenceDisplay:
         display : ConvergenceDisplay
             The display itself.
         """
+        from ._figure import PLAIN, add_legend, axes, line_legend, line_styles, one_line
+
         options, beside = line_legend(len(self.traces))
         self.ax_ = ax = axes(ax, figsize=(6 + beside, 4))
         self.figure_ = ax.figure

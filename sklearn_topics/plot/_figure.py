@@ -1,8 +1,17 @@
-"""The one place that knows matplotlib: axes, colours, and texts of the user's."""
+"""The one place that knows matplotlib: axes, colours, and texts of the user's.
+
+Displays import it when they draw.
+"""
 
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Patch, Rectangle, StepPatch
+
+from ._columns import paint
 
 #: Colours that can be told apart, all with a contrast of 2 or more on white. The first
 #: six are Okabe and Ito's; the first eight are distinct to readers of all kinds of
@@ -38,14 +47,15 @@ OTHER = "#B4B4B4"
 
 _DASHES = "solid", "dashed", "dotted", "dashdot"
 
+#: Documents without a topic.
+_BLANK = {"facecolor": "white", "edgecolor": OTHER, "hatch": "////", "linewidth": 0}
+
 #: For texts of the user's: "$" is a dollar, and a backslash no command of TeX.
 PLAIN = {"parse_math": False, "usetex": False}
 
 
 def axes(ax, *, figsize):
     """`ax`, or that of a new figure."""
-    import matplotlib.pyplot as plt
-
     if ax is not None:
         return ax
     _, ax = plt.subplots(figsize=figsize, layout="constrained")
@@ -201,3 +211,79 @@ def hide_overlaps(texts) -> None:
             text.set_visible(False)
         else:
             shown.append(box)
+
+
+def color_handles(colors, *, blank: bool) -> list:
+    """Boxes for a legend, the last one hatched if there is anything `blank`."""
+    handles = [Patch(color=color) for color in colors]
+    return [*handles, Patch(**_BLANK)] if blank else handles
+
+
+def draw_columns(ax, layers, colors, blank) -> None:
+    """Stack the layers of all documents, each document one unit wide.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+        Its limits stay as they are.
+    layers : ndarray of shape (n_documents, n_layers)
+        Heights; at most 1 in all.
+    colors : list of color
+        Of the layers.
+    blank : ndarray of bool of shape (n_documents,)
+        Documents that are hatched.
+    """
+    tops = np.cumsum(layers, axis=1)
+    ax.add_artist(_Pixels(tops, colors))
+    edges, bottom = np.arange(len(tops) + 1), np.zeros(len(tops))
+    for top, color in zip(tops.T, colors, strict=True):
+        layer = _Layer(top, edges, baseline=bottom, fill=True, color=color, linewidth=0)
+        layer.set_in_layout(False)
+        # add_patch would look for the extent of every step, in a loop of Python's.
+        ax.add_artist(layer)
+        bottom = top
+    changes = np.diff(blank.astype(int), prepend=0, append=0)
+    starts, ends = np.flatnonzero(changes == 1), np.flatnonzero(changes == -1)
+    for start, end in zip(starts, ends, strict=True):
+        ax.add_artist(Rectangle((start, 0), end - start, 1, **_BLANK))
+
+
+class _Layer(StepPatch):
+    """The shares of a topic, for renderers of vectors."""
+
+    def draw(self, renderer):
+        if renderer.option_scale_image():
+            super().draw(renderer)
+
+
+class _Pixels(Artist):
+    """All layers, each pixel the mean of what lies in it.
+
+    Polygons narrower than a pixel are blended one after the other: the background shows
+    through, or the last one prevails. Under the polygons of vector graphics this image
+    keeps the background from showing.
+    """
+
+    def __init__(self, tops, colors):
+        super().__init__()
+        self.set_in_layout(False)
+        self._tops, self._shades = tops, np.array([to_rgb(color) for color in colors])
+
+    def draw(self, renderer):
+        if not self.get_visible():
+            return
+        scale = renderer.get_image_magnification()
+        box = self.axes.bbox
+        left, bottom = np.floor((box.x0, box.y0))
+        width = int(np.ceil((box.x1 - left) * scale))
+        height = int(np.ceil((box.y1 - bottom) * scale))
+        corners = (left, bottom), (left + width / scale, bottom + height / scale)
+        (x0, y0), (x1, y1) = self.axes.transData.inverted().transform(corners)
+        edges = np.linspace(x0, x1, width + 1)
+        image = paint(self._tops, self._shades, edges, y0, y1, height)
+        pixels = np.full((height, width, 4), 255, np.uint8)
+        pixels[..., :3] = np.rint(255 * image.clip(0, 1)).transpose(1, 0, 2)
+        gc = renderer.new_gc()
+        self._set_gc_clip(gc)
+        renderer.draw_image(gc, left, bottom, pixels)
+        gc.restore()

@@ -11,24 +11,10 @@ from ._documents import (
     name_topics,
     without_topic,
 )
-from ._figure import (
-    MAX_TOPICS,
-    OTHER,
-    PLAIN,
-    add_legend,
-    axes,
-    colored_topics,
-    fit_tick_labels,
-    one_line,
-    topic_colors,
-)
 from ._groups import number_groups
 
 #: Tick of the documents whose label is missing, and legend of those without a topic.
 _NO_GROUP, _NO_TOPIC = "(none)", "(no known terms)"
-
-#: Documents without a topic.
-_BLANK = {"facecolor": "white", "edgecolor": OTHER, "hatch": "////", "linewidth": 0}
 
 
 class StructureDisplay:
@@ -72,7 +58,7 @@ class StructureDisplay:
     (200, 4)
     """
 
-    def __init__(self, theta, *, groups=None, topic_names, max_topics=MAX_TOPICS):
+    def __init__(self, theta, *, groups=None, topic_names, max_topics=20):
         self.theta = theta
         self.groups = groups
         self.topic_names = topic_names
@@ -87,7 +73,7 @@ class StructureDisplay:
         theta=None,
         groups=None,
         feature_names=None,
-        max_topics=MAX_TOPICS,
+        max_topics=20,
         n_documents=2000,
         random_state=0,
         ax=None,
@@ -145,7 +131,7 @@ class StructureDisplay:
         *,
         groups=None,
         topic_names=None,
-        max_topics=MAX_TOPICS,
+        max_topics=20,
         n_documents=2000,
         random_state=0,
         ax=None,
@@ -217,7 +203,7 @@ class StructureDisplay:
         display : StructureDisplay
             The display itself.
         """
-        from ._columns import draw_columns
+        from . import _figure
 
         theta = without_topic(np.asarray(self.theta, np.float64))
         n, K = theta.shape
@@ -225,19 +211,22 @@ class StructureDisplay:
             raise ValueError(
                 f"There are {len(self.topic_names)} topic names, but {K} topics."
             )
-        shown = colored_topics(_sizes(theta), self.max_topics)
+        shown = _figure.colored_topics(_sizes(theta), self.max_topics)
         blank = np.isnan(theta).any(axis=1)
         layers = np.where(blank[:, None], 0, theta)[:, shown]
-        colors, names = topic_colors(len(shown)), [self.topic_names[k] for k in shown]
+        colors, names = (
+            _figure.topic_colors(len(shown)),
+            [self.topic_names[k] for k in shown],
+        )
         if len(shown) < K:
             others = np.setdiff1d(np.arange(K), shown)
             rest = np.where(blank, 0, theta[:, others].sum(axis=1))
             layers = np.column_stack([layers, rest])
-            colors.append(OTHER)
+            colors.append(_figure.OTHER)
             names.append(f"other ({K - len(shown)})")
         height = max(4, 0.25 * (len(names) + blank.any()) + 0.8)
         own = ax is None
-        self.ax_ = ax = axes(ax, figsize=(11, height))
+        self.ax_ = ax = _figure.axes(ax, figsize=(11, height))
         self.figure_ = ax.figure
         ax.set(xlim=(0, n), ylim=(0, 1), ylabel="topic proportion")
         self._add_legend(ax, colors, names, blank.any())
@@ -247,16 +236,14 @@ class StructureDisplay:
             below = self._mark_groups(ax, n)
             if own:
                 self.figure_.set_figheight(height + below)
-        draw_columns(ax, np.cumsum(layers, axis=1), colors)
-        _hatch(ax, blank)
+        _figure.draw_columns(ax, layers, colors, blank)
         return self
 
     def _add_legend(self, ax, colors, names, any_blank):
-        from matplotlib.patches import Patch
+        from ._figure import add_legend, color_handles
 
-        handles = [Patch(color=color) for color in colors]
-        if any_blank:
-            handles, names = [*handles, Patch(**_BLANK)], [*names, _NO_TOPIC]
+        handles = color_handles(colors, blank=any_blank)
+        names = [*names, _NO_TOPIC] if any_blank else names
         place = {"loc": "upper left", "bbox_to_anchor": (1.005, 1.0)}
         options = {"fontsize": "small", "borderaxespad": 0, **place}
         K = len(self.topic_names)
@@ -266,6 +253,8 @@ class StructureDisplay:
 
     def _mark_groups(self, ax, n):
         """Lines between the groups, and their names; the inches that these take."""
+        from ._figure import PLAIN, fit_tick_labels, one_line
+
         names, numbers = number_groups(self.groups)
         starts = np.flatnonzero(np.diff(numbers, prepend=-1))
         ends = np.append(starts[1:], n)
@@ -309,17 +298,9 @@ def _sizes(theta) -> np.ndarray:
 
 def _sequence(theta, max_topics) -> np.ndarray:
     """Topics from left to right: those with a colour, and the others by size."""
+    from ._figure import colored_topics
+
     sizes = _sizes(theta)
     first = colored_topics(sizes, max_topics)
     rest = np.setdiff1d(np.arange(len(sizes)), first)
     return np.concatenate([first, rest[np.argsort(-sizes[rest], kind="stable")]])
-
-
-def _hatch(ax, blank):
-    """Mark the columns of documents without a topic."""
-    from matplotlib.patches import Rectangle
-
-    changes = np.diff(blank.astype(int), prepend=0, append=0)
-    starts, ends = np.flatnonzero(changes == 1), np.flatnonzero(changes == -1)
-    for start, end in zip(starts, ends, strict=True):
-        ax.add_artist(Rectangle((start, 0), end - start, 1, **_BLANK))

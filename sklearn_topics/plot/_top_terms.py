@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from ..inspection import top_terms
-from ._figure import PLAIN, one_line, panels, topic_colors
 
 
 class TopTermsDisplay:
@@ -94,6 +93,8 @@ class TopTermsDisplay:
         display : TopTermsDisplay
             The display itself.
         """
+        from ._figure import PLAIN, one_line, panels, topic_colors
+
         K = len(self.terms)
         n_columns = min(K, 5 if K <= 25 else 10)
         n_rows = math.ceil(K / n_columns)

@@ -7,7 +7,6 @@ from sklearn.manifold import smacof
 from ..metrics import topic_distances
 from ..metrics._models import proportions, token_shares, topic_distributions
 from ._documents import known_proportions, name_topics
-from ._figure import PLAIN, axes, hide_overlaps, one_line, topic_colors
 
 #: Greatest area of all circles together, and of each on average, in points squared.
 _AREA, _MEAN_AREA = 40_000, 4_000
@@ -132,6 +131,8 @@ class TopicMapDisplay:
         display : TopicMapDisplay
             The display itself.
         """
+        from ._figure import PLAIN, axes, hide_overlaps, one_line, topic_colors
+
         K = len(self.places)
         self.ax_ = ax = axes(ax, figsize=(8, 8) if K <= 25 else (11, 11))
         self.figure_ = ax.figure

@@ -9,7 +9,6 @@ from sklearn.utils.parallel import Parallel, delayed
 from .._boundary.warning import warn_user
 from ..metrics import topic_stability
 from ..metrics._models import topic_distributions
-from ._figure import PLAIN, add_legend, line_legend, line_styles, one_line, panels
 
 #: Parameters whose values are only seeds.
 _SEED = "random_state"
@@ -167,6 +166,15 @@ class TopicNumberDisplay:
         display : TopicNumberDisplay
             The display itself.
         """
+        from ._figure import (
+            PLAIN,
+            add_legend,
+            line_legend,
+            line_styles,
+            one_line,
+            panels,
+        )
+
         n = len(self.curves)
         n_columns = n if n <= 3 else 2 if n == 4 else 3
         n_rows = -(-n // n_columns)

@@ -6,7 +6,6 @@ from scipy.spatial.distance import squareform
 
 from ..metrics import align_topics, topic_distances
 from ._documents import name_topics
-from ._figure import PLAIN, axes, fit_tick_labels, hide_overlaps, one_line
 
 
 class TopicSimilarityDisplay:
@@ -132,6 +131,8 @@ class TopicSimilarityDisplay:
         display : TopicSimilarityDisplay
             The display itself.
         """
+        from ._figure import PLAIN, axes, fit_tick_labels, hide_overlaps, one_line
+
         n, m = self.similarity.shape
         names = [one_line(name, 40) for name in self.row_names]
         # Cells that are nearly square, beside them names and a scale, in inches. (Where
