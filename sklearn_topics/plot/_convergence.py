@@ -104,7 +104,7 @@ class ConvergenceDisplay:
         """
         from ._figure import PLAIN, add_legend, axes, line_legend, line_styles, one_line
 
-        options, beside = line_legend(len(self.traces))
+        options, beside = line_legend(self.traces)
         self.ax_ = ax = axes(ax, figsize=(6 + beside, 4))
         self.figure_ = ax.figure
         lines = []

@@ -50,6 +50,9 @@ _DASHES = "solid", "dashed", "dotted", "dashdot"
 #: Documents without a topic.
 _BLANK = {"facecolor": "white", "edgecolor": OTHER, "hatch": "////", "linewidth": 0}
 
+#: Most characters of an entry of a legend.
+_LEGEND = 40
+
 #: For texts of the user's: "$" is a dollar, and a backslash no command of TeX.
 PLAIN = {"parse_math": False, "usetex": False}
 
@@ -132,25 +135,28 @@ def one_line(text, width: int) -> str:
     return f"{text[: width - 1 - end]}…{text[len(text) - end :]}"
 
 
-def add_legend(ax, handles, labels, *, width=40, **options):
+def add_legend(ax, handles, labels, **options):
     """A legend with any text, also such as begin with an underscore."""
     # matplotlib drops those, so that labels are set afterwards.
     legend = ax.legend(handles, [str(i) for i in range(len(labels))], **options)
     for text, label in zip(legend.get_texts(), labels, strict=True):
-        text.set(text=one_line(label, width), **PLAIN)
+        text.set(text=one_line(label, _LEGEND), **PLAIN)
     return legend
 
 
-def line_legend(n_lines: int) -> tuple[dict, float]:
+def line_legend(labels) -> tuple[dict, float]:
     """Options for a legend of lines, and the inches that it takes beside the axes.
 
     It stands among the lines, or to their right if it is long.
     """
-    if n_lines <= 6:
+    if len(labels) <= 6:
         return {"fontsize": "small"}, 0.0
-    n_columns = -(-n_lines // 20)
+    n_columns = -(-len(labels) // 15)
+    longest = max(len(one_line(label, _LEGEND)) for label in labels)
     place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "borderaxespad": 0}
-    return {"fontsize": "x-small", "ncols": n_columns, **place}, 1.2 * n_columns
+    return {"fontsize": "x-small", "ncols": n_columns, **place}, (
+        0.5 + 0.07 * longest
+    ) * n_columns
 
 
 def lay_out(figure) -> None:
@@ -197,6 +203,15 @@ def fit_tick_labels(ax, order, angle=60) -> None:
 def _crowded(centers, widths) -> bool:
     gaps = np.diff(centers) - (np.array(widths[1:]) + widths[:-1]) / 2
     return bool((gaps < 0).any())
+
+
+def keep_inside(ax, annotations) -> None:
+    """Move texts at offsets in points sideways until they are within the axes."""
+    lay_out(ax.figure)
+    for text in annotations:
+        box, room = text.get_window_extent(), ax.get_window_extent()
+        move = max(room.x0 - box.x0, 0) + min(room.x1 - box.x1, 0)
+        text.xyann = text.xyann[0] + move * 72 / ax.figure.dpi, text.xyann[1]
 
 
 def hide_overlaps(texts) -> None:

@@ -266,7 +266,7 @@ class StructureDisplay:
         ax.tick_params(axis="x", length=0)
         fit_tick_labels(ax, np.argsort(starts - ends, kind="stable"))
         boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
-        return max(box.height for box in boxes) / ax.figure.dpi - 0.2
+        return max(0, max(box.height for box in boxes) / ax.figure.dpi - 0.2)
 
 
 def _sample(n, n_documents, random_state) -> np.ndarray:

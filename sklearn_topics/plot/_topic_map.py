@@ -131,7 +131,14 @@ class TopicMapDisplay:
         display : TopicMapDisplay
             The display itself.
         """
-        from ._figure import PLAIN, axes, hide_overlaps, one_line, topic_colors
+        from ._figure import (
+            PLAIN,
+            axes,
+            hide_overlaps,
+            keep_inside,
+            one_line,
+            topic_colors,
+        )
 
         K = len(self.places)
         self.ax_ = ax = axes(ax, figsize=(8, 8) if K <= 25 else (11, 11))
@@ -139,7 +146,7 @@ class TopicMapDisplay:
         ax.scatter(
             *self.places.T,
             s=min(_AREA, _MEAN_AREA * K) * self.shares,
-            color=topic_colors(K, self.shares),
+            color=topic_colors(K, self.shares if np.ptp(self.shares) else None),
             alpha=0.6,
             linewidth=0.8,
             edgecolor="black",
@@ -158,6 +165,7 @@ class TopicMapDisplay:
         if K > 3:
             title += f" (map vs. true distances: r = {self.correlation:.2f})"
         ax.set(xticks=[], yticks=[], title=title)
+        keep_inside(ax, texts)
         hide_overlaps(texts)
         return self
 

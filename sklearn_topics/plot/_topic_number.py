@@ -180,7 +180,7 @@ class TopicNumberDisplay:
         n_rows = -(-n // n_columns)
         # One legend for all panels with the same lines, in the last one.
         legends = {tuple(lines): score for score, lines in self.curves.items()}
-        beside = max(line_legend(len(lines))[1] for lines in legends)
+        beside = max(line_legend(lines)[1] for lines in legends)
         size = 4.2 * n_columns + beside, 3.2 * n_rows
         grid = panels(ax, n_rows, n_columns, figsize=size)
         self.figure_, self.axes_ = grid[0].figure, grid[:n]
@@ -205,7 +205,7 @@ class TopicNumberDisplay:
             panel.set(xlabel="topics")
             panel.set_title(one_line(str(score).replace("_", " "), 40), **PLAIN)
             if len(lines) > 1 and legends[tuple(lines)] == score:
-                options, _ = line_legend(len(lines))
+                options, _ = line_legend(lines)
                 add_legend(panel, drawn, list(lines), **options)
         return self
 

@@ -148,7 +148,7 @@ class TopicSimilarityDisplay:
         small = {"fontsize": "small" if max(n, m) <= 25 else "x-small"}
         ax.set_xticks(range(m), [str(k) for k in self.columns], **small)
         ax.set_yticks(range(n), names, **small, **PLAIN)
-        rows, columns = (one_line(label, 60) for label in self.labels)
+        rows, columns = (one_line(label, 30) for label in self.labels)
         ax.set_ylabel(rows, **PLAIN)
         ax.set_xlabel(columns, **PLAIN)
         self.figure_.colorbar(image, ax=ax, label="similarity", shrink=0.8)
