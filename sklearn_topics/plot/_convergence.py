@@ -72,14 +72,9 @@ class ConvergenceDisplay:
             With the picture drawn.
         """
         traces = {}
-        for name, last in _named(models).items():
-            if not hasattr(last, "get_params"):
-                raise TypeError(
-                    f"{name} is no model but of type {type(last).__name__}. Pass "
-                    "fitted models: one, a list of them, or a dict {name: model}."
-                )
-            check_is_fitted(last)
-            history = getattr(last, "loss_history_", {})
+        for name, model in _named(models).items():
+            check_is_fitted(model)
+            history = getattr(model, "loss_history_", {})
             for column in (x, y):
                 if column not in history:
                     known = ", ".join(history) or "none"
@@ -125,19 +120,29 @@ class ConvergenceDisplay:
 
 def _named(models) -> dict:
     """Label -> topic model, without the steps before it."""
-    if hasattr(models, "get_params"):
+    if _is_model(models):
         models = [models]
     if isinstance(models, str) or not isinstance(models, Iterable):
         raise TypeError(
             "models must be a fitted model, a list of them, or a dict {name: model}. "
-            f"Got {type(models).__name__}."
+            f"Got {models!r:.60}."
         )
-    given = models.values() if isinstance(models, Mapping) else models
-    found = [split_pipeline(model)[1] for model in given]
-    if not found:
+    keyed = models if isinstance(models, Mapping) else dict(enumerate(models))
+    if not keyed:
         raise ValueError("models is empty: there is nothing to draw.")
-    labels = models if isinstance(models, Mapping) else _labels(found)
-    return dict(zip(labels, found, strict=True))
+    found = {key: split_pipeline(model)[1] for key, model in keyed.items()}
+    for key, model in found.items():
+        if not _is_model(model):
+            raise TypeError(
+                f"models[{key!r}] must be a fitted model. Got {model!r:.60}."
+            )
+    if isinstance(models, Mapping):
+        return found
+    return dict(zip(_labels(found.values()), found.values(), strict=True))
+
+
+def _is_model(model) -> bool:
+    return hasattr(model, "get_params") and not isinstance(model, type)
 
 
 def _labels(models) -> list[str]:
@@ -162,6 +167,4 @@ def _labels(models) -> list[str]:
 
 
 def _settings(model) -> dict[str, str]:
-    if not hasattr(model, "get_params"):
-        return {}
     return {key: str(value) for key, value in model.get_params(deep=False).items()}

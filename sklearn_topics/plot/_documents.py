@@ -26,6 +26,9 @@ def count_documents(X, theta=None) -> int:
         )
     if isinstance(X, str):
         raise ValueError("X is one string. Pass a list of texts.")
+    for name, given in (("X", X), ("theta", theta)):
+        if given is not None and not hasattr(given, "__len__"):
+            raise TypeError(f"{name} must hold documents. Got {given!r}.")
     n = count_rows(X if theta is None else theta)
     if X is not None and count_rows(X) != n:
         raise ValueError(f"X has {count_rows(X)} documents, but theta has {n} rows.")
@@ -34,8 +37,20 @@ def count_documents(X, theta=None) -> int:
     return n
 
 
+def require_transform(model) -> None:
+    """Refuse what has topics, but cannot find them in documents."""
+    _, last = split_pipeline(model)
+    if not hasattr(last, "transform"):
+        raise TypeError(
+            f"X needs a fitted model; topics of type {type(last).__name__} cannot "
+            "transform documents. Pass the proportions that are known as theta."
+        )
+
+
 def known_proportions(model, X, theta):
     """Proportions by the model, or given; a row of NaN where there is no topic."""
+    if theta is None:
+        require_transform(model)
     if X is None:
         found, counts = given_proportions(theta, split_pipeline(model)[1]), None
     else:
@@ -45,7 +60,11 @@ def known_proportions(model, X, theta):
 
 def check_proportions(theta) -> np.ndarray:
     """Validate proportions without a model: float64, a row of NaN for no topic."""
-    theta = np.array(from_torch(theta, "theta"), np.float64)
+    try:
+        theta = np.array(from_torch(theta, "theta"), np.float64)
+    except (TypeError, ValueError) as error:
+        reason = f"theta must hold numbers, in rows of one length: {error}."
+        raise ValueError(reason) from error
     if theta.ndim != 2 or theta.shape[1] == 0:
         raise ValueError(
             "theta must have a row for each document and a column for each topic. Got "

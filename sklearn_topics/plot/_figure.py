@@ -8,9 +8,11 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch, Rectangle, StepPatch
 
+from .._boundary.arguments import check_integer
 from ._columns import paint
 
 #: Colours that can be told apart, all with a contrast of 2 or more on white. The first
@@ -59,6 +61,8 @@ PLAIN = {"parse_math": False, "usetex": False}
 
 def axes(ax, *, figsize):
     """`ax`, or that of a new figure."""
+    if ax is not None and not isinstance(ax, Axes):
+        raise TypeError(f"ax must be one matplotlib Axes. Got {type(ax).__name__}.")
     if ax is not None:
         return ax
     _, ax = plt.subplots(figsize=figsize, layout="constrained")
@@ -85,7 +89,7 @@ def panels(ax, n_rows, n_columns, *, figsize):
 
 def colored_topics(sizes, max_topics=MAX_TOPICS) -> np.ndarray:
     """The topics with a colour of their own: all, or the largest, largest first."""
-    if not 1 <= max_topics <= MAX_TOPICS:
+    if not 1 <= check_integer(max_topics, "max_topics") <= MAX_TOPICS:
         raise ValueError(
             f"max_topics must lie between 1 and {MAX_TOPICS}, as many colors as can be "
             f"told apart. Got {max_topics!r}."

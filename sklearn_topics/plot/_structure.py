@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._boundary.arguments import check_integer
 from .._boundary.inputs import count_rows, take_rows
 from ..metrics import sort_documents
 from ._documents import (
@@ -271,8 +272,7 @@ class StructureDisplay:
 
 def _sample(n, n_documents, random_state) -> np.ndarray:
     """Positions of the documents drawn."""
-    if n_documents < 1:
-        raise ValueError(f"n_documents must be 1 or more. Got {n_documents!r}.")
+    n_documents = check_integer(n_documents, "n_documents")
     if n <= n_documents:
         return np.arange(n)
     return np.random.default_rng(random_state).choice(n, n_documents, replace=False)

@@ -6,7 +6,7 @@ from sklearn.manifold import smacof
 
 from ..metrics import topic_distances
 from ..metrics._models import proportions, token_shares, topic_distributions
-from ._documents import known_proportions, name_topics
+from ._documents import known_proportions, name_topics, require_transform
 
 #: Greatest area of all circles together, and of each on average, in points squared.
 _AREA, _MEAN_AREA = 40_000, 4_000
@@ -104,6 +104,8 @@ class TopicMapDisplay:
         """
         K = len(topic_distributions(model))
         shares = np.full(K, 1 / K)
+        if X is not None and theta is None:
+            require_transform(model)
         if X is not None:
             shares = token_shares(*proportions(model, X, theta))
         elif theta is not None:

@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._boundary.arguments import check_integer
 from .._boundary.warning import warn_user
 from ..metrics import topic_stability
 from ..metrics._models import topic_distributions
@@ -130,7 +131,7 @@ class TopicNumberDisplay:
                     "Stability needs the best of the other parameters: fit the search "
                     "with refit=, or leave n_seeds out."
                 )
-            if n_seeds < 2:
+            if check_integer(n_seeds, "n_seeds") < 2:
                 raise ValueError(
                     f"Stability needs n_seeds of 2 or more. Got {n_seeds}."
                 )

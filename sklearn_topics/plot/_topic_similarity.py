@@ -108,6 +108,11 @@ class TopicSimilarityDisplay:
         names = name_topics(model, feature_names, 3)
         if labels is None:
             labels = ("topic", "topic") if other is None else ("model", "other")
+        elif isinstance(labels, str) or len(labels) != 2:
+            raise ValueError(
+                "labels must be two texts, for the rows and for the columns. Got "
+                f"{labels!r}."
+            )
         display = cls(
             1 - between[np.ix_(rows, columns)],
             rows=rows,

@@ -88,7 +88,7 @@ def test_other_topics_are_one_grey_area(K):
 
 @pytest.mark.parametrize("max_topics", [0, 21, 50])
 def test_there_are_not_more_colors(max_topics):
-    with pytest.raises(ValueError, match="max_topics must lie between 1 and 20"):
+    with pytest.raises(ValueError, match="max_topics must"):
         StructureDisplay.from_predictions(np.eye(3), max_topics=max_topics)
 
 

@@ -2,6 +2,7 @@
 
 import pickle
 
+import joblib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -212,6 +213,37 @@ def test_stability_is_that_of_fits_by_other_seeds():
     assert (rows[:, 2] <= rows[:, 1]).all()
     assert (rows[:, 1] <= rows[:, 3]).all()
     assert search.best_estimator_[-1].random_state is None
+
+
+class Counting(TorchPoissonNMF):
+    """A model that counts its fits."""
+
+    fits = 0
+
+    def fit(self, X, y=None):
+        type(self).fits += 1
+        return super().fit(X)
+
+
+def test_nothing_is_fitted_unless_asked_for(corpus, capfd):
+    X, _, _ = corpus
+    model = Counting(random_state=0, max_iter=5, tol=0)
+    search = GridSearchCV(model, {"n_components": [2, 3, 4]}, cv=2).fit(X)
+    before = Counting.fits
+    assert list(TopicNumberDisplay.from_search(search).curves) == ["score"]
+    with pytest.warns(UserWarning, match=r"Pass n_seeds=3 for it, which takes 9 fits"):
+        display = TopicNumberDisplay.from_search(search, X)
+    assert list(display.curves) == ["score"]
+    assert Counting.fits == before
+    with pytest.raises(ValueError, match="n_seeds=2 needs X"):
+        TopicNumberDisplay.from_search(search, n_seeds=2)
+    capfd.readouterr()
+    options = {"n_seeds": 2, "n_jobs": 2, "verbose": 20}
+    with joblib.parallel_backend("threading"):
+        display = TopicNumberDisplay.from_search(search, X, **options)
+    assert list(display.curves) == ["score", "stability"]
+    assert Counting.fits == before + 6
+    assert "6 out of   6" in "".join(capfd.readouterr())
 
 
 def test_estimators_in_the_grid_stay_the_searchs_own(corpus):

@@ -1,0 +1,60 @@
+"""Arguments of functions, checked: what is wrong is named, and what was expected."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from numbers import Integral, Real
+
+import numpy as np
+
+
+def check_integer(value, name: str, *, least: int = 1, also: str = "") -> int:
+    """A whole number of at least `least`; `also` says what else may be passed."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
+        raise TypeError(
+            f"{name} must be an integer of at least {least}{also}. Got {value!r}."
+        )
+    if value < least:
+        raise ValueError(
+            f"{name} must be an integer of at least {least}{also}. Got {value!r}."
+        )
+    return int(value)
+
+
+def check_number(value, name: str, least: float, most: float, *, open: bool) -> float:
+    """A number between two, which are allowed themselves unless `open`."""
+    between = (
+        f"above {least:g}" if most == np.inf else f"between {least:g} and {most:g}"
+    )
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number {between}. Got {value!r}.")
+    inside = least < value < most if open else least <= value <= most  # NaN is not
+    if not inside:
+        raise ValueError(f"{name} must be {between}. Got {value!r}.")
+    return float(value)
+
+
+def check_choice(value, name: str, choices, aliases: Mapping | None = None) -> str:
+    """One of the names in `choices`, also if it is called by an alias."""
+    aliases = aliases or {}
+    if isinstance(value, str) and (value in choices or value in aliases):
+        return aliases.get(value, value)
+    suggestion = did_you_mean(value, [*choices, *aliases])
+    raise ValueError(
+        f"{name} must be one of {', '.join(choices)}. Got {value!r}.{suggestion}"
+    )
+
+
+def check_sequence(values, name: str, of: str) -> list:
+    """The values of a sequence, which a single str is not, nor a number."""
+    if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{name} must be a sequence of {of}. Got {values!r}.")
+    return list(values)
+
+
+def did_you_mean(word, words) -> str:
+    """A sentence that names those of `words` that are spelled nearly so, or none."""
+    spelled = {str(known).lower(): str(known) for known in words}
+    near = get_close_matches(str(word).lower(), spelled, n=3)
+    if not near:
+        return ""
+    return f" Did you mean {' or '.join(repr(spelled[match]) for match in near)}?"
