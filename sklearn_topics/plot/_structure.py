@@ -118,12 +118,9 @@ class StructureDisplay:
         names = name_topics(model, feature_names, 3)
         n = count_documents(X, theta)
         chosen = _sample(n, n_documents, random_state)
-        numbered = _check_groups(groups, n)
-        X, theta = _part(X, chosen, n), _part(theta, chosen, n)
-        display = cls._arranged(
-            known_proportions(model, X, theta), numbered, chosen, names, max_topics
-        )
-        return display.plot(ax=ax)
+        numbered = _numbered(groups, chosen, n)
+        theta = known_proportions(model, _part(X, chosen, n), _part(theta, chosen, n))
+        return cls._arranged(theta, numbered, names, max_topics).plot(ax=ax)
 
     @classmethod
     def from_predictions(
@@ -167,15 +164,15 @@ class StructureDisplay:
         """
         n = count_documents(None, theta)
         chosen = _sample(n, n_documents, random_state)
-        numbered = _check_groups(groups, n)
+        numbered = _numbered(groups, chosen, n)
         theta = check_proportions(_part(theta, chosen, n))
         if topic_names is None:
             topic_names = range(theta.shape[1])
         names = [str(name) for name in topic_names]
-        return cls._arranged(theta, numbered, chosen, names, max_topics).plot(ax=ax)
+        return cls._arranged(theta, numbered, names, max_topics).plot(ax=ax)
 
     @classmethod
-    def _arranged(cls, theta, numbered, chosen, topic_names, max_topics):
+    def _arranged(cls, theta, numbered, topic_names, max_topics):
         """Documents in the order of the picture."""
         sequence = _sequence(theta, max_topics)
         order = sort_documents(np.nan_to_num(theta)[:, sequence])
@@ -184,7 +181,6 @@ class StructureDisplay:
         groups = None
         if numbered is not None:
             names, numbers = numbered
-            numbers = numbers[chosen]
             order = order[np.argsort(numbers[order], kind="stable")]
             groups = names[numbers[order]]
         return cls(
@@ -282,13 +278,13 @@ def _part(A, chosen, n):
     return A if A is None or len(chosen) == n else take_rows(A, chosen)
 
 
-def _check_groups(groups, n):
-    """Names of the groups, and the number of each document's."""
+def _numbered(groups, chosen, n):
+    """Names of the groups, and the number of the group of each document drawn."""
     if groups is None:
         return None
     if count_rows(groups) != n:
         raise ValueError(f"There are {count_rows(groups)} groups, but {n} documents.")
-    return number_groups(groups)
+    return number_groups(_part(groups, chosen, n))
 
 
 def _sizes(theta) -> np.ndarray:

@@ -158,6 +158,28 @@ def test_categories_keep_their_order(theta, ordered):
         assert block == {tuple(row) for row in theta[1::3]}
 
 
+@pytest.mark.parametrize(
+    "container",
+    [
+        list,
+        tuple,
+        np.asarray,
+        torch.tensor,
+        pandas.Categorical,
+        pandas.CategoricalIndex,
+        lambda labels: pandas.Series(labels, index=range(300)[::-1]),
+        polars.Series,
+        lambda labels: np.lib.stride_tricks.as_strided(labels, writeable=False),
+    ],
+)
+def test_groups_of_sampled_documents(theta, container):
+    labels = np.arange(300) % 4
+    groups = container(labels)
+    display = StructureDisplay.from_predictions(theta, groups=groups, n_documents=50)
+    label = {tuple(row): labels[i] for i, row in enumerate(theta)}
+    assert [label[tuple(row)] for row in display.theta] == display.groups.tolist()
+
+
 def test_categories_of_dates(theta):
     dates = pandas.to_datetime(["2021-01-01", "2020-01-01"])
     category = pandas.Categorical([*dates, None] * 100, categories=dates)
