@@ -170,6 +170,7 @@ def lay_out(figure) -> None:
     with warnings.catch_warnings():
         # Drawing will say it, where it is the user's to choose another font.
         warnings.filterwarnings("ignore", "Glyph .* missing from")
+        warnings.filterwarnings("ignore", "Matplotlib currently does not support")
         figure.draw_without_rendering()
 
 

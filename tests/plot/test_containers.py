@@ -140,6 +140,27 @@ def test_only_what_is_drawn_is_transformed(model, X):
     TopicMapDisplay.from_estimator(Fussy(model, 0), theta=theta)
 
 
+@pytest.mark.parametrize(
+    "container",
+    [np.ndarray.tolist, torch.from_numpy, pandas.DataFrame, polars.DataFrame],
+)
+@pytest.mark.parametrize(
+    "kind", [TopTermsDisplay, TopicMapDisplay, TopicSimilarityDisplay]
+)
+def test_topics_in_any_container(kind, container):
+    topics = np.random.default_rng(0).dirichlet([0.3] * 9, 4)
+    found, expected = (
+        kind.from_estimator(container(topics)),
+        kind.from_estimator(topics),
+    )
+    if kind is TopicSimilarityDisplay:
+        assert_allclose(found.similarity, expected.similarity)
+    elif kind is TopicMapDisplay:
+        assert_allclose(found.places, expected.places)
+    else:
+        assert found.terms == expected.terms
+
+
 # ------------------------------------------------------------------- no known terms
 
 
