@@ -8,8 +8,9 @@ from ..metrics import topic_distances
 from ..metrics._models import proportions, token_shares, topic_distributions
 from ._documents import known_proportions, name_topics, require_transform
 
-#: Greatest area of all circles together, and of each on average, in points squared.
-_AREA, _MEAN_AREA = 40_000, 4_000
+#: Greatest area of all circles together, as a part of the axes, and of each on average,
+#: in points squared.
+_AREA, _MEAN_AREA = 0.2, 4_000
 
 
 class TopicMapDisplay:
@@ -145,9 +146,11 @@ class TopicMapDisplay:
         K = len(self.places)
         self.ax_ = ax = axes(ax, figsize=(8, 8) if K <= 25 else (11, 11))
         self.figure_ = ax.figure
+        room = ax.get_window_extent().size * 72 / ax.figure.dpi  # in points
+        areas = min(_AREA * room.prod(), _MEAN_AREA * K) * self.shares
         ax.scatter(
             *self.places.T,
-            s=min(_AREA, _MEAN_AREA * K) * self.shares,
+            s=areas,
             color=topic_colors(K, self.shares if np.ptp(self.shares) else None),
             alpha=0.6,
             linewidth=0.8,
@@ -161,8 +164,8 @@ class TopicMapDisplay:
             above, below = {"xytext": (0, 1), **at}, {"xytext": (0, -2), **at}
             texts.append(ax.annotate(number, va="bottom", weight="bold", **above))
             texts.append(ax.annotate(terms, va="top", fontsize="x-small", **below))
-        ax.margins(0.15)
-        ax.set_aspect("equal", adjustable="datalim")
+        xlim, ylim = _limits(self.places, room, np.sqrt(areas.max() / np.pi))
+        ax.set(xlim=xlim, ylim=ylim, aspect="equal")
         title = f"{K} topics" if K > 1 else "1 topic"
         if K > 3:
             title += f" (map vs. true distances: r = {self.correlation:.2f})"
@@ -192,6 +195,15 @@ def _in_plane(distances):
     precise = {"max_iter": 3000, "eps": 1e-9}
     moved, _ = smacof(distances, init=places, n_init=1, random_state=0, **precise)
     return moved
+
+
+def _limits(places, room, radius):
+    """Limits along x and y, of one scale, with room for circles; all in points."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    free = np.maximum(room - 2 * np.maximum(0.12 * room, 1.2 * radius), 1)
+    unit = max(*((high - low) / free), 1e-9)  # of the data, for each point
+    center, half = (low + high) / 2, room * unit / 2
+    return np.transpose([center - half, center + half])
 
 
 def _apart(places):

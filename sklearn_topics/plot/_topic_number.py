@@ -170,6 +170,7 @@ class TopicNumberDisplay:
         from ._figure import (
             PLAIN,
             add_legend,
+            hide_overlaps,
             line_legend,
             line_styles,
             one_line,
@@ -208,6 +209,8 @@ class TopicNumberDisplay:
             if len(lines) > 1 and legends[tuple(lines)] == score:
                 options, _ = line_legend(lines)
                 add_legend(panel, drawn, list(lines), **options)
+        for panel in self.axes_:
+            hide_overlaps(panel.get_xticklabels())
         return self
 
 

@@ -1,5 +1,6 @@
 """Maps, similarities and numbers of topics: the data of their artists."""
 
+import itertools
 import pickle
 
 import joblib
@@ -89,6 +90,22 @@ def test_names_do_not_cover_each_other():
     assert len(shown) >= 50
     covered = [a.overlaps(b) for i, a in enumerate(shown) for b in shown[:i]]
     assert not any(covered)
+
+
+@pytest.mark.parametrize("size", [(3, 3), (8, 4), (3, 9), (12, 12)])
+@pytest.mark.parametrize("K", [1, 2, 12])
+def test_circles_are_within_the_axes(size, K):
+    _, ax = plt.subplots(figsize=size)
+    topics = np.random.default_rng(0).dirichlet([0.1] * 80, K)
+    theta = np.random.default_rng(0).dirichlet(np.linspace(1, 9, K), 20)
+    display = TopicMapDisplay.from_estimator(topics, theta=theta, ax=ax)
+    (circles,) = ax.collections
+    ax.figure.draw_without_rendering()
+    centers = ax.transData.transform(display.places)
+    radii = np.sqrt(circles.get_sizes() / np.pi)[:, None] * ax.figure.dpi / 72
+    box = ax.get_window_extent()
+    assert (centers - radii >= [box.x0, box.y0]).all()
+    assert (centers + radii <= [box.x1, box.y1]).all()
 
 
 # ------------------------------------------------------------------- similarity
@@ -284,6 +301,18 @@ def test_random_searches(corpus):
     assert len(numbers) == 3
     assert (np.diff(numbers) > 0).all()
     assert display.best["score"] == search.best_params_["n_components"]
+
+
+def test_numbers_of_topics_do_not_overlap():
+    numbers = np.arange(20.0, 100)
+    rows = np.column_stack([numbers] + [numbers] * 3)
+    curves = {"score": {"": rows}, "other": {"": rows}}
+    best = {"score": 99, "other": 99}
+    display = TopicNumberDisplay(curves, best=best, parameter="n_components").plot()
+    for panel in display.axes_:
+        boxes = [label.get_window_extent() for label in panel.get_xticklabels()]
+        assert len(boxes) > 3
+        assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
 
 
 def test_what_is_no_search_over_topics(corpus):
