@@ -46,9 +46,10 @@ def check_choice(value, name: str, choices, aliases: Mapping | None = None) -> s
 
 def check_sequence(values, name: str, of: str) -> list:
     """The values of a sequence, which a single str is not, nor a number."""
-    if isinstance(values, str | bytes) or not hasattr(values, "__iter__"):
+    found = values.tolist() if hasattr(values, "tolist") else values
+    if isinstance(found, str | bytes) or not hasattr(found, "__iter__"):
         raise TypeError(f"{name} must be a sequence of {of}. Got {values!r}.")
-    return list(values)
+    return list(found)
 
 
 def did_you_mean(word, words) -> str:

@@ -103,7 +103,8 @@ class TopicMapDisplay:
         display : TopicMapDisplay
             With the picture drawn.
         """
-        K = len(topic_distributions(model))
+        topics = topic_distributions(model)
+        K = len(topics)
         shares = np.full(K, 1 / K)
         if X is not None and theta is None:
             require_transform(model)
@@ -113,7 +114,7 @@ class TopicMapDisplay:
             found = known_proportions(model, None, theta)
             shares = np.nan_to_num(found).mean(axis=0)
             shares = shares / (shares.sum() or 1)
-        between = topic_distances(model, distance=distance)
+        between = topic_distances(topics, distance=distance)
         names = name_topics(model, feature_names, 2)
         places = _in_plane(between)
         pairs = np.triu_indices(K, 1)

@@ -5,6 +5,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
 from ..metrics import align_topics, topic_distances
+from ..metrics._models import topic_distributions
 from ._documents import name_topics
 
 
@@ -99,10 +100,12 @@ class TopicSimilarityDisplay:
         display : TopicSimilarityDisplay
             With the picture drawn.
         """
-        between = topic_distances(model, other, distance=distance)
+        topics = topic_distributions(model)
+        others = None if other is None else topic_distributions(other)
+        between = topic_distances(topics, others, distance=distance)
         rows = columns = _by_likeness(between) if other is None else None
         if other is not None:
-            rows, columns = _matched(align_topics(model, other, distance=distance))
+            rows, columns = _matched(align_topics(topics, others, distance=distance))
             rows = np.r_[rows, np.setdiff1d(np.arange(len(between)), rows)]
             columns = np.r_[columns, np.setdiff1d(np.arange(between.shape[1]), columns)]
         names = name_topics(model, feature_names, 3)
