@@ -200,7 +200,7 @@ class StructureDisplay:
         display : StructureDisplay
             The display itself.
         """
-        from . import _figure
+        from ._figure import axes, draw_columns
 
         theta = without_topic(np.asarray(self.theta, np.float64))
         n, K = theta.shape
@@ -208,22 +208,11 @@ class StructureDisplay:
             raise ValueError(
                 f"There are {len(self.topic_names)} topic names, but {K} topics."
             )
-        shown = _figure.colored_topics(_sizes(theta), self.max_topics)
         blank = np.isnan(theta).any(axis=1)
-        layers = np.where(blank[:, None], 0, theta)[:, shown]
-        colors, names = (
-            _figure.topic_colors(len(shown)),
-            [self.topic_names[k] for k in shown],
-        )
-        if len(shown) < K:
-            others = np.setdiff1d(np.arange(K), shown)
-            rest = np.where(blank, 0, theta[:, others].sum(axis=1))
-            layers = np.column_stack([layers, rest])
-            colors.append(_figure.OTHER)
-            names.append(f"other ({K - len(shown)})")
+        layers, colors, names = self._layers(np.nan_to_num(theta))
         height = max(4, 0.25 * (len(names) + blank.any()) + 0.8)
         own = ax is None
-        self.ax_ = ax = _figure.axes(ax, figsize=(11, height))
+        self.ax_ = ax = axes(ax, figsize=(11, height))
         self.figure_ = ax.figure
         ax.set(xlim=(0, n), ylim=(0, 1), ylabel="topic proportion")
         self._add_legend(ax, colors, names, blank.any())
@@ -233,8 +222,22 @@ class StructureDisplay:
             below = self._mark_groups(ax, n)
             if own:
                 self.figure_.set_figheight(height + below)
-        _figure.draw_columns(ax, layers, colors, blank)
+        draw_columns(ax, layers, colors, blank)
         return self
+
+    def _layers(self, theta):
+        """Heights, colours and names: of the topics with a colour, and of the others."""
+        from ._figure import OTHER, colored_topics, topic_colors
+
+        shown = colored_topics(_sizes(theta), self.max_topics)
+        others = np.setdiff1d(np.arange(theta.shape[1]), shown)
+        layers, colors = theta[:, shown], topic_colors(len(shown))
+        names = [self.topic_names[k] for k in shown]
+        if len(others) == 0:
+            return layers, colors, names
+        rest = theta[:, others].sum(axis=1)
+        name = f"other ({len(others)} topic{'s' if len(others) > 1 else ''})"
+        return np.column_stack([layers, rest]), [*colors, OTHER], [*names, name]
 
     def _add_legend(self, ax, colors, names, any_blank):
         from ._figure import add_legend, color_handles

@@ -75,7 +75,7 @@ def test_other_topics_are_one_grey_area(K):
     *layers, other = display.ax_.patches
     largest = np.argsort(-theta.mean(axis=0))[:8]
     names = [t.get_text() for t in display.ax_.get_legend().get_texts()]
-    assert names == [*map(str, largest), f"other ({K - 8})"]
+    assert names == [*map(str, largest), f"other ({K - 8} topics)"]
     for layer, k in zip(layers, largest, strict=True):
         heights = layer.get_data().values - layer.get_data().baseline
         assert_allclose(heights, display.theta[:, k], atol=1e-12)

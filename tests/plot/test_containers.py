@@ -73,13 +73,12 @@ DENSE.remove("coo_array")
 
 
 # Names of columns are of no use to a model that was fitted without.
-@pytest.mark.filterwarnings("ignore:X has feature names")
+@pytest.mark.filterwarnings("ignore:X has feature names", "ignore:Sparse CSR tensor")
 @pytest.mark.parametrize("container", CONTAINERS)
-@pytest.mark.parametrize("n_documents", [25, 2000])
-def test_documents_in_any_container(model, X, container, n_documents):
-    expected = StructureDisplay.from_estimator(model, X, n_documents=n_documents)
+def test_documents_in_any_container(model, X, container):
+    expected = StructureDisplay.from_estimator(model, X, n_documents=25)
     given = CONTAINERS[container](X)
-    display = StructureDisplay.from_estimator(model, given, n_documents=n_documents)
+    display = StructureDisplay.from_estimator(model, given, n_documents=25)
     assert_allclose(display.theta, expected.theta, atol=1e-9)
     shares = TopicMapDisplay.from_estimator(model, given).shares
     assert_allclose(shares, TopicMapDisplay.from_estimator(model, X).shares, atol=1e-9)
