@@ -226,7 +226,7 @@ class StructureDisplay:
         return self
 
     def _layers(self, theta):
-        """Heights, colours and names: of the topics with a colour, and of the others."""
+        """Heights, colours and names of the topics, and of the others together."""
         from ._figure import OTHER, colored_topics, topic_colors
 
         shown = colored_topics(_sizes(theta), self.max_topics)
