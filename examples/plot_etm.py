@@ -80,7 +80,7 @@ StructureDisplay.from_estimator(model, X, groups=packages, feature_names=terms)
 # ----
 # Left, the bound of training documents (during an epoch, with noise and hidden terms)
 # and of validation documents (after it). Right, the embeddings seen along their two
-# main directions: topics as numbers, each with its nearest terms.
+# main directions: topics as numbers, and the nearest terms of each as dots of a color.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -90,25 +90,25 @@ from sklearn_topics import TorchTruncatedSVD
 
 history = model.loss_history_
 fig, (left, right) = plt.subplots(
-    1, 2, figsize=(12, 6), width_ratios=(1, 2), layout="constrained"
+    1, 2, figsize=(14, 6), width_ratios=(1, 1.6), layout="constrained"
 )
 for name, label in (("elbo", "training"), ("validation", "validation")):
     left.plot(history["iteration"], history[name], label=label)
 left.set(xlabel="epoch", ylabel="evidence lower bound a document, in nats")
 left.legend()
 
-shown = np.unique(nearest[:, :3])
-vectors = np.vstack([model.topic_embeddings_, model.embeddings_[shown]])
+shown = nearest[:, :3]
+vectors = np.vstack([model.topic_embeddings_, model.embeddings_[shown.ravel()]])
 vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
 places = TorchTruncatedSVD(2, random_state=0).fit_transform(vectors)
-topic_places, term_places = np.split(places, [len(theta.T)])
-right.scatter(*term_places.T, s=8, color="0.6")
-for place, j in zip(term_places, shown, strict=True):
-    right.annotate(terms[j], place, fontsize=8, color="0.35")
+topic_places, term_places = np.split(places, [len(shown)])
 halo = [withStroke(linewidth=3, foreground="white")]
-for k, place in enumerate(topic_places):
-    style = {"fontsize": 13, "weight": "bold", "color": "tab:blue", "zorder": 5}
-    right.annotate(k, place, ha="center", va="center", path_effects=halo, **style)
+for k, color in enumerate(plt.colormaps["tab20"](np.arange(len(shown)))):
+    label = f"{k}: {', '.join(terms[shown[k]])}"
+    right.scatter(*term_places[3 * k : 3 * k + 3].T, s=25, color=color, label=label)
+    style = {"fontsize": 13, "weight": "bold", "path_effects": halo}
+    right.annotate(str(k), topic_places[k], ha="center", va="center", **style)
 right.margins(0.08)
-right.set(xticks=[], yticks=[], title="topics (numbers) and their nearest terms")
+right.set(xticks=[], yticks=[], title="topics (numbers) and their nearest terms (dots)")
+right.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
 fig.savefig("etm_topics.png", dpi=120)

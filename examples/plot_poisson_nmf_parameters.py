@@ -118,9 +118,10 @@ perplexity = np.array(
         for a in grid
     ]
 )
-axes[1].imshow(perplexity, cmap="viridis_r", origin="lower")
+image = axes[1].imshow(perplexity, cmap="viridis_r", origin="lower")
 for (i, j), value in np.ndenumerate(perplexity):
-    axes[1].text(j, i, f"{value:.0f}", ha="center", va="center", color="white")
+    color = "white" if image.norm(value) > 0.5 else "black"  # large values are dark
+    axes[1].text(j, i, f"{value:.0f}", ha="center", va="center", color=color)
 ticks = range(len(grid)), [str(value) for value in grid]
 axes[1].set_xticks(*ticks)
 axes[1].set_yticks(*ticks)

@@ -77,11 +77,19 @@ def check_nonnegative(
 
 def some_rows(X, n: int):
     """At most n rows, evenly spread over X, of any container that fit takes."""
+    total = count_rows(X)
+    return take_rows(X, np.linspace(0, total - 1, min(n, total)).round().astype(int))
+
+
+def count_rows(X) -> int:
+    """How many documents a container has: counts, texts, labels or proportions."""
+    return X.shape[0] if hasattr(X, "shape") else len(X)
+
+
+def take_rows(X, rows):
+    """Rows by their positions, of any container that fit takes."""
     X = from_torch(X)
-    X = X.tocsr() if sp.issparse(X) else X
-    total = X.shape[0] if hasattr(X, "shape") else len(X)
-    rows = np.linspace(0, total - 1, min(n, total)).round().astype(int)
-    return _safe_indexing(X, rows)
+    return _safe_indexing(X.tocsr() if sp.issparse(X) else X, rows)
 
 
 def column_means(data):

@@ -1,9 +1,12 @@
 """How fits went on, several together."""
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from ..metrics._models import split_pipeline
-from ._figure import axes, topic_colors
 
 
 class ConvergenceDisplay:
@@ -53,8 +56,9 @@ class ConvergenceDisplay:
 
         Parameters
         ----------
-        models : fitted model, or dict of str to fitted model
-            Pipelines and searches too; each needs ``loss_history_``.
+        models : fitted model, list of fitted models, or dict of str to fitted model
+            Pipelines and searches too; each needs ``loss_history_``. The keys of a dict
+            are the labels; those of a list are the parameters that differ, or numbers.
         x : {"seconds", "iteration"}, default="seconds"
             Along the axis.
         y : str, default="objective"
@@ -67,12 +71,10 @@ class ConvergenceDisplay:
         display : ConvergenceDisplay
             With the picture drawn.
         """
-        if not isinstance(models, dict):
-            models = {type(split_pipeline(models)[1]).__name__: models}
         traces = {}
-        for name, model in models.items():
-            _, last = split_pipeline(model)
-            history = getattr(last, "loss_history_", {})
+        for name, model in _named(models).items():
+            check_is_fitted(model)
+            history = getattr(model, "loss_history_", {})
             for column in (x, y):
                 if column not in history:
                     known = ", ".join(history) or "none"
@@ -95,16 +97,74 @@ class ConvergenceDisplay:
         display : ConvergenceDisplay
             The display itself.
         """
-        self.ax_ = ax = axes(ax, figsize=(6, 4))
+        from ._figure import PLAIN, add_legend, axes, line_legend, line_styles, one_line
+
+        options, beside = line_legend(self.traces)
+        self.ax_ = ax = axes(ax, figsize=(6 + beside, 4))
         self.figure_ = ax.figure
-        colors = topic_colors(len(self.traces))
-        for color, (name, (x, y)) in zip(colors, self.traces.items(), strict=True):
+        lines = []
+        styles = line_styles(len(self.traces))
+        for style, (x, y) in zip(styles, self.traces.values(), strict=True):
             marker = "o" if len(x) < 40 else None
-            ax.plot(x, y, color=color, label=name, marker=marker, markersize=3)
+            lines += ax.plot(x, y, marker=marker, markersize=3, **style)
         values = np.concatenate([y for _, y in self.traces.values()])
-        if (values > 0).all() and values.max() > 20 * values.min():
+        values = values[np.isfinite(values)]
+        if len(values) and 0 < 20 * values.min() < values.max():
             ax.set_yscale("log")
-        ax.set(xlabel=self.x, ylabel=self.y)
+        ax.set_xlabel(one_line(self.x, 60), **PLAIN)
+        ax.set_ylabel(one_line(self.y, 60), **PLAIN)
         if len(self.traces) > 1:
-            ax.legend()
+            add_legend(ax, lines, list(self.traces), **options)
         return self
+
+
+def _named(models) -> dict:
+    """Label -> topic model, without the steps before it."""
+    if _is_model(models):
+        models = [models]
+    if isinstance(models, str) or not isinstance(models, Iterable):
+        raise TypeError(
+            "models must be a fitted model, a list of them, or a dict {name: model}. "
+            f"Got {models!r:.60}."
+        )
+    keyed = models if isinstance(models, Mapping) else dict(enumerate(models))
+    if not keyed:
+        raise ValueError("models is empty: there is nothing to draw.")
+    found = {key: split_pipeline(model)[1] for key, model in keyed.items()}
+    for key, model in found.items():
+        if not _is_model(model):
+            raise TypeError(
+                f"models[{key!r}] must be a fitted model. Got {model!r:.60}."
+            )
+    if isinstance(models, Mapping):
+        return found
+    return dict(zip(_labels(found.values()), found.values(), strict=True))
+
+
+def _is_model(model) -> bool:
+    return hasattr(model, "get_params") and not isinstance(model, type)
+
+
+def _labels(models) -> list[str]:
+    """The parameters that differ among models of a class; a number where none does."""
+    kinds = {type(model) for model in models}
+    found = []
+    for model in models:
+        others = [_settings(other) for other in models if type(other) is type(model)]
+        varied = [
+            f"{key}={value}"
+            for key, value in _settings(model).items()
+            if any(other[key] != value for other in others)
+        ]
+        name = [type(model).__name__] if len(kinds) > 1 or not varied else []
+        found.append(" ".join([*name, ", ".join(varied)]).strip())
+    times, seen = Counter(found), Counter()
+    for i, label in enumerate(found):
+        if times[label] > 1:
+            seen[label] += 1
+            found[i] = f"{label} ({seen[label]})"
+    return found
+
+
+def _settings(model) -> dict[str, str]:
+    return {key: str(value) for key, value in model.get_params(deep=False).items()}

@@ -2,32 +2,43 @@
 
 import numpy as np
 
-from ..inspection import top_terms
+from .._boundary.arguments import check_integer
+from .._boundary.inputs import count_rows, take_rows
 from ..metrics import sort_documents
-from ..metrics._models import model_input, split_pipeline, topic_proportions
-from ._figure import axes, topic_colors
+from ._documents import (
+    check_proportions,
+    count_documents,
+    known_proportions,
+    name_topics,
+    without_topic,
+)
+from ._groups import number_groups
 
-#: Most topics that a legend lists.
-_LEGEND = 20
-
-#: Tick of the documents whose label is missing.
-_NO_GROUP = "(none)"
+#: Tick of the documents whose label is missing, and legend of those without a topic.
+_NO_GROUP, _NO_TOPIC = "(none)", "(no known terms)"
 
 
 class StructureDisplay:
     """Stacked topic proportions, one column a document ("Structure plot").
 
     Documents are sorted by their dominant topic and its proportion, within groups if
-    there are any. Make it with :meth:`from_estimator` or :meth:`from_predictions`.
+    there are any. Documents without a dominant topic come last, hatched: those without
+    known terms, and those whose proportions are all the same, as the proportions of
+    such a document are. Make the display with :meth:`from_estimator` or
+    :meth:`from_predictions`.
 
     Parameters
     ----------
     theta : ndarray of shape (n_documents, n_topics)
-        Proportions, in the order of the picture.
+        Proportions, in the order of the picture; NaN for a document without a topic.
     groups : ndarray of shape (n_documents,) or None
         Group of each document, in the same order; None where it is missing.
     topic_names : list of str
         For the legend.
+    max_topics : int, default=20
+        Most topics that have a colour of their own. Beyond them the largest have one,
+        by their proportions in the documents drawn, and the others are one grey area,
+        "other".
 
     Attributes
     ----------
@@ -48,19 +59,22 @@ class StructureDisplay:
     (200, 4)
     """
 
-    def __init__(self, theta, *, groups=None, topic_names):
+    def __init__(self, theta, *, groups=None, topic_names, max_topics=20):
         self.theta = theta
         self.groups = groups
         self.topic_names = topic_names
+        self.max_topics = max_topics
 
     @classmethod
     def from_estimator(
         cls,
         model,
-        X,
+        X=None,
         *,
+        theta=None,
         groups=None,
         feature_names=None,
+        max_topics=20,
         n_documents=2000,
         random_state=0,
         ax=None,
@@ -71,8 +85,14 @@ class StructureDisplay:
         ----------
         model : fitted model, pipeline or search
             Whose proportions.
-        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts; with a pipeline, what goes into it.
+        X : {array-like, sparse matrix, torch.Tensor} of shape \
+                (n_samples, n_features), default=None
+            Counts; with a pipeline, what goes into it. Only the documents drawn are
+            transformed. May be None if `theta` is given; with both, X tells which
+            documents have no known terms.
+        theta : array-like of shape (n_samples, n_topics), default=None
+            Topic proportions as ``model.transform(X)`` returns them, if they are known
+            already. None computes them.
         groups : array-like of shape (n_samples,), default=None
             Known groups, drawn side by side: sorted, or in the order of the categories
             of a pandas Categorical or a polars Enum. Documents whose label is missing
@@ -80,6 +100,9 @@ class StructureDisplay:
         feature_names : sequence of str, default=None
             Names of the terms. None takes those of the pipeline or of the fitted data,
             or the numbers of the columns.
+        max_topics : int, default=20
+            Most topics that have a colour of their own, at most 20; the largest ones if
+            there are more, and the others are one grey area, "other".
         n_documents : int, default=2000
             Most documents drawn; more are sampled.
         random_state : int, default=0
@@ -92,19 +115,12 @@ class StructureDisplay:
         display : StructureDisplay
             With the picture drawn.
         """
-        before, last = split_pipeline(model)
-        names = [
-            f"{k}: {' '.join(str(term) for term, _ in row)}"
-            for k, row in enumerate(top_terms(model, feature_names, 3))
-        ]
-        return cls.from_predictions(
-            topic_proportions(last, model_input(before, X)),
-            groups=groups,
-            topic_names=names,
-            n_documents=n_documents,
-            random_state=random_state,
-            ax=ax,
-        )
+        names = name_topics(model, feature_names, 3)
+        n = count_documents(X, theta)
+        chosen = _sample(n, n_documents, random_state)
+        numbered = _numbered(groups, chosen, n)
+        theta = known_proportions(model, _part(X, chosen, n), _part(theta, chosen, n))
+        return cls._arranged(theta, numbered, names, max_topics).plot(ax=ax)
 
     @classmethod
     def from_predictions(
@@ -113,6 +129,7 @@ class StructureDisplay:
         *,
         groups=None,
         topic_names=None,
+        max_topics=20,
         n_documents=2000,
         random_state=0,
         ax=None,
@@ -122,13 +139,17 @@ class StructureDisplay:
         Parameters
         ----------
         theta : array-like of shape (n_samples, n_topics)
-            Topic proportions.
+            Topic proportions; each row sums to one, or is zero or NaN for a document
+            without a topic.
         groups : array-like of shape (n_samples,), default=None
             Known groups, drawn side by side: sorted, or in the order of the categories
             of a pandas Categorical or a polars Enum. Documents whose label is missing
             (None, NaN) are a group of their own, "(none)", the last.
         topic_names : list of str, default=None
             For the legend. None numbers the topics.
+        max_topics : int, default=20
+            Most topics that have a colour of their own, at most 20; the largest ones if
+            there are more, and the others are one grey area, "other".
         n_documents : int, default=2000
             Most documents drawn; more are sampled.
         random_state : int, default=0
@@ -141,24 +162,30 @@ class StructureDisplay:
         display : StructureDisplay
             With the picture drawn.
         """
-        theta = np.asarray(theta)
-        chosen = np.arange(len(theta))
-        if len(theta) > n_documents:
-            rng = np.random.default_rng(random_state)
-            chosen = rng.choice(len(theta), n_documents, replace=False)
-        chosen = chosen[sort_documents(theta[chosen])]
-        if groups is not None:
-            if len(groups) != len(theta):
-                raise ValueError(
-                    f"There are {len(groups)} groups, but {len(theta)} documents."
-                )
-            names, numbers = _number_groups(groups)
-            chosen = chosen[np.argsort(numbers[chosen], kind="stable")]
-            groups = names[numbers[chosen]]
+        n = count_documents(None, theta)
+        chosen = _sample(n, n_documents, random_state)
+        numbered = _numbered(groups, chosen, n)
+        theta = check_proportions(_part(theta, chosen, n))
         if topic_names is None:
-            topic_names = [str(k) for k in range(theta.shape[1])]
-        display = cls(theta[chosen], groups=groups, topic_names=list(topic_names))
-        return display.plot(ax=ax)
+            topic_names = range(theta.shape[1])
+        names = [str(name) for name in topic_names]
+        return cls._arranged(theta, numbered, names, max_topics).plot(ax=ax)
+
+    @classmethod
+    def _arranged(cls, theta, numbered, topic_names, max_topics):
+        """Documents in the order of the picture."""
+        sequence = _sequence(theta, max_topics)
+        order = sort_documents(np.nan_to_num(theta)[:, sequence])
+        blank = np.isnan(theta).any(axis=1)
+        order = order[np.argsort(blank[order], kind="stable")]
+        groups = None
+        if numbered is not None:
+            names, numbers = numbered
+            order = order[np.argsort(numbers[order], kind="stable")]
+            groups = names[numbers[order]]
+        return cls(
+            theta[order], groups=groups, topic_names=topic_names, max_topics=max_topics
+        )
 
     def plot(self, ax=None):
         """Draw it.
@@ -173,86 +200,106 @@ class StructureDisplay:
         display : StructureDisplay
             The display itself.
         """
-        n, K = self.theta.shape
-        self.ax_ = ax = axes(ax, figsize=(11, max(4, 0.25 * min(K, _LEGEND) + 0.8)))
+        from ._figure import axes, draw_columns
+
+        theta = without_topic(np.asarray(self.theta, np.float64))
+        n, K = theta.shape
+        if len(self.topic_names) != K:
+            raise ValueError(
+                f"There are {len(self.topic_names)} topic names, but {K} topics."
+            )
+        blank = np.isnan(theta).any(axis=1)
+        layers, colors, names = self._layers(np.nan_to_num(theta))
+        height = max(4, 0.25 * (len(names) + blank.any()) + 0.8)
+        own = ax is None
+        self.ax_ = ax = axes(ax, figsize=(11, height))
         self.figure_ = ax.figure
-        edges, top = np.arange(n + 1), np.zeros(n)
-        for k, color in enumerate(topic_colors(K)):
-            bottom, top = top, top + self.theta[:, k]
-            name = self.topic_names[k] if k < _LEGEND else None
-            ax.stairs(top, edges, baseline=bottom, fill=True, color=color, label=name)
         ax.set(xlim=(0, n), ylim=(0, 1), ylabel="topic proportion")
+        self._add_legend(ax, colors, names, blank.any())
         if self.groups is None:
             ax.set(xticks=[], xlabel=f"{n} documents")
         else:
-            self._mark_groups(ax, n)
-        title = None if K <= _LEGEND else f"the first {_LEGEND} of {K} topics"
-        ax.legend(
-            loc="upper left",
-            bbox_to_anchor=(1.005, 1.0),
-            fontsize="small",
-            title=title,
-            borderaxespad=0,
-        )
+            below = self._mark_groups(ax, n)
+            if own:
+                self.figure_.set_figheight(height + below)
+        draw_columns(ax, layers, colors, blank)
         return self
 
+    def _layers(self, theta):
+        """Heights, colours and names of the topics, and of the others together."""
+        from ._figure import OTHER, colored_topics, topic_colors
+
+        shown = colored_topics(_sizes(theta), self.max_topics)
+        others = np.setdiff1d(np.arange(theta.shape[1]), shown)
+        layers, colors = theta[:, shown], topic_colors(len(shown))
+        names = [self.topic_names[k] for k in shown]
+        if len(others) == 0:
+            return layers, colors, names
+        rest = theta[:, others].sum(axis=1)
+        name = f"other ({len(others)} topic{'s' if len(others) > 1 else ''})"
+        return np.column_stack([layers, rest]), [*colors, OTHER], [*names, name]
+
+    def _add_legend(self, ax, colors, names, any_blank):
+        from ._figure import add_legend, color_handles
+
+        handles = color_handles(colors, blank=any_blank)
+        names = [*names, _NO_TOPIC] if any_blank else names
+        place = {"loc": "upper left", "bbox_to_anchor": (1.005, 1.0)}
+        options = {"fontsize": "small", "borderaxespad": 0, **place}
+        K = len(self.topic_names)
+        if self.max_topics < K:
+            options["title"] = f"the {self.max_topics} largest of {K} topics"
+        add_legend(ax, handles, names, **options)
+
     def _mark_groups(self, ax, n):
-        names, numbers = _number_groups(self.groups)
+        """Lines between the groups, and their names; the inches that these take."""
+        from ._figure import PLAIN, fit_tick_labels, one_line
+
+        names, numbers = number_groups(self.groups)
         starts = np.flatnonzero(np.diff(numbers, prepend=-1))
         ends = np.append(starts[1:], n)
         for start in starts[1:]:
             ax.axvline(start, color="black", linewidth=0.8)
         shown = names[numbers[starts]]
-        ticks = [_NO_GROUP if name is None else str(name) for name in shown]
-        ax.set_xticks((starts + ends) / 2, ticks)
-        ax.tick_params(axis="x", length=0, rotation=0 if len(ticks) <= 6 else 60)
+        ticks = [_NO_GROUP if name is None else one_line(name, 30) for name in shown]
+        ax.set_xticks((starts + ends) / 2, ticks, **PLAIN)
+        ax.tick_params(axis="x", length=0)
+        fit_tick_labels(ax, np.argsort(starts - ends, kind="stable"))
+        boxes = [label.get_window_extent() for label in ax.get_xticklabels()]
+        return max(0, max(box.height for box in boxes) / ax.figure.dpi - 0.2)
 
 
-def _number_groups(groups):
-    """The groups in their order, None last if labels are missing; each label's number.
-
-    The order is that of the categories if `groups` has such, as a pandas Categorical
-    and a polars Enum have, and the sorted one otherwise.
-    """
-    labels = _labels(groups)
-    present = set(labels)
-    missing = present & {None}
-    categories = getattr(getattr(groups, "dtype", None), "categories", None)
-    # A polars Categorical has no order, and what it lists there is no array.
-    if hasattr(categories, "__array__"):
-        names = [name for name in np.asarray(categories) if name in present]
-    else:
-        names = _sorted(present - missing)
-    names += missing
-    number = {name: i for i, name in enumerate(names)}
-    numbers = np.array([number[label] for label in labels], dtype=np.intp)
-    return np.fromiter(names, labels.dtype, len(names)), numbers
+def _sample(n, n_documents, random_state) -> np.ndarray:
+    """Positions of the documents drawn."""
+    n_documents = check_integer(n_documents, "n_documents")
+    if n <= n_documents:
+        return np.arange(n)
+    return np.random.default_rng(random_state).choice(n, n_documents, replace=False)
 
 
-def _labels(groups) -> np.ndarray:
-    """One label a document; objects, with None for those missing, if any is."""
-    # numpy would make the text "nan" of a NaN in a list of texts.
-    values = groups if isinstance(groups, list | tuple) else np.asarray(groups)
-    if np.ndim(values) != 1:
-        raise ValueError(
-            "groups must be one label a document, in one dimension. Got an array of "
-            f"shape {np.shape(values)}."
-        )
-    missing = [_is_missing(value) for value in values]
-    if not any(missing):
-        return np.asarray(values)
-    pairs = zip(values, missing, strict=True)
-    return np.array([None if gone else value for value, gone in pairs], dtype=object)
+def _part(A, chosen, n):
+    return A if A is None or len(chosen) == n else take_rows(A, chosen)
 
 
-def _is_missing(label) -> bool:
-    """Whether it is None, NaN, NaT, or pandas' NA, which is compared without answer."""
-    same = label == label
-    return label is None or not isinstance(same, bool | np.bool_) or not same
+def _numbered(groups, chosen, n):
+    """Names of the groups, and the number of the group of each document drawn."""
+    if groups is None:
+        return None
+    if count_rows(groups) != n:
+        raise ValueError(f"There are {count_rows(groups)} groups, but {n} documents.")
+    return number_groups(_part(groups, chosen, n))
 
 
-def _sorted(labels) -> list:
-    try:
-        return sorted(labels)
-    except TypeError:  # of types without a common order, as numbers and texts
-        return sorted(labels, key=str)
+def _sizes(theta) -> np.ndarray:
+    """Each topic's share of the documents that have topics."""
+    return np.nan_to_num(theta).sum(axis=0)
+
+
+def _sequence(theta, max_topics) -> np.ndarray:
+    """Topics from left to right: those with a colour, and the others by size."""
+    from ._figure import colored_topics
+
+    sizes = _sizes(theta)
+    first = colored_topics(sizes, max_topics)
+    rest = np.setdiff1d(np.arange(len(sizes)), first)
+    return np.concatenate([first, rest[np.argsort(-sizes[rest], kind="stable")]])

@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from ..inspection import top_terms
-from ._figure import panels, topic_colors
 
 
 class TopTermsDisplay:
@@ -94,6 +93,8 @@ class TopTermsDisplay:
         display : TopTermsDisplay
             The display itself.
         """
+        from ._figure import PLAIN, one_line, panels, topic_colors
+
         K = len(self.terms)
         n_columns = min(K, 5 if K <= 25 else 10)
         n_rows = math.ceil(K / n_columns)
@@ -106,13 +107,14 @@ class TopTermsDisplay:
         colors = topic_colors(K)
         for k, (panel, row) in enumerate(zip(self.axes_, self.terms, strict=True)):
             names, weights = zip(*row[::-1], strict=True)
+            names = [one_line(name, 24) for name in names]
             # Weights that are logarithms have no zero to begin at.
             low = 0
             if weights[0] <= 0:
                 low = weights[0] - (0.1 * (weights[-1] - weights[0]) or 1.0)
             widths = [weight - low for weight in weights]
             panel.barh(range(len(row)), widths, left=low, color=colors[k])
-            panel.set_yticks(range(len(row)), [str(name) for name in names])
+            panel.set_yticks(range(len(row)), names, **PLAIN)
             panel.tick_params(labelsize=8)
             panel.locator_params(axis="x", nbins=3)
             panel.set_title(f"topic {k}", fontsize=9)

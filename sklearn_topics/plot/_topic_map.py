@@ -4,13 +4,13 @@ import numpy as np
 from sklearn.decomposition import KernelPCA
 from sklearn.manifold import smacof
 
-from ..inspection import top_terms
 from ..metrics import topic_distances
 from ..metrics._models import proportions, token_shares, topic_distributions
-from ._figure import axes, hide_overlaps, topic_colors
+from ._documents import known_proportions, name_topics, require_transform
 
-#: Greatest area of all circles together, and of each on average, in points squared.
-_AREA, _MEAN_AREA = 40_000, 4_000
+#: Greatest area of all circles together, as a part of the axes, and of each on average,
+#: in points squared.
+_AREA, _MEAN_AREA = 0.2, 4_000
 
 
 class TopicMapDisplay:
@@ -67,7 +67,14 @@ class TopicMapDisplay:
 
     @classmethod
     def from_estimator(
-        cls, model, X=None, *, feature_names=None, distance="hellinger", ax=None
+        cls,
+        model,
+        X=None,
+        *,
+        theta=None,
+        feature_names=None,
+        distance="hellinger",
+        ax=None,
     ):
         """The map of a fitted model.
 
@@ -78,7 +85,11 @@ class TopicMapDisplay:
         X : {array-like, sparse matrix, torch.Tensor} of shape \
                 (n_samples, n_features), default=None
             Counts; with a pipeline, what goes into it: for the sizes. None draws
-            circles of one size.
+            circles of one size, unless `theta` is given.
+        theta : array-like of shape (n_samples, n_topics), default=None
+            Topic proportions as ``model.transform(X)`` returns them, if they are known
+            already. None computes them. Without `X` the areas are the mean proportions:
+            each document counts the same, however long it is.
         feature_names : sequence of str, default=None
             Names of the terms. None takes those of the pipeline or of the fitted data,
             or the numbers of the columns.
@@ -92,15 +103,19 @@ class TopicMapDisplay:
         display : TopicMapDisplay
             With the picture drawn.
         """
-        K = len(topic_distributions(model))
+        topics = topic_distributions(model)
+        K = len(topics)
         shares = np.full(K, 1 / K)
+        if X is not None and theta is None:
+            require_transform(model)
         if X is not None:
-            shares = token_shares(*proportions(model, X))
-        between = topic_distances(model, distance=distance)
-        names = [
-            f"{k}: {' '.join(str(term) for term, _ in row)}"
-            for k, row in enumerate(top_terms(model, feature_names, 2))
-        ]
+            shares = token_shares(*proportions(model, X, theta))
+        elif theta is not None:
+            found = known_proportions(model, None, theta)
+            shares = np.nan_to_num(found).mean(axis=0)
+            shares = shares / (shares.sum() or 1)
+        between = topic_distances(topics, distance=distance)
+        names = name_topics(model, feature_names, 2)
         places = _in_plane(between)
         pairs = np.triu_indices(K, 1)
         correlation = _correlation(between[pairs], _apart(places)[pairs])
@@ -120,30 +135,43 @@ class TopicMapDisplay:
         display : TopicMapDisplay
             The display itself.
         """
+        from ._figure import (
+            PLAIN,
+            axes,
+            hide_overlaps,
+            keep_inside,
+            one_line,
+            topic_colors,
+        )
+
         K = len(self.places)
         self.ax_ = ax = axes(ax, figsize=(8, 8) if K <= 25 else (11, 11))
         self.figure_ = ax.figure
+        room = ax.get_window_extent().size * 72 / ax.figure.dpi  # in points
+        areas = min(_AREA * room.prod(), _MEAN_AREA * K) * self.shares
         ax.scatter(
             *self.places.T,
-            s=min(_AREA, _MEAN_AREA * K) * self.shares,
-            color=topic_colors(K),
+            s=areas,
+            color=topic_colors(K, self.shares if np.ptp(self.shares) else None),
             alpha=0.6,
             linewidth=0.8,
             edgecolor="black",
         )
         texts = []
         for k in np.argsort(-self.shares, kind="stable"):
-            number, _, terms = self.topic_names[k].partition(": ")
+            number, _, terms = one_line(self.topic_names[k], 40).partition(": ")
             at = {"xy": self.places[k], "ha": "center", "textcoords": "offset points"}
+            at |= PLAIN
             above, below = {"xytext": (0, 1), **at}, {"xytext": (0, -2), **at}
             texts.append(ax.annotate(number, va="bottom", weight="bold", **above))
             texts.append(ax.annotate(terms, va="top", fontsize="x-small", **below))
-        ax.margins(0.15)
-        ax.set_aspect("equal", adjustable="datalim")
-        title = f"{K} topics"
+        xlim, ylim = _limits(self.places, room, np.sqrt(areas.max() / np.pi))
+        ax.set(xlim=xlim, ylim=ylim, aspect="equal")
+        title = f"{K} topics" if K > 1 else "1 topic"
         if K > 3:
-            title += f"; distances correlate {self.correlation:.2f} with those shown"
+            title += f" (map vs. true distances: r = {self.correlation:.2f})"
         ax.set(xticks=[], yticks=[], title=title)
+        keep_inside(ax, texts)
         hide_overlaps(texts)
         return self
 
@@ -156,7 +184,7 @@ def _in_plane(distances):
     # Kernel PCA of minus half the squared distances is classical scaling.
     scaling = KernelPCA(
         kernel="precomputed", eigen_solver="dense", remove_zero_eig=True
-    )
+    ).set_output(transform="default")
     found = scaling.fit_transform(-(distances**2) / 2)[:, :2]
     places = np.zeros((K, 2))
     places[:, : found.shape[1]] = found
@@ -168,6 +196,15 @@ def _in_plane(distances):
     precise = {"max_iter": 3000, "eps": 1e-9}
     moved, _ = smacof(distances, init=places, n_init=1, random_state=0, **precise)
     return moved
+
+
+def _limits(places, room, radius):
+    """Limits along x and y, of one scale, with room for circles; all in points."""
+    low, high = places.min(axis=0), places.max(axis=0)
+    free = np.maximum(room - 2 * np.maximum(0.12 * room, 1.2 * radius), 1)
+    unit = max(*((high - low) / free), 1e-9)  # of the data, for each point
+    center, half = (low + high) / 2, room * unit / 2
+    return np.transpose([center - half, center + half])
 
 
 def _apart(places):

@@ -1,11 +1,15 @@
 """Scores against the number of topics, read from a fitted search."""
 
+from itertools import combinations
+
 import numpy as np
 from sklearn.base import clone
+from sklearn.utils.parallel import Parallel, delayed
 
+from .._boundary.arguments import check_integer
+from .._boundary.warning import warn_user
 from ..metrics import topic_stability
-from ..metrics._models import split_pipeline
-from ._figure import panels, topic_colors
+from ..metrics._models import topic_distributions
 
 #: Parameters whose values are only seeds.
 _SEED = "random_state"
@@ -56,7 +60,17 @@ class TopicNumberDisplay:
         self.parameter = parameter
 
     @classmethod
-    def from_search(cls, search, X=None, *, parameter=None, n_seeds=3, ax=None):
+    def from_search(
+        cls,
+        search,
+        X=None,
+        *,
+        parameter=None,
+        n_seeds=None,
+        n_jobs=None,
+        verbose=0,
+        ax=None,
+    ):
         """Curves of a fitted ``GridSearchCV`` or ``RandomizedSearchCV``.
 
         Parameters
@@ -66,14 +80,22 @@ class TopicNumberDisplay:
             others is a line, seeds aside, which add to the spread. A search with
             several scores has several panels.
         X : array-like, default=None
-            What the search was fitted on. Adds the stability of the topics: the
-            estimator is fitted `n_seeds` times for each number of topics, at the best
-            of the other parameters. None leaves it out.
+            What the search was fitted on; with `n_seeds`, for the stability of the
+            topics.
         parameter : str, default=None
             Name of the number of topics in the grid. None finds "n_components", alone
             or at the end of a name such as "nmf__n_components".
-        n_seeds : int, default=3
-            Fits for the stability, with ``random_state`` 0, 1, ...
+        n_seeds : int, default=None
+            Adds the stability of the topics, which needs `X`: for each number of topics
+            in the grid the estimator is fitted to all of `X` this many times, with
+            ``random_state`` 0, 1, ..., at the best of the other parameters; three seeds
+            and five numbers are 15 fits. None fits nothing.
+        n_jobs : int, default=None
+            Number of these fits at the same time. None is one, unless in a
+            :obj:`joblib.parallel_backend` context; -1 uses all processors.
+        verbose : int, default=0
+            If positive, :class:`joblib.Parallel` reports how many of the fits are done;
+            the larger, the more often.
         ax : matplotlib Axes, default=None
             Whose place the panels take. None makes a new figure.
 
@@ -98,19 +120,37 @@ class TopicNumberDisplay:
             score: _curves(results, score, parameter)
             for score in (name[10:] for name in results if name[:10] == "mean_test_")
         }
-        if X is not None:
+        if n_seeds is not None:
+            if X is None:
+                raise ValueError(
+                    f"Stability with n_seeds={n_seeds} needs X, what the search was "
+                    "fitted on."
+                )
             if not hasattr(search, "best_params_"):
                 raise ValueError(
                     "Stability needs the best of the other parameters: fit the search "
-                    "with refit=, or leave X out."
+                    "with refit=, or leave n_seeds out."
                 )
-            if n_seeds < 2:
+            if check_integer(n_seeds, "n_seeds") < 2:
                 raise ValueError(
                     f"Stability needs n_seeds of 2 or more. Got {n_seeds}."
                 )
             numbers = sorted({params[parameter] for params in results["params"]})
-            rows = [_stability(search, X, parameter, K, n_seeds) for K in numbers]
+            fits = [(K, seed) for K in numbers for seed in range(n_seeds)]
+            topics = Parallel(n_jobs=n_jobs, verbose=verbose)(
+                delayed(_fitted_topics)(search, X, parameter, *fit) for fit in fits
+            )
+            groups = [topics[i : i + n_seeds] for i in range(0, len(topics), n_seeds)]
+            rows = [_stability(group) for group in groups]
             curves["stability"] = {"": np.column_stack([numbers, rows])}
+        elif X is not None:
+            n = len({params[parameter] for params in results["params"]})
+            warn_user(
+                "X is only used for the stability of the topics, and n_seeds is not "
+                f"given, so nothing was fitted. Pass n_seeds=3 for it, which takes "
+                f"{3 * n} fits (see n_jobs and verbose), or leave X out.",
+                UserWarning,
+            )
         best = {score: _best(lines) for score, lines in curves.items()}
         return cls(curves, best=best, parameter=parameter).plot(ax=ax)
 
@@ -127,20 +167,36 @@ class TopicNumberDisplay:
         display : TopicNumberDisplay
             The display itself.
         """
+        from ._figure import (
+            PLAIN,
+            add_legend,
+            hide_overlaps,
+            line_legend,
+            line_styles,
+            one_line,
+            panels,
+        )
+
         n = len(self.curves)
         n_columns = n if n <= 3 else 2 if n == 4 else 3
         n_rows = -(-n // n_columns)
-        size = 4.2 * n_columns, 3.2 * n_rows
+        # One legend for all panels with the same lines, in the last one.
+        legends = {tuple(lines): score for score, lines in self.curves.items()}
+        beside = max(line_legend(lines)[1] for lines in legends)
+        size = 4.2 * n_columns + beside, 3.2 * n_rows
         grid = panels(ax, n_rows, n_columns, figsize=size)
         self.figure_, self.axes_ = grid[0].figure, grid[:n]
         for unused in grid[n:]:
             unused.set_axis_off()
         for panel, (score, lines) in zip(self.axes_, self.curves.items(), strict=True):
-            colors = topic_colors(len(lines))
-            for color, (label, rows) in zip(colors, lines.items(), strict=True):
+            drawn = []
+            for style, rows in zip(
+                line_styles(len(lines)), lines.values(), strict=True
+            ):
                 K, mean, least, greatest = rows.T
-                panel.fill_between(K, least, greatest, color=color, alpha=0.15, lw=0)
-                panel.plot(K, mean, "o-", color=color, markersize=4, label=label)
+                band = {"color": style["color"], "alpha": 0.15, "linewidth": 0}
+                panel.fill_between(K, least, greatest, **band)
+                drawn += panel.plot(K, mean, marker="o", markersize=4, **style)
             if self.best[score] is not None:
                 panel.axvline(self.best[score], color="0.6", linestyle=":", zorder=0)
             numbers = np.unique(np.concatenate([r[:, 0] for r in lines.values()]))
@@ -148,9 +204,13 @@ class TopicNumberDisplay:
                 panel.set_xscale("log")
             panel.set_xticks(numbers, [f"{K:g}" for K in numbers])
             panel.minorticks_off()
-            panel.set(xlabel="topics", title=score.replace("_", " "))
-            if len(lines) > 1:
-                panel.legend(fontsize="x-small")
+            panel.set(xlabel="topics")
+            panel.set_title(one_line(str(score).replace("_", " "), 40), **PLAIN)
+            if len(lines) > 1 and legends[tuple(lines)] == score:
+                options, _ = line_legend(lines)
+                add_legend(panel, drawn, list(lines), **options)
+        for panel in self.axes_:
+            hide_overlaps(panel.get_xticklabels())
         return self
 
 
@@ -207,20 +267,21 @@ def _best(lines):
     return int(known[known[:, 1].argmax(), 0]) if len(known) else None
 
 
-def _stability(search, X, parameter, K, n_seeds):
-    """Mean, least and greatest stability of pairs of fits."""
-    others = {
-        key: value
+def _fitted_topics(search, X, parameter, K, seed):
+    """Topics x terms of one fit, at the best of the other parameters."""
+    # Copies: a value may itself be an estimator, which belongs to the search.
+    given = {
+        key: clone(value, safe=False)
         for key, value in search.best_params_.items()
         if key.split("__")[-1] != _SEED
     }
     within, dots, _ = parameter.rpartition("__")
-    models = []
-    for number in range(n_seeds):
-        # Copies: a value may itself be an estimator, which belongs to the search.
-        given = {key: clone(value, safe=False) for key, value in others.items()}
-        model = clone(search.estimator).set_params(**given)
-        model.set_params(**{parameter: K, f"{within}{dots}{_SEED}": number})
-        models.append(split_pipeline(model.fit(X))[1])
-    pairs = [topic_stability([a, b]) for i, a in enumerate(models) for b in models[:i]]
+    model = clone(search.estimator).set_params(**given)
+    model.set_params(**{parameter: K, f"{within}{dots}{_SEED}": seed})
+    return topic_distributions(model.fit(X))
+
+
+def _stability(topics):
+    """Mean, least and greatest stability of pairs of fits."""
+    pairs = [topic_stability(pair) for pair in combinations(topics, 2)]
     return np.mean(pairs), np.min(pairs), np.max(pairs)

@@ -4,9 +4,9 @@ import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
-from ..inspection import top_terms
 from ..metrics import align_topics, topic_distances
-from ._figure import axes
+from ..metrics._models import topic_distributions
+from ._documents import name_topics
 
 
 class TopicSimilarityDisplay:
@@ -100,21 +100,27 @@ class TopicSimilarityDisplay:
         display : TopicSimilarityDisplay
             With the picture drawn.
         """
-        between = topic_distances(model, other, distance=distance)
+        topics = topic_distributions(model)
+        others = None if other is None else topic_distributions(other)
+        between = topic_distances(topics, others, distance=distance)
         rows = columns = _by_likeness(between) if other is None else None
         if other is not None:
-            rows, columns = _matched(align_topics(model, other, distance=distance))
+            rows, columns = _matched(align_topics(topics, others, distance=distance))
             rows = np.r_[rows, np.setdiff1d(np.arange(len(between)), rows)]
             columns = np.r_[columns, np.setdiff1d(np.arange(between.shape[1]), columns)]
-        terms = top_terms(model, feature_names, 3)
-        names = [f"{k}: {' '.join(str(t) for t, _ in terms[k])}" for k in rows]
+        names = name_topics(model, feature_names, 3)
         if labels is None:
             labels = ("topic", "topic") if other is None else ("model", "other")
+        elif isinstance(labels, str) or len(labels) != 2:
+            raise ValueError(
+                "labels must be two texts, for the rows and for the columns. Got "
+                f"{labels!r}."
+            )
         display = cls(
             1 - between[np.ix_(rows, columns)],
             rows=rows,
             columns=columns,
-            row_names=names,
+            row_names=[names[k] for k in rows],
             labels=labels,
             of_one_model=other is None,
         )
@@ -133,19 +139,29 @@ class TopicSimilarityDisplay:
         display : TopicSimilarityDisplay
             The display itself.
         """
+        from ._figure import PLAIN, axes, fit_tick_labels, hide_overlaps, one_line
+
         n, m = self.similarity.shape
-        size = 2.5 + 0.22 * max(n, m)
-        self.ax_ = ax = axes(ax, figsize=(size + 3, size))
+        names = [one_line(name, 40) for name in self.row_names]
+        # Cells that are nearly square, beside them names and a scale, in inches. (Where
+        # cells must be square, constrained layout cuts labels off.)
+        beside = 2 + 0.08 * max(len(name) for name in names)
+        size = [max(2.5, 0.25 * cells) for cells in (m, n)]
+        self.ax_ = ax = axes(ax, figsize=(size[0] + beside, size[1] + 0.7))
         self.figure_ = ax.figure
         shown = np.array(self.similarity)
         if self.of_one_model:  # each topic with itself says nothing
             np.fill_diagonal(shown, np.nan)
-        image = ax.imshow(shown, cmap="cividis")
+        image = ax.imshow(shown, cmap="cividis", aspect="auto")
         small = {"fontsize": "small" if max(n, m) <= 25 else "x-small"}
-        ax.set_xticks(range(m), [str(k) for k in self.columns], rotation=90, **small)
-        ax.set_yticks(range(n), self.row_names, **small)
-        ax.set(ylabel=self.labels[0], xlabel=self.labels[1])
+        ax.set_xticks(range(m), [str(k) for k in self.columns], **small)
+        ax.set_yticks(range(n), names, **small, **PLAIN)
+        rows, columns = (one_line(label, 30) for label in self.labels)
+        ax.set_ylabel(rows, **PLAIN)
+        ax.set_xlabel(columns, **PLAIN)
         self.figure_.colorbar(image, ax=ax, label="similarity", shrink=0.8)
+        fit_tick_labels(ax, np.arange(m), angle=90)
+        hide_overlaps(ax.get_yticklabels())
         return self
 
 

@@ -6,14 +6,12 @@ import pandas
 import polars
 import pytest
 import torch
-from matplotlib.colors import to_rgb
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
 from sklearn_topics import TorchETM, TorchPoissonNMF, TorchTruncatedSVD
 from sklearn_topics.inspection import top_terms
 from sklearn_topics.plot import ConvergenceDisplay, StructureDisplay, TopTermsDisplay
-from sklearn_topics.plot._figure import topic_colors
 
 TEXTS = ["cat dog cat", "dog cat", "sun moon", "moon sun sun", "cat dog dog"] * 4
 
@@ -82,8 +80,8 @@ def test_structure_of_a_pipeline_names_its_topics(pipe):
 def test_long_legends_say_what_they_leave_out():
     theta = np.random.default_rng(0).dirichlet([0.1] * 50, 30)
     legend = StructureDisplay.from_predictions(theta).ax_.get_legend()
-    assert len(legend.get_texts()) == 20
-    assert legend.get_title().get_text() == "the first 20 of 50 topics"
+    assert len(legend.get_texts()) == 21
+    assert legend.get_title().get_text() == "the 20 largest of 50 topics"
 
 
 def test_groups_must_fit(theta):
@@ -158,6 +156,28 @@ def test_categories_keep_their_order(theta, ordered):
         assert ticks(display.plot()) == ["low", "middle", "high"]
         block = {tuple(row) for row in display.theta[display.groups == "low"]}
         assert block == {tuple(row) for row in theta[1::3]}
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        list,
+        tuple,
+        np.asarray,
+        torch.tensor,
+        pandas.Categorical,
+        pandas.CategoricalIndex,
+        lambda labels: pandas.Series(labels, index=range(300)[::-1]),
+        polars.Series,
+        lambda labels: np.lib.stride_tricks.as_strided(labels, writeable=False),
+    ],
+)
+def test_groups_of_sampled_documents(theta, container):
+    labels = np.arange(300) % 4
+    groups = container(labels)
+    display = StructureDisplay.from_predictions(theta, groups=groups, n_documents=50)
+    label = {tuple(row): labels[i] for i, row in enumerate(theta)}
+    assert [label[tuple(row)] for row in display.theta] == display.groups.tolist()
 
 
 def test_categories_of_dates(theta):
@@ -257,10 +277,3 @@ def test_given_axes_are_used(theta, pipe):
     figure, ax = plt.subplots()
     assert TopTermsDisplay.from_estimator(pipe, ax=ax).figure_ is figure
     assert ConvergenceDisplay.from_estimators(pipe, ax=ax).ax_ is ax
-
-
-def test_fifty_colors_differ():
-    colors = np.array([to_rgb(color) for color in topic_colors(50)])
-    assert ((colors >= 0) & (colors <= 1)).all()
-    apart = np.abs(colors[:, None] - colors).sum(2) + np.eye(50)
-    assert apart.min() > 0.05

@@ -7,6 +7,7 @@ places are what it sees. ``python tests/plot/test_images.py`` draws the pictures
 from pathlib import Path
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -27,6 +28,11 @@ BASELINE = Path(__file__).parent / "baseline"
 _TOLERANCE = 0.15
 
 
+def axes():
+    """Axes whose place does not depend on the widths of texts, that is, on fonts."""
+    return plt.figure(figsize=(8, 5)).subplots()
+
+
 def topics(K):
     return np.random.default_rng(0).dirichlet([0.1] * 60, K)
 
@@ -35,11 +41,11 @@ def structure(K):
     rng = np.random.default_rng(0)
     theta = rng.dirichlet([0.2] * K, 120)
     groups = ["early", "late"] * 60
-    return StructureDisplay.from_predictions(theta, groups=groups)
+    return StructureDisplay.from_predictions(theta, groups=groups, ax=axes())
 
 
 def top_terms(K):
-    return TopTermsDisplay.from_estimator(topics(K), n_terms=5)
+    return TopTermsDisplay.from_estimator(topics(K), n_terms=5, ax=axes())
 
 
 def topic_map(K):
@@ -47,17 +53,17 @@ def topic_map(K):
     places, shares = rng.standard_normal((K, 2)), rng.dirichlet([3] * K)
     names = [f"{k}: term term" for k in range(K)]
     display = TopicMapDisplay(places, shares, topic_names=names, correlation=0.9)
-    return display.plot()
+    return display.plot(ax=axes())
 
 
 def similarity(K):
-    return TopicSimilarityDisplay.from_estimator(topics(K))
+    return TopicSimilarityDisplay.from_estimator(topics(K), ax=axes())
 
 
 def convergence(K):
     x = np.arange(1.0, 30)
     traces = {f"fit {k}": (x, 100 * np.exp(-x / (k + 2)) + 0.1) for k in range(K)}
-    return ConvergenceDisplay(traces).plot()
+    return ConvergenceDisplay(traces).plot(ax=axes())
 
 
 def topic_number(K):
@@ -67,7 +73,8 @@ def topic_number(K):
     lines = {f"rate={k}": rows - [0, 5 * k, 5 * k, 5 * k] for k in range(K)}
     curves = {"completion": lines, "npmi": lines}
     best = {"completion": 4, "npmi": 4}
-    return TopicNumberDisplay(curves, best=best, parameter="n_components").plot()
+    display = TopicNumberDisplay(curves, best=best, parameter="n_components")
+    return display.plot(ax=axes())
 
 
 PICTURES = {
@@ -82,6 +89,10 @@ SIZES = 3, 12
 
 
 def save(display, path):
+    """Without legends, whose sizes are those of fonts."""
+    for ax in display.figure_.axes:
+        if ax.get_legend() is not None:
+            ax.get_legend().remove()
     with matplotlib.rc_context({"figure.dpi": 50, "savefig.dpi": 50}):
         display.figure_.savefig(path)
 
@@ -112,7 +123,7 @@ def test_another_picture_is_noticed(tmp_path):
     path = tmp_path / "found.png"
     theta = np.random.default_rng(1).dirichlet([0.2] * 3, 120)
     groups = ["early", "late"] * 60
-    save(StructureDisplay.from_predictions(theta, groups=groups), path)
+    save(StructureDisplay.from_predictions(theta, groups=groups, ax=axes()), path)
     assert difference(path, BASELINE / "structure_3.png") > 2 * _TOLERANCE
 
 

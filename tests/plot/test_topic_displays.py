@@ -1,7 +1,9 @@
 """Maps, similarities and numbers of topics: the data of their artists."""
 
+import itertools
 import pickle
 
+import joblib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -88,6 +90,22 @@ def test_names_do_not_cover_each_other():
     assert len(shown) >= 50
     covered = [a.overlaps(b) for i, a in enumerate(shown) for b in shown[:i]]
     assert not any(covered)
+
+
+@pytest.mark.parametrize("size", [(3, 3), (8, 4), (3, 9), (12, 12)])
+@pytest.mark.parametrize("K", [1, 2, 12])
+def test_circles_are_within_the_axes(size, K):
+    _, ax = plt.subplots(figsize=size)
+    topics = np.random.default_rng(0).dirichlet([0.1] * 80, K)
+    theta = np.random.default_rng(0).dirichlet(np.linspace(1, 9, K), 20)
+    display = TopicMapDisplay.from_estimator(topics, theta=theta, ax=ax)
+    (circles,) = ax.collections
+    ax.figure.draw_without_rendering()
+    centers = ax.transData.transform(display.places)
+    radii = np.sqrt(circles.get_sizes() / np.pi)[:, None] * ax.figure.dpi / 72
+    box = ax.get_window_extent()
+    assert (centers - radii >= [box.x0, box.y0]).all()
+    assert (centers + radii <= [box.x1, box.y1]).all()
 
 
 # ------------------------------------------------------------------- similarity
@@ -214,13 +232,45 @@ def test_stability_is_that_of_fits_by_other_seeds():
     assert search.best_estimator_[-1].random_state is None
 
 
+class Counting(TorchPoissonNMF):
+    """A model that counts its fits."""
+
+    fits = 0
+
+    def fit(self, X, y=None):
+        type(self).fits += 1
+        return super().fit(X)
+
+
+def test_nothing_is_fitted_unless_asked_for(corpus, capfd):
+    X, _, _ = corpus
+    model = Counting(random_state=0, max_iter=5, tol=0)
+    search = GridSearchCV(model, {"n_components": [2, 3, 4]}, cv=2).fit(X)
+    before = Counting.fits
+    assert list(TopicNumberDisplay.from_search(search).curves) == ["score"]
+    with pytest.warns(UserWarning, match=r"Pass n_seeds=3 for it, which takes 9 fits"):
+        display = TopicNumberDisplay.from_search(search, X)
+    assert list(display.curves) == ["score"]
+    assert Counting.fits == before
+    with pytest.raises(ValueError, match="n_seeds=2 needs X"):
+        TopicNumberDisplay.from_search(search, n_seeds=2)
+    capfd.readouterr()
+    options = {"n_seeds": 2, "n_jobs": 2, "verbose": 20}
+    with joblib.parallel_backend("threading"):
+        display = TopicNumberDisplay.from_search(search, X, **options)
+    assert list(display.curves) == ["score", "stability"]
+    assert Counting.fits == before + 6
+    assert "6 out of   6" in "".join(capfd.readouterr())
+
+
 def test_estimators_in_the_grid_stay_the_searchs_own(corpus):
     X, _, _ = corpus
     models = [TorchPoissonNMF(max_iter=10, tol=0), TorchPoissonNMF(max_iter=11, tol=0)]
     pipe = Pipeline([("model", TorchPoissonNMF())])
     grid = {"model": models, "model__n_components": [2, 6]}
     search = GridSearchCV(pipe, grid, cv=2).fit(X)
-    stable = TopicNumberDisplay.from_search(search, X).curves["stability"][""]
+    stable = TopicNumberDisplay.from_search(search, X, n_seeds=3).curves
+    stable = stable["stability"][""]
     assert (stable[:, 1] < 0.999).any()
     assert not any(hasattr(model, "components_") for model in models)
 
@@ -251,6 +301,18 @@ def test_random_searches(corpus):
     assert len(numbers) == 3
     assert (np.diff(numbers) > 0).all()
     assert display.best["score"] == search.best_params_["n_components"]
+
+
+def test_numbers_of_topics_do_not_overlap():
+    numbers = np.arange(20.0, 100)
+    rows = np.column_stack([numbers] + [numbers] * 3)
+    curves = {"score": {"": rows}, "other": {"": rows}}
+    best = {"score": 99, "other": 99}
+    display = TopicNumberDisplay(curves, best=best, parameter="n_components").plot()
+    for panel in display.axes_:
+        boxes = [label.get_window_extent() for label in panel.get_xticklabels()]
+        assert len(boxes) > 3
+        assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
 
 
 def test_what_is_no_search_over_topics(corpus):
