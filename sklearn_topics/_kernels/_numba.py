@@ -6,10 +6,22 @@ leave the other's old code in use. What several files call is in `_vectors`, whi
 how that is kept from happening there.
 """
 
+import os
+
 import numpy as np
+from numba.core.compiler_lock import global_compiler_lock
 from torch import Tensor
 
 from .csr import CSR
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    # A child that is forked while another thread compiles would wait for that thread,
+    # which it does not have, for ever. So the fork waits until it has compiled.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
 
 #: ``fastmath`` allows reassociation (sums become vector sums), fused multiply-add and
 #: reciprocals, but not the assumption that nothing is NaN or infinite.
