@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from .._boundary.contexts import plain_torch
 from .._boundary.transfer import to_numpy
 from .._core.differential import term_rates
 from ..metrics._models import proportions, upload
@@ -12,6 +13,7 @@ from ._terms import term_names
 _LOG_2 = np.log(2)
 
 
+@plain_torch
 def differential_terms(
     model,
     X,

@@ -9,6 +9,7 @@ import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from .._boundary.contexts import plain_torch
 from .._boundary.fitting import SmallDecrease, SmallViolation, run_fits
 from .._boundary.inputs import column_means
 from .._boundary.sklearn_private import (
@@ -323,6 +324,7 @@ class TorchBetaNMF(BaseBetaNMF):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @plain_torch
     def fit_transform(self, X, y=None, W=None, H=None):
         """Factorise X and return its weights W.
 
@@ -365,6 +367,7 @@ class TorchBetaNMF(BaseBetaNMF):
     def _n_components(self):  # scikit-learn's tests look at it
         return self.n_components_
 
+    @plain_torch
     def transform(self, X):
         """Find the weights W of new rows, for the fitted components.
 
@@ -527,6 +530,7 @@ class _Permutations:
         return torch.from_numpy(order)
 
 
+@plain_torch
 def non_negative_factorization(
     X,
     W=None,

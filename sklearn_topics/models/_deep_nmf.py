@@ -8,6 +8,7 @@ import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from .._boundary.contexts import plain_torch
 from .._boundary.fitting import SmallDecrease, run_fits
 from .._boundary.inputs import column_means
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
@@ -208,6 +209,7 @@ class TorchDeepNMF(BaseBetaNMF):
         self.checkpoint = checkpoint
         self.device = device
 
+    @plain_torch
     def fit(self, X, y=None):
         """Factorise X.
 
@@ -226,6 +228,7 @@ class TorchDeepNMF(BaseBetaNMF):
         self._fit(X)
         return self
 
+    @plain_torch
     def fit_transform(self, X, y=None):
         """Factorise X and return its weights on the last layer's topics.
 
@@ -281,6 +284,7 @@ class TorchDeepNMF(BaseBetaNMF):
                 raise fit.interrupted
         return data
 
+    @plain_torch
     def transform(self, X):
         """Find the weights of rows on the last layer's topics, ``components_``.
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from .._boundary.contexts import plain_torch
 from .._boundary.embeddings import check_embeddings
 from .._boundary.etm_start import (
     MAX_BATCH,
@@ -377,6 +378,7 @@ class TorchETM(BaseTopicModel):
         self.device = device
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @plain_torch
     def fit(self, X, y=None, X_val=None):
         """Learn topics, embeddings and the encoder.
 
@@ -405,6 +407,7 @@ class TorchETM(BaseTopicModel):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @plain_torch
     def fit_transform(self, X, y=None, X_val=None):
         """Learn the topics of documents and return their proportions in them.
 
@@ -429,6 +432,7 @@ class TorchETM(BaseTopicModel):
         topics = to_device(self.components_, X_device.device)
         return like_input(to_numpy(self._infer(X_device, topics)), X)
 
+    @plain_torch
     def elbo(self, X):
         """Evidence lower bound of documents, approximated at the encoder's mean.
 

@@ -5,6 +5,7 @@ from os import PathLike
 
 import numpy as np
 
+from .._boundary.contexts import plain_torch
 from .._boundary.fitting import SmallGain, run_fits
 from .._boundary.inputs import check_counts, check_factor
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
@@ -314,6 +315,7 @@ class TorchPoissonNMF(BaseTopicModel):
         self.device = device
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @plain_torch
     def fit(self, X, y=None, W=None, H=None):
         """Learn the topics of documents.
 
@@ -337,6 +339,7 @@ class TorchPoissonNMF(BaseTopicModel):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @plain_torch
     def fit_transform(self, X, y=None, W=None, H=None):
         """Learn the topics of documents and return their proportions in them.
 

@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import check_is_fitted
 
+from .._boundary.contexts import plain_torch
 from .._boundary.inputs import check_matrix
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
@@ -154,6 +155,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @plain_torch
     def fit_transform(self, X, y=None):
         """Find the components of X and return its coordinates in them.
 
@@ -223,6 +225,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         parts = U[:, order], s[order], Vt[order]
         return tuple(to_device(p.copy(), device) for p in parts)
 
+    @plain_torch
     def transform(self, X):
         """Return the coordinates of X in the components.
 
