@@ -11,6 +11,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from .checkpoint import Checkpoint
+from .progress import announce_fit
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -241,6 +242,7 @@ def fit_task(estimator, X, y, *, max_iter: int):
     A fit that fails before it has set ``components_`` leaves the estimator as it was.
     One that ends well removes its checkpoint.
     """
+    announce_fit(estimator, X)
     before = dict(vars(estimator))
     path = getattr(estimator, "checkpoint", None)
     checkpoint = None if path is None else Checkpoint(path, estimator)

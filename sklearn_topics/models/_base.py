@@ -102,7 +102,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
     """
 
     @abstractmethod
-    def _infer(self, X, topics):
+    def _infer(self, X, topics, verbose=0):
         """Topic proportions (n x K tensor) of X (on the device), given the topics."""
 
     def __sklearn_tags__(self):
@@ -135,7 +135,8 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
             is one.
         """
         X_device, topics = self._upload(X, "transform")
-        return like_input(to_numpy(self._infer(X_device, topics)), X)
+        theta = self._infer(X_device, topics, self.verbose)
+        return like_input(to_numpy(theta), X)
 
     @plain_torch
     def score(self, X, y=None):
@@ -199,7 +200,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     """
 
     @abstractmethod
-    def _weights(self, data, H):
+    def _weights(self, data, H, verbose=0):
         """W of checked data for the components H, an array."""
 
     #: Whether cells of X may be NaN.

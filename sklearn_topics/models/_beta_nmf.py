@@ -385,7 +385,7 @@ class TorchBetaNMF(BaseBetaNMF):
         """
         check_is_fitted(self)
         data = self._check(X, "transform", reset=False)
-        return like_input(self._weights(data, self.components_), X)
+        return like_input(self._weights(data, self.components_, self.verbose), X)
 
     @property
     def _may_miss(self):
@@ -402,7 +402,8 @@ class TorchBetaNMF(BaseBetaNMF):
         if update_H:
             W, H, fit = self._factorize(data, W, H)
         else:
-            W, H, fit = self._fit_weights(data, check_components(self, data, W, H))
+            H = check_components(self, data, W, H)
+            W, H, fit = self._fit_weights(data, H, self.verbose)
         if fit.interrupted is not None:
             raise fit.interrupted
         return W, H, fit.n_iter
@@ -425,14 +426,15 @@ class TorchBetaNMF(BaseBetaNMF):
             means = {"feature_means_": column_means(data)}
             return {**_attributes(state, n_iter), **means}
 
-        return self._run(X, W, HT, masked=masked, task=task, attributes=attributes)
+        options = {"task": task, "attributes": attributes, "verbose": self.verbose}
+        return self._run(X, W, HT, masked=masked, **options)
 
-    def _fit_weights(self, data, H):
+    def _fit_weights(self, data, H, verbose):
         """The same for W alone; H stays."""
         masked = self._masks(data)
         X = to_device(data, resolve_device(self.device))
         W, HT = weights_start(X, H, zero=self.solver == "cd")
-        return self._run(X, W, HT, masked=masked, update_H=False)
+        return self._run(X, W, HT, masked=masked, update_H=False, verbose=verbose)
 
     def _check_parameters(self):
         super()._check_parameters()
@@ -461,7 +463,16 @@ class TorchBetaNMF(BaseBetaNMF):
         return self._may_miss and bool(np.isnan(values).any())
 
     def _run(
-        self, X, W, HT, *, masked, update_H=True, task=None, attributes=_attributes
+        self,
+        X,
+        W,
+        HT,
+        *,
+        masked,
+        verbose,
+        update_H=True,
+        task=None,
+        attributes=_attributes,
     ):
         solver = self._make_solver(X, W.shape[1], masked, update_H)
         descends = isinstance(solver, ProjectedAdam)
@@ -476,7 +487,7 @@ class TorchBetaNMF(BaseBetaNMF):
             criterion=criterion,
             # A gradient step may lead uphill; for the others the last is the best.
             keep="best" if descends else "last",
-            verbose=self.verbose,
+            verbose=verbose,
             task=task or FitTask(self, None, None),
             attributes=attributes,
         )
@@ -509,9 +520,10 @@ class TorchBetaNMF(BaseBetaNMF):
             return None
         return _Permutations(self.random_state)
 
-    def _weights(self, data, H):
+    def _weights(self, data, H, verbose=0):
         """W of `data` for the components H."""
-        W, _, fit = self._fit_weights(data, H.astype(data.dtype, copy=False))
+        H = H.astype(data.dtype, copy=False)
+        W, _, fit = self._fit_weights(data, H, verbose)
         if fit.interrupted is not None:
             raise fit.interrupted
         return W

@@ -1,5 +1,6 @@
 """TorchDeepNMF: layers of topics, from fine to coarse, as an estimator."""
 
+from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 
@@ -11,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._boundary.contexts import plain_torch
 from .._boundary.fitting import SmallDecrease, run_fits
 from .._boundary.inputs import column_means
+from .._boundary.row_blocks import in_row_blocks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
 from .._core.deep_nmf import DeepNMF, document_weights
@@ -245,7 +247,7 @@ class TorchDeepNMF(BaseBetaNMF):
             What ``fit(X).transform(X)`` returns.
         """
         data = self._fit(X)
-        return like_input(self._weights(data, self.components_), X)
+        return like_input(self._weights(data, self.components_, self.verbose), X)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X):
@@ -302,7 +304,7 @@ class TorchDeepNMF(BaseBetaNMF):
         """
         check_is_fitted(self)
         data = self._check(X, "transform", reset=False)
-        return like_input(self._weights(data, self.components_), X)
+        return like_input(self._weights(data, self.components_, self.verbose), X)
 
     def topics(self, layer):
         """The topics of one layer.
@@ -347,14 +349,19 @@ class TorchDeepNMF(BaseBetaNMF):
             self.pretrain_iter,
         )
 
-    def _weights(self, data, H):
+    def _weights(self, data, H, verbose=0):
         X = to_device(data, resolve_device(self.device))
         HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
-        penalties = self._penalties(*data.shape)
-        W = document_weights(
-            X, to_device(HT, X.device), self._beta, penalties, self.max_iter
+        infer = partial(
+            document_weights,
+            CT=to_device(HT, X.device),
+            beta=self._beta,
+            penalties=self._penalties(*data.shape),
+            max_iter=self.max_iter,
         )
-        return to_numpy(W)
+        # Blocks change the last bits of other updates than those for beta 1.
+        blocks = verbose if self._beta == 1 else 0
+        return to_numpy(in_row_blocks(infer, X, verbose=blocks))
 
 
 def _attributes(state, n_iter):

@@ -19,6 +19,7 @@ from .._boundary.etm_start import (
 from .._boundary.fitting import NoImprovement, run_fit
 from .._boundary.inputs import check_counts
 from .._boundary.neighbors import coinciding, column_of, nearest_terms
+from .._boundary.row_blocks import in_row_blocks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
 from .._boundary.transfer import (
     like_input,
@@ -430,7 +431,8 @@ class TorchETM(BaseTopicModel):
         """
         X_device = self._fit(X, y, X_val)
         topics = to_device(self.components_, X_device.device)
-        return like_input(to_numpy(self._infer(X_device, topics)), X)
+        theta = self._infer(X_device, topics, self.verbose)
+        return like_input(to_numpy(theta), X)
 
     @plain_torch
     def elbo(self, X):
@@ -672,14 +674,18 @@ class TorchETM(BaseTopicModel):
         module.load_state_dict(weights, assign=True)
         return module
 
-    def _infer(self, X, topics):
+    def _infer(self, X, topics, verbose=0):
         self._validate_params()  # they may have been set since fit
         proposed = etm.encode(self._fitted_module(X), X, MAX_BATCH)
         tokens = document_sizes(X)[:, None]
         proposed = proposed.where(tokens > 0, 1 / len(topics))
         if self.inference == "encoder":
             return proposed
-        return fold_in_around(X, topics, proposed, weight=self.encoder_weight)
+
+        def infer(X, proposed):
+            return fold_in_around(X, topics, proposed, weight=self.encoder_weight)
+
+        return in_row_blocks(infer, X, proposed, verbose=verbose)
 
     def _warn_of_equal_topics(self):
         pairs = [

@@ -1,5 +1,6 @@
 """TorchPoissonNMF: topics by sum-to-one Poisson NMF."""
 
+from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 
@@ -8,6 +9,7 @@ import numpy as np
 from .._boundary.contexts import plain_torch
 from .._boundary.fitting import SmallGain, run_fits
 from .._boundary.inputs import check_counts, check_factor
+from .._boundary.row_blocks import in_row_blocks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
 from .._boundary.transfer import (
     like_input,
@@ -363,7 +365,8 @@ class TorchPoissonNMF(BaseTopicModel):
         """
         X_device = self._fit(X, y, W, H)
         topics = to_device(self.components_, X_device.device)
-        return like_input(to_numpy(self._infer(X_device, topics)), X)
+        theta = self._infer(X_device, topics, self.verbose)
+        return like_input(to_numpy(theta), X)
 
     def _fit(self, X, y, W, H):
         """Set the fitted attributes; returns X on the device."""
@@ -533,11 +536,15 @@ class TorchPoissonNMF(BaseTopicModel):
         self.kkt_residual_ = fit.found["kkt"]
         self.loss_history_ = fit.columns
 
-    def _infer(self, X, topics):
+    def _infer(self, X, topics, verbose=0):
         self._validate_params()  # they may have been set since fit
         variational = self._chosen_inference() == "variational"
-        infer = variational_fold_in if variational else fold_in
-        return infer(X, topics, pseudocount=self.transform_pseudocount)
+        infer = partial(
+            variational_fold_in if variational else fold_in,
+            topics=topics,
+            pseudocount=self.transform_pseudocount,
+        )
+        return in_row_blocks(infer, X, verbose=verbose)
 
 
 def _topic_attributes(state, n_iter):
