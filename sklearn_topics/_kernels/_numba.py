@@ -7,7 +7,9 @@ how that is kept from happening there.
 """
 
 import os
+import warnings
 
+import numba
 import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
 from torch import Tensor
@@ -23,11 +25,33 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
         after_in_child=global_compiler_lock.release,
     )
 
+
+def _can_cache() -> bool:
+    """Whether numba finds a folder for compiled kernels that it may write to."""
+
+    def kernel():
+        """Nothing; it is not compiled."""
+
+    try:
+        numba.njit(cache=True)(kernel)
+    except RuntimeError:
+        warnings.warn(
+            "Compiled kernels cannot be kept: neither the folder of sklearn_topics nor "
+            "the user's cache folder can be written to. Each process compiles them "
+            "anew, which takes up to a minute. Set the environment variable "
+            "NUMBA_CACHE_DIR to a folder that can be written to.",
+            UserWarning,
+            stacklevel=2,
+        )
+        return False
+    return True
+
+
 #: ``fastmath`` allows reassociation (sums become vector sums), fused multiply-add and
 #: reciprocals, but not the assumption that nothing is NaN or infinite.
 JIT = {
     "nogil": True,
-    "cache": True,
+    "cache": _can_cache(),
     "error_model": "numpy",
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
 }

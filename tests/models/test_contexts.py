@@ -22,6 +22,11 @@ from sklearn_topics import (
     TorchETM,
     TorchPoissonNMF,
     TorchTruncatedSVD,
+    embedding_matrix,
+    inspection,
+    metrics,
+    nn,
+    plot,
 )
 from sklearn_topics.datasets import make_topic_corpus
 
@@ -210,3 +215,136 @@ def test_a_context_changes_no_number(name, context, sparse, tmp_path, monkeypatc
 @pytest.mark.parametrize("call", [in_thread, in_event_loop])
 def test_nor_does_a_thread_or_an_event_loop(name, call):
     assert_same(call(lambda: everything(name, data(True))), plain(name, True))
+
+
+# ---------------------------------------------------------------------------- functions
+
+TEXTS = [[f"w{j}" for j in np.repeat(np.arange(30), row)] for row in COUNTS.toarray()]
+NAMES = [f"w{j}" for j in range(30)]
+
+
+@cache
+def models():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [
+            TorchPoissonNMF(3, max_iter=20, tol=0, random_state=seed).fit(COUNTS)
+            for seed in range(2)
+        ]
+
+
+def model():
+    return models()[0]
+
+
+def theta():
+    return np.asarray(model().transform(COUNTS))
+
+
+FUNCTIONS = {
+    "coherence": lambda: metrics.coherence(model(), COUNTS),
+    "coherence of texts": lambda: metrics.coherence(
+        model(), texts=TEXTS, feature_names=NAMES, measure="c_v"
+    ),
+    "topic_diversity": lambda: metrics.topic_diversity(model()),
+    "rbo_diversity": lambda: metrics.rbo_diversity(model()),
+    "topic_quality": lambda: metrics.topic_quality(model(), COUNTS),
+    "topic_distances": lambda: metrics.topic_distances(*models()),
+    "topic_stability": lambda: metrics.topic_stability(models()),
+    "sort_documents": lambda: metrics.sort_documents(theta()),
+    "completion_score": lambda: metrics.completion_score(model(), COUNTS),
+    "dense completion_score": lambda: metrics.completion_score(
+        model(), COUNTS.toarray()
+    ),
+    "perplexity": lambda: metrics.perplexity(model(), COUNTS),
+    "purity": lambda: metrics.purity(np.arange(60) % 3, theta()),
+    "label_agreement": lambda: metrics.label_agreement(np.arange(60) % 3, theta()),
+    "topic_scorer": lambda: metrics.topic_scorer("diversity")(model(), COUNTS),
+    "top_terms": lambda: inspection.top_terms(model()),
+    "topic_words": lambda: inspection.topic_words(model()),
+    "dominant_topics": lambda: inspection.dominant_topics(model(), COUNTS),
+    "topic_info": lambda: inspection.topic_info(model(), COUNTS),
+    "summary": lambda: inspection.summary(model(), COUNTS),
+    "differential_terms": lambda: inspection.differential_terms(model(), COUNTS),
+    "top terms": lambda: plot.TopTermsDisplay.from_estimator(model()) and 0,
+    "structure": lambda: plot.StructureDisplay.from_estimator(model(), COUNTS) and 0,
+    "similarity": lambda: plot.TopicSimilarityDisplay.from_estimator(model()) and 0,
+    "convergence": lambda: (
+        plot.ConvergenceDisplay.from_estimators({"m": model()}) and 0
+    ),
+    "embedding_matrix": lambda: embedding_matrix(
+        ["a", "b"], {"a": torch.tensor([1.0], device="cpu")}, random_state=0
+    ),
+}
+
+
+@cache
+def outside(name):
+    return FUNCTIONS[name]()
+
+
+@pytest.mark.parametrize("context", CONTEXTS)
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_context_changes_no_number_of_a_function(name, context):
+    pytest.importorskip("matplotlib").use("agg")
+    expected = outside(name)
+    with CONTEXTS[context]():
+        found = FUNCTIONS[name]()
+    if hasattr(expected, "columns"):
+        assert list(found.columns) == list(expected.columns)
+        found, expected = found.values.tolist(), expected.values.tolist()
+    assert str(found) == str(expected)
+
+
+# ------------------------------------------------------------------------------ modules
+
+
+def modules(**options):
+    generator = torch.Generator("cpu").manual_seed(0)
+    yield nn.NMF((8, 6), 2, generator=generator, **options)
+    yield nn.ETM(
+        6,
+        2,
+        embedding_dim=3,
+        hidden_layer_sizes=(4, 5),
+        batch_norm=True,
+        generator=generator,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("context", ["default device", "device mode"])
+def test_the_default_device_is_that_of_new_modules(context):
+    with CONTEXTS[context]():
+        made = list(modules())
+    for module in made:
+        assert {value.device.type for value in module.state_dict().values()} == {"meta"}
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
+def test_the_default_dtype_is_that_of_new_modules(dtype):
+    with CONTEXTS[f"default dtype {str(dtype)[6:]}"]():
+        made = list(modules())
+    for module in made:
+        assert {value.dtype for value in module.parameters()} == {dtype}
+
+
+@pytest.mark.parametrize(
+    "context", [name for name in CONTEXTS if name.startswith("default")]
+)
+def test_modules_elsewhere_compute_as_without_defaults(context):
+    V = torch.from_numpy(COUNTS[:8, :6].toarray()).float() + 1
+
+    def results():
+        nmf, etm = modules(device="cpu", dtype=torch.float32)
+        nmf.fit(V, beta=0.5, max_iter=5, tol=0)
+        nn.BetaMu(nmf.parameters(), beta=1).step(lambda: (V, nmf()))
+        bound = etm.train()(V, torch.Generator("cpu").manual_seed(0))
+        bound.log_likelihood.sum().backward()
+        return [*nmf.parameters(), *bound, etm.embeddings.grad, etm.topics()]
+
+    expected = results()
+    with CONTEXTS[context]():
+        found = results()
+    for ours, theirs in zip(found, expected, strict=True):
+        assert torch.equal(ours, theirs)
