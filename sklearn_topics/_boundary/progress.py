@@ -31,7 +31,8 @@ class Progress:
     def __init__(self, total: int, unit: str, verbose: int):
         self._total, self._unit = total, unit
         self._out = sys.stderr if verbose > 0 else None
-        self._terminal = self._out is not None and self._out.isatty()
+        # What stands for standard error, in a window for instance, may only write.
+        self._terminal = getattr(self._out, "isatty", bool)()
         self._begin = time.perf_counter()
         self._due, self._numbers_due = 0.0, _SOON
         self._shown, self._width = None, 0
@@ -73,11 +74,12 @@ class Progress:
         if self._terminal:
             line = line.ljust(self._width)  # over what stood there
             self._width = len(line.rstrip())
-        print(line, end="\r" if self._terminal else "\n", file=self._out, flush=True)
+        end = "\r" if self._terminal else "\n"
+        print(line, end=end, file=self._out, flush=self._terminal)
 
     def __exit__(self, *exception):
         if self._terminal and self._shown is not None:
-            print(file=self._out, flush=True)
+            print(file=self._out)
 
 
 def announce_fit(estimator, X) -> None:
@@ -92,4 +94,4 @@ def announce_fit(estimator, X) -> None:
         parts.append(f"{', '.join(map(str, sizes))} topics")
     where = f"on {resolve_device(estimator.device)}"
     name = type(estimator).__name__
-    print(f"{name}: {', '.join([*parts, where])}", file=sys.stderr, flush=True)
+    print(f"{name}: {', '.join([*parts, where])}", file=sys.stderr)

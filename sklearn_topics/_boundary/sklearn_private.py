@@ -9,6 +9,7 @@ import sklearn
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._set_output import _get_output_config
 
 from .checkpoint import Checkpoint
 from .progress import announce_fit
@@ -33,9 +34,15 @@ __all__ = [
     "_fit_context",
     "_safe_indexing",
     "fit_task",
+    "gives_frames",
     "require_callbacks",
     "watched_fit",
 ]
+
+
+def gives_frames(estimator) -> bool:
+    """Whether `set_output` makes DataFrames of what `transform` returns."""
+    return _get_output_config("transform", estimator)["dense"] != "default"
 
 
 def require_callbacks(name: str) -> None:

@@ -17,7 +17,7 @@ from .._boundary.contexts import plain_torch
 from .._boundary.documentation import page_template
 from .._boundary.fitting import SmallDecrease, run_fit
 from .._boundary.inputs import check_coordinates, check_counts, check_nonnegative
-from .._boundary.sklearn_private import CallbackSupportMixin, FitTask
+from .._boundary.sklearn_private import CallbackSupportMixin, FitTask, gives_frames
 from .._boundary.starts import typical_weight
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
 from .._boundary.warning import OtherVersionWarning, warn_user
@@ -74,6 +74,10 @@ class BaseDecomposition(
         return tags
 
     @plain_torch
+    def _like_input(self, rows, X):
+        """What transform returns: torch if X is, but arrays to make DataFrames of."""
+        return rows if gives_frames(self) else like_input(rows, X)
+
     def inverse_transform(self, X):
         """Data with these coordinates, in the original space.
 
@@ -136,7 +140,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         """
         X_device, topics = self._upload(X, "transform")
         theta = self._infer(X_device, topics, self.verbose)
-        return like_input(to_numpy(theta), X)
+        return self._like_input(to_numpy(theta), X)
 
     @plain_torch
     def score(self, X, y=None):

@@ -127,7 +127,9 @@ class TorchBetaNMF(BaseBetaNMF):
         Share of the penalty that is on sums; the rest is on squares.
 
     verbose : int, default=0
-        Above 0: a progress line on standard error.
+        1 shows progress on standard error: the size of the data at once, then a line
+        every few seconds, with the numbers of `loss_history_` where they are known.
+        `transform` shows its own.
 
     shuffle : bool, default=False
         Whether "cd" visits the components in random order.
@@ -353,7 +355,7 @@ class TorchBetaNMF(BaseBetaNMF):
                 self._set_fitted(data, H, fit)
             if fit.interrupted is not None:
                 raise fit.interrupted
-        return like_input(W, X)
+        return self._like_input(W, X)
 
     def _set_fitted(self, data, H, fit):
         self.components_ = H
@@ -385,7 +387,8 @@ class TorchBetaNMF(BaseBetaNMF):
         """
         check_is_fitted(self)
         data = self._check(X, "transform", reset=False)
-        return like_input(self._weights(data, self.components_, self.verbose), X)
+        W = self._weights(data, self.components_, self.verbose)
+        return self._like_input(W, X)
 
     @property
     def _may_miss(self):

@@ -14,7 +14,7 @@ from .._boundary.fitting import SmallDecrease, run_fits
 from .._boundary.inputs import column_means
 from .._boundary.row_blocks import in_row_blocks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
-from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
+from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._core.deep_nmf import DeepNMF, document_weights
 from ._base import LOSSES, BaseBetaNMF
 
@@ -85,7 +85,9 @@ class TorchDeepNMF(BaseBetaNMF):
         Share of the penalty that is on sums; the rest is on half the squares.
 
     verbose : int, default=0
-        Above 0: a progress line on standard error.
+        1 shows progress on standard error: the size of the data at once, then a line
+        every few seconds, with the numbers of `loss_history_` where they are known.
+        `transform` of many documents shows its own.
 
     checkpoint : str or path-like, default=None
         A file in which fit keeps its state while it runs, at most a tenth of the time,
@@ -247,7 +249,8 @@ class TorchDeepNMF(BaseBetaNMF):
             What ``fit(X).transform(X)`` returns.
         """
         data = self._fit(X)
-        return like_input(self._weights(data, self.components_, self.verbose), X)
+        W = self._weights(data, self.components_, self.verbose)
+        return self._like_input(W, X)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X):
@@ -304,7 +307,8 @@ class TorchDeepNMF(BaseBetaNMF):
         """
         check_is_fitted(self)
         data = self._check(X, "transform", reset=False)
-        return like_input(self._weights(data, self.components_, self.verbose), X)
+        W = self._weights(data, self.components_, self.verbose)
+        return self._like_input(W, X)
 
     def topics(self, layer):
         """The topics of one layer.

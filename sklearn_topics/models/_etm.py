@@ -22,7 +22,6 @@ from .._boundary.neighbors import coinciding, column_of, nearest_terms
 from .._boundary.row_blocks import in_row_blocks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
 from .._boundary.transfer import (
-    like_input,
     make_generator,
     resolve_device,
     to_device,
@@ -193,7 +192,9 @@ class TorchETM(BaseTopicModel):
         Determines start, batches and noise. Pass an int for reproducible results.
 
     verbose : int, default=0
-        1 shows a progress line on standard error.
+        1 shows progress on standard error: the size of the data at once, then a line
+        every few seconds, with the numbers of `loss_history_` where they are known.
+        `transform` of many documents shows its own.
 
     checkpoint : str or path-like, default=None
         A file in which fit keeps its state while it runs, at most a tenth of the time,
@@ -432,7 +433,7 @@ class TorchETM(BaseTopicModel):
         X_device = self._fit(X, y, X_val)
         topics = to_device(self.components_, X_device.device)
         theta = self._infer(X_device, topics, self.verbose)
-        return like_input(to_numpy(theta), X)
+        return self._like_input(to_numpy(theta), X)
 
     @plain_torch
     def elbo(self, X):

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._boundary.contexts import plain_torch
 from .._boundary.inputs import check_matrix
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
-from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
+from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._core.svd import NORMALIZERS, flip_signs, randomized_svd
 from .._kernels import ops
 from ._base import BaseDecomposition
@@ -192,7 +192,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         self.explained_variance_ = np.var(coordinates, axis=0)
         total = _total_variance(data)
         self.explained_variance_ratio_ = self.explained_variance_ / total
-        return like_input(coordinates, X)
+        return self._like_input(coordinates, X)
 
     def _randomized(self, X, rng):
         if self.n_components > X.shape[1]:
@@ -244,7 +244,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         device = resolve_device(self.device)
         V = np.ascontiguousarray(self.components_.T.astype(data.dtype, copy=False))
         product = ops.spmm(to_device(data, device), to_device(V, device))
-        return like_input(to_numpy(product), X)
+        return self._like_input(to_numpy(product), X)
 
 
 def _total_variance(data) -> float:

@@ -197,7 +197,7 @@ def test_silent_by_default(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_progress_begins_at_once_and_ends_with_what_was_found(capsys):
+def test_progress_begins_at_once_and_ends_with_what_was_found(capsys, clock):
     fit(Climb(), verbose=1, max_iter=60)
     out, err = capsys.readouterr()
     assert out == ""

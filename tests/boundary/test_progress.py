@@ -103,6 +103,17 @@ def test_silence(capsys, verbose):
 # ------------------------------------------------------------------------------- models
 
 
+def test_what_stands_for_standard_error_may_only_write(monkeypatch, clock):
+    written = []
+
+    class Window:
+        write = written.append
+
+    monkeypatch.setattr(sys, "stderr", Window())
+    clone(MODELS["map"]).set_params(verbose=1).fit(COUNTS)
+    assert "".join(written).count("\n") == 3
+
+
 def watched(name):
     return clone(MODELS[name]).set_params(verbose=1)
 

@@ -127,7 +127,11 @@ def after_fits(X, *ways):
     found = run(fit_all, X)
     compare(found, one_thread, MODELS)
     compare(found, {name: expected[name] for name in exact}, exact)
-    assert torch.get_num_threads() > 1, "the parent keeps its threads"
+    threads = torch.get_num_threads()
+    assert threads > 1, "the parent keeps its threads"
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        # What is not forked has its own: joblib's loky among others.
+        assert pool.apply(torch.get_num_threads) == threads
 
 
 def after_import():

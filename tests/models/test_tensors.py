@@ -106,6 +106,16 @@ def test_results_are_where_the_tensor_is(model, dtype):
             assert value == expected
 
 
+@EACH
+def test_a_tensor_of_another_device_gives_a_data_frame_where_one_is_asked_for(model):
+    pytest.importorskip("pandas")
+    X = torch.from_numpy(COUNTS).as_subclass(Elsewhere)
+    fitted = clone(model).set_output(transform="pandas")
+    for found in fitted.fit_transform(X), fitted.transform(X):
+        assert list(found.columns) == list(fitted.get_feature_names_out())
+        assert found.shape == (len(COUNTS), 3)
+
+
 def test_the_function_gives_tensors_too():
     X = torch.from_numpy(COUNTS).float().as_subclass(Elsewhere)
     W, H, _ = non_negative_factorization(X, n_components=2, max_iter=300, **SEED)
