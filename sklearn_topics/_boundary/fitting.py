@@ -322,7 +322,7 @@ def run_fit(
             fit.state = None
         elif fit.n_iter not in fit.history.get("iteration", [])[-1:]:
             look()  # between two looks
-        progress.show(fit.n_iter, fit.numbers, last=True)
+        progress.show(fit.n_iter, fit.numbers or None, last=True)
         if chosen is not None:
             fit.state, fit.found = chosen, solver.evaluate(X, chosen)
     return fit

@@ -236,6 +236,8 @@ def test_progress_of_a_slow_iteration_does_not_wait_for_an_evaluation(capsys, cl
 def test_progress_after_ctrl_c_ends_with_the_last_iteration(capsys):
     fit(Climb(step_raises=(7, KeyboardInterrupt())), verbose=1)
     assert " 6/100 iterations " in capsys.readouterr().err.splitlines()[-1]
+    fit(Climb(step_raises=(1, KeyboardInterrupt())), verbose=1)
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 # ---------------------------------------------------------------------------- callbacks
