@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,17 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that stands still: add to its `seconds`."""
+
+    class Clock:
+        seconds = 0.0
+
+    monkeypatch.setattr(time, "perf_counter", lambda: Clock.seconds)
+    return Clock
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def embedding_matrix(words, vectors, *, random_state=None):
     """
     words = list(words)
     found = {
-        row: np.asarray(vectors[word], dtype=np.float32)
+        row: np.asarray(_on_host(vectors[word]), dtype=np.float32)
         for row, word in enumerate(words)
         if word in vectors
     }
@@ -108,12 +108,17 @@ def _check_words(vocabulary, names, n_features):
 
 
 def _check_array(embeddings, n_features, dtype):
-    if isinstance(embeddings, torch.Tensor):
-        embeddings = embeddings.detach().cpu().double().numpy()
-    embeddings = check_array(embeddings, dtype=dtype, input_name="embeddings")
+    embeddings = check_array(_on_host(embeddings), dtype=dtype, input_name="embeddings")
     if len(embeddings) != n_features:
         raise ValueError(
             f"embeddings has {len(embeddings)} rows, but X has {n_features} columns: "
             "one row for each term is needed, in their order."
         )
     return embeddings
+
+
+def _on_host(vectors):
+    """Tensors of any device and dtype, parameters too, as an array."""
+    if isinstance(vectors, torch.Tensor):
+        return vectors.detach().cpu().double().numpy()
+    return vectors

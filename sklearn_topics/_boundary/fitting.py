@@ -1,7 +1,6 @@
 """The loop around a solver: stopping, history, progress, callbacks, interruption."""
 
 import math
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._core.solver import Diverged, Solver, State
+from .progress import Progress
 from .sklearn_private import FitTask
 from .warning import warn_user
 
@@ -62,6 +62,12 @@ class FitResult:
         row = {"iteration": self.n_iter, "seconds": seconds, **found}
         for name, value in row.items():
             self.history.setdefault(name, []).append(value)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What the solver said at the last look."""
+        last = {name: column[-1] for name, column in self.history.items()}
+        return {k: v for k, v in last.items() if k not in ("iteration", "seconds")}
 
     def snapshot(self) -> "FitResult":
         """As it is now; `look` changes the history in place."""
@@ -242,7 +248,7 @@ def run_fit(
     keep : {"best", "last"}
         Which of the states that were looked at is returned.
     verbose : int
-        Above 0: a progress line on standard error.
+        Above 0: progress on standard error.
     first : int
         Iterations of earlier starts, for callbacks, which see all starts as one fit.
     task : FitTask
@@ -278,8 +284,9 @@ def run_fit(
     def reconstruct():
         return {**attributes(state, fit.n_iter), "loss_history_": fit.columns}
 
-    with _Progress(max_iter, verbose) as progress:
+    with Progress(max_iter, "iterations", verbose) as progress:
         try:
+            progress.show(fit.n_iter)
             if criterion.from_start and saved is None:
                 look()
             for number in range(fit.n_iter, max_iter):
@@ -287,9 +294,10 @@ def run_fit(
                     state = solver.step(X, state)
                     fit.n_iter = task.n_iter = number + 1
                     due = fit.n_iter % criterion.every == 0
-                    if due or fit.n_iter == max_iter:
+                    looks = due or fit.n_iter == max_iter
+                    if looks:
                         look()
-                        progress.show(fit)
+                    progress.show(fit.n_iter, fit.numbers if looks else None)
                     done = due and criterion.reached(fit.history)
                     stop = end_of_iteration(reconstruct)
                     fit.stopped = bool(stop)
@@ -314,6 +322,7 @@ def run_fit(
             fit.state = None
         elif fit.n_iter not in fit.history.get("iteration", [])[-1:]:
             look()  # between two looks
+        progress.show(fit.n_iter, fit.numbers or None, last=True)
         if chosen is not None:
             fit.state, fit.found = chosen, solver.evaluate(X, chosen)
     return fit
@@ -323,37 +332,3 @@ def _content(fit: FitResult) -> dict:
     """All of a result that another process can continue from."""
     names = "state", "found", "n_iter", "history", "stopped", "unconverged"
     return {name: getattr(fit, name) for name in names}
-
-
-class _Progress:
-    """One line on standard error; rewritten in place on a terminal."""
-
-    _WIDTH = 30
-
-    def __init__(self, max_iter: int, verbose: int):
-        self._max_iter, self._on = max_iter, verbose > 0
-        self._terminal = self._on and sys.stderr.isatty()
-
-    def __enter__(self):
-        return self
-
-    def show(self, fit: FitResult) -> None:
-        if not self._on:
-            return
-        last = {name: column[-1] for name, column in fit.history.items()}
-        numbers = "  ".join(
-            f"{name} {value:.6g}"
-            for name, value in last.items()
-            if name not in ("iteration", "seconds")
-        )
-        filled = round(self._WIDTH * fit.n_iter / self._max_iter)
-        bar = "#" * filled + "." * (self._WIDTH - filled)
-        line = (
-            f"[{bar}] {fit.n_iter}/{self._max_iter}  {last['seconds']:.1f} s  {numbers}"
-        )
-        end = "\r" if self._terminal else "\n"
-        print(line, end=end, file=sys.stderr, flush=True)
-
-    def __exit__(self, *exception):
-        if self._terminal:
-            print(file=sys.stderr)

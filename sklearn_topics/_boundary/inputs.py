@@ -75,6 +75,22 @@ def check_nonnegative(
     return _checked(estimator, X, reset, check, _float_dtype)
 
 
+def check_coordinates(estimator, X):
+    """Validate what `inverse_transform` takes: a column for each component.
+
+    Returns an ndarray or a sparse container, float32 if X is and else float64.
+    """
+    options = {"accept_sparse": True, "dtype": "numeric", "input_name": "X"}
+    W = check_array(from_torch(X), estimator=estimator, **options)
+    K = len(estimator.components_)
+    if W.shape[1] != K:
+        raise ValueError(
+            f"X has {W.shape[1]} columns, but {type(estimator).__name__} has {K} "
+            "components: pass what transform returns."
+        )
+    return W.astype(_float_dtype(W), copy=False)
+
+
 def some_rows(X, n: int):
     """At most n rows, evenly spread over X, of any container that fit takes."""
     total = count_rows(X)

@@ -9,8 +9,10 @@ import sklearn
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._set_output import _get_output_config
 
 from .checkpoint import Checkpoint
+from .progress import announce_fit
 
 try:
     from sklearn.callback import CallbackSupportMixin
@@ -32,9 +34,15 @@ __all__ = [
     "_fit_context",
     "_safe_indexing",
     "fit_task",
+    "gives_frames",
     "require_callbacks",
     "watched_fit",
 ]
+
+
+def gives_frames(estimator) -> bool:
+    """Whether `set_output` makes DataFrames of what `transform` returns."""
+    return _get_output_config("transform", estimator)["dense"] != "default"
 
 
 def require_callbacks(name: str) -> None:
@@ -241,6 +249,7 @@ def fit_task(estimator, X, y, *, max_iter: int):
     A fit that fails before it has set ``components_`` leaves the estimator as it was.
     One that ends well removes its checkpoint.
     """
+    announce_fit(estimator, X)
     before = dict(vars(estimator))
     path = getattr(estimator, "checkpoint", None)
     checkpoint = None if path is None else Checkpoint(path, estimator)

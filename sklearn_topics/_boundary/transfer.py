@@ -44,7 +44,7 @@ def resolve_device(device: str) -> torch.device:
 def make_generator(random_state) -> torch.Generator:
     """A private generator on the host, seeded by scikit-learn's `random_state`."""
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-    return torch.Generator().manual_seed(int(seed))
+    return torch.Generator("cpu").manual_seed(int(seed))
 
 
 def to_device(X, device: torch.device) -> CSR | torch.Tensor:
@@ -80,5 +80,5 @@ def to_numpy(tensor: torch.Tensor) -> np.ndarray:
 def like_input(array: np.ndarray, X) -> np.ndarray | torch.Tensor:
     """A result in the kind of container that X came in: torch in, torch out."""
     if isinstance(X, torch.Tensor):
-        return torch.from_numpy(array).to(X.device)
+        return _tensor(array, X.device)
     return array

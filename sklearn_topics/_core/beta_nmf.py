@@ -213,7 +213,7 @@ class CoordinateDescent(BetaSolver):
 
         def sweep(A, numerator, gram, l1, l2):
             K = A.shape[1]
-            order = torch.arange(K)
+            order = torch.arange(K, device="cpu")
             if self.permutation:
                 order = self.permutation(K, done + len(violations))
             if l2 > 0:

@@ -83,7 +83,7 @@ class ETMTrainer:
         return state
 
     def step(self, X: CSR | Tensor, state: State) -> State:
-        generator = torch.Generator()
+        generator = torch.Generator("cpu")
         generator.set_state(state["generator"])
         self.load(state)
         if isinstance(self.schedule, Scheduler):
@@ -213,9 +213,9 @@ def batches_of(
 ) -> Iterator[Tensor]:
     """Row indices in batches of about equal size, shuffled if there is a generator."""
     n = X.shape[0]
-    order = torch.arange(n)
+    order = torch.arange(n, device="cpu")
     if generator is not None:
-        order = torch.randperm(n, generator=generator)
+        order = torch.randperm(n, generator=generator, device="cpu")
     return iter(order.to(X.device).tensor_split(-(-n // size)))
 
 

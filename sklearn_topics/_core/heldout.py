@@ -30,7 +30,7 @@ def thin(X: CSR | Tensor) -> tuple[CSR | Tensor, CSR | Tensor]:
 
 def _thin_values(values: Tensor) -> Tensor:
     x = values.to("cpu", torch.float64)
-    generator = torch.Generator().manual_seed(_SEED)
+    generator = torch.Generator("cpu").manual_seed(_SEED)
     whole = x == x.floor()
     half = torch.full_like(x, 0.5)
     drawn = torch.binomial(torch.where(whole, x, 1), half, generator=generator)
@@ -44,7 +44,8 @@ def split_columns(m: int) -> tuple[Tensor, Tensor]:
     """
     if m < 2:
         raise ValueError("Holding columns out needs at least two of them; X has one.")
-    order = torch.randperm(m, generator=torch.Generator().manual_seed(_SEED))
+    generator = torch.Generator("cpu").manual_seed(_SEED)
+    order = torch.randperm(m, generator=generator, device="cpu")
     return order[m // 2 :].sort().values, order[: m // 2].sort().values
 
 

@@ -31,7 +31,8 @@ def mean_value(X: CSR | Tensor) -> float:
 
 
 def standard_normal(generator: torch.Generator) -> Draw:
-    return lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)
+    made = {"dtype": torch.float64, "device": generator.device}
+    return lambda *shape: torch.randn(*shape, generator=generator, **made)
 
 
 def _random_factors(X: CSR | Tensor, K: int, draw: Draw, order: str):

@@ -99,7 +99,7 @@ class Scheduler:
         return _numbers(optimizer, scheduler)
 
     def _make(self):
-        nothing = torch.zeros((), requires_grad=True)
+        nothing = torch.zeros((), device="cpu", requires_grad=True)
         optimizer = torch.optim.SGD([nothing], lr=self.learning_rate)
         return optimizer, getattr(lr_scheduler, self.name)(optimizer, **self.params)
 

@@ -70,10 +70,10 @@ class SoftmaxAdam(PoissonObjective):
         names = [f"{p}{moment}" for p in ("A", "BT") for moment in _PARTS]
         tensors = {name: state[name].clone() for name in names}
         A, BT = (_Adam(*(tensors[p + part] for part in _PARTS)) for p in ("A", "BT"))
-        generator = torch.Generator()
+        generator = torch.Generator("cpu")
         generator.set_state(state["generator"])
         n, epoch = X.shape[0], state["epoch"]
-        order = torch.randperm(n, generator=generator).to(X.device)
+        order = torch.randperm(n, generator=generator, device="cpu").to(X.device)
         batches = order.split(self.batch_size)
         for number, rows in enumerate(batches):
             done = epoch * len(batches) + number

@@ -20,8 +20,20 @@ _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
 #: Threads that run blocks now: of fits side by side each has its share of the threads.
 _callers: set[int] = set()
+
+
+def _after_fork() -> None:
+    """Leave a forked child with nothing that waits for threads of its parent.
+
+    They do not live on in the child, but torch's OpenMP still counts on them once the
+    parent has used them: the next operation on several threads would never end.
+    """
+    _callers.clear()
+    torch.set_num_threads(1)  # noqa: TID251  the child's: no other thread is left there
+
+
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    os.register_at_fork(after_in_child=_callers.clear)
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _pool(n_threads: int) -> ThreadPoolExecutor:

@@ -6,16 +6,52 @@ leave the other's old code in use. What several files call is in `_vectors`, whi
 how that is kept from happening there.
 """
 
+import os
+import warnings
+
+import numba
 import numpy as np
+from numba.core.compiler_lock import global_compiler_lock
 from torch import Tensor
 
 from .csr import CSR
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
+    # A child that is forked while another thread compiles would wait for that thread,
+    # which it does not have, for ever. So the fork waits until it has compiled.
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
+
+
+def _can_cache() -> bool:
+    """Whether numba finds a folder for compiled kernels that it may write to."""
+
+    def kernel():
+        """Nothing; it is not compiled."""
+
+    try:
+        numba.njit(cache=True)(kernel)
+    except RuntimeError:
+        warnings.warn(
+            "Compiled kernels cannot be kept: neither the folder of sklearn_topics nor "
+            "the user's cache folder can be written to. Each process compiles them "
+            "anew, which takes up to a minute. Set the environment variable "
+            "NUMBA_CACHE_DIR to a folder that can be written to.",
+            UserWarning,
+            stacklevel=2,
+        )
+        return False
+    return True
+
 
 #: ``fastmath`` allows reassociation (sums become vector sums), fused multiply-add and
 #: reciprocals, but not the assumption that nothing is NaN or infinite.
 JIT = {
     "nogil": True,
-    "cache": True,
+    "cache": _can_cache(),
     "error_model": "numpy",
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
 }

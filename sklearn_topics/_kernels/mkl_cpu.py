@@ -25,7 +25,7 @@ def csr_spmm(X: CSR, B: Tensor) -> Tensor:
 
 
 def _matrix(*parts):
-    return torch.sparse_csr_tensor(*parts, check_invariants=False)
+    return torch.sparse_csr_tensor(*parts, check_invariants=False, device="cpu")
 
 
 @cache
@@ -33,5 +33,5 @@ def _announce() -> None:
     """Have torch say, unheard, that its CSR tensors are in beta: it does so once."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        one = torch.zeros(1, dtype=torch.int32)
-        _matrix(torch.arange(2, dtype=torch.int32), one, torch.ones(1), (1, 1))
+        begins, one = (torch.tensor(a, device="cpu").int() for a in ([0, 1], [0]))
+        _matrix(begins, one, one.float(), (1, 1))

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from copy import copy
 from pathlib import Path
 from uuid import uuid4
 
@@ -149,6 +150,8 @@ class TensorBoardLogger(FitWatcher):
 
 
 def _usage(model, X):
+    model = copy(model)
+    model.verbose = 0  # of this nobody wants to know how far it is
     with warnings.catch_warnings():
         # A sample that is not inferred to the end shows enough.
         warnings.simplefilter("ignore")

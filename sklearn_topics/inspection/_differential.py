@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from .._boundary.arguments import check_integer, check_number
+from .._boundary.contexts import plain_torch
 from .._boundary.transfer import to_numpy
 from .._core.differential import term_rates
 from ..metrics._containers import check_tokens, count_tokens
@@ -14,6 +15,7 @@ from ._terms import term_names
 _LOG_2 = np.log(2)
 
 
+@plain_torch
 def differential_terms(
     model,
     X,

@@ -5,6 +5,7 @@ import math
 import scipy.sparse as sp
 import torch
 
+from .._boundary.contexts import plain_torch
 from .._core.heldout import completion_score as _completion_score
 from .._core.heldout import thin
 from .._kernels import CSR
@@ -19,6 +20,7 @@ from ._models import (
 )
 
 
+@plain_torch
 def completion_score(estimator, X, y=None):
     """Mean log-probability of a held-out token: greater is better.
 

@@ -11,13 +11,13 @@ from sklearn.base import (
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
 )
-from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
+from .._boundary.contexts import plain_torch
 from .._boundary.documentation import page_template
 from .._boundary.fitting import SmallDecrease, run_fit
-from .._boundary.inputs import check_counts, check_nonnegative
-from .._boundary.sklearn_private import CallbackSupportMixin, FitTask
+from .._boundary.inputs import check_coordinates, check_counts, check_nonnegative
+from .._boundary.sklearn_private import CallbackSupportMixin, FitTask, gives_frames
 from .._boundary.starts import typical_weight
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
 from .._boundary.warning import OtherVersionWarning, warn_user
@@ -74,34 +74,29 @@ class BaseDecomposition(
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
+    @plain_torch
+    def _like_input(self, rows, X):
+        """What transform returns: torch if X is, but arrays to make DataFrames of."""
+        return rows if gives_frames(self) else like_input(rows, X)
+
     def inverse_transform(self, X):
         """Data with these coordinates, in the original space.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_components)
+        X : {array-like, sparse matrix, torch.Tensor} of shape \
+                (n_samples, n_components)
             What `transform` returns.
 
         Returns
         -------
         X_original : ndarray of shape (n_samples, n_features)
-            ``X @ components_``; always dense.
+            ``X @ components_``; always dense. In float32 if X is, else in float64. A
+            torch.Tensor on X's device if X is one.
         """
         check_is_fitted(self)
-        W = check_array(
-            X,
-            dtype=[np.float64, np.float32],
-            accept_sparse=True,
-            input_name="X",
-            estimator=self,
-        )
-        K = self.components_.shape[0]
-        if W.shape[1] != K:
-            raise ValueError(
-                f"X has {W.shape[1]} columns, but {type(self).__name__} has {K} "
-                "components: pass what transform returns."
-            )
-        return W @ self.components_.astype(W.dtype, copy=False)
+        W = check_coordinates(self, X)
+        return like_input(W @ self.components_.astype(W.dtype, copy=False), X)
 
 
 class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
@@ -112,7 +107,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
     """
 
     @abstractmethod
-    def _infer(self, X, topics):
+    def _infer(self, X, topics, verbose=0):
         """Topic proportions (n x K tensor) of X (on the device), given the topics."""
 
     def __sklearn_tags__(self):
@@ -128,6 +123,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         topics = self.components_.astype(data.dtype, copy=False)
         return to_device(data, device), to_device(topics, device)
 
+    @plain_torch
     def transform(self, X):
         """Topic proportions of documents.
 
@@ -144,8 +140,10 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
             is one.
         """
         X_device, topics = self._upload(X, "transform")
-        return like_input(to_numpy(self._infer(X_device, topics)), X)
+        theta = self._infer(X_device, topics, self.verbose)
+        return self._like_input(to_numpy(theta), X)
 
+    @plain_torch
     def score(self, X, y=None):
         """Mean log-probability of a held-out token: greater is better.
 
@@ -207,7 +205,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     """
 
     @abstractmethod
-    def _weights(self, data, H):
+    def _weights(self, data, H, verbose=0):
         """W of checked data for the components H, an array."""
 
     #: Whether cells of X may be NaN.
@@ -253,6 +251,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     def _beta(self):
         return float(LOSSES.get(self.beta_loss, self.beta_loss))
 
+    @plain_torch
     def score(self, X, y=None):
         r"""D2 on held-out columns: the share of the divergence that is explained.
 

@@ -9,6 +9,7 @@ import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from .._boundary.contexts import plain_torch
 from .._boundary.fitting import SmallDecrease, SmallViolation, run_fits
 from .._boundary.inputs import column_means
 from .._boundary.sklearn_private import (
@@ -127,7 +128,9 @@ class TorchBetaNMF(BaseBetaNMF):
         Share of the penalty that is on sums; the rest is on squares.
 
     verbose : int, default=0
-        Above 0: a progress line on standard error.
+        1 shows progress on standard error: the size of the data at once, then a line
+        every few seconds, with the numbers of `loss_history_` where they are known.
+        `transform` shows its own.
 
     shuffle : bool, default=False
         Whether "cd" visits the components in random order.
@@ -324,6 +327,7 @@ class TorchBetaNMF(BaseBetaNMF):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @plain_torch
     def fit_transform(self, X, y=None, W=None, H=None):
         """Factorise X and return its weights W.
 
@@ -352,7 +356,7 @@ class TorchBetaNMF(BaseBetaNMF):
                 self._set_fitted(data, H, fit)
             if fit.interrupted is not None:
                 raise fit.interrupted
-        return like_input(W, X)
+        return self._like_input(W, X)
 
     def _set_fitted(self, data, H, fit):
         self.components_ = H
@@ -366,6 +370,7 @@ class TorchBetaNMF(BaseBetaNMF):
     def _n_components(self):  # scikit-learn's tests look at it
         return self.n_components_
 
+    @plain_torch
     def transform(self, X):
         """Find the weights W of new rows, for the fitted components.
 
@@ -383,7 +388,8 @@ class TorchBetaNMF(BaseBetaNMF):
         """
         check_is_fitted(self)
         data = self._check(X, "transform", reset=False)
-        return like_input(self._weights(data, self.components_), X)
+        W = self._weights(data, self.components_, self.verbose)
+        return self._like_input(W, X)
 
     @property
     def _may_miss(self):
@@ -400,7 +406,8 @@ class TorchBetaNMF(BaseBetaNMF):
         if update_H:
             W, H, fit = self._factorize(data, W, H)
         else:
-            W, H, fit = self._fit_weights(data, check_components(self, data, W, H))
+            H = check_components(self, data, W, H)
+            W, H, fit = self._fit_weights(data, H, self.verbose)
         if fit.interrupted is not None:
             raise fit.interrupted
         return W, H, fit.n_iter
@@ -423,16 +430,18 @@ class TorchBetaNMF(BaseBetaNMF):
         if self.init == "custom":
             W, HT = unit.measure_factor(W), unit.measure_factor(HT)
         means = {"feature_means_": column_means(data)}
-        return self._run(X, W, HT, unit, masked=masked, task=task, attributes=means)
+        options = {"task": task, "attributes": means, "verbose": self.verbose}
+        return self._run(X, W, HT, unit, masked=masked, **options)
 
-    def _fit_weights(self, data, H):
+    def _fit_weights(self, data, H, verbose):
         """The same for W alone; H stays."""
         masked = self._masks(data)
         X = to_device(data, resolve_device(self.device))
         unit = Unit.of(X)
         X, H = unit.measure(X), unit.measure_factor(H)
         W, HT = weights_start(X, H, zero=self.solver == "cd")
-        return self._run(X, W, HT, unit, masked=masked, update_H=False)
+        options = {"update_H": False, "verbose": verbose}
+        return self._run(X, W, HT, unit, masked=masked, **options)
 
     def _check_parameters(self):
         super()._check_parameters()
@@ -460,7 +469,19 @@ class TorchBetaNMF(BaseBetaNMF):
         values = data.data if sp.issparse(data) else data
         return self._may_miss and bool(np.isnan(values).any())
 
-    def _run(self, X, W, HT, unit, *, masked, update_H=True, task=None, attributes=()):
+    def _run(
+        self,
+        X,
+        W,
+        HT,
+        unit,
+        *,
+        masked,
+        verbose,
+        update_H=True,
+        task=None,
+        attributes=(),
+    ):
         """X and the factors are in `unit`; the results and their metrics are not."""
         solver = self._make_solver(X, W.shape[1], unit, masked, update_H)
         descends = isinstance(solver, ProjectedAdam)
@@ -477,7 +498,7 @@ class TorchBetaNMF(BaseBetaNMF):
             criterion=criterion,
             # A gradient step may lead uphill; for the others the last is the best.
             keep="best" if descends else "last",
-            verbose=self.verbose,
+            verbose=verbose,
             task=task or FitTask(self, None, None),
             attributes=lambda state, n_iter: {
                 **_attributes(state, unit, n_iter),
@@ -515,9 +536,10 @@ class TorchBetaNMF(BaseBetaNMF):
             return None
         return _Permutations(self.random_state)
 
-    def _weights(self, data, H):
+    def _weights(self, data, H, verbose=0):
         """W of `data` for the components H."""
-        W, _, fit = self._fit_weights(data, H.astype(data.dtype, copy=False))
+        H = H.astype(data.dtype, copy=False)
+        W, _, fit = self._fit_weights(data, H, verbose)
         if fit.interrupted is not None:
             raise fit.interrupted
         return W
@@ -536,6 +558,7 @@ class _Permutations:
         return torch.from_numpy(order)
 
 
+@plain_torch
 def non_negative_factorization(
     X,
     W=None,

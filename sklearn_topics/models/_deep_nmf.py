@@ -1,5 +1,6 @@
 """TorchDeepNMF: layers of topics, from fine to coarse, as an estimator."""
 
+from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 
@@ -8,10 +9,12 @@ import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from .._boundary.contexts import plain_torch
 from .._boundary.fitting import SmallDecrease, run_fits
 from .._boundary.inputs import column_means
+from .._boundary.row_blocks import in_row_blocks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
-from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
+from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._core.deep_nmf import DeepNMF, document_weights
 from .._core.unit import Rescaled, Unit
 from ._base import LOSSES, BaseBetaNMF
@@ -83,7 +86,9 @@ class TorchDeepNMF(BaseBetaNMF):
         Share of the penalty that is on sums; the rest is on half the squares.
 
     verbose : int, default=0
-        Above 0: a progress line on standard error.
+        1 shows progress on standard error: the size of the data at once, then a line
+        every few seconds, with the numbers of `loss_history_` where they are known.
+        `transform` of many documents shows its own.
 
     checkpoint : str or path-like, default=None
         A file in which fit keeps its state while it runs, at most a tenth of the time,
@@ -209,6 +214,7 @@ class TorchDeepNMF(BaseBetaNMF):
         self.checkpoint = checkpoint
         self.device = device
 
+    @plain_torch
     def fit(self, X, y=None):
         """Factorise X.
 
@@ -227,6 +233,7 @@ class TorchDeepNMF(BaseBetaNMF):
         self._fit(X)
         return self
 
+    @plain_torch
     def fit_transform(self, X, y=None):
         """Factorise X and return its weights on the last layer's topics.
 
@@ -243,7 +250,8 @@ class TorchDeepNMF(BaseBetaNMF):
             What ``fit(X).transform(X)`` returns.
         """
         data = self._fit(X)
-        return like_input(self._weights(data, self.components_), X)
+        W = self._weights(data, self.components_, self.verbose)
+        return self._like_input(W, X)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X):
@@ -287,6 +295,7 @@ class TorchDeepNMF(BaseBetaNMF):
                 raise fit.interrupted
         return data
 
+    @plain_torch
     def transform(self, X):
         """Find the weights of rows on the last layer's topics, ``components_``.
 
@@ -304,7 +313,8 @@ class TorchDeepNMF(BaseBetaNMF):
         """
         check_is_fitted(self)
         data = self._check(X, "transform", reset=False)
-        return like_input(self._weights(data, self.components_), X)
+        W = self._weights(data, self.components_, self.verbose)
+        return self._like_input(W, X)
 
     def topics(self, layer):
         """The topics of one layer.
@@ -349,15 +359,22 @@ class TorchDeepNMF(BaseBetaNMF):
             self.pretrain_iter,
         )
 
-    def _weights(self, data, H):
+    def _weights(self, data, H, verbose=0):
         X = to_device(data, resolve_device(self.device))
         HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
         HT = to_device(HT, X.device)
         # By the topics, not the data: a row of the result depends on its row alone.
         unit = Unit.of_factor(HT)
-        X, HT = unit.measure(X), unit.measure_factor(HT)
-        penalties = self._penalties(*data.shape).measured(unit, self._beta)
-        W = document_weights(X, HT, self._beta, penalties, self.max_iter)
+        infer = partial(
+            document_weights,
+            CT=unit.measure_factor(HT),
+            beta=self._beta,
+            penalties=self._penalties(*data.shape).measured(unit, self._beta),
+            max_iter=self.max_iter,
+        )
+        # Blocks change the last bits of other updates than those for beta 1.
+        blocks = verbose if self._beta == 1 else 0
+        W = in_row_blocks(infer, unit.measure(X), verbose=blocks)
         return to_numpy(unit.restore_factor(W))
 
 

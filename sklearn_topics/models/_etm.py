@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from .._boundary.contexts import plain_torch
 from .._boundary.embeddings import check_embeddings
 from .._boundary.etm_start import (
     MAX_BATCH,
@@ -18,9 +19,9 @@ from .._boundary.etm_start import (
 from .._boundary.fitting import NoImprovement, run_fit
 from .._boundary.inputs import check_counts
 from .._boundary.neighbors import coinciding, nearest_terms, neighbors_of_words
+from .._boundary.row_blocks import in_row_blocks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
 from .._boundary.transfer import (
-    like_input,
     make_generator,
     resolve_device,
     to_device,
@@ -191,7 +192,9 @@ class TorchETM(BaseTopicModel):
         Determines start, batches and noise. Pass an int for reproducible results.
 
     verbose : int, default=0
-        1 shows a progress line on standard error.
+        1 shows progress on standard error: the size of the data at once, then a line
+        every few seconds, with the numbers of `loss_history_` where they are known.
+        `transform` of many documents shows its own.
 
     checkpoint : str or path-like, default=None
         A file in which fit keeps its state while it runs, at most a tenth of the time,
@@ -377,6 +380,7 @@ class TorchETM(BaseTopicModel):
         self.device = device
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @plain_torch
     def fit(self, X, y=None, X_val=None):
         """Learn topics, embeddings and the encoder.
 
@@ -405,6 +409,7 @@ class TorchETM(BaseTopicModel):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @plain_torch
     def fit_transform(self, X, y=None, X_val=None):
         """Learn the topics of documents and return their proportions in them.
 
@@ -427,8 +432,10 @@ class TorchETM(BaseTopicModel):
         """
         X_device = self._fit(X, y, X_val)
         topics = to_device(self.components_, X_device.device)
-        return like_input(to_numpy(self._infer(X_device, topics)), X)
+        theta = self._infer(X_device, topics, self.verbose)
+        return self._like_input(to_numpy(theta), X)
 
+    @plain_torch
     def elbo(self, X):
         """Evidence lower bound of documents, approximated at the encoder's mean.
 
@@ -674,14 +681,18 @@ class TorchETM(BaseTopicModel):
         module.load_state_dict(weights, assign=True)
         return module
 
-    def _infer(self, X, topics):
+    def _infer(self, X, topics, verbose=0):
         self._validate_params()  # they may have been set since fit
         proposed = etm.encode(self._fitted_module(X), X, MAX_BATCH)
         tokens = document_sizes(X)[:, None]
         proposed = proposed.where(tokens > 0, 1 / len(topics))
         if self.inference == "encoder":
             return proposed
-        return fold_in_around(X, topics, proposed, weight=self.encoder_weight)
+
+        def infer(X, proposed):
+            return fold_in_around(X, topics, proposed, weight=self.encoder_weight)
+
+        return in_row_blocks(infer, X, proposed, verbose=verbose)
 
     def _warn_of_equal_topics(self):
         pairs = [

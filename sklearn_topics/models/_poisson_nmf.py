@@ -1,16 +1,18 @@
 """TorchPoissonNMF: topics by sum-to-one Poisson NMF."""
 
+from functools import partial
 from math import log
 from numbers import Integral, Real
 from os import PathLike
 
 import numpy as np
 
+from .._boundary.contexts import plain_torch
 from .._boundary.fitting import SmallGain, run_fits
 from .._boundary.inputs import check_counts, check_factor
+from .._boundary.row_blocks import in_row_blocks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
 from .._boundary.transfer import (
-    like_input,
     make_generator,
     resolve_device,
     to_device,
@@ -156,7 +158,9 @@ class TorchPoissonNMF(BaseTopicModel):
         Determines the start. Pass an int for reproducible results.
 
     verbose : int, default=0
-        1 shows a progress line with the objective on standard error.
+        1 shows progress on standard error: the size of the data at once, then a line
+        every few seconds, with the numbers of `loss_history_` where they are known.
+        `transform` of many documents shows its own.
 
     checkpoint : str or path-like, default=None
         A file in which fit keeps its state while it runs, at most a tenth of the time,
@@ -313,6 +317,7 @@ class TorchPoissonNMF(BaseTopicModel):
         self.device = device
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @plain_torch
     def fit(self, X, y=None, W=None, H=None):
         """Learn the topics of documents.
 
@@ -336,6 +341,7 @@ class TorchPoissonNMF(BaseTopicModel):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @plain_torch
     def fit_transform(self, X, y=None, W=None, H=None):
         """Learn the topics of documents and return their proportions in them.
 
@@ -359,7 +365,8 @@ class TorchPoissonNMF(BaseTopicModel):
         """
         X_device = self._fit(X, y, W, H)
         topics = to_device(self.components_, X_device.device)
-        return like_input(to_numpy(self._infer(X_device, topics)), X)
+        theta = self._infer(X_device, topics, self.verbose)
+        return self._like_input(to_numpy(theta), X)
 
     def _fit(self, X, y, W, H):
         """Set the fitted attributes; returns X on the device."""
@@ -532,11 +539,15 @@ class TorchPoissonNMF(BaseTopicModel):
         self.kkt_residual_ = fit.found["kkt"]
         self.loss_history_ = fit.columns
 
-    def _infer(self, X, topics):
+    def _infer(self, X, topics, verbose=0):
         self._validate_params()  # they may have been set since fit
         variational = self._chosen_inference() == "variational"
-        infer = variational_fold_in if variational else fold_in
-        return infer(X, topics, pseudocount=self.transform_pseudocount)
+        infer = partial(
+            variational_fold_in if variational else fold_in,
+            topics=topics,
+            pseudocount=self.transform_pseudocount,
+        )
+        return in_row_blocks(infer, X, verbose=verbose)
 
 
 def _topic_attributes(state, n_iter):

@@ -10,9 +10,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import check_is_fitted
 
+from .._boundary.contexts import plain_torch
 from .._boundary.inputs import check_matrix
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
-from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
+from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._core.svd import NORMALIZERS, flip_signs, randomized_svd
 from .._kernels import ops
 from ._base import BaseDecomposition
@@ -154,6 +155,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
+    @plain_torch
     def fit_transform(self, X, y=None):
         """Find the components of X and return its coordinates in them.
 
@@ -193,7 +195,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         with np.errstate(over="ignore", under="ignore"):
             variance = variance / np.float64(scale) ** 2
             self.explained_variance_ = variance.astype(coordinates.dtype)
-        return like_input(coordinates, X)
+        return self._like_input(coordinates, X)
 
     def _randomized(self, X, rng):
         if self.n_components > X.shape[1]:
@@ -226,6 +228,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         parts = U[:, order], s[order], Vt[order]
         return tuple(to_device(p.copy(), device) for p in parts)
 
+    @plain_torch
     def transform(self, X):
         """Return the coordinates of X in the components.
 
@@ -244,7 +247,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         device = resolve_device(self.device)
         V = np.ascontiguousarray(self.components_.T.astype(data.dtype, copy=False))
         product = ops.spmm(to_device(data, device), to_device(V, device))
-        return like_input(to_numpy(product), X)
+        return self._like_input(to_numpy(product), X)
 
 
 def _near_one(s):

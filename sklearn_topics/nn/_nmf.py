@@ -112,7 +112,7 @@ class NMF(nn.Module):
             floating = values[0].is_floating_point()
             dtype = values[0].dtype if dtype is None and floating else dtype
         if generator is None:
-            generator = torch.Generator()
+            generator = torch.Generator("cpu")
             generator.seed()
         made = {"device": device, "dtype": dtype}
         self.rank = rank

@@ -23,9 +23,14 @@ def to_csr(X: Tensor) -> CSR:
 
 
 def draw(distribution, like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """In float32 whatever the dtype, so that a seed means the same in all of them."""
-    drawn = distribution(like.shape, generator=generator, dtype=torch.float32)
-    return drawn.to(like)
+    """In float32 on the host, so that a seed means the same in each dtype and device.
+
+    A generator of another device draws there.
+    """
+    made = {"dtype": torch.float32, "device": "cpu"}
+    if generator is not None:
+        made["device"] = generator.device
+    return distribution(like.shape, generator=generator, **made).to(like)
 
 
 def as_dtype(X: CSR | Tensor, dtype: torch.dtype) -> CSR | Tensor:

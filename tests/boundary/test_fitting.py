@@ -1,7 +1,6 @@
 """The loop: stopping, history, best state, interruption, progress, callbacks."""
 
 import math
-import sys
 import warnings
 from dataclasses import dataclass
 
@@ -198,25 +197,47 @@ def test_silent_by_default(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_progress_goes_to_standard_error(capsys):
+def test_progress_begins_at_once_and_ends_with_what_was_found(capsys, clock):
     fit(Climb(), verbose=1, max_iter=60)
     out, err = capsys.readouterr()
     assert out == ""
-    lines = err.splitlines()
-    assert len(lines) == 3
-    for line, n_iter in zip(lines, (10, 20, 30), strict=True):
-        assert f" {n_iter}/60 " in line
-        assert f"objective {1 - 0.5**n_iter:.6g}" in line
-        assert line.count("#") == n_iter // 2  # of a bar of 30
+    first, last = err.splitlines()
+    assert " 0/60 iterations " in first
+    assert " 30/60 iterations " in last
+    assert f"objective {1 - 0.5**30:.6g}" in last
+    assert last.count("#") == 15  # of a bar of 30
 
 
-def test_progress_on_a_terminal_is_one_line(capsys, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    fit(Climb(), verbose=1)
-    _, err = capsys.readouterr()
-    assert err.count("\n") == 1
-    assert err.endswith("\n")
-    assert err.count("\r") == 3
+def test_progress_asks_for_no_more_evaluations():
+    seen = []
+
+    class Counted(Climb):
+        def evaluate(self, X, state):
+            seen.append(state["i"])
+            return super().evaluate(X, state)
+
+    found = fit(Counted(), tol=0, max_iter=25, verbose=1)
+    assert seen == found.history["iteration"] == [10, 20, 25]
+
+
+def test_progress_of_a_slow_iteration_does_not_wait_for_an_evaluation(capsys, clock):
+    class Slow(Climb):
+        def step(self, X, state):
+            clock.seconds += 3.0
+            return super().step(X, state)
+
+    fit(Slow(), tol=0, max_iter=15, verbose=1)
+    lines = capsys.readouterr().err.splitlines()
+    assert " 1/15 iterations  3.0 s" in lines[1]
+    with_numbers = [line for line in lines if "objective" in line]
+    assert [line.split()[1] for line in with_numbers] == ["10/15", "15/15"]
+
+
+def test_progress_after_ctrl_c_ends_with_the_last_iteration(capsys):
+    fit(Climb(step_raises=(7, KeyboardInterrupt())), verbose=1)
+    assert " 6/100 iterations " in capsys.readouterr().err.splitlines()[-1]
+    fit(Climb(step_raises=(1, KeyboardInterrupt())), verbose=1)
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 # ---------------------------------------------------------------------------- callbacks

@@ -1,6 +1,7 @@
 """Blocks of rows on threads: coverage, identical bits, errors, forks, the cache."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import sklearn_topics
 from sklearn_topics._kernels import _blocks, ops
 from sklearn_topics._kernels._blocks import balanced_bounds, run_blocks
 
@@ -238,10 +241,10 @@ def test_small_work_stays_on_the_calling_thread(monkeypatch):
 # ---------------------------------------------------------------------- fresh processes
 
 
-def _run_script(script, **environment):
+def _run_script(script, *arguments, **environment):
     code = textwrap.dedent(_PRELUDE) + textwrap.dedent(script)
     return subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, *arguments],
         env=os.environ | environment,
         capture_output=True,
         text=True,
@@ -317,3 +320,22 @@ def test_compiled_kernels_come_from_the_cache_in_the_next_process(tmp_path):
     # The bits are those of the process that compiled.
     assert len(first.stdout) > 70
     assert first.stdout[16:] == second.stdout[16:]
+
+
+def test_without_a_folder_to_cache_in_kernels_are_compiled_each_time(tmp_path):
+    """As in a container whose user owns neither the packages nor a home."""
+    package = Path(sklearn_topics.__file__).parent
+    shutil.copytree(
+        package, tmp_path / package.name, ignore=shutil.ignore_patterns("__pycache__")
+    )
+    (tmp_path / package.name / "_kernels" / "__pycache__").touch()  # no folder
+    script = """
+        from sklearn_topics._kernels import _numba
+        print(_numba.__file__.startswith(sys.argv[1]), _numba.JIT["cache"])
+        print(ops.column_sums(torch.ones(5, 2)).tolist())
+        """
+    homeless = {"HOME": os.devnull, "XDG_CACHE_HOME": os.devnull}
+    here = {"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
+    result = _run_script(script, str(tmp_path), **homeless, **here)
+    assert result.stdout == "True False\n[5.0, 5.0]\n", result.stderr
+    assert "Set the environment variable NUMBA_CACHE_DIR" in result.stderr

@@ -1,0 +1,97 @@
+"""Progress of what takes long: lines on standard error, by time."""
+
+import sys
+import time
+
+import numpy as np
+
+from .transfer import resolve_device
+
+_WIDTH = 30
+#: Seconds between two lines of a log: few at first, then more; and of a terminal's one.
+_SOON, _LATER, _IN_PLACE = 1.0, 5.0, 0.2
+
+
+class Progress:
+    """How much is done, on standard error: at once, and then every few seconds.
+
+    On a terminal one line is rewritten in place. Use it in a ``with`` statement, which
+    ends that line.
+
+    Parameters
+    ----------
+    total : int
+        How much there is to do.
+    unit : str
+        What is counted, in the plural: "iterations".
+    verbose : int or bool
+        0 shows nothing; nor is anything shown where there is no standard error.
+    """
+
+    def __init__(self, total: int, unit: str, verbose: int):
+        self._total, self._unit = total, unit
+        self._out = sys.stderr if verbose > 0 else None
+        # What stands for standard error, in a window for instance, may only write.
+        self._terminal = getattr(self._out, "isatty", bool)()
+        self._begin = time.perf_counter()
+        self._due, self._numbers_due = 0.0, _SOON
+        self._shown, self._width = None, 0
+
+    def __enter__(self):
+        return self
+
+    def show(self, done: int, numbers: dict | None = None, *, last: bool = False):
+        """Show it if it is time.
+
+        Parameters
+        ----------
+        done : int
+            How much is done.
+        numbers : dict of str to float, default=None
+            What is known of the result now. A line that has them need not wait for the
+            next one without.
+        last : bool, default=False
+            Whether this is the end, which is always shown.
+        """
+        if self._out is None or (done, numbers) == self._shown:
+            return
+        seconds = time.perf_counter() - self._begin
+        due = seconds >= (self._numbers_due if numbers else self._due)
+        if not (last or due or seconds >= self._due):
+            return
+        gap = _IN_PLACE if self._terminal else np.clip(seconds, _SOON, _LATER)
+        self._due = seconds + gap
+        if numbers:
+            self._numbers_due = self._due
+        self._shown = done, numbers
+        self._write(done, seconds, numbers or {})
+
+    def _write(self, done, seconds, numbers):
+        filled = round(_WIDTH * done / max(self._total, 1))
+        bar = "#" * filled + "." * (_WIDTH - filled)
+        line = f"[{bar}] {done:,}/{self._total:,} {self._unit}  {seconds:.1f} s"
+        line += "".join(f"  {name} {value:.6g}" for name, value in numbers.items())
+        if self._terminal:
+            line = line.ljust(self._width)  # over what stood there
+            self._width = len(line.rstrip())
+        end = "\r" if self._terminal else "\n"
+        print(line, end=end, file=self._out, flush=self._terminal)
+
+    def __exit__(self, *exception):
+        if self._terminal and self._shown is not None:
+            print(file=self._out)
+
+
+def announce_fit(estimator, X) -> None:
+    """Say what is fitted to how much data, before anything takes its time."""
+    if sys.stderr is None or not getattr(estimator, "verbose", 0) > 0:
+        return
+    parts, shape = [], getattr(X, "shape", ())
+    if len(shape) == 2:
+        parts = [f"{shape[0]:,} documents", f"{shape[1]:,} terms"]
+    sizes = getattr(estimator, "layer_sizes", None) or [estimator.n_components]
+    if all(isinstance(K, int | np.integer) for K in sizes):
+        parts.append(f"{', '.join(map(str, sizes))} topics")
+    where = f"on {resolve_device(estimator.device)}"
+    name = type(estimator).__name__
+    print(f"{name}: {', '.join([*parts, where])}", file=sys.stderr)
