@@ -105,8 +105,6 @@ def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
 
     An entry of `shape` may be None: any number. The dtype is left as it is.
     """
-    if factor is None:
-        raise ValueError(f"init='custom' needs both W and H; {name} is missing.")
     whom = f"{type(estimator).__name__} (input {name})"
     factor = check_array(readable(factor, name), order="C", input_name=name)
     for axis, size in zip(("first", "second"), shape, strict=True):
@@ -142,6 +140,8 @@ def _checked(estimator, X, reset, check, dtype_of, *, missing=False, **options):
         problem = not_numbers(named)
         if not problem:
             raise
+        if isinstance(error, TypeError):  # in scikit-learn's words too
+            raise TypeError(f"{problem[:-1]}: {error}") from error
         raise ValueError(problem) from error
     if X.dtype.kind not in "biuf":
         problem = not_numbers(named) or f"X must hold numbers, but is of {X.dtype}."

@@ -17,6 +17,8 @@ def nearest_terms(vectors, embeddings, names, n_terms: int, *, without=None):
     without : list of int, default=None
         A term for each vector that is left out.
     """
+    if not isinstance(n_terms, Integral) or isinstance(n_terms, bool) or n_terms < 1:
+        raise ValueError(f"n_terms must be an integer above 0; it is {n_terms!r}.")
     cosines = _unit_rows(vectors) @ _unit_rows(embeddings).T
     if without is not None:
         cosines[np.arange(len(without)), without] = -np.inf
@@ -27,7 +29,7 @@ def nearest_terms(vectors, embeddings, names, n_terms: int, *, without=None):
 
 def column_of(word, names, n_features: int) -> int:
     """The column of a term given by its name or index."""
-    if isinstance(word, Integral):
+    if isinstance(word, Integral) and not isinstance(word, bool):
         if not 0 <= word < n_features:
             raise ValueError(f"There is no column {word}: X has {n_features}.")
         return int(word)
@@ -48,6 +50,38 @@ def coinciding(topics, distance: float) -> list[tuple[int, int]]:
         away = np.abs(topics[k + 1 :] - topic).sum(1) / 2
         pairs += [(k, k + 1 + int(i)) for i in np.flatnonzero(away < distance)]
     return pairs
+
+
+def columns_of(words, names, n_features: int) -> list[int]:
+    """The columns of terms given by their names or indices."""
+    if isinstance(words, str | Integral):
+        raise ValueError(f"words must be a list; pass [{words!r}].")
+    return [column_of(word, names, n_features) for word in words]
+
+
+def rows_among(topics, known, distance: float) -> list[int]:
+    """For each topic the row of `known` that it is.
+
+    Raises
+    ------
+    ValueError
+        If a topic is farther than `distance`, by total variation, from all of them.
+    """
+    if len(topics) == len(known):  # in their order, even where some coincide
+        if (np.abs(topics - known).sum(1) / 2 < distance).all():
+            return list(range(len(known)))
+    rows = []
+    for k, topic in enumerate(topics):
+        away = np.abs(known - topic).sum(1) / 2
+        nearest = int(away.argmin())
+        if not away[nearest] < distance:
+            raise ValueError(
+                f"Row {k} of components_ is none of the topics of the fit. Rows may be "
+                "dropped, repeated or reordered, but the encoder and the embeddings "
+                "know no other topics: fit the model again."
+            )
+        rows.append(nearest)
+    return rows
 
 
 def _unit_rows(A):

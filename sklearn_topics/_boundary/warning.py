@@ -22,7 +22,7 @@ class OtherVersionWarning(InconsistentVersionWarning):
 
 
 def warn_user(text: str | Warning, category: type[Warning]) -> None:
-    """Warn, as if from the first caller outside this package and scikit-learn.
+    """Warn, as if from the first caller outside this package, scikit-learn and joblib.
 
     The number of frames in between depends on the method, on pipelines and on
     scikit-learn's decorators.
@@ -30,7 +30,7 @@ def warn_user(text: str | Warning, category: type[Warning]) -> None:
     level, frame = 1, sys._getframe(0)
     while frame is not None:
         package = frame.f_globals.get("__name__", "").partition(".")[0]
-        if package not in ("sklearn_topics", "sklearn"):
+        if package not in ("sklearn_topics", "sklearn", "joblib"):
             break
         level, frame = level + 1, frame.f_back
     warnings.warn(text, category, stacklevel=level)

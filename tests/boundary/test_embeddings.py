@@ -52,7 +52,7 @@ def test_what_is_wrong_is_named(words, vectors, message):
 
 
 def check(embeddings, vocabulary=None, names=None):
-    return check_embeddings(embeddings, vocabulary, names, 2, np.float64, 0)
+    return check_embeddings(embeddings, vocabulary, names, 2, np.float64, 0)[0]
 
 
 def test_every_form_is_the_same_array():
