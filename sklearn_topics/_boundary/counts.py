@@ -49,6 +49,7 @@ def warn_unless_counts(estimator, data, prior: str) -> None:
         "holds shares, multiply each row by the length of its document; TF-IDF is "
         "data for TorchBetaNMF.",
         UserWarning,
+        once=True,
     )
 
 

@@ -435,6 +435,7 @@ class TorchPoissonNMF(BaseTopicModel):
                 "is slower than 'scd' and stops further from the optimum. Leave "
                 "learning_rate None, or set solver='adam' to say that it is meant.",
                 UserWarning,
+                once=True,
             )
         given = [name for name in _ADAM_OPTIONS if getattr(self, name) is not None]
         if solver != "adam" and given:
