@@ -220,8 +220,6 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     def _check_parameters(self):
         """Refuse what does not go together; also what was set since fit."""
         self._validate_params()
-        if not np.isfinite(self._beta):
-            raise ValueError(f"beta_loss must be finite; it is {self.beta_loss}.")
 
     def _check(self, X, method, *, reset):
         """Parameters, and X, validated: CSR or ndarray."""

@@ -525,7 +525,7 @@ def test_nothing_observed_is_refused():
     [
         (np.zeros((5, 4)), {}, "X contains zeros"),
         (np.ones((5, 4)), {"solver": "cd"}, "does not handle"),
-        (np.ones((5, 4)), {"beta_loss": np.nan}, "beta_loss must be finite"),
+        (np.ones((5, 4)), {"beta_loss": np.nan}, "'beta_loss' parameter"),
         (-np.ones((5, 4)), {}, "Negative values"),
     ],
 )
