@@ -328,9 +328,10 @@ class TorchDeepNMF(BaseBetaNMF):
         """
         check_is_fitted(self)
         n_layers = len(self.layers_)
-        if not -n_layers <= layer < n_layers:
+        whole = isinstance(layer, Integral) and not isinstance(layer, bool)
+        if not (whole and -n_layers <= layer < n_layers):
             raise ValueError(
-                f"The model has {n_layers} layers, 0 to {n_layers - 1}; got {layer}."
+                f"The model has {n_layers} layers, 0 to {n_layers - 1}; got {layer!r}."
             )
         if layer % n_layers == n_layers - 1:
             return self.components_

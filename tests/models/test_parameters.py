@@ -164,3 +164,31 @@ def test_other_choices_are_attributes():
     assert model.embedding_coverage_ == 0
     model = clone_of("ETM", batch_size=3, topic_learning_rate=0.5).fit(COUNTS)
     assert (model.batch_size_, model.topic_learning_rate_) == (3, 0.5)
+
+
+# ------------------------------------------------------------------ arguments of methods
+
+
+@pytest.mark.parametrize("n_terms", [0, -1, 2.0, True, "3", None])
+def test_numbers_of_terms(n_terms):
+    model = clone_of("ETM", init="random").fit(COUNTS)
+    for find in (
+        lambda n: model.topic_neighbors(n),
+        lambda n: model.word_neighbors([0], n),
+    ):
+        with pytest.raises(ValueError, match="n_terms must be an integer above 0"):
+            find(n_terms)
+
+
+@pytest.mark.parametrize("word", ["cat", 1])
+def test_one_word_is_no_list(word):
+    model = clone_of("ETM", init="random").fit(COUNTS)
+    with pytest.raises(ValueError, match=rf"words must be a list; pass \[{word!r}\]"):
+        model.word_neighbors(word)
+
+
+@pytest.mark.parametrize("layer", [2, -3, 0.0, True, "0", None])
+def test_layers(layer):
+    model = TorchDeepNMF((3, 2), max_iter=2).fit(COUNTS)
+    with pytest.raises(ValueError, match="The model has 2 layers, 0 to 1; got "):
+        model.topics(layer)
