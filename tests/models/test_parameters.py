@@ -166,7 +166,7 @@ def test_other_choices_are_attributes():
     assert (model.batch_size_, model.topic_learning_rate_) == (3, 0.5)
 
 
-# ------------------------------------------------------------------ arguments of methods
+# ----------------------------------------------------------------- arguments of methods
 
 
 @pytest.mark.parametrize("n_terms", [0, -1, 2.0, True, "3", None])
