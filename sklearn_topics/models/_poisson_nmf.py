@@ -34,6 +34,13 @@ _SOLVERS = {"scd": SCD, "em": EM, "adam": SoftmaxAdam}
 #: The inits that draw another start each time.
 _RANDOM_INITS = "random", "nndsvdar"
 
+#: Tokens that are added to X. Without any, the scale of X does not matter.
+_PSEUDOCOUNTS = (
+    "doc_topic_pseudocount",
+    "topic_word_pseudocount",
+    "transform_pseudocount",
+)
+
 #: What only "adam" uses.
 _ADAM_OPTIONS = (
     "learning_rate",
@@ -378,7 +385,8 @@ class TorchPoissonNMF(BaseTopicModel):
         with fit_task(self, X, y, max_iter=self.max_iter * self.n_init) as task:
             data = check_counts(self, X, reset=not self._continues, method="fit")
             require_tokens(data)
-            warn_unless_counts(self, data, self._prior())
+            if any(getattr(self, name) > 0 for name in _PSEUDOCOUNTS):
+                warn_unless_counts(self, data, self._prior())
             task.data |= {"W": W, "H": H}
             X_device = to_device(data, resolve_device(self.device))
             constants = Constants.of(X_device)
@@ -525,10 +533,10 @@ class TorchPoissonNMF(BaseTopicModel):
                 "warm_start=False."
             )
         if self.init != "custom" and given:
-            was = "were" if len(given) > 1 else "was"
+            was, them = ("were", "them") if len(given) > 1 else ("was", "it")
             raise ValueError(
                 f"{' and '.join(given)} {was} given, but init is {self.init!r}: set "
-                "init='custom' to begin from them."
+                f"init='custom' to begin from {them}."
             )
 
     def _last_topics(self, X):

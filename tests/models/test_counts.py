@@ -91,6 +91,20 @@ def test_the_message_has_the_numbers(X):
     assert "the encoder's proposal counts as 20" in str(warning.message)
 
 
+def test_without_pseudocounts_the_scale_does_not_matter(X):
+    names = "doc_topic", "topic_word", "transform"
+    none = {f"{name}_pseudocount": 0 for name in names}
+    options = {"max_iter": 20, "random_state": 0}
+    shares = X.astype(float) * 0.3
+    assert said(lambda: TorchPoissonNMF(4, **none, **options), shares) == []
+    scaled = TorchPoissonNMF(4, **none, **options).fit(shares).components_
+    plain = TorchPoissonNMF(4, **none, **options).fit(X.astype(float)).components_
+    np.testing.assert_allclose(scaled, plain, rtol=1e-5, atol=1e-8)
+    for name in names:
+        some = {**none, f"{name}_pseudocount": 0.1}
+        assert said(lambda some=some: TorchPoissonNMF(4, **some, **options), shares)
+
+
 def test_factorisations_of_any_data_say_nothing(X):
     for Model in TorchBetaNMF, TorchDeepNMF:
         assert said(lambda Model=Model: Model(max_iter=2), np.log1p(X)) == []
