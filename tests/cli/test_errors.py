@@ -113,13 +113,13 @@ def test_all_complaints_are_told_and_unknown_keys_first(config, capsys):
 
 
 def test_all_unknown_parameters_are_told(config, capsys):
-    params = {"n_topics": 3, "alhpa": 1, "n_components": 3}
+    params = {"n_topics": 3, "alphas": 1, "n_components": 3}
     path = config({"estimator.name": "NMF", "estimator.params": params})
     assert main(["fit", path]) == 2
     lines = sorted(capsys.readouterr().err.splitlines(), reverse=True)
     assert len(lines) == 2
     assert "estimator.params.n_topics: NMF has no such parameter; did " in lines[0]
-    assert "estimator.params.alhpa: NMF has no such parameter" in lines[1]
+    assert "estimator.params.alphas: NMF has no such parameter" in lines[1]
 
 
 @pytest.mark.parametrize(
