@@ -1,12 +1,17 @@
 """Topic models for scikit-learn whose cores run on torch."""
 
-from ._boundary.embeddings import embedding_matrix
+import importlib
+from typing import TYPE_CHECKING
+
 from ._version import __version__
-from .models._beta_nmf import TorchBetaNMF, non_negative_factorization
-from .models._deep_nmf import TorchDeepNMF
-from .models._etm import TorchETM
-from .models._poisson_nmf import TorchPoissonNMF
-from .models._truncated_svd import TorchTruncatedSVD
+
+if TYPE_CHECKING:
+    from ._boundary.embeddings import embedding_matrix
+    from .models._beta_nmf import TorchBetaNMF, non_negative_factorization
+    from .models._deep_nmf import TorchDeepNMF
+    from .models._etm import TorchETM
+    from .models._poisson_nmf import TorchPoissonNMF
+    from .models._truncated_svd import TorchTruncatedSVD
 
 __all__ = [
     "TorchBetaNMF",
@@ -18,3 +23,30 @@ __all__ = [
     "embedding_matrix",
     "non_negative_factorization",
 ]
+
+#: Name -> its module, imported when first asked for: the command line's help needs no
+#: torch. The same goes for the public modules.
+_MODULES = {
+    "TorchBetaNMF": "models._beta_nmf",
+    "TorchDeepNMF": "models._deep_nmf",
+    "TorchETM": "models._etm",
+    "TorchPoissonNMF": "models._poisson_nmf",
+    "TorchTruncatedSVD": "models._truncated_svd",
+    "embedding_matrix": "_boundary.embeddings",
+    "non_negative_factorization": "models._beta_nmf",
+}
+_SUBMODULES = "callbacks", "datasets", "inspection", "metrics", "nn", "plot"
+
+
+def __getattr__(name):
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__, *_SUBMODULES})

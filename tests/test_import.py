@@ -30,6 +30,7 @@ np.set_printoptions(threshold=sys.maxsize)
 torch.set_printoptions(threshold=sys.maxsize)
 before, state_before = set(sys.modules), state()
 import sklearn_topics
+from sklearn_topics import *
 loaded = set(sys.modules) - before
 print(
     json.dumps(
@@ -65,6 +66,19 @@ def test_import_leaves_random_states_and_thread_counts_alone(after_import):
 
 def test_import_does_not_initialise_cuda(after_import):
     assert not after_import["cuda"]
+
+
+def test_public_names_are_found_when_asked_for():
+    """Importing the package alone loads no torch: the command line's help is fast."""
+    script = (
+        "import sys, sklearn_topics as s; assert 'torch' not in sys.modules; "
+        "assert {'TorchETM', 'metrics'} <= set(dir(s)); "
+        "assert s.TorchETM is s.models._etm.TorchETM; s.metrics.coherence; "
+        "assert 'TorchETM' in vars(s) and not hasattr(s, 'TorchEMT')"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+    for name in sklearn_topics.__all__:
+        assert getattr(sklearn_topics, name) is not None
 
 
 def test_version_is_that_of_the_installed_distribution():

@@ -1,14 +1,23 @@
 """Word vectors in any common form -> one array, aligned with the columns of X."""
 
+from collections.abc import Mapping, Set
+from os import PathLike
+
 import numpy as np
 import torch
 from sklearn.utils import check_array, check_random_state
+
+from .containers import readable
+from .warning import warn_user
+
+#: Below this share of words with a vector there is a warning, which names some.
+_ENOUGH, _NAMED = 0.5, 5
 
 #: Standard deviation of the vectors of words that have none, as in the ETM's code.
 _UNKNOWN_SCALE = 0.6
 
 
-def embedding_matrix(words, vectors, *, random_state=None):
+def embedding_matrix(words, vectors, *, random_state=None, return_found=False):
     """Word vectors as an array, one row a word.
 
     For `TorchETM`'s parameter `embeddings`. In a pipeline give the same words to
@@ -17,23 +26,35 @@ def embedding_matrix(words, vectors, *, random_state=None):
     Parameters
     ----------
     words : sequence of str
-        Words, in the order of the columns of X.
+        Words, in the order of the columns of X: a vectorizer's
+        ``get_feature_names_out()``.
     vectors : mapping
-        Anything with ``word in vectors`` and ``vectors[word]``: a dict, or gensim's
-        KeyedVectors.
+        Anything with ``word in vectors`` and ``vectors[word]``: a dict, as
+        :func:`sklearn_topics.datasets.load_word_vectors` reads it from a file, or
+        gensim's KeyedVectors.
     random_state : int, RandomState instance or None, default=None
         Draws the vectors of words that have none, from N(0, 0.6^2). Pass an int for
         reproducible results.
+    return_found : bool, default=False
+        Whether to return too which words have a vector.
 
     Returns
     -------
     embeddings : ndarray of shape (len(words), embedding_dim), float32
         Vectors of the words.
+    found : ndarray of shape (len(words),), bool
+        Whether a word has a vector; its mean is the coverage. Only with
+        `return_found`.
 
     Raises
     ------
     ValueError
         If no word has a vector, or if two vectors have different lengths.
+
+    Warns
+    -----
+    UserWarning
+        If fewer than half of the words have a vector: the others are random.
 
     Examples
     --------
@@ -42,7 +63,8 @@ def embedding_matrix(words, vectors, *, random_state=None):
     array([[1., 0.],
            [0., 1.]], dtype=float32)
     """
-    words = list(words)
+    words = _check_list(words, "words")
+    _check_mapping(vectors, "vectors")
     found = {
         row: np.asarray(_on_host(vectors[word]), dtype=np.float32)
         for row, word in enumerate(words)
@@ -65,14 +87,45 @@ def embedding_matrix(words, vectors, *, random_state=None):
     out = rng.normal(scale=_UNKNOWN_SCALE, size=(len(words), *width))
     out = out.astype(np.float32)
     out[list(found)] = list(found.values())
-    return out
+    is_found = np.isin(np.arange(len(words)), list(found))
+    if len(found) < _ENOUGH * len(words):
+        _warn_of_gaps(words, is_found)
+    return (out, is_found) if return_found else out
+
+
+def _warn_of_gaps(words, is_found):
+    missing = [repr(str(words[i])) for i in np.flatnonzero(~is_found)]
+    others = " and others" if len(missing) > _NAMED else ""
+    warn_user(
+        f"Only {is_found.sum()} of {len(words)} words have a vector "
+        f"({is_found.mean():.0%}); {', '.join(missing[:_NAMED])}{others} get random "
+        "ones. Are words and vectors written in the same way (case, accents, stems)? "
+        "If so, drop the other words, or leave train_embeddings True.",
+        UserWarning,
+    )
 
 
 def check_embeddings(embeddings, vocabulary, names, n_features, dtype, random_state):
-    """Validate an array, or look words up in a mapping: (n_features, E), or None.
+    """Validate an array, or look words up in a mapping.
 
-    `vocabulary` is a parameter, `names` those of X's columns; either may be None.
+    Parameters
+    ----------
+    embeddings : array-like, mapping or None
+    vocabulary : sequence of str or None
+        The parameter.
+    names : ndarray of str or None
+        Those of X's columns.
+    n_features : int
+    dtype : numpy dtype
+    random_state : int, RandomState instance or None
+
+    Returns
+    -------
+    matrix : ndarray of shape (n_features, E), or None
+    coverage : float
+        Share of the terms whose embedding was given.
     """
+    embeddings = _check_kind(embeddings)
     is_array = isinstance(embeddings, list | tuple) or hasattr(embeddings, "__array__")
     if embeddings is None or is_array:
         if vocabulary is not None:
@@ -80,12 +133,55 @@ def check_embeddings(embeddings, vocabulary, names, n_features, dtype, random_st
                 "vocabulary is used with a mapping of embeddings; without one, or with "
                 "an array, which is aligned with the columns of X, leave it None."
             )
-        return (
-            None if embeddings is None else _check_array(embeddings, n_features, dtype)
-        )
+        if embeddings is None:
+            return None, 0.0
+        return _check_array(embeddings, n_features, dtype), 1.0
     words = _check_words(vocabulary, names, n_features)
-    matrix = embedding_matrix(words, embeddings, random_state=random_state)
-    return _check_array(matrix, n_features, dtype)
+    matrix, found = embedding_matrix(
+        words, embeddings, random_state=random_state, return_found=True
+    )
+    return _check_array(matrix, n_features, dtype), float(found.mean())
+
+
+def _check_kind(embeddings):
+    """What is neither array nor mapping is named; a frame is an array."""
+    if isinstance(embeddings, str | bytes | PathLike):
+        raise ValueError(
+            f"embeddings is {embeddings!r}: a path is not read. Load the file with "
+            "sklearn_topics.datasets.load_word_vectors(path, vocabulary=words)."
+        )
+    if isinstance(embeddings, torch.nn.Module):
+        raise ValueError("embeddings is a module of torch: pass its weight.")
+    is_array = isinstance(embeddings, list | tuple) or hasattr(embeddings, "__array__")
+    if embeddings is not None and not is_array:
+        _check_mapping(embeddings, "embeddings")
+    return embeddings
+
+
+def _check_mapping(vectors, name):
+    if hasattr(vectors, "wv"):
+        raise ValueError(f"{name} is a model of gensim: pass its vectors, {name}.wv.")
+    kind = type(vectors)
+    if isinstance(vectors, str | bytes | PathLike) or not (
+        hasattr(kind, "__getitem__") and hasattr(kind, "__contains__")
+    ):
+        raise ValueError(
+            f"{name} must be a mapping from words to vectors, such as a dict or "
+            f"gensim's KeyedVectors; it is of type {kind.__name__}. Files are read by "
+            "sklearn_topics.datasets.load_word_vectors."
+        )
+
+
+def _check_list(words, name):
+    """A list of words, in the order of the columns, which a dict has not."""
+    if isinstance(words, str):
+        raise ValueError(f"{name} is one str; pass a list of words.")
+    if isinstance(words, Mapping | Set):
+        raise ValueError(
+            f"{name} is a {type(words).__name__}, whose order is not that of the "
+            "columns: pass the vectorizer's get_feature_names_out()."
+        )
+    return list(words)
 
 
 def _check_words(vocabulary, names, n_features):
@@ -95,6 +191,7 @@ def _check_words(vocabulary, names, n_features):
         )
     if vocabulary is None:
         return list(names)
+    vocabulary = _check_list(vocabulary, "vocabulary")
     if len(vocabulary) != n_features:
         raise ValueError(
             f"vocabulary has {len(vocabulary)} words, but X has {n_features} columns."
@@ -104,11 +201,12 @@ def _check_words(vocabulary, names, n_features):
             "vocabulary differs from the names of X's columns. Leave it None: the "
             "names are looked up."
         )
-    return list(vocabulary)
+    return vocabulary
 
 
 def _check_array(embeddings, n_features, dtype):
-    embeddings = check_array(_on_host(embeddings), dtype=dtype, input_name="embeddings")
+    embeddings = readable(_on_host(embeddings), "embeddings")
+    embeddings = check_array(embeddings, dtype=dtype, input_name="embeddings")
     if len(embeddings) != n_features:
         raise ValueError(
             f"embeddings has {len(embeddings)} rows, but X has {n_features} columns: "

@@ -5,6 +5,8 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from .._core import etm
+from .containers import readable
+from .counts import require_tokens
 from .inputs import check_counts
 from .transfer import to_device
 
@@ -20,7 +22,7 @@ _TEACHING_EPOCHS, _TEACHING_RATE = 4, 0.01
 def batch_size(model, X):
     """Documents in a batch."""
     if model.batch_size is not None:
-        return model.batch_size
+        return int(model.batch_size)
     return min(MAX_BATCH, max(_LEAST_BATCH, X.shape[0] // _BATCHES))
 
 
@@ -30,12 +32,14 @@ def training_and_validation(model, data, X, X_val):
     `data` are the checked counts, and `X` the same on the device.
     """
     if X_val is not None:
+        X_val = readable(X_val, "X_val")
         shape = getattr(X_val, "shape", None) or np.shape(X_val)
         if tuple(shape[1:]) != X.shape[1:]:
             raise ValueError(
                 f"X_val has the shape {tuple(shape)}, but X has {X.shape[1]} columns."
             )
         held_out = check_counts(model, X_val, reset=False, method="fit")
+        require_tokens(held_out, "X_val")
         held_out = held_out.astype(data.dtype, copy=False)
         return X, to_device(held_out, X.device)
     if not model.early_stopping:

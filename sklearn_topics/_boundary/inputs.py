@@ -2,9 +2,9 @@
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 from sklearn.utils.validation import check_array, check_non_negative, validate_data
 
+from .containers import from_torch, not_numbers, readable
 from .sklearn_private import _safe_indexing
 
 #: Integers up to here are exact in float32.
@@ -72,7 +72,7 @@ def check_nonnegative(
             if values.size == np.prod(X.shape):
                 raise ValueError("No cell of X was observed: all are NaN.")
 
-    return _checked(estimator, X, reset, check, _float_dtype)
+    return _checked(estimator, X, reset, check, _float_dtype, missing=missing)
 
 
 def check_coordinates(estimator, X):
@@ -129,10 +129,8 @@ def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
 
     An entry of `shape` may be None: any number. The dtype is left as it is.
     """
-    if factor is None:
-        raise ValueError(f"init='custom' needs both W and H; {name} is missing.")
     whom = f"{type(estimator).__name__} (input {name})"
-    factor = check_array(from_torch(factor, name), order="C", input_name=name)
+    factor = check_array(readable(factor, name), order="C", input_name=name)
     for axis, size in zip(("first", "second"), shape, strict=True):
         found = factor.shape[axis == "second"]
         if size is not None and found != size:
@@ -148,45 +146,36 @@ def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
     return factor
 
 
-def _checked(estimator, X, reset, check, dtype_of, **options):
-    named = from_torch(X)
+def _checked(estimator, X, reset, check, dtype_of, *, missing=False, **options):
+    named = readable(X, missing=missing)
     options |= {
         "accept_sparse": "csr",
         "dtype": "numeric",
         "ensure_all_finite": False,  # by `check`, with positions
     }
-    if reset:
-        X = check_array(named, estimator=estimator, input_name="X", **options)
-    else:
-        X = validate_data(estimator, named, reset=False, **options)
+    try:
+        if reset:
+            X = check_array(named, estimator=estimator, input_name="X", **options)
+        else:
+            X = validate_data(estimator, named, reset=False, **options)
+        if X.dtype.kind == "O":  # such as polars' mixed columns, or None among numbers
+            X = X.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        problem = not_numbers(named)
+        if not problem:
+            raise
+        if isinstance(error, TypeError):  # in scikit-learn's words too
+            raise TypeError(f"{problem[:-1]}: {error}") from error
+        raise ValueError(problem) from error
+    if X.dtype.kind not in "biuf":
+        problem = not_numbers(named) or f"X must hold numbers, but is of {X.dtype}."
+        raise ValueError(problem)
     check(X, X.data if sp.issparse(X) else X)
     if reset:  # last, so that data which are refused leave no mark on the estimator
         validate_data(estimator, named, reset=True, skip_check_array=True)
     if sp.issparse(X):
         return _canonical(X, dtype_of)
     return np.ascontiguousarray(X, dtype_of(X))
-
-
-def from_torch(X, name="X"):
-    """A tensor's values in a numpy or scipy container, without a copy on the CPU."""
-    if not isinstance(X, torch.Tensor):
-        return X
-    if X.dtype in (torch.float16, torch.bfloat16):
-        raise ValueError(
-            f"{name} has dtype {X.dtype}, which is too narrow to sum in; pass "
-            "float32, float64 or an integer dtype, for instance {name}.float()."
-        )
-    X = X.detach().cpu()
-    if X.layout == torch.strided:
-        return X.numpy()
-    if X.layout == torch.sparse_coo:
-        X = X.coalesce()
-        rows, columns = X.indices().numpy()
-        return sp.coo_array((X.values().numpy(), (rows, columns)), shape=X.shape)
-    if X.layout == torch.sparse_csr:
-        parts = X.values(), X.col_indices(), X.crow_indices()
-        return sp.csr_array(tuple(part.numpy() for part in parts), shape=X.shape)
-    raise ValueError(f"X has torch layout {X.layout}; pass a dense, COO or CSR tensor.")
 
 
 def _check_finite(X, values, missing: bool = False) -> None:

@@ -78,6 +78,31 @@ def coinciding(topics, distance: float) -> list[tuple[int, int]]:
     return pairs
 
 
+def rows_among(topics, known, distance: float) -> list[int]:
+    """For each topic the row of `known` that it is.
+
+    Raises
+    ------
+    ValueError
+        If a topic is farther than `distance`, by total variation, from all of them.
+    """
+    if len(topics) == len(known):  # in their order, even where some coincide
+        if (np.abs(topics - known).sum(1) / 2 < distance).all():
+            return list(range(len(known)))
+    rows = []
+    for k, topic in enumerate(topics):
+        away = np.abs(known - topic).sum(1) / 2
+        nearest = int(away.argmin())
+        if not away[nearest] < distance:
+            raise ValueError(
+                f"Row {k} of components_ is none of the topics of the fit. Rows may be "
+                "dropped, repeated or reordered, but the encoder and the embeddings "
+                "know no other topics: fit the model again."
+            )
+        rows.append(nearest)
+    return rows
+
+
 def _unit_rows(A):
     length = np.linalg.norm(A, axis=1, keepdims=True)
     return A / np.where(length > 0, length, 1)

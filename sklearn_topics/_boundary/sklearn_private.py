@@ -3,12 +3,15 @@
 from contextlib import contextmanager
 from copy import copy, deepcopy
 from functools import cached_property
+from numbers import Integral
 from weakref import WeakKeyDictionary, ref
 
+import numpy as np
 import sklearn
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval as _Interval
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils._set_output import _get_output_config
 
 from .checkpoint import Checkpoint
@@ -33,6 +36,7 @@ __all__ = [
     "StrOptions",
     "_fit_context",
     "_safe_indexing",
+    "are_sizes",
     "fit_task",
     "gives_frames",
     "require_callbacks",
@@ -43,6 +47,20 @@ __all__ = [
 def gives_frames(estimator) -> bool:
     """Whether `set_output` makes DataFrames of what `transform` returns."""
     return _get_output_config("transform", estimator)["dense"] != "default"
+
+
+class Interval(_Interval):
+    """scikit-learn's, for numbers that torch takes: not True, and no fractions."""
+
+    def is_satisfied_by(self, val):
+        number = isinstance(val, int | float | np.integer | np.floating)
+        return number and not isinstance(val, bool) and super().is_satisfied_by(val)
+
+
+def are_sizes(values) -> bool:
+    """Whether there are values, all of them integers above 0."""
+    size = Interval(Integral, 1, None, closed="left")
+    return len(values) > 0 and all(map(size.is_satisfied_by, values))
 
 
 def require_callbacks(name: str) -> None:

@@ -1,6 +1,7 @@
 """Where a factorisation begins: scikit-learn's rules, words and random numbers."""
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from sklearn.utils import check_random_state
 
@@ -10,18 +11,16 @@ from .transfer import to_device
 from .warning import warn_user
 
 
-def nmf_start(estimator, X, dtype, W, H, *, masked: bool):
+def nmf_start(estimator, X, W, H, *, masked: bool):
     """W (n x K) and HT (m x K) on X's device, to fit both factors from.
 
     As scikit-learn's NMF has it, whose parameters `init`, `n_components` and
-    `random_state` the estimator has. `masked` says that cells of X are NaN.
+    `random_state` the estimator has. `masked` says that cells of X are NaN. W and H
+    are what `custom_factors` returned, or None.
     """
     n, m = X.shape
     K, init = estimator.n_components, estimator.init
     if init == "custom":
-        K = {"auto": None, None: m}.get(K, K)
-        H = _custom(estimator, H, "H", (K, m), dtype)
-        W = _custom(estimator, W, "W", (n, H.shape[0]), dtype)
         return to_device(W, X.device), _transposed(H, X.device)
     if W is not None or H is not None:
         warn_user(
@@ -31,8 +30,7 @@ def nmf_start(estimator, X, dtype, W, H, *, masked: bool):
         )
     if K in ("auto", None):
         K = m
-    if init is None:
-        init = "random" if masked or K > min(n, m) else "nndsvda"
+    init = chosen_init(init, K, X.shape, masked=masked)
     if init != "random" and K > min(n, m):
         raise ValueError(
             f"init = '{init}' can only be used when n_components <= min(n_samples, "
@@ -48,11 +46,49 @@ def nmf_start(estimator, X, dtype, W, H, *, masked: bool):
     return initial_factors(X, K, init, **streams)
 
 
+def chosen_init(init, K, shape, *, masked: bool) -> str:
+    """What init=None stands for."""
+    if init is not None:
+        return init
+    return "random" if masked or K > min(shape) else "nndsvda"
+
+
+def custom_factors(estimator, data, W, H, weights):
+    """W and H of init="custom", validated; one that is missing is fitted to the other.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose `n_components` the factors must have.
+    data : csr_array or ndarray
+        Checked X.
+    W, H : array-like or None
+    weights : callable
+        (data, H) -> W: fits W alone.
+    """
+    (n, m), K = data.shape, estimator.n_components
+    K = {"auto": None, None: m}.get(K, K)
+    if W is None and H is None:
+        raise ValueError("init='custom' begins from W, H or both: pass them to fit.")
+    if H is not None:
+        H = _custom(estimator, H, "H", (K, m), data.dtype)
+        K = len(H)
+    if W is None:
+        return weights(data, H), H
+    W = _custom(estimator, W, "W", (n, K), data.dtype)
+    if H is None:
+        mirrored = data.T.tocsr() if sp.issparse(data) else data.T
+        H = weights(mirrored, np.ascontiguousarray(W.T)).T
+    return W, np.ascontiguousarray(H)
+
+
 def check_components(estimator, X, W, H):
     """Validate what `non_negative_factorization` is to fit W to; W is not used."""
     if W is not None:
         unused = "When update_H=False, the provided initial W is not used."
         warn_user(unused, RuntimeWarning)
+    if H is None:
+        raise ValueError("update_H=False fits W to a given H: pass H.")
     K = estimator.n_components
     K = {"auto": None, None: X.shape[1]}.get(K, K)
     return _custom(estimator, H, "H", (K, X.shape[1]), X.dtype)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .choices import PARTS
 from .documents import (
-    PARTS,
     divide,
     is_text,
     number_of,

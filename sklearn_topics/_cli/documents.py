@@ -11,10 +11,8 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from .choices import FORMATS, PARTS
 from .errors import CommandError, choice, within
-
-FORMATS = "lines", "jsonl", "csv", "counts"
-PARTS = "train", "valid", "test"
 
 _ENDINGS = {
     ".txt": "lines",

@@ -1,18 +1,59 @@
-"""What the user can mend: told in one line, without a traceback."""
+"""What the user can mend: told in a line each, without a traceback."""
 
 import difflib
 from contextlib import contextmanager
 
+#: Names that other packages and people use -> ours, the first that is known.
+_ALIASES = {
+    "n_topics": ("n_components", "layer_sizes"),
+    "num_topics": ("n_components", "layer_sizes"),
+    "nr_topics": ("n_components", "layer_sizes"),
+    "number_of_topics": ("n_components", "layer_sizes"),
+    "topics": ("n_components", "layer_sizes"),
+    "k": ("n_components", "layer_sizes"),
+    "n_components": ("layer_sizes",),
+    "alpha": ("doc_topic_pseudocount", "doc_topic_prior", "alpha_W"),
+    "eta": ("topic_word_pseudocount", "topic_word_prior"),
+    "beta": ("beta_loss", "topic_word_pseudocount", "topic_word_prior"),
+    "epochs": ("max_iter",),
+    "n_epochs": ("max_iter",),
+    "num_epochs": ("max_iter",),
+    "iterations": ("max_iter",),
+    "n_iter": ("max_iter",),
+    "passes": ("max_iter",),
+    "lr": ("learning_rate",),
+    "seed": ("random_state",),
+    "random_seed": ("random_state",),
+    "word_vectors": ("embeddings",),
+    "rho_size": ("embedding_dim",),
+    "t_hidden_size": ("hidden_layer_sizes",),
+    "ngrams": ("ngram_range",),
+    "stopwords": ("stop_words",),
+}
+
 
 class CommandError(Exception):
-    """The message is one line: where, what was wrong, what was expected.
+    """The message is a line for each complaint: where, what was wrong, what expected.
 
-    `key` is the path of the key of the configuration that is to blame, if one is.
+    Parameters
+    ----------
+    problem : str
+        One line.
+    key : str
+        The path of the key of the configuration that is to blame, if one is.
+    more : iterable of tuple (problem, key)
+        Further complaints.
     """
 
-    def __init__(self, problem, key=""):
-        super().__init__(f"{key}: {problem}" if key else problem)
-        self.problem, self.key = problem, key
+    def __init__(self, problem, key="", more=()):
+        self.complaints = [(problem, key), *more]
+        super().__init__("\n".join(f"{k}: {p}" if k else p for p, k in self.complaints))
+
+    @classmethod
+    def of(cls, complaints):
+        """The error of one or more pairs (problem, key)."""
+        (problem, key), *more = complaints
+        return cls(problem, key, more)
 
 
 @contextmanager
@@ -21,7 +62,8 @@ def within(place):
     try:
         yield
     except CommandError as error:
-        raise CommandError(f"{place}: {error}") from error.__cause__
+        lines = [(f"{place}: {line}", "") for line in str(error).split("\n")]
+        raise CommandError.of(lines) from error.__cause__
 
 
 @contextmanager
@@ -30,8 +72,8 @@ def within_key(key):
     try:
         yield
     except CommandError as error:
-        path = f"{key}.{error.key}" if error.key else key
-        raise CommandError(error.problem, path) from error.__cause__
+        complaints = [(p, f"{key}.{k}" if k else key) for p, k in error.complaints]
+        raise CommandError.of(complaints) from error.__cause__
 
 
 @contextmanager
@@ -50,6 +92,9 @@ def one_line(error) -> str:
 
 def choice(name, known) -> str:
     """What to say of a name that is not known: the nearest, and all that are."""
-    near = difflib.get_close_matches(str(name), known, n=1)
+    known = list(known)
+    aliases = _ALIASES.get(str(name).lower(), ())
+    near = [alias for alias in aliases if alias in known]
+    near = near or difflib.get_close_matches(str(name), known, n=1)
     hint = f"did you mean {near[0]!r}? Expected" if near else "expected"
     return f"{hint} one of: {', '.join(known)}"

@@ -9,14 +9,15 @@ from pathlib import Path
 
 from .._boundary.embeddings import embedding_matrix
 from ..callbacks import TensorBoardLogger
+from ..datasets import load_word_vectors
 from .corpus import Corpus, read_corpus
+from .documents import reading
 from .errors import CommandError, data_errors, one_line, within, within_key
 from .outputs import Fitted, log, write_outputs
 from .pictures import check_plots
 from .run_folder import TENSORBOARD, begin_folder, check_folder, clear
 from .settings import Settings, load_settings
 from .steps import make_estimator, make_vectorizer
-from .word_vectors import read_word_vectors
 
 #: About how often topics are logged for TensorBoard in a fit of max_iter iterations.
 _REPORTS = 20
@@ -116,10 +117,18 @@ def _look_up_embeddings(estimator, names):
         return
     if names is None:
         raise CommandError("needs data.vocabulary, the terms to look up")
-    vectors = read_word_vectors(path, names)
+    with data_errors(), reading(path):
+        vectors = load_word_vectors(path, vocabulary=names)
+    if not vectors:
+        raise CommandError(
+            f"{path}: none of the {len(names)} terms has a vector; expected lines of a "
+            "word and its numbers, words written as the vectorizer writes them"
+        )
     log(f"word vectors: of {len(vectors)} of {len(names)} terms")
     seed = estimator.random_state
-    estimator.embeddings = embedding_matrix(names, vectors, random_state=seed)
+    with data_errors():
+        matrix = embedding_matrix(names, vectors, random_state=seed)
+    estimator.embeddings = matrix
 
 
 def _fit(estimator, counts, watcher) -> float:

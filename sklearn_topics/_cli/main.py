@@ -1,14 +1,13 @@
-"""Arguments, exit status, and one line for each error that the user can mend."""
+"""Arguments, exit status, and a line for each error that the user can mend."""
 
 import argparse
 import json
 import os
 import sys
 
-from .. import __version__
-from .documents import FORMATS
+from .._version import __version__
+from .choices import FORMATS, MEASURES
 from .errors import CommandError
-from .measures import MEASURES
 
 #: Modules of the extra `cli`.
 _EXTRA = "pydantic", "skops", "yaml"
@@ -81,7 +80,8 @@ def main(argv=None) -> int:
     except (CommandError, OSError) as error:
         if options["traceback"]:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        for line in str(error).split("\n"):
+            print(f"error: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -90,7 +90,7 @@ def main(argv=None) -> int:
 
 
 def _run(command, options):
-    # Imported here, so that help and version need none of the extra's libraries.
+    # Imported here: help and version need none of the extra's libraries, nor torch.
     try:
         from . import fit, use
     except ModuleNotFoundError as error:

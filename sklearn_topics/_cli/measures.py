@@ -5,8 +5,6 @@ import math
 from ..metrics import coherence, completion_score, topic_diversity
 from ..metrics._models import topic_weights
 
-MEASURES = "completion", "perplexity", "npmi", "diversity"
-
 
 def is_signed(model) -> bool:
     """Whether topics have negative weights, as those of a truncated SVD."""

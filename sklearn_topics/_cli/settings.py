@@ -12,9 +12,8 @@ from pydantic import (
     model_validator,
 )
 
-from .documents import FORMATS, PARTS
+from .choices import FORMATS, MEASURES, PARTS
 from .errors import CommandError, choice
-from .measures import MEASURES
 from .yaml_file import read_yaml, write_yaml
 
 
@@ -130,7 +129,7 @@ def load_settings(path, **output) -> Settings:
     try:
         return Settings.model_validate(content)
     except ValidationError as error:
-        raise _first(error) from error
+        raise _complaints(error) from error
 
 
 def save_settings(path, settings: Settings, heading):
@@ -138,20 +137,28 @@ def save_settings(path, settings: Settings, heading):
     write_yaml(path, settings.model_dump(), heading)
 
 
-def _first(error: ValidationError) -> CommandError:
-    """The first of pydantic's complaints in one line, with the key's path."""
-    complaints = error.errors(include_url=False)
-    found = complaints[0]
-    where = tuple(found["loc"])
-    more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
-    return CommandError(_complaint(found, where) + more, ".".join(map(str, where)))
+def _complaints(error: ValidationError) -> CommandError:
+    """All of pydantic's complaints, a line each with the key's path.
+
+    Unknown keys first: a key that is misspelt is also missing.
+    """
+    found = error.errors(include_url=False)
+    found.sort(key=lambda complaint: complaint["type"] != "extra_forbidden")
+    places = [tuple(complaint["loc"]) for complaint in found]
+    return CommandError.of(
+        (_complaint(complaint, where), ".".join(map(str, where)))
+        for complaint, where in zip(found, places, strict=True)
+    )
 
 
 def _complaint(found, where) -> str:
     kind, value = found["type"], reprlib.repr(found["input"])
     if kind == "extra_forbidden":
-        keys = list(_SECTIONS[where[:-1]].model_fields)
-        return f"unknown key; {choice(where[-1], keys)}"
+        section = _SECTIONS[where[:-1]]
+        advice = choice(where[-1], section.model_fields)
+        if section is Step:
+            advice += f". Parameters go below {'.'.join(where[:-1])}.params"
+        return f"unknown key; {advice}"
     if kind == "missing":
         return "missing, but needed"
     if kind == "model_type":

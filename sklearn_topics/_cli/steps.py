@@ -33,6 +33,10 @@ ESTIMATORS = own_estimators() | _by_name([LatentDirichletAllocation, NMF])
 VECTORIZERS = _by_name([CountVectorizer, TfidfVectorizer])
 
 
+#: Parameters, of vectorizers and models, whose lists hold words.
+_LISTS_OF_WORDS = "stop_words", "vocabulary"
+
+
 def make_vectorizer(name, params):
     return _make(VECTORIZERS, name, params)
 
@@ -56,12 +60,14 @@ def _make(known, name, params):
     if name not in known:
         raise CommandError(f"unknown name {name!r}; {choice(name, known)}", "name")
     defaults = _defaults(known[name])
-    for key in params:
-        if key not in defaults:
-            raise CommandError(
-                f"{name} has no such parameter; {choice(key, defaults)}",
-                f"params.{key}",
-            )
+    complaints = [
+        (f"{name} has no such parameter; {choice(key, defaults)}", f"params.{key}")
+        for key in params
+        if key not in defaults
+    ]
+    complaints += _no_words(params)
+    if complaints:
+        raise CommandError.of(complaints)
     # YAML has no tuples.
     params = {
         key: tuple(value)
@@ -78,6 +84,18 @@ def _make(known, name, params):
         key, problem = named.groups() if named else ("", message)
         raise CommandError(problem, f"params.{key}".rstrip(".")) from error
     return step
+
+
+def _no_words(params) -> list[tuple[str, str]]:
+    """Complaints about items of lists of words that YAML has read as something else."""
+    lists = {key: params.get(key) for key in _LISTS_OF_WORDS}
+    return [
+        (f"must be text. Got {word!r}: put it in quotes", f"params.{key}.{number}")
+        for key, words in lists.items()
+        if isinstance(words, list)
+        for number, word in enumerate(words)
+        if not isinstance(word, str)
+    ]
 
 
 def all_params(step) -> dict:

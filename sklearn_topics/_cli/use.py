@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
+from .choices import MEASURES
 from .errors import CommandError, data_errors, within
-from .measures import MEASURES, measure_documents, measure_topics
+from .measures import measure_documents, measure_topics
 from .run_folder import load_run
 from .tables import (
     TOPIC_COLUMNS,

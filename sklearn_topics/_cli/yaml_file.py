@@ -1,4 +1,4 @@
-"""YAML files, read as YAML 1.2 has numbers; the one place that knows PyYAML."""
+"""YAML files, their words read as YAML 1.2 reads them; alone in knowing PyYAML."""
 
 import re
 
@@ -6,9 +6,25 @@ import yaml
 
 from .errors import CommandError, one_line
 
+#: The core schema of YAML 1.2: tag -> what is of that type, and how it may begin. In
+#: YAML 1.1 no, on and off are booleans, 2020-01-01 a date and 12:30 a number.
+_CORE = {
+    "merge": (r"<<", ["<"]),  # anchors of 1.1, which are in wide use
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
+    "float": (
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+0123456789."),
+    ),
+}
+
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads 5e-4 as a number and refuses a key given twice."""
+    """SafeLoader of the core schema that refuses a key given twice."""
+
+    yaml_implicit_resolvers: dict = {}
 
     def construct_mapping(self, node, deep=False):
         seen = set()
@@ -20,12 +36,24 @@ class _Loader(yaml.SafeLoader):
             seen.add(name)
         return super().construct_mapping(node, deep)
 
+    def construct_number(self, node):
+        text = self.construct_scalar(node)
+        sign = -1 if text.startswith("-") else 1
+        digits = text.lstrip("+-")
+        base = {"0o": 8, "0x": 16}.get(digits[:2], 10)
+        return sign * int(digits[2:] if base != 10 else digits, base)
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
+
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that quotes what either version of YAML would not read as text."""
+
+
+for _tag, (_pattern, _first) in _CORE.items():
+    for _class in _Loader, _Dumper:
+        _class.add_implicit_resolver(
+            f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first
+        )
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_number)
 
 
 def read_yaml(path):
@@ -37,7 +65,7 @@ def read_yaml(path):
         raise CommandError(error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
         raise CommandError("not UTF-8 text") from error
-    except (yaml.YAMLError, ValueError) as error:  # a date that there is not, say
+    except (yaml.YAMLError, ValueError) as error:
         raise CommandError(f"not YAML: {one_line(error)}") from error
 
 
@@ -45,4 +73,4 @@ def write_yaml(path, content, heading):
     """Write `content` below `heading`, comment lines without their marks."""
     with open(path, "w", encoding="utf-8") as file:
         file.writelines(f"# {line}\n" for line in heading)
-        yaml.safe_dump(content, file, sort_keys=False, allow_unicode=True)
+        yaml.dump(content, file, _Dumper, sort_keys=False, allow_unicode=True)

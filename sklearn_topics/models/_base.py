@@ -43,8 +43,13 @@ class BaseDecomposition(
         return page_template()
 
     @property
-    def _n_features_out(self):
+    def n_components_(self):
+        """Number of components: that of the rows of ``components_``, also if edited."""
         return self.components_.shape[0]
+
+    @property
+    def _n_features_out(self):
+        return self.n_components_
 
     def __getstate__(self):
         return {**super().__getstate__(), _STAMP: __version__}
@@ -214,8 +219,6 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     def _check_parameters(self):
         """Refuse what does not go together; also what was set since fit."""
         self._validate_params()
-        if not np.isfinite(self._beta):
-            raise ValueError(f"beta_loss must be finite; it is {self.beta_loss}.")
 
     def _check(self, X, method, *, reset):
         """Parameters, and X, validated: CSR or ndarray."""
@@ -231,9 +234,9 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
 
     def _penalties(self, n, m):
         """Weights of the penalties for X of n x m."""
-        rho = self.l1_ratio
-        alpha_W = m * self.alpha_W
-        alpha_H = n * (self.alpha_W if self.alpha_H == "same" else self.alpha_H)
+        # Python's numbers: the kernels know no other float16 or longdouble.
+        rho, alpha_W = float(self.l1_ratio), m * float(self.alpha_W)
+        alpha_H = n * float(self.alpha_W if self.alpha_H == "same" else self.alpha_H)
         return Penalties(
             alpha_W * rho, alpha_H * rho, alpha_W * (1 - rho), alpha_H * (1 - rho)
         )

@@ -21,6 +21,8 @@ from .._boundary.sklearn_private import (
 )
 from .._boundary.starts import (
     check_components,
+    chosen_init,
+    custom_factors,
     nmf_start,
     typical_weight,
     weights_start,
@@ -56,7 +58,7 @@ def _components(state, unit):
 def _attributes(state, unit, n_iter):
     """What a callback needs to see the model as if fit had stopped here."""
     H = _components(state, unit)
-    return {"components_": H, "n_components_": len(H), "n_iter_": n_iter}
+    return {"components_": H, "n_iter_": n_iter}
 
 
 class TorchBetaNMF(BaseBetaNMF):
@@ -90,9 +92,10 @@ class TorchBetaNMF(BaseBetaNMF):
 
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, default=None
         Where to begin: scaled random numbers, or a nonnegative double SVD whose zeros
-        stay, become the mean of X, or small random numbers; or the W and H given to
-        fit. None is "nndsvda" if ``n_components <= min(n_samples, n_features)`` and X
-        has no unobserved cells, else "random".
+        stay, become the mean of X, or small random numbers; or the W, H or both that
+        are given to fit. None is "nndsvda" if
+        ``n_components <= min(n_samples, n_features)`` and X has no unobserved cells,
+        else "random".
 
     solver : {"cd", "mu", "scd", "adam"}, default="cd"
         - "cd": coordinate descent (fast HALS [1]_), for `beta_loss` 2.
@@ -174,7 +177,10 @@ class TorchBetaNMF(BaseBetaNMF):
         H.
 
     n_components_ : int
-        Number of components.
+        Number of components: rows of ``components_``, also where they were edited.
+
+    init_ : str
+        The init that was used, where `init` is None.
 
     reconstruction_err_ : float
         ``sqrt(2 D)`` for the divergence D between X and W H: for `beta_loss` 2 the
@@ -241,7 +247,10 @@ class TorchBetaNMF(BaseBetaNMF):
         ],
         "init": [StrOptions({*INITS, "custom"}), None],
         "solver": [StrOptions({"cd", "mu", "scd", "adam"})],
-        "beta_loss": [StrOptions(set(LOSSES)), Real],
+        "beta_loss": [
+            StrOptions(set(LOSSES)),
+            Interval(Real, None, None, closed="neither"),
+        ],
         "tol": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
@@ -314,9 +323,11 @@ class TorchBetaNMF(BaseBetaNMF):
         y : Ignored
             Present for consistency of the API.
         W : array-like of shape (n_samples, n_components), default=None
-            Where to begin, for init="custom"; of the same dtype as X.
+            Where to begin, for init="custom"; of the same dtype as X. Without it W is
+            fitted to H first.
         H : array-like of shape (n_components, n_features), default=None
-            Where to begin, for init="custom"; of the same dtype as X.
+            Where to begin, for init="custom"; of the same dtype as X. Without it H is
+            fitted to W first.
 
         Returns
         -------
@@ -338,9 +349,11 @@ class TorchBetaNMF(BaseBetaNMF):
         y : Ignored
             Present for consistency of the API.
         W : array-like of shape (n_samples, n_components), default=None
-            Where to begin, for init="custom"; of the same dtype as X.
+            Where to begin, for init="custom"; of the same dtype as X. Without it W is
+            fitted to H first.
         H : array-like of shape (n_components, n_features), default=None
-            Where to begin, for init="custom"; of the same dtype as X.
+            Where to begin, for init="custom"; of the same dtype as X. Without it H is
+            fitted to W first.
 
         Returns
         -------
@@ -360,8 +373,9 @@ class TorchBetaNMF(BaseBetaNMF):
 
     def _set_fitted(self, data, H, fit):
         self.components_ = H
-        self.n_components_ = H.shape[0]
         self.n_iter_ = fit.n_iter
+        options = {"masked": self._masks(data)}
+        self.init_ = chosen_init(self.init, len(H), data.shape, **options)
         self.reconstruction_err_ = fit.found["error"]
         self.feature_means_ = column_means(data)
         self.loss_history_ = fit.columns
@@ -426,7 +440,9 @@ class TorchBetaNMF(BaseBetaNMF):
         X = to_device(data, resolve_device(self.device))
         unit = Unit.of(X)
         X = unit.measure(X)
-        W, HT = nmf_start(self, X, data.dtype, W, H, masked=masked)
+        if self.init == "custom":
+            W, H = custom_factors(self, data, W, H, self._weights)
+        W, HT = nmf_start(self, X, W, H, masked=masked)
         if self.init == "custom":
             W, HT = unit.measure_factor(W), unit.measure_factor(HT)
         means = {"feature_means_": column_means(data)}
@@ -575,7 +591,7 @@ def non_negative_factorization(
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Nonnegative data.
     W : array-like of shape (n_samples, n_components), default=None
-        Where to begin, for init="custom".
+        Where to begin, for init="custom"; None: fitted to H first.
     H : array-like of shape (n_components, n_features), default=None
         Where to begin, for init="custom"; with ``update_H=False`` what W is fitted to.
     n_components : int, {"auto"} or None, default="auto"

@@ -13,7 +13,13 @@ from .._boundary.contexts import plain_torch
 from .._boundary.fitting import SmallDecrease, run_fits
 from .._boundary.inputs import column_means
 from .._boundary.row_blocks import in_row_blocks
-from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
+from .._boundary.sklearn_private import (
+    Interval,
+    StrOptions,
+    _fit_context,
+    are_sizes,
+    fit_task,
+)
 from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._core.deep_nmf import DeepNMF, document_weights
 from .._core.unit import Rescaled, Unit
@@ -110,6 +116,9 @@ class TorchDeepNMF(BaseBetaNMF):
         (layer_sizes[l], layer_sizes[l - 1]). Their product, from the last to the first,
         is ``components_``.
 
+    n_components_ : int
+        Number of components: rows of ``components_``, also where they were edited.
+
     reconstruction_err_ : float
         ``sqrt(2 D)`` for the divergence D between X and the last layer's model of it,
         with the weights of the fit.
@@ -167,7 +176,10 @@ class TorchDeepNMF(BaseBetaNMF):
     _parameter_constraints = {
         "layer_sizes": [tuple, list],
         "init": [StrOptions(_INITS), None],
-        "beta_loss": [StrOptions(set(LOSSES)), Real],
+        "beta_loss": [
+            StrOptions(set(LOSSES)),
+            Interval(Real, None, None, closed="neither"),
+        ],
         "fine_weight": [Interval(Real, 0, None, closed="left")],
         "pretrain_iter": [Interval(Integral, 0, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -332,10 +344,13 @@ class TorchDeepNMF(BaseBetaNMF):
         """
         check_is_fitted(self)
         n_layers = len(self.layers_)
-        if not -n_layers <= layer < n_layers:
+        whole = isinstance(layer, Integral) and not isinstance(layer, bool)
+        if not (whole and -n_layers <= layer < n_layers):
             raise ValueError(
-                f"The model has {n_layers} layers, 0 to {n_layers - 1}; got {layer}."
+                f"The model has {n_layers} layers, 0 to {n_layers - 1}; got {layer!r}."
             )
+        if layer % n_layers == n_layers - 1:
+            return self.components_
         found, *mixtures = self.layers_[: layer % n_layers + 1]
         for M in mixtures:
             found = M @ found
@@ -344,7 +359,7 @@ class TorchDeepNMF(BaseBetaNMF):
     def _check_parameters(self):
         super()._check_parameters()
         sizes = self.layer_sizes
-        if not sizes or not all(isinstance(K, Integral) and K > 0 for K in sizes):
+        if not are_sizes(sizes):
             raise ValueError(
                 f"layer_sizes must hold at least one positive integer. Got {sizes!r}."
             )

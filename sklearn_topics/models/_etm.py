@@ -9,6 +9,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.contexts import plain_torch
+from .._boundary.counts import require_tokens, warn_unless_counts
 from .._boundary.embeddings import check_embeddings
 from .._boundary.etm_start import (
     MAX_BATCH,
@@ -18,9 +19,20 @@ from .._boundary.etm_start import (
 )
 from .._boundary.fitting import NoImprovement, run_fit
 from .._boundary.inputs import check_counts
-from .._boundary.neighbors import coinciding, nearest_terms, neighbors_of_words
+from .._boundary.neighbors import (
+    coinciding,
+    nearest_terms,
+    neighbors_of_words,
+    rows_among,
+)
 from .._boundary.row_blocks import in_row_blocks
-from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
+from .._boundary.sklearn_private import (
+    Interval,
+    StrOptions,
+    _fit_context,
+    are_sizes,
+    fit_task,
+)
 from .._boundary.transfer import (
     make_generator,
     resolve_device,
@@ -53,8 +65,10 @@ _ARCHITECTURE = (
     "prior_scale",
 )
 
-#: Half the L1 distance below which two topics are said to coincide.
-_COINCIDE = 0.05
+#: Half the L1 distance below which two topics are said to coincide, and below which a
+#: row of components_ is a topic of the fit. Of topics that are left, the least share
+#: that the encoder proposes: one topic must be possible.
+_COINCIDE, _SAME_TOPIC, _LEAST_SHARE = 0.05, 1e-3, 1e-12
 
 _SCHEDULES = {
     "constant": lambda progress: 1.0,
@@ -81,13 +95,14 @@ class TorchETM(BaseTopicModel):
 
     embeddings : array-like of shape (n_features, E) or mapping, default=None
         Embeddings of the terms to begin with: an array aligned with the columns of X,
-        or a mapping from words to vectors, with `vocabulary`. None learns them. For
-        pipelines see :func:`embedding_matrix`, because a clone copies a mapping.
+        or a mapping from words to vectors, with `vocabulary`. None learns them. Files
+        are read by :func:`~sklearn_topics.datasets.load_word_vectors`. For pipelines
+        see :func:`embedding_matrix`, because a clone copies a mapping.
 
     vocabulary : sequence of str, default=None
         Words of the columns of X, to be looked up in a mapping of embeddings; those
-        without a vector get one drawn from N(0, 0.6^2). None takes the names of the
-        columns.
+        without a vector get one drawn from N(0, 0.6^2), with a warning if they are
+        most. None takes the names of the columns.
 
     embedding_dim : int, default=None
         Length of embeddings that are learned from nothing. None is 300.
@@ -209,10 +224,13 @@ class TorchETM(BaseTopicModel):
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        Topics: probabilities of the terms. Each row sums to one.
+        Topics: probabilities of the terms. Each row sums to one. Rows may be dropped
+        or reordered after the fit: `transform`, `score` and `topic_neighbors` follow,
+        and refuse rows that are no topics of the fit. `elbo` and a warm start are
+        those of the fitted encoder.
 
     n_components_ : int
-        Number of topics.
+        Number of topics: rows of ``components_``, also where they were edited.
 
     topic_embeddings_ : ndarray of shape (n_components, embedding_dim)
         Embeddings of the topics.
@@ -220,11 +238,21 @@ class TorchETM(BaseTopicModel):
     embeddings_ : ndarray of shape (n_features, embedding_dim)
         Embeddings of the terms.
 
+    embedding_coverage_ : float
+        Share of the terms whose embedding was given: of a mapping those that are in
+        it, 1 for an array and 0 without `embeddings`.
+
     encoder_weights_ : dict of str to ndarray
         Parameters of the encoder, by their names in :class:`sklearn_topics.nn.ETM`.
 
     n_iter_ : int
         Epochs run.
+
+    batch_size_ : int
+        Most documents in a batch, where `batch_size` is None.
+
+    topic_learning_rate_ : float
+        The rate that was used, where `topic_learning_rate` is None.
 
     loss_history_ : dict of str to ndarray
         One entry an epoch: "iteration", "seconds", "elbo", "nll" and "kl" (means over
@@ -387,7 +415,8 @@ class TorchETM(BaseTopicModel):
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms. Other nonnegative numbers are accepted.
+            Counts, documents x terms. Other nonnegative numbers are accepted, with a
+            warning if most are not integers.
         y : Ignored
             Present for consistency of the API.
         X_val : {array-like, sparse matrix, torch.Tensor} of shape \
@@ -418,7 +447,8 @@ class TorchETM(BaseTopicModel):
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms. Other nonnegative numbers are accepted.
+            Counts, documents x terms. Other nonnegative numbers are accepted, with a
+            warning if most are not integers.
         y : Ignored
             Present for consistency of the API.
         X_val : {array-like, sparse matrix, torch.Tensor} of shape \
@@ -494,7 +524,7 @@ class TorchETM(BaseTopicModel):
 
     def _near_topics(self, names, n_terms):
         check_is_fitted(self)
-        topics, terms = self.topic_embeddings_, self.embeddings_
+        topics, terms = self.topic_embeddings_[self._rows_of_fit()], self.embeddings_
         return nearest_terms(topics, terms, names, n_terms)
 
     def _near_words(self, words, names, n_terms):
@@ -506,12 +536,14 @@ class TorchETM(BaseTopicModel):
         self._check_parameters()
         with fit_task(self, X, y, max_iter=self.max_iter) as task:
             data = check_counts(self, X, reset=not self._continues, method="fit")
+            require_tokens(data)
+            warn_unless_counts(self, data, self._prior())
             device = resolve_device(self.device)
             X_device = to_device(data, device)
             training, held_out = training_and_validation(self, data, X_device, X_val)
             task.data["the validation documents"] = held_out
             generator = make_generator(self.random_state)
-            module, topic_rate = self._start(training, generator)
+            module, topic_rate, coverage = self._start(training, generator)
             task.data["the embeddings at the start"] = module.embeddings
             trainer = self._trainer(module, topic_rate, training, held_out)
             fit = run_fit(
@@ -530,6 +562,10 @@ class TorchETM(BaseTopicModel):
             )
             if fit.state is not None:
                 vars(self).update(self._attributes(fit.state, fit.n_iter))
+                if coverage is not None:
+                    self.embedding_coverage_ = coverage
+                self.batch_size_ = trainer.batch_size
+                self.topic_learning_rate_ = float(trainer.topic_learning_rate)
                 self.loss_history_ = fit.columns
             if fit.interrupted is not None:
                 raise fit.interrupted
@@ -539,7 +575,7 @@ class TorchETM(BaseTopicModel):
     def _check_parameters(self):
         self._schedule()
         sizes = self.hidden_layer_sizes
-        if not sizes or not all(isinstance(s, Integral) and s > 0 for s in sizes):
+        if not are_sizes(sizes):
             raise ValueError(
                 "hidden_layer_sizes must hold at least one positive integer. Got "
                 f"{sizes!r}."
@@ -553,7 +589,10 @@ class TorchETM(BaseTopicModel):
             )
 
     def _start(self, X, generator):
-        """The module before its first epoch, and topic_learning_rate by default."""
+        """The module before its first epoch, and topic_learning_rate by default.
+
+        And the coverage of the embeddings, None where the last fit's go on.
+        """
         if self._continues:
             if not self._same_architecture():
                 raise ValueError(
@@ -562,9 +601,9 @@ class TorchETM(BaseTopicModel):
                 )
             slow = self.init == "nmf"
             rate = self.learning_rate * (_SLOW_TOPICS if slow else 1.0)
-            return self._fitted_module(X), rate
+            return self._fitted_module(X), rate, None
         m, dtype = X.shape[1], np.dtype(str(X.dtype).removeprefix("torch."))
-        given = check_embeddings(
+        given, coverage = check_embeddings(
             self.embeddings,
             self.vocabulary,
             getattr(self, "feature_names_in_", None),
@@ -585,12 +624,18 @@ class TorchETM(BaseTopicModel):
             with torch.no_grad():
                 module.embeddings.copy_(to_device(given, X.device))
         if self.init == "random":
-            return module, self.learning_rate
+            return module, self.learning_rate, coverage
         miss = begin_from_nmf(self, module, X, generator, given is not None)
         if miss < _HELD:
-            return module, self.learning_rate * _SLOW_TOPICS
+            return module, self.learning_rate * _SLOW_TOPICS, coverage
         size = float(module.embeddings.detach().square().mean().sqrt())
-        return module, self.learning_rate * _FAST_TOPICS * size
+        return module, self.learning_rate * _FAST_TOPICS * size, coverage
+
+    def _prior(self):
+        """What the prior counts as in each document, in words."""
+        if self.inference == "encoder":
+            return "with so few the prior of its topics outweighs them"
+        return f"the encoder's proposal counts as {self.encoder_weight:g}"
 
     def _architecture(self):
         """What the module is made of and its parameters' values do not show."""
@@ -616,7 +661,7 @@ class TorchETM(BaseTopicModel):
         )
 
     def _trainer(self, module, topic_rate, X, held_out):
-        module.embeddings.requires_grad_(self.train_embeddings)
+        module.embeddings.requires_grad_(bool(self.train_embeddings))
         if self.topic_learning_rate is not None:
             topic_rate = self.topic_learning_rate
         return etm.ETMTrainer(
@@ -654,7 +699,6 @@ class TorchETM(BaseTopicModel):
         topics = to_numpy(etm.topics_of(state))
         return {
             "components_": topics,
-            "n_components_": topics.shape[0],
             "embeddings_": weights.pop("embeddings"),
             "topic_embeddings_": weights.pop("topic_embeddings"),
             "encoder_weights_": {
@@ -684,6 +728,10 @@ class TorchETM(BaseTopicModel):
     def _infer(self, X, topics, verbose=0):
         self._validate_params()  # they may have been set since fit
         proposed = etm.encode(self._fitted_module(X), X, MAX_BATCH)
+        rows = self._rows_of_fit()
+        if rows != list(range(proposed.shape[1])):
+            proposed = proposed[:, rows].clamp(min=_LEAST_SHARE)
+            proposed = proposed / proposed.sum(1, keepdim=True)
         tokens = document_sizes(X)[:, None]
         proposed = proposed.where(tokens > 0, 1 / len(topics))
         if self.inference == "encoder":
@@ -693,6 +741,12 @@ class TorchETM(BaseTopicModel):
             return fold_in_around(X, topics, proposed, weight=self.encoder_weight)
 
         return in_row_blocks(infer, X, proposed, verbose=verbose)
+
+    def _rows_of_fit(self):
+        """Which topic of the encoder each row of ``components_`` is."""
+        names = "embeddings", "topic_embeddings"
+        state = {f"module.{n}": torch.from_numpy(getattr(self, f"{n}_")) for n in names}
+        return rows_among(self.components_, etm.topics_of(state).numpy(), _SAME_TOPIC)
 
     def _warn_of_equal_topics(self):
         pairs = [

@@ -5,9 +5,8 @@ from math import log
 from numbers import Integral, Real
 from os import PathLike
 
-import numpy as np
-
 from .._boundary.contexts import plain_torch
+from .._boundary.counts import require_tokens, warn_unless_counts
 from .._boundary.fitting import SmallGain, run_fits
 from .._boundary.inputs import check_counts, check_factor
 from .._boundary.row_blocks import in_row_blocks
@@ -18,6 +17,7 @@ from .._boundary.transfer import (
     to_device,
     to_numpy,
 )
+from .._boundary.warning import warn_user
 from .._core import softmax_adam
 from .._core.fold_in import fold_in, variational_fold_in
 from .._core.init import INITS, initial_factors, standard_normal
@@ -37,6 +37,13 @@ _SOLVERS = {"scd": SCD, "em": EM, "adam": SoftmaxAdam}
 
 #: The inits that draw another start each time.
 _RANDOM_INITS = "random", "nndsvdar"
+
+#: Tokens that are added to X. Without any, the scale of X does not matter.
+_PSEUDOCOUNTS = (
+    "doc_topic_pseudocount",
+    "topic_word_pseudocount",
+    "transform_pseudocount",
+)
 
 #: What only "adam" uses.
 _ADAM_OPTIONS = (
@@ -79,7 +86,8 @@ class TorchPoissonNMF(BaseTopicModel):
           (solver "em" cannot leave them without pseudocounts);
         - "nndsvda", "nndsvdar": the same, with the zeros set to the mean of X, or to
           small random values;
-        - "custom": the W and H passed to `fit` or `fit_transform`.
+        - "custom": the W, H or both passed to `fit` or `fit_transform`; one that is
+          not passed is inferred from the other.
 
     n_init : int, default=1
         Starts from which the model is fitted; the fit with the best objective is
@@ -87,8 +95,8 @@ class TorchPoissonNMF(BaseTopicModel):
         see all of them, each in its turn.
 
     solver : {"auto", "scd", "em", "adam"}, default="auto"
-        - "auto": "adam" if a learning_rate is given, "em" for variational
-          inference, "scd" otherwise;
+        - "auto": "adam" if a learning_rate is given, with a warning, "em" for
+          variational inference, "scd" otherwise;
         - "scd": 15 iterations of "em", then sequential coordinate descent, W and H
           in turn, every coordinate by a step that cannot lower the objective;
         - "em": expectation-maximisation; slower, for comparison and for variational
@@ -178,7 +186,10 @@ class TorchPoissonNMF(BaseTopicModel):
         Topics: probabilities of the terms. Each row sums to one.
 
     n_components_ : int
-        Number of topics.
+        Number of topics: rows of ``components_``, also where they were edited.
+
+    solver_ : str
+        The solver that was used, where `solver` is "auto".
 
     n_iter_ : int
         Iterations run.
@@ -324,13 +335,16 @@ class TorchPoissonNMF(BaseTopicModel):
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms. Other nonnegative numbers are accepted.
+            Counts, documents x terms. Other nonnegative numbers are accepted, with a
+            warning if most are not integers.
         y : Ignored
             Present for consistency of the API.
         W : array-like of shape (n_samples, n_components), default=None
             Weights of the topics in the documents to begin with, for init="custom".
+            None begins from those that the documents have under H.
         H : array-like of shape (n_components, n_features), default=None
-            Topics to begin with, for init="custom"; rows of any scale.
+            Topics to begin with, for init="custom"; rows of any scale. None begins
+            from those that explain X best with W.
 
         Returns
         -------
@@ -350,13 +364,16 @@ class TorchPoissonNMF(BaseTopicModel):
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms. Other nonnegative numbers are accepted.
+            Counts, documents x terms. Other nonnegative numbers are accepted, with a
+            warning if most are not integers.
         y : Ignored
             Present for consistency of the API.
         W : array-like of shape (n_samples, n_components), default=None
             Weights of the topics in the documents to begin with, for init="custom".
+            None begins from those that the documents have under H.
         H : array-like of shape (n_components, n_features), default=None
-            Topics to begin with, for init="custom"; rows of any scale.
+            Topics to begin with, for init="custom"; rows of any scale. None begins
+            from those that explain X best with W.
 
         Returns
         -------
@@ -373,6 +390,9 @@ class TorchPoissonNMF(BaseTopicModel):
         inference, solver_name = self._choose()
         with fit_task(self, X, y, max_iter=self.max_iter * self.n_init) as task:
             data = check_counts(self, X, reset=not self._continues, method="fit")
+            require_tokens(data)
+            if any(getattr(self, name) > 0 for name in _PSEUDOCOUNTS):
+                warn_unless_counts(self, data, self._prior())
             task.data |= {"W": W, "H": H}
             X_device = to_device(data, resolve_device(self.device))
             constants = Constants.of(X_device)
@@ -398,6 +418,7 @@ class TorchPoissonNMF(BaseTopicModel):
                 loglik = document_log_likelihood(X_unit, fit.state, solver.floor)
                 loglik = loglik / unit.data - constants.tokens * log(unit.data)
                 self._set_fitted(loglik, constants, fit, X_unit.dtype)
+                self.solver_ = solver_name
             if fit.interrupted is not None:
                 raise fit.interrupted
         return X_device
@@ -427,6 +448,14 @@ class TorchPoissonNMF(BaseTopicModel):
                 "topics. Use warm_start=True with 'scd' or 'em'."
             )
         self._schedule()
+        if solver != self.solver and solver == "adam":
+            warn_user(
+                "learning_rate is given, so that solver='auto' chooses 'adam', which "
+                "is slower than 'scd' and stops further from the optimum. Leave "
+                "learning_rate None, or set solver='adam' to say that it is meant.",
+                UserWarning,
+                once=True,
+            )
         given = [name for name in _ADAM_OPTIONS if getattr(self, name) is not None]
         if solver != "adam" and given:
             raise ValueError(
@@ -434,6 +463,15 @@ class TorchPoissonNMF(BaseTopicModel):
                 f"parameters choose {solver!r}. Leave them None, or choose 'adam'."
             )
         return inference, solver
+
+    def _prior(self):
+        """What the pseudocounts add to each document, in words."""
+        K = self.n_components
+        return (
+            f"the pseudocounts add {K * self.doc_topic_pseudocount:.2g} in fit "
+            "(n_components * doc_topic_pseudocount) and "
+            f"{K * self.transform_pseudocount:.2g} in transform"
+        )
 
     def _chosen_inference(self):
         inference = "map" if self.inference == "auto" else self.inference
@@ -459,7 +497,7 @@ class TorchPoissonNMF(BaseTopicModel):
             return SoftmaxAdam(
                 *shared,
                 learning_rate=rate,
-                batch_size=self.batch_size or _BATCH_SIZE,
+                batch_size=int(self.batch_size or _BATCH_SIZE),
                 schedule=self._schedule(rate),
                 n_epochs=self.max_iter,
             )
@@ -476,13 +514,7 @@ class TorchPoissonNMF(BaseTopicModel):
 
     def _starts(self, X_device, X, unit, data, W, H, solver):
         """`n_init` states to begin from, drawn when asked for; X is in `unit`."""
-        if (W is not None or H is not None) and (
-            self.init != "custom" or self._continues
-        ):
-            raise ValueError(
-                "W and H are used with init='custom', and not by a warm start; init "
-                f"is {self.init!r}."
-            )
+        self._check_given(W, H)
         if self.n_init > 1 and self.init not in _RANDOM_INITS:
             raise ValueError(
                 f"n_init={self.n_init} needs starts that differ, from init='random' "
@@ -502,6 +534,21 @@ class TorchPoissonNMF(BaseTopicModel):
             )
         return (solver.begin(W, HT, generator) for W, HT in factors)
 
+    def _check_given(self, W, H):
+        given = [name for name, A in (("W", W), ("H", H)) if A is not None]
+        if self._continues and given:
+            raise ValueError(
+                f"{' and '.join(given)} cannot be used by a warm start, which begins "
+                "from the topics of the last fit. Leave them None, or set "
+                "warm_start=False."
+            )
+        if self.init != "custom" and given:
+            was, them = ("were", "them") if len(given) > 1 else ("was", "it")
+            raise ValueError(
+                f"{' and '.join(given)} {was} given, but init is {self.init!r}: set "
+                f"init='custom' to begin from {them}."
+            )
+
     def _last_topics(self, X, unit):
         if len(self.components_) != self.n_components:
             raise ValueError(
@@ -509,8 +556,7 @@ class TorchPoissonNMF(BaseTopicModel):
                 f"n_components is {self.n_components}."
             )
         topics = to_device(self.components_, X.device).to(X.dtype)
-        theta = self._infer(X, topics)
-        W = theta * (unit.data * document_sizes(X)).to(theta.dtype)[:, None]
+        W = self._fold_in(X, topics) * unit.data
         # Not zero, which EM could not leave where a term is new.
         return W, topics.T.contiguous() + _NEW_TERMS / X.shape[1]
 
@@ -524,15 +570,33 @@ class TorchPoissonNMF(BaseTopicModel):
 
     def _custom_factors(self, X, unit, data, W, H):
         (n, m), K = X.shape, self.n_components
-        W = check_factor(self, W, "W", (n, K)).astype(data.dtype, copy=False)
-        H = check_factor(self, H, "H", (K, m)).astype(data.dtype, copy=False)
-        HT = np.ascontiguousarray(H.T)
-        return (unit.measure_factor(to_device(A, X.device)) for A in (W, HT))
+        factors = []
+        for name, A, shape in ("W", W, (n, K)), ("H", H, (K, m)):
+            if A is not None:
+                A = check_factor(self, A, name, shape)
+                A = to_device(A.astype(data.dtype, copy=False), X.device)
+            factors.append(A)
+        W, H = factors
+        if W is None and H is None:
+            raise ValueError(
+                "init='custom' begins from W, H or both: pass them to fit."
+            )
+        if W is None:
+            W = self._fold_in(X, H)
+        if H is None:
+            H = self._fold_in(X.T, W.T).T
+        return unit.measure_factor(W), unit.measure_factor(H.T.contiguous())
+
+    def _fold_in(self, X, H):
+        """W (n x K) for given H (K x m) of any scale, by what `transform` does."""
+        sizes = H.sum(1)
+        sizes = sizes.where(sizes > 0, 1)
+        theta = self._infer(X, H / sizes[:, None])
+        return theta * document_sizes(X).to(theta.dtype)[:, None] / sizes
 
     def _set_fitted(self, loglik, constants, fit, dtype):
         fit.require_finite("log-likelihood", loglik, dtype)
         self.components_ = to_numpy(topics_of(fit.state))
-        self.n_components_ = self.components_.shape[0]
         self.n_iter_ = fit.n_iter
         self.log_likelihood_ = loglik - constants.log_factorial
         self.deviance_ = 2 * (constants.saturated - self.log_likelihood_)
@@ -555,6 +619,5 @@ def _topic_attributes(state, n_iter):
     topics = to_numpy(topics_of(state))
     return {
         "components_": topics,
-        "n_components_": topics.shape[0],
         "n_iter_": n_iter,
     }

@@ -65,6 +65,9 @@ class TorchTruncatedSVD(BaseDecomposition):
     components_ : ndarray of shape (n_components, n_features)
         The right singular vectors of X.
 
+    n_components_ : int
+        Number of components: rows of ``components_``, also where they were edited.
+
     explained_variance_ : ndarray of shape (n_components,)
         The variance of the transformed X by each component.
 

@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 
 from .._core.beta_divergence import FLOOR
 from .._core.beta_nmf import mu_exponent
+from ._arguments import is_number
 from ._nmf import check_target
 
 _PENALTIES = "l1_reg", "l2_reg", "orthogonal"
@@ -244,12 +245,12 @@ def _update(parameter, numerator, denominator, group) -> None:
 
 
 def _check_group(group) -> None:
-    if not math.isfinite(group["beta"]):
-        raise ValueError(f"beta must be finite; it is {group['beta']}.")
+    if not is_number(group["beta"]):
+        raise ValueError(f"beta must be finite; it is {group['beta']!r}.")
     for name in _PENALTIES:
-        if not 0 <= group[name] < math.inf:
+        if not is_number(group[name], 0):
             raise ValueError(
-                f"{name} must be a nonnegative number; it is {group[name]}."
+                f"{name} must be a nonnegative number; it is {group[name]!r}."
             )
     for number, parameter in enumerate(group["params"]):
         if group["orthogonal"] > 0 and parameter.ndim < 2:

@@ -1,6 +1,7 @@
 """The embedded topic model as a torch module."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 
 from .._core.topic_model import document_sizes
 from .._kernels import CSR, autograd
+from ._arguments import check_shares, check_sizes, is_number, is_size
 from ._tensors import as_dtype, draw, to_csr
 
 ACTIVATIONS = {
@@ -161,6 +163,11 @@ class ETM(nn.Module):
     dtype : torch.dtype, default=None
         Of the parameters. None is torch's default.
 
+    Raises
+    ------
+    ValueError
+        If an argument is of the wrong kind or out of range.
+
     See Also
     --------
     sklearn_topics.TorchETM : The estimator, which trains it.
@@ -200,6 +207,27 @@ class ETM(nn.Module):
         dtype=None,
     ):
         super().__init__()
+        check_sizes(
+            n_features=n_features,
+            n_components=n_components,
+            embedding_dim=embedding_dim,
+        )
+        check_shares(dropout=dropout, token_dropout=token_dropout)
+        sizes = hidden_layer_sizes
+        if not isinstance(sizes, Sequence) or not sizes or not all(map(is_size, sizes)):
+            raise ValueError(
+                "hidden_layer_sizes must hold at least one positive integer; it is "
+                f"{sizes!r}."
+            )
+        if activation not in ACTIVATIONS:
+            raise ValueError(
+                f"activation must be one of {', '.join(ACTIVATIONS)}; it is "
+                f"{activation!r}."
+            )
+        if not (is_number(prior_scale, 0) and prior_scale > 0):
+            raise ValueError(f"prior_scale must be above 0; it is {prior_scale!r}.")
+        if not is_number(background, 0):
+            raise ValueError(f"background must be at least 0; it is {background!r}.")
         made = {"device": device, "dtype": dtype}
         self.encoder = Encoder(
             n_features,

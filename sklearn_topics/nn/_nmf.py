@@ -3,7 +3,6 @@
 import math
 import sys
 from collections.abc import Sequence
-from numbers import Integral
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from .._core.beta_nmf import Penalties
 from .._core.shifted_update import ShiftedMultiplicativeUpdate
 from .._kernels import CSR
+from ._arguments import check_sizes, is_number, is_size
 from ._tensors import as_dtype, draw, to_csr
 
 _LOOK_EVERY = 10  # iterations
@@ -320,23 +320,28 @@ def _iterate(solver, X, state, tol, max_iter, verbose):
 
 
 def _check_options(beta, tol, max_iter, alpha, l1_ratio) -> None:
-    if not math.isfinite(beta):
-        raise ValueError(f"beta must be finite; it is {beta}.")
-    if not tol >= 0:
-        raise ValueError(f"tol must be at least 0; it is {tol}.")
-    if max_iter < 1:
-        raise ValueError(f"max_iter must be at least 1; it is {max_iter}.")
-    if not alpha >= 0:
-        raise ValueError(f"alpha must be at least 0; it is {alpha}.")
-    if not 0 <= l1_ratio <= 1:
-        raise ValueError(f"l1_ratio must be between 0 and 1; it is {l1_ratio}.")
+    if not is_number(beta):
+        raise ValueError(f"beta must be finite; it is {beta!r}.")
+    if not is_number(tol, 0):
+        raise ValueError(f"tol must be at least 0; it is {tol!r}.")
+    if not is_size(max_iter):
+        raise ValueError(
+            f"max_iter must be an integer of at least 1; it is {max_iter!r}."
+        )
+    if not is_number(alpha, 0):
+        raise ValueError(f"alpha must be at least 0; it is {alpha!r}.")
+    if not is_number(l1_ratio, 0, 1):
+        raise ValueError(f"l1_ratio must be between 0 and 1; it is {l1_ratio!r}.")
 
 
 def _two_sizes(name: str, sizes) -> tuple[int, int]:
-    sizes = tuple(sizes)
-    if len(sizes) != 2 or not all(isinstance(n, Integral) and n > 0 for n in sizes):
-        raise ValueError(f"{name} must be two positive integers; it is {sizes}.")
-    return sizes
+    if (
+        not isinstance(sizes, Sequence)
+        or len(sizes) != 2
+        or not all(map(is_size, sizes))
+    ):
+        raise ValueError(f"{name} must be two positive integers; it is {sizes!r}.")
+    return tuple(map(int, sizes))
 
 
 def _shape_of(name: str, given) -> tuple[int, int] | None:
@@ -349,9 +354,8 @@ def _rank(rank, shapes) -> int:
     """The number of components on which everything given agrees."""
     found = {name: shape[1] for name, shape in shapes.items() if shape is not None}
     if rank is not None:
-        if not isinstance(rank, Integral) or rank < 1:
-            raise ValueError(f"rank must be a positive integer; it is {rank!r}.")
-        found = {"rank": rank, **found}
+        check_sizes(rank=rank)
+        found = {"rank": int(rank), **found}
     if not found:
         raise ValueError("The rank is missing: pass rank, or W or H that has it.")
     if len(set(found.values())) > 1:

@@ -1,10 +1,14 @@
 """Word vectors in common forms."""
 
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from sklearn_topics import embedding_matrix
+from sklearn_topics import TorchETM, embedding_matrix
 from sklearn_topics._boundary.embeddings import check_embeddings
 
 VECTORS = {"cat": [1.0, 0.0], "dog": [0.0, 1.0]}
@@ -51,8 +55,90 @@ def test_what_is_wrong_is_named(words, vectors, message):
         embedding_matrix(words, vectors)
 
 
+def _coverage_warnings(words, vectors):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        embedding_matrix(words, vectors, random_state=0)
+    return [str(w.message) for w in caught]
+
+
+def test_little_coverage_is_said():
+    (said,) = _coverage_warnings(["cat", *"abcdefg"], VECTORS)
+    assert "Only 1 of 8 words have a vector (12%)" in said
+    assert "'a', 'b', 'c', 'd', 'e' and others get random ones" in said
+    (said,) = _coverage_warnings(["cat", "a", "b"], VECTORS)
+    assert "'a', 'b' get random ones" in said
+    assert _coverage_warnings(["cat", "a"], VECTORS) == []
+    assert _coverage_warnings(["cat", "dog"], VECTORS) == []
+
+
+def test_which_words_are_found():
+    words = ["a", "dog", "b", "cat"]
+    matrix, found = embedding_matrix(words, VECTORS, random_state=0, return_found=True)
+    assert found.tolist() == [False, True, False, True]
+    np.testing.assert_array_equal(matrix[found], [[0, 1], [1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("words", "vectors", "message"),
+    [
+        ("cat", VECTORS, "words is one str"),
+        ({"dog": 1, "cat": 0}, VECTORS, r"words is a dict.*get_feature_names_out"),
+        ({"cat"}, VECTORS, "words is a set"),
+        (["cat"], "glove.txt", "vectors must be a mapping.*load_word_vectors"),
+        (["cat"], Path("glove.txt"), "vectors must be a mapping"),
+        (["cat"], None, "vectors must be a mapping"),
+        (["cat"], SimpleNamespace(wv=VECTORS), r"a model of gensim.*vectors\.wv"),
+    ],
+)
+def test_what_is_no_list_or_mapping(words, vectors, message):
+    with pytest.raises(ValueError, match=message):
+        embedding_matrix(words, vectors)
+
+
+@pytest.mark.parametrize(
+    ("embeddings", "message"),
+    [
+        ("glove.txt", "'glove.txt': a path is not read.*load_word_vectors"),
+        (Path("glove.txt"), "a path is not read"),
+        (b"glove.txt", "a path is not read"),
+        (torch.nn.Embedding(2, 2), "a module of torch: pass its weight"),
+        (SimpleNamespace(wv=VECTORS), r"a model of gensim.*embeddings\.wv"),
+        (3, "embeddings must be a mapping.*of type int"),
+        (np.ma.array(np.eye(2), mask=np.eye(2)), "embeddings is a masked array"),
+    ],
+)
+def test_embeddings_of_another_kind(embeddings, message):
+    for vocabulary in None, ["cat", "dog"]:
+        if vocabulary is not None and hasattr(embeddings, "__array__"):
+            continue
+        with pytest.raises(ValueError, match=message):
+            check(embeddings, vocabulary)
+    with pytest.raises(ValueError, match=message):
+        TorchETM(2, embeddings=embeddings, vocabulary=None).fit(np.eye(2) + 1)
+
+
+def test_vocabulary_of_a_vectorizer_is_in_no_order():
+    with pytest.raises(ValueError, match="vocabulary is a dict"):
+        check(VECTORS, {"dog": 1, "cat": 0})
+
+
+def test_coverage_of_a_model():
+    X, names = np.eye(4, dtype=int) + 1, ["cat", "dog", "sun", "moon"]
+    small = {"max_iter": 1, "hidden_layer_sizes": (3,), "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Topics")
+        model = TorchETM(2, embeddings=VECTORS, vocabulary=names, **small)
+        assert model.fit(X).embedding_coverage_ == 0.5
+        model.set_params(warm_start=True)
+        assert model.fit(X).embedding_coverage_ == 0.5
+        matrix = np.random.default_rng(0).normal(size=(4, 3))
+        assert TorchETM(2, embeddings=matrix, **small).fit(X).embedding_coverage_ == 1
+        assert TorchETM(2, **small).fit(X).embedding_coverage_ == 0
+
+
 def check(embeddings, vocabulary=None, names=None):
-    return check_embeddings(embeddings, vocabulary, names, 2, np.float64, 0)
+    return check_embeddings(embeddings, vocabulary, names, 2, np.float64, 0)[0]
 
 
 def test_every_form_is_the_same_array():

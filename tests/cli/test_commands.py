@@ -24,8 +24,7 @@ from sklearn_topics._cli.main import main
 from sklearn_topics._cli.run_folder import load_run
 from sklearn_topics._cli.settings import Data, Output, Settings, Split
 from sklearn_topics._cli.steps import ESTIMATORS
-from sklearn_topics._cli.word_vectors import read_word_vectors
-from sklearn_topics._cli.yaml_file import read_yaml
+from sklearn_topics._cli.yaml_file import read_yaml, write_yaml
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "config.yaml"
@@ -310,18 +309,6 @@ def test_tensorboard(config, run, folder, capsys):
     assert "output.tensorboard: NMF cannot be watched" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("heading", ["", "3 2\n"])
-def test_word_vectors_of_a_file(tmp_path, heading):
-    path = tmp_path / "vectors.txt.gz"
-    lines = f"{heading}moon 1.5 -2e-1\nnew york 3 4\nsun 5 6\n"
-    path.write_bytes(gzip.compress(lines.encode()))
-    found = read_word_vectors(path, ["new york", "moon", "star"])
-    assert {word: vector.tolist() for word, vector in found.items()} == {
-        "moon": [1.5, pytest.approx(-0.2)],
-        "new york": [3.0, 4.0],
-    }
-
-
 def test_embeddings_by_the_name_of_a_file(config, run, folder, texts):
     names = CountVectorizer().fit(texts).get_feature_names_out()
     vectors = np.random.default_rng(0).normal(size=(len(names), 5)).round(3)
@@ -366,6 +353,66 @@ def test_numbers_that_yaml_1_1_takes_for_text(tmp_path, text):
     (tmp_path / "a.yaml").write_text(f"rate: {text}\nname: e5\nword: 1e\n")
     found = read_yaml(tmp_path / "a.yaml")
     assert found == {"rate": 0.0005, "name": "e5", "word": "1e"}
+
+
+@pytest.mark.parametrize(
+    "word", "no on off yes y n No ON 2020-01-01 12:30:00 1_000 010.5.1 = .".split()
+)
+def test_words_that_yaml_1_1_takes_for_something_else(tmp_path, word):
+    (tmp_path / "a.yaml").write_text(f"words: [{word}, the]\n")
+    assert read_yaml(tmp_path / "a.yaml") == {"words": [word, "the"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("true", True),
+        ("False", False),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("0123", 123),
+        ("-7", -7),
+        ("0o17", 15),
+        ("0x1F", 31),
+        ("1e3", 1000.0),
+        (".5", 0.5),
+        ("-.inf", -np.inf),
+    ],
+)
+def test_values_of_yaml_1_2(tmp_path, text, value):
+    (tmp_path / "a.yaml").write_text(f"a: {text}\n")
+    found = read_yaml(tmp_path / "a.yaml")["a"]
+    assert found == value
+    assert type(found) is type(value)
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    """By this reader, and by those of YAML 1.1."""
+    words = "no on y 2020-01-01 12:30:00 1_000 1e3 0o17 0x1F null ~ true 7 .5 = <<"
+    content = {
+        "words": [*words.split(), "", " a", "naïve: no"],
+        "numbers": [1e-5, 1e300, 5e-324, 3, -0.5, float("inf")],
+        "others": [True, False, None],
+    }
+    write_yaml(tmp_path / "a.yaml", content, ["a heading"])
+    assert read_yaml(tmp_path / "a.yaml") == content
+    assert yaml.safe_load((tmp_path / "a.yaml").read_text("utf-8")) == content
+
+
+def test_stop_words_that_look_like_booleans_are_removed(config, run, folder, texts):
+    (folder / "texts.jsonl").write_text(
+        "".join(json.dumps({"text": f"{text} no on"}) + "\n" for text in texts)
+    )
+    path = config({"vectorizer.params.stop_words": "STOP"})
+    content = (folder / path).read_text().replace("STOP", "[no, on]")
+    (folder / path).write_text(content)
+    run("fit", path)
+    names = load_run("run").names
+    assert "no" not in names
+    assert "moon" in names
+    again = load_run("run").settings.vectorizer.params["stop_words"]
+    assert again == ["no", "on"]
 
 
 def test_lists_where_scikit_learn_wants_tuples(config, run):

@@ -1,6 +1,7 @@
 """What users get wrong: one line, and status 2."""
 
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -98,6 +99,92 @@ def test_broken_configuration(config, complaint, folder, changes, expected):
     assert line.startswith("error: config.yaml: ")
     assert expected in line
     assert not (folder / "run").exists()
+
+
+def test_all_complaints_are_told_and_unknown_keys_first(config, capsys):
+    path = config({"estimator": None, "estimater": {"name": "NMF"}, "seed": -1})
+    assert main(["fit", path]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("error: config.yaml: ") for line in lines)
+    assert "estimater: unknown key; did you mean 'estimator'? Expected" in lines[0]
+    assert "config.yaml: seed: must be greater" in lines[1]
+    assert "config.yaml: estimator: missing, but needed" in lines[2]
+
+
+def test_all_unknown_parameters_are_told(config, capsys):
+    params = {"n_topics": 3, "alphas": 1, "n_components": 3}
+    path = config({"estimator.name": "NMF", "estimator.params": params})
+    assert main(["fit", path]) == 2
+    lines = sorted(capsys.readouterr().err.splitlines(), reverse=True)
+    assert len(lines) == 2
+    assert "estimator.params.n_topics: NMF has no such parameter; did " in lines[0]
+    assert "estimator.params.alphas: NMF has no such parameter" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "meant"),
+    [
+        ("TorchPoissonNMF", "n_topics", "n_components"),
+        ("TorchETM", "num_topics", "n_components"),
+        ("NMF", "topics", "n_components"),
+        ("LatentDirichletAllocation", "alpha", "doc_topic_prior"),
+        ("TorchPoissonNMF", "alpha", "doc_topic_pseudocount"),
+        ("TorchPoissonNMF", "eta", "topic_word_pseudocount"),
+        ("TorchDeepNMF", "n_components", "layer_sizes"),
+        ("TorchETM", "epochs", "max_iter"),
+        ("TorchETM", "lr", "learning_rate"),
+        ("TorchETM", "seed", "random_state"),
+    ],
+)
+def test_names_of_other_packages(config, complaint, model, given, meant):
+    estimator = {"name": model, "params": {given: 3}}
+    line = complaint("fit", config({"estimator": estimator}))
+    assert f"estimator.params.{given}: {model} has no such parameter" in line
+    assert f"did you mean {meant!r}?" in line
+
+
+def test_parameters_beside_the_name(config, complaint):
+    line = complaint("fit", config({"estimator.n_components": 3}))
+    assert "estimator.n_components: unknown key" in line
+    assert "Parameters go below estimator.params" in line
+
+
+@pytest.mark.parametrize("word", [True, None, 10, 1.5])
+@pytest.mark.parametrize("key", ["stop_words", "vocabulary"])
+def test_lists_of_words_hold_text(config, complaint, key, word):
+    line = complaint("fit", config({f"vectorizer.params.{key}": ["moon", word]}))
+    assert f"vectorizer.params.{key}.1: must be text. Got {word!r}: put it in" in line
+
+
+_LOADED = """
+import sys
+from sklearn_topics._cli.main import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+print(*sys.modules, file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["fit", "--help"],
+        ["evaluate", "--help"],
+        ["fitt"],
+        ["topics", "run", "-n", "0"],
+    ],
+)
+def test_help_and_wrong_arguments_load_no_library(arguments):
+    command = [sys.executable, "-c", _LOADED, *arguments]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = set(found.stderr.splitlines()[-1].split())
+    assert "sklearn_topics._cli.main" in loaded
+    assert not loaded & {"torch", "sklearn", "numpy", "scipy", "pydantic", "yaml"}
 
 
 @pytest.mark.parametrize(

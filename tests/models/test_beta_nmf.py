@@ -151,7 +151,7 @@ def test_in_a_pipeline_as_scikit_learns_takes_its_place():
         ({"missing": "mask"}, ValueError, "missing='mask' needs solver='mu' or 'adam'"),
         ({"n_components": 61}, None, None),
         ({"n_components": 61, "init": "nndsvd"}, ValueError, "61 is more than 60"),
-        ({"init": "custom"}, ValueError, "needs both W and H; H is missing"),
+        ({"init": "custom"}, ValueError, "begins from W, H or both: pass"),
         ({"solver": "mu", "beta_loss": 0}, ValueError, "beta_loss <= 0 and X contains"),
         ({"solver": "newton"}, ValueError, "'solver' parameter"),
         ({"device": "tpu"}, ValueError, "Available: auto, cpu"),
@@ -526,7 +526,7 @@ def test_nothing_observed_is_refused():
     [
         (np.zeros((5, 4)), {}, "X contains zeros"),
         (np.ones((5, 4)), {"solver": "cd"}, "does not handle"),
-        (np.ones((5, 4)), {"beta_loss": np.nan}, "beta_loss must be finite"),
+        (np.ones((5, 4)), {"beta_loss": np.nan}, "'beta_loss' parameter"),
         (-np.ones((5, 4)), {}, "Negative values"),
     ],
 )

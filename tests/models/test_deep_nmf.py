@@ -178,7 +178,7 @@ def test_interruption_leaves_a_model(X, monkeypatch):
         ({"layer_sizes": (3.5,)}, "at least one positive integer"),
         ({"layer_sizes": 3}, "'layer_sizes' parameter"),
         ({"init": "nndsvd"}, "'init' parameter"),
-        ({"beta_loss": float("inf")}, "beta_loss must be finite"),
+        ({"beta_loss": float("inf")}, "'beta_loss' parameter"),
         ({"beta_loss": 0}, "beta_loss <= 0 and X contains zeros"),
         ({"fine_weight": -1}, "'fine_weight' parameter"),
         ({"device": "tpu"}, "Available: auto, cpu"),
