@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
+from .._kernels._openmp import one_torch_thread
 from .._kernels.csr import take
 from .poisson_nmf import PoissonObjective
 from .schedule import Scheduler
@@ -66,6 +67,7 @@ class SoftmaxAdam(PoissonObjective):
             counters |= self.schedule.begin()
         return {"W": W, "HT": HT, **logits, **moments, **counters}
 
+    @one_torch_thread()
     def step(self, X: CSR | Tensor, state: State) -> State:
         names = [f"{p}{moment}" for p in ("A", "BT") for moment in _PARTS]
         tensors = {name: state[name].clone() for name in names}
@@ -103,6 +105,7 @@ class SoftmaxAdam(PoissonObjective):
             new |= self.schedule.advance(state, loss)
         return new
 
+    @one_torch_thread()
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """Objective, KKT residual, and the rate that the last epoch began with."""
         found = super().evaluate(X, state)

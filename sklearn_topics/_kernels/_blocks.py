@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from itertools import pairwise
 
 import numpy as np
-import torch
+
+from ._openmp import thread_count
 
 #: Several blocks a thread even out rows whose cost is not their number of entries.
 _BLOCKS_PER_THREAD = 4
@@ -53,7 +54,7 @@ def run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
     ended when this returns or raises, also after Ctrl-C, so that no thread writes into
     arrays that the caller has given up.
     """
-    n_threads, n_rows = torch.get_num_threads(), len(indptr) - 1
+    n_threads, n_rows = thread_count(), len(indptr) - 1
     if n_threads == 1 or indptr[-1] * work_per_entry < _SERIAL_WORK:
         kernel(0, n_rows, indptr, *args)
         return
@@ -82,7 +83,7 @@ def _run_with_helpers(n_helpers: int, kernel, indptr, *args) -> None:
 
     # The calling thread works too: that saves a hand-over, and nothing waits for a
     # pool that is busy with somebody else's blocks.
-    pool, helpers = _pool(torch.get_num_threads()), []
+    pool, helpers = _pool(thread_count()), []
     try:
         for _ in range(n_helpers):
             helpers.append(pool.submit(work))

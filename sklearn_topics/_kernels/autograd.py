@@ -27,6 +27,29 @@ def log_likelihood(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float) -> T
     return terms.sum(1, dtype=wide_dtype(X.device)).to(terms.dtype)
 
 
+def tall_product(A: Tensor, B: Tensor) -> Tensor:  # [n, K]
+    """A B^T of a tall A (n x E) and a small B (K x E), differentiable in both."""
+    return _TallProduct.apply(A, B)
+
+
+class _TallProduct(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, A, B):
+        ctx.save_for_backward(A, B)
+        return A @ B.T
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        A, B = ctx.saved_tensors
+        of_A = of_B = None
+        if ctx.needs_input_grad[0]:
+            of_A = ops.combine_columns(gradient.contiguous(), B.contiguous())
+        if ctx.needs_input_grad[1]:
+            of_B = gradient.T @ A
+        return of_A, of_B
+
+
 class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx, X, B):

@@ -501,6 +501,10 @@ class TorchETM(BaseTopicModel):
             module, topic_rate = self._start(training, generator)
             task.data["the embeddings at the start"] = module.embeddings
             trainer = self._trainer(module, topic_rate, training, held_out)
+
+            def attributes(state, n_iter):
+                return self._attributes(trainer.settled(training, state), n_iter)
+
             fit = run_fit(
                 trainer,
                 training,
@@ -513,10 +517,10 @@ class TorchETM(BaseTopicModel):
                 keep="best" if self.early_stopping else "last",
                 verbose=self.verbose,
                 task=task,
-                attributes=self._attributes,
+                attributes=attributes,
             )
             if fit.state is not None:
-                vars(self).update(self._attributes(fit.state, fit.n_iter))
+                vars(self).update(attributes(fit.state, fit.n_iter))
                 self.loss_history_ = fit.columns
             if fit.interrupted is not None:
                 raise fit.interrupted

@@ -1,0 +1,60 @@
+"""How many threads torch computes with, and ours, while a model is trained."""
+
+import ctypes
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import torch
+from threadpoolctl import ThreadpoolController
+
+_ours = threading.local()
+
+
+def thread_count() -> int:
+    """Threads of our own kernels: torch's number, as the caller has set it."""
+    return getattr(_ours, "count", None) or torch.get_num_threads()
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """torch's operations in this thread run on it alone; our kernels on all threads.
+
+    At the end of an operation on several threads, each thread of OpenMP's team waits
+    for all others without giving its core away. Where another process has one of the
+    cores, each of the many small operations of a training step so waits for a time
+    slice of the scheduler, thousands of times as long as it computes. Our own threads
+    wait asleep.
+
+    Other threads of the process are left as they are, and so is the number of threads
+    afterwards. Calls may be nested.
+    """
+    if getattr(_ours, "count", None) is not None:
+        yield
+        return
+    count, limit_mkl = torch.get_num_threads(), _mkl_limit()
+    with _openmp().limit(limits=1):
+        before = limit_mkl(1)
+        _ours.count = count
+        try:
+            yield
+        finally:
+            _ours.count = None
+            limit_mkl(before)
+
+
+@cache
+def _openmp() -> ThreadpoolController:
+    # Its number of threads belongs to the calling thread, that of BLAS to the process.
+    return ThreadpoolController().select(user_api="openmp")
+
+
+@cache
+def _mkl_limit():
+    """MKL's limit for the calling thread: the new one -> the one before; 0 is none.
+
+    MKL does as OpenMP does until torch.set_num_threads has been called.
+    """
+    library = ctypes.CDLL(torch._C.__file__)
+    return getattr(library, "MKL_Set_Num_Threads_Local", lambda number: 0)
