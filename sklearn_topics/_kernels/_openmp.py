@@ -9,6 +9,9 @@ from functools import cache
 import torch
 from threadpoolctl import ThreadpoolController
 
+#: Multiplications that take one thread longer than it waits for the others at worst.
+_WORTH_WAITING = 1 << 28
+
 _ours = threading.local()
 
 
@@ -33,14 +36,40 @@ def one_torch_thread() -> Iterator[None]:
     if getattr(_ours, "count", None) is not None:
         yield
         return
-    count, limit_mkl = torch.get_num_threads(), _mkl_limit()
-    with _openmp().limit(limits=1):
-        before = limit_mkl(1)
+    count = torch.get_num_threads()
+    with _torch_threads(1):
         _ours.count = count
         try:
             yield
         finally:
             _ours.count = None
+
+
+@contextmanager
+def threads_by_work(work: int) -> Iterator[None]:
+    """Within `one_torch_thread`: all of torch's threads again, if they are worth it.
+
+    Parameters
+    ----------
+    work : int
+        Multiplications of the operation.
+    """
+    count = getattr(_ours, "count", None)
+    if count is None or work < _WORTH_WAITING:
+        yield
+        return
+    with _torch_threads(count):
+        yield
+
+
+@contextmanager
+def _torch_threads(count: int) -> Iterator[None]:
+    limit_mkl = _mkl_limit()
+    with _openmp().limit(limits=count):
+        before = limit_mkl(count)
+        try:
+            yield
+        finally:
             limit_mkl(before)
 
 

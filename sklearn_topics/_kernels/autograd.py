@@ -8,12 +8,15 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from . import ops
+from ._openmp import threads_by_work
 from .csr import CSR, wide_dtype
 
 
 def product(X: CSR | Tensor, B: Tensor) -> Tensor:  # [n, K]
     """X @ B, differentiable in B (m x K): see `ops.spmm`."""
-    return _Product.apply(X, B) if isinstance(X, CSR) else X @ B
+    if not isinstance(X, CSR) and X.requires_grad:
+        return X @ B
+    return _Product.apply(X, B)
 
 
 def log_likelihood(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float) -> Tensor:
@@ -54,12 +57,19 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx, X, B):
         ctx.X = X
-        return ops.spmm(X, B.contiguous())
+        return _product(X, B)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
-        return None, ops.spmm(ctx.X.T, gradient.contiguous())
+        return None, _product(ctx.X.T, gradient)
+
+
+def _product(X, B):
+    if isinstance(X, CSR):
+        return ops.spmm(X, B.contiguous())
+    with threads_by_work(X.numel() * B.shape[1]):
+        return X @ B
 
 
 class _LogLikelihood(torch.autograd.Function):

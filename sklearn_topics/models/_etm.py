@@ -102,14 +102,16 @@ class TorchETM(BaseTopicModel):
         "leaky_relu".
 
     batch_norm : bool, default=True
-        Whether hidden layers are normalised over the batch, before activation.
+        Whether hidden layers are normalised over the batch, before activation. New
+        documents are normalised by means and variances over all training documents.
 
     dropout : float, default=0.0
         Share of the last hidden units that is dropped in training.
 
     token_dropout : float, default=0.7
         Share of a document's terms that the encoder is not shown in training, so that
-        it learns to infer topics from parts of documents.
+        it learns to infer topics from parts of documents. Which ones does not depend
+        on whether X is sparse or dense.
 
     prior_scale : float, default=1.0
         The standard deviation s of the prior.

@@ -198,7 +198,9 @@ class ETM(nn.Module):
         Share of a document's terms that the encoder is not shown in training; the
         bound holds for whatever the encoder looks at.
     batch_norm : bool, default=False
-        Whether hidden layers are normalised over the batch, before activation.
+        Whether hidden layers are normalised over the batch, before activation. In
+        evaluation by running averages over batches, as torch has it, which need
+        some tens of batches after the last large change of the weights.
     prior_scale : float, default=1.0
         The standard deviation s of the prior.
     background : float, default=0.0

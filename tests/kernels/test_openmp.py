@@ -8,7 +8,11 @@ import torch
 from sklearn_topics import TorchETM, TorchPoissonNMF
 from sklearn_topics._core.etm import ETMTrainer
 from sklearn_topics._core.softmax_adam import SoftmaxAdam
-from sklearn_topics._kernels._openmp import one_torch_thread, thread_count
+from sklearn_topics._kernels._openmp import (
+    one_torch_thread,
+    thread_count,
+    threads_by_work,
+)
 from sklearn_topics.datasets import make_topic_corpus
 
 
@@ -37,6 +41,18 @@ def test_one_inside_and_as_many_as_before_outside():
         assert (torch.get_num_threads(), thread_count()) == (1, 2)
     assert (torch.get_num_threads(), thread_count()) == (2, 2)
     assert mkl_threads() == outside
+
+
+def test_large_operations_get_all_threads_again():
+    with one_torch_thread():
+        with threads_by_work(1 << 30):
+            assert (torch.get_num_threads(), thread_count()) == (2, 2)
+            assert mkl_threads() == ["2" for _ in mkl_threads()]
+        with threads_by_work(1 << 20):
+            assert torch.get_num_threads() == 1
+        assert (torch.get_num_threads(), thread_count()) == (1, 2)
+    with threads_by_work(1 << 30):
+        assert torch.get_num_threads() == 2
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
