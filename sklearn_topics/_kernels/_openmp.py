@@ -3,14 +3,20 @@
 import ctypes
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 
 import torch
 from threadpoolctl import ThreadpoolController
+from torch import Tensor
+
+from .csr import CSR
 
 #: Multiplications that take one thread longer than it waits for the others at worst.
 _WORTH_WAITING = 1 << 28
+
+#: Entries, rows and columns that an iteration takes a tenth of a second for at most.
+_SMALL = 1 << 22
 
 _ours = threading.local()
 
@@ -43,6 +49,15 @@ def one_torch_thread() -> Iterator[None]:
             yield
         finally:
             _ours.count = None
+
+
+def threads_for(X: CSR | Tensor) -> AbstractContextManager[None]:
+    """`one_torch_thread` for what an iteration over X does, if X is small and sparse.
+
+    What torch does there is elementwise work on the factors, little of it.
+    """
+    small = isinstance(X, CSR) and X.nnz + sum(X.shape) < _SMALL
+    return one_torch_thread() if small else nullcontext()
 
 
 @contextmanager
