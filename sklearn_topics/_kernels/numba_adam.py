@@ -29,7 +29,9 @@ def _adam_rows(
 
 
 def dense_adam_step_(A, G, M, V, rows, rate, n_updates, l2, decays, eps) -> None:
-    arrays = [np.atleast_2d(array_of(T)) for T in (A, G, M, V)]
+    arrays = [array_of(T) for T in (A, G, M, V)]
+    if A.dim() == 1:
+        arrays = [array[None] for array in arrays]
     n, K = arrays[1].shape
     rows = _range(n) if rows is None else rows.numpy()
     decay, second = decays
