@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from .._core.solver import Diverged, Solver, State
+from .._kernels._openmp import threads_for
 from .progress import Progress
 from .sklearn_private import FitTask
 from .warning import warn_user
@@ -279,7 +280,8 @@ def run_fit(
         return {**parts, **own, "fit": _content(fit)}
 
     def look():
-        fit.look(solver, X, state, time.perf_counter() - begin, keep)
+        with threads_for(X):
+            fit.look(solver, X, state, time.perf_counter() - begin, keep)
 
     def reconstruct():
         return {**attributes(state, fit.n_iter), "loss_history_": fit.columns}
@@ -291,7 +293,8 @@ def run_fit(
                 look()
             for number in range(fit.n_iter, max_iter):
                 with task.iteration(first + number) as end_of_iteration:
-                    state = solver.step(X, state)
+                    with threads_for(X):
+                        state = solver.step(X, state)
                     fit.n_iter = task.n_iter = number + 1
                     due = fit.n_iter % criterion.every == 0
                     looks = due or fit.n_iter == max_iter

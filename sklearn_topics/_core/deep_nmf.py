@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
+from .._kernels._openmp import threads_for
 from .beta_divergence import divergence, gradient_terms
 from .beta_nmf import MultiplicativeUpdate, Penalties
 from .init import Draw, initial_factors
@@ -180,6 +181,7 @@ def document_weights(
         return ops.scd_rows(X, W, CT, cost, l2=penalties.l2_W, **options)[0]
     solver = MultiplicativeUpdate(beta, penalties, update_H=False)
     state = {"W": W, "HT": CT}
-    for _ in range(max_iter):
-        state = solver.step(X, state)
+    with threads_for(X):
+        for _ in range(max_iter):
+            state = solver.step(X, state)
     return state["W"]

@@ -7,11 +7,13 @@ not its file.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
+from .._kernels._openmp import one_torch_thread
 from .._kernels.csr import take, wide_dtype
 from .init import initial_factors, standard_normal
 from .poisson_nmf import SCD
@@ -27,7 +29,52 @@ _SPREAD = 1e-3
 #: Times the loss of uniform topics, above which training has diverged.
 _HOPELESS = 100.0
 
-_MOMENTS = {"first": "exp_avg", "second": "exp_avg_sq", "updates": "step"}
+#: Documents in a batch of those that batch norm's statistics are taken over.
+_STATISTICS_BATCH = 250
+
+
+class Adam:
+    """Adam over named parameters, as `torch.optim.Adam`, on threads that do not spin.
+
+    Parameters
+    ----------
+    parameters : dict of str to Tensor
+        Changed in place, by their gradients.
+    state : dict, default=None
+        Of an earlier one of the same parameters; it is left as it is.
+    """
+
+    def __init__(self, parameters: dict[str, Tensor], state: State | None = None):
+        self.parameters, self.updates = parameters, state["updates"] if state else 0
+        self._moments = {
+            f"{moment}.{name}": (
+                state[f"{moment}.{name}"].clone() if state else torch.zeros_like(value)
+            )
+            for name, value in parameters.items()
+            for moment in ("first", "second")
+        }
+
+    def state(self) -> State:
+        moments = {name: value.detach() for name, value in self._moments.items()}
+        return {"updates": self.updates, **moments}
+
+    @torch.no_grad()
+    def step(self, rate: float, topic_rate: float = 0.0, l2: float = 0.0) -> None:
+        """One update; a rate for the encoder, and one for the embeddings."""
+        self.updates += 1
+        for name, value in self.parameters.items():
+            if value.grad is None:  # the loss does not depend on it
+                continue
+            ops.adam_step_(
+                value,
+                value.grad,
+                self._moments[f"first.{name}"],
+                self._moments[f"second.{name}"],
+                rate=rate if name.startswith("encoder.") else topic_rate,
+                n_updates=self.updates,
+                l2=l2,
+            )
+            value.grad = None
 
 
 @dataclass(frozen=True)
@@ -72,16 +119,9 @@ class ETMTrainer:
             state |= self.schedule.begin()
         for name, value in self.module.state_dict().items():
             state[f"module.{name}"] = value.clone()
-        for name, parameter in self._trained():
-            for moment in _MOMENTS:
-                state[f"{moment}.{name}"] = (
-                    # torch's fused kernels read it as float32.
-                    torch.zeros((), dtype=torch.float32, device=parameter.device)
-                    if moment == "updates"
-                    else torch.zeros_like(parameter)
-                )
-        return state
+        return state | Adam(self._trained()).state()
 
+    @one_torch_thread()
     def step(self, X: CSR | Tensor, state: State) -> State:
         generator = torch.Generator("cpu")
         generator.set_state(state["generator"])
@@ -92,7 +132,8 @@ class ETMTrainer:
         else:
             factor = self.schedule(state["epoch"])
             rate = self.learning_rate * factor
-        optimizer = self._optimizer(factor, state)
+        optimizer = Adam(self._trained(), state)
+        rates = self.learning_rate * factor, self.topic_learning_rate * factor
         sums = torch.zeros(2, dtype=wide_dtype(X.device), device=X.device)
         batches = -(-X.shape[0] // self.batch_size)
         for number, rows in enumerate(batches_of(X, self.batch_size, generator)):
@@ -100,7 +141,11 @@ class ETMTrainer:
             weight = min(1.0, progress / self.kl_warmup) if self.kl_warmup else 1.0
             bound = self.module(take(X, rows), generator)
             loss = (weight * bound.kl - bound.log_likelihood).mean()
-            self._update(optimizer, loss)
+            loss.backward()
+            if self.max_grad_norm is not None:
+                trained = self._trained().values()
+                torch.nn.utils.clip_grad_norm_(trained, self.max_grad_norm)
+            optimizer.step(*rates, self.weight_decay)
             sums += torch.stack([terms.detach().sum() for terms in bound]).to(sums)
         log_likelihood, kl = (sums / X.shape[0]).tolist()
         new = self._dump(optimizer, generator, state["epoch"] + 1)
@@ -114,16 +159,32 @@ class ETMTrainer:
             new |= self.schedule.advance(state, loss)
         return new
 
+    @one_torch_thread()
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """Per document, in nats; those of training as they were during the epoch."""
         found = {name: state[name] for name in ("elbo", "nll", "kl", "learning_rate")}
         if self.held_out is None:
             return {"objective": found["elbo"], **found}
-        self.load(state)
+        self.load(self.settled(X, state))
         bound = bounds(self.module, self.held_out, self.batch_size).mean().item()
         if not math.isfinite(bound):
             raise self._diverged(state["epoch"], bound)
         return {"objective": bound, **found, "validation": bound}
+
+    @one_torch_thread()
+    def settled(self, X: CSR | Tensor, state: State) -> State:
+        """The state to infer with: batch norm's statistics are those of X's documents.
+
+        Training normalises by each batch, and does not look at them.
+        """
+        if not self.module.encoder.norms or min(self.batch_size, X.shape[0]) == 1:
+            return state  # a batch of one is normalised by them in training
+        self.load(state)
+        generator = torch.Generator()
+        generator.set_state(state["generator"])
+        set_statistics(self.module, X, generator)
+        found = self.module.state_dict().items()
+        return {**state, **{f"module.{name}": value.detach() for name, value in found}}
 
     def load(self, state: State) -> None:
         """Give the module copies of the state's parameters, and train it."""
@@ -136,47 +197,15 @@ class ETMTrainer:
         self.module.load_state_dict(own, assign=True)
         self.module.train()
 
-    def _trained(self) -> list[tuple[str, Tensor]]:
+    def _trained(self) -> dict[str, Tensor]:
         named = self.module.named_parameters()
-        return [(name, value) for name, value in named if value.requires_grad]
+        return {name: value for name, value in named if value.requires_grad}
 
-    def _optimizer(self, factor: float, state: State) -> torch.optim.Adam:
-        rates = {True: self.learning_rate, False: self.topic_learning_rate}
-        groups = [
-            {
-                "params": [
-                    parameter
-                    for name, parameter in self._trained()
-                    if name.startswith("encoder.") == of_encoder
-                ],
-                "lr": rate * factor,
-            }
-            for of_encoder, rate in rates.items()
-        ]
-        optimizer = adam(groups, self.module, weight_decay=self.weight_decay)
-        for name, parameter in self._trained():
-            optimizer.state[parameter] = {
-                theirs: state[f"{ours}.{name}"].clone()
-                for ours, theirs in _MOMENTS.items()
-            }
-        return optimizer
-
-    def _update(self, optimizer, loss: Tensor) -> None:
-        optimizer.zero_grad()
-        loss.backward()
-        if self.max_grad_norm is not None:
-            parameters = [parameter for _, parameter in self._trained()]
-            torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
-        optimizer.step()
-
-    def _dump(self, optimizer, generator, epoch: int) -> State:
+    def _dump(self, optimizer: Adam, generator, epoch: int) -> State:
         state = {"epoch": epoch, "generator": generator.get_state()}
         for name, value in self.module.state_dict().items():
             state[f"module.{name}"] = value.detach()
-        for name, parameter in self._trained():
-            for ours, theirs in _MOMENTS.items():
-                state[f"{ours}.{name}"] = optimizer.state[parameter][theirs]
-        return state
+        return state | optimizer.state()
 
     def _check(self, X: CSR | Tensor, bound: float, epoch: int) -> None:
         """Refuse parameters that are far worse than no model, or no numbers."""
@@ -203,11 +232,6 @@ def topics_of(state: State) -> Tensor:
     return torch.softmax((rho @ alpha.T).to(wide), 0).T.contiguous().to(rho.dtype)
 
 
-def adam(parameters, module, **options) -> torch.optim.Adam:
-    fused = module.embeddings.device.type in ("cpu", "cuda")
-    return torch.optim.Adam(parameters, fused=fused, **options)
-
-
 def batches_of(
     X: CSR | Tensor, size: int, generator: torch.Generator | None
 ) -> Iterator[Tensor]:
@@ -219,6 +243,7 @@ def batches_of(
     return iter(order.to(X.device).tensor_split(-(-n // size)))
 
 
+@one_torch_thread()
 @torch.no_grad()
 def bounds(module, X: CSR | Tensor, batch_size: int) -> Tensor:
     """The evidence lower bound of each document (n,), proportions at the mean."""
@@ -230,6 +255,7 @@ def bounds(module, X: CSR | Tensor, batch_size: int) -> Tensor:
     return torch.cat(parts)
 
 
+@one_torch_thread()
 @torch.no_grad()
 def encode(module, X: CSR | Tensor, batch_size: int) -> Tensor:
     """Topic proportions at the encoder's mean (n x K)."""
@@ -238,6 +264,14 @@ def encode(module, X: CSR | Tensor, batch_size: int) -> Tensor:
     return torch.cat([module.proportions(take(X, batch)) for batch in rows])
 
 
+def set_statistics(module, X: CSR | Tensor, generator: torch.Generator) -> None:
+    """Batch norm's means and variances over all documents."""
+    rows = partial(batches_of, X, _STATISTICS_BATCH, None)
+    batches = lambda: (take(X, batch) for batch in rows())  # noqa: E731
+    module.encoder.set_statistics(batches, generator)
+
+
+@one_torch_thread()
 def nmf_topics(
     X: CSR | Tensor, K: int, generator: torch.Generator, *, n_iter: int, pseudocounts
 ) -> tuple[Tensor, Tensor]:
@@ -254,6 +288,7 @@ def nmf_topics(
     )
 
 
+@one_torch_thread()
 def set_topics(module, topics: Tensor, *, given: bool) -> float:
     """Embeddings whose topics are these (K x m), as nearly as their dimension allows.
 
@@ -302,6 +337,7 @@ def _fit_topic_embeddings(module, terms: Tensor, max_iter: int = 100) -> None:
         module.topic_embeddings.copy_(alpha)
 
 
+@one_torch_thread()
 def teach(
     module,
     X: CSR | Tensor,
@@ -314,11 +350,10 @@ def teach(
 ) -> None:
     """Have the encoder predict these proportions, by their cross-entropy."""
     module.train()
-    optimizer = adam(module.encoder.parameters(), module, lr=learning_rate)
+    optimizer = Adam({f"encoder.{n}": p for n, p in module.encoder.named_parameters()})
     for _ in range(n_epochs):
         for rows in batches_of(X, batch_size, generator):
             mean, _ = module.encoder(take(X, rows), generator)
             loss = -(theta[rows] * torch.log_softmax(mean, 1)).sum(1).mean()
-            optimizer.zero_grad()
             loss.backward()
-            optimizer.step()
+            optimizer.step(learning_rate)

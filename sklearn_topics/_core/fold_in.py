@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
+from .._kernels._openmp import threads_for
 from .topic_model import document_sizes, normalize_rows
 
 #: Size that descent gives to every document at first, where proportions are proposed.
@@ -93,13 +94,14 @@ def variational_fold_in(
     counts = _uniform_start(X, topics, a)  # tokens and pseudocounts
     size = counts.sum(1, keepdim=True)
     active = torch.ones_like(size, dtype=torch.bool)
-    for _ in range(max_sweeps):
-        weights = torch.softmax(torch.digamma(counts), 1)  # of any scale
-        numerator = ops.ratio_product(X, weights, HT, floor=floor, by_row=True)
-        new = weights * numerator + a
-        new = new.where(active, counts)
-        active &= (new - counts).abs().amax(1, keepdim=True) > tol * size
-        counts = new
-        if not bool(active.any()):
-            break
+    with threads_for(X):
+        for _ in range(max_sweeps):
+            weights = torch.softmax(torch.digamma(counts), 1)  # of any scale
+            numerator = ops.ratio_product(X, weights, HT, floor=floor, by_row=True)
+            new = weights * numerator + a
+            new = new.where(active, counts)
+            active &= (new - counts).abs().amax(1, keepdim=True) > tol * size
+            counts = new
+            if not bool(active.any()):
+                break
     return normalize_rows(counts)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.csr import wide_dtype
+from .._kernels.csr import map_positive, wide_dtype
 
 #: Weight of the uniform distribution, so that no token has probability zero.
 _BACKGROUND = 1e-3
@@ -19,12 +19,9 @@ def thin(X: CSR | Tensor) -> tuple[CSR | Tensor, CSR | Tensor]:
     The seed is fixed and the draws follow the positive entries row by row, so that the
     split depends on the data alone: not on dtype, container or device.
     """
+    first = map_positive(X, _thin_values)
     if isinstance(X, CSR):
-        first = _thin_values(X.data)
-        return X.with_data(first), X.with_data(X.data - first)
-    cells = X > 0
-    first = torch.zeros_like(X)
-    first[cells] = _thin_values(X[cells])
+        return first, X.with_data(X.data - first.data)
     return first, X - first
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR
+from .._kernels._openmp import threads_for
 from .._kernels.csr import wide_dtype
 from .svd import flip_signs, randomized_svd
 
@@ -103,8 +104,9 @@ def initial_factors(
     order : {"WH", "HW"}
         Which factor of "random" is drawn first.
     """
-    if init == "random":
-        W, H = _random_factors(X, K, draw, order)
-    else:
-        W, H = _nndsvd_factors(X, K, draw, noise or draw, init)
+    with threads_for(X):
+        if init == "random":
+            W, H = _random_factors(X, K, draw, order)
+        else:
+            W, H = _nndsvd_factors(X, K, draw, noise or draw, init)
     return W.contiguous(), H.T.contiguous()

@@ -20,13 +20,12 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
+from .._kernels._openmp import one_torch_thread
 from .._kernels.csr import take
 from .poisson_nmf import PoissonObjective
 from .schedule import Scheduler
 from .solver import State
 from .topic_model import document_sizes
-
-_DECAY, _SECOND_DECAY, _EPS = 0.9, 0.999, 1e-8
 
 #: A share of this is the least that a start gives to a topic or a term.
 _LEAST_SHARE = 1e-6
@@ -66,25 +65,27 @@ class SoftmaxAdam(PoissonObjective):
             counters |= self.schedule.begin()
         return {"W": W, "HT": HT, **logits, **moments, **counters}
 
+    @one_torch_thread()
     def step(self, X: CSR | Tensor, state: State) -> State:
         names = [f"{p}{moment}" for p in ("A", "BT") for moment in _PARTS]
         tensors = {name: state[name].clone() for name in names}
-        A, BT = (_Adam(*(tensors[p + part] for part in _PARTS)) for p in ("A", "BT"))
+        A, BT = ([tensors[p + part] for part in _PARTS] for p in ("A", "BT"))
         generator = torch.Generator("cpu")
         generator.set_state(state["generator"])
         n, epoch = X.shape[0], state["epoch"]
         order = torch.randperm(n, generator=generator, device="cpu").to(X.device)
         batches = order.split(self.batch_size)
+        terms = state["HT"] if epoch else torch.softmax(BT[0], 0)
         for number, rows in enumerate(batches):
             done = epoch * len(batches) + number
             rate = self._rate(state, done / (self.n_epochs * len(batches)))
             batch = take(X, rows)
-            theta = torch.softmax(A.value[rows], 1)
-            terms = torch.softmax(BT.value, 0)
-            gradients = self._gradients(batch, theta, terms, len(rows) / n)
-            A.update(gradients[0], rate, epoch + 1, rows)
-            BT.update(gradients[1], rate, done + 1)
-        theta, terms = torch.softmax(A.value, 1), torch.softmax(BT.value, 0)
+            theta = torch.softmax(A[0][rows], 1)
+            of_A, of_BT = self._gradients(batch, theta, terms, len(rows) / n)
+            _update(A, of_A, rows=rows, rate=rate, n_updates=epoch + 1)
+            _update(BT, of_BT, rate=rate, n_updates=done + 1)
+            terms = torch.softmax(BT[0], 0)
+        theta = torch.softmax(A[0], 1)
         tokens = document_sizes(X) + theta.shape[1] * self.doc_topic_pseudocount
         factors = {"W": theta * tokens.to(theta.dtype)[:, None], "HT": terms}
         new = {
@@ -103,6 +104,7 @@ class SoftmaxAdam(PoissonObjective):
             new |= self.schedule.advance(state, loss)
         return new
 
+    @one_torch_thread()
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """Objective, KKT residual, and the rate that the last epoch began with."""
         found = super().evaluate(X, state)
@@ -121,27 +123,17 @@ class SoftmaxAdam(PoissonObjective):
         counts = theta * ops.ratio_product(batch, theta, terms, floor=self.floor) + a
         of_documents = theta * counts.sum(1, keepdim=True) - counts
         numerator = ops.ratio_product(batch.T, terms, theta, floor=self.floor)
-        counts = terms * numerator + share * b
-        return of_documents, terms * counts.sum(0) - counts
+        counts = numerator.mul_(terms).add_(share * b)
+        return of_documents, torch.addcmul(-counts, terms, ops.column_sums(counts))
 
 
 _PARTS = "", "_first", "_second"
 
 
-class _Adam:
-    """Adam over a tensor, or over rows of it that each have their own moments."""
-
-    def __init__(self, value: Tensor, first: Tensor, second: Tensor):
-        self.value, self._first, self._second = value, first, second
-
-    def update(self, gradient: Tensor, rate: float, n_updates: int, rows=slice(None)):
-        """One step with the gradient of `rows`, which is their `n_updates`-th."""
-        first = torch.lerp(gradient, self._first[rows], _DECAY)
-        second = torch.lerp(gradient.square(), self._second[rows], _SECOND_DECAY)
-        self._first[rows], self._second[rows] = first, second
-        scale = second.div(1 - _SECOND_DECAY**n_updates).sqrt_().add_(_EPS)
-        step = first.div_(scale).mul_(rate / (1 - _DECAY**n_updates))
-        self.value[rows] = self.value[rows] - step
+def _update(parts: list[Tensor], gradient: Tensor, **options) -> None:
+    """One step of Adam in place, of all logits or of rows with their own moments."""
+    value, first, second = parts
+    ops.adam_step_(value, gradient, first, second, **options)
 
 
 def _logits(A: Tensor, dim: int) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
+from .._kernels._openmp import threads_for
 from .._kernels.csr import wide_dtype
 
 NORMALIZERS = ("LU", "QR", "none")
@@ -40,18 +41,16 @@ def randomized_svd(
     normalizer : {"LU", "QR", "none"}
         What keeps the vectors apart from one product to the next.
     """
-    if X.shape[0] < X.shape[1]:
-        options = {"n_oversamples": n_oversamples, "n_iter": n_iter}
-        V, s, Ut = _tall_svd(X.T, n_components, draw, normalizer=normalizer, **options)
-        return Ut.T, s, V.T
-    return _tall_svd(
-        X,
-        n_components,
-        draw,
-        n_oversamples=n_oversamples,
-        n_iter=n_iter,
-        normalizer=normalizer,
-    )
+    options = {
+        "n_oversamples": n_oversamples,
+        "n_iter": n_iter,
+        "normalizer": normalizer,
+    }
+    with threads_for(X):
+        if X.shape[0] < X.shape[1]:
+            V, s, Ut = _tall_svd(X.T, n_components, draw, **options)
+            return Ut.T, s, V.T
+        return _tall_svd(X, n_components, draw, **options)
 
 
 def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ._denormals import flush_for_good, flushed_denormals
+from ._openmp import thread_count
 
 #: Several blocks a thread even out rows whose cost is not their number of entries.
 _BLOCKS_PER_THREAD = 4
@@ -29,7 +30,7 @@ def _after_fork() -> None:
     parent has used them: the next operation on several threads would never end.
     """
     _callers.clear()
-    torch.set_num_threads(1)  # noqa: TID251  the child's: no other thread is left there
+    torch.set_num_threads(1)
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
@@ -76,7 +77,7 @@ def run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
 
 
 def _run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
-    n_threads, n_rows = torch.get_num_threads(), len(indptr) - 1
+    n_threads, n_rows = thread_count(), len(indptr) - 1
     if n_threads == 1 or indptr[-1] * work_per_entry < _SERIAL_WORK:
         kernel(0, n_rows, indptr, *args)
         return
@@ -105,7 +106,7 @@ def _run_with_helpers(n_helpers: int, kernel, indptr, *args) -> None:
 
     # The calling thread works too: that saves a hand-over, and nothing waits for a
     # pool that is busy with somebody else's blocks.
-    pool, helpers = _pool(torch.get_num_threads()), []
+    pool, helpers = _pool(thread_count()), []
     try:
         for _ in range(n_helpers):
             helpers.append(pool.submit(work))

@@ -8,12 +8,15 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from . import ops
+from ._openmp import threads_by_work
 from .csr import CSR, wide_dtype
 
 
 def product(X: CSR | Tensor, B: Tensor) -> Tensor:  # [n, K]
     """X @ B, differentiable in B (m x K): see `ops.spmm`."""
-    return _Product.apply(X, B) if isinstance(X, CSR) else X @ B
+    if not isinstance(X, CSR) and X.requires_grad:
+        return X @ B
+    return _Product.apply(X, B)
 
 
 def log_likelihood(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float) -> Tensor:
@@ -27,16 +30,46 @@ def log_likelihood(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float) -> T
     return terms.sum(1, dtype=wide_dtype(X.device)).to(terms.dtype)
 
 
-class _Product(torch.autograd.Function):
+def tall_product(A: Tensor, B: Tensor) -> Tensor:  # [n, K]
+    """A B^T of a tall A (n x E) and a small B (K x E), differentiable in both."""
+    return _TallProduct.apply(A, B)
+
+
+class _TallProduct(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, X, B):
-        ctx.X = X
-        return ops.spmm(X, B.contiguous())
+    def forward(ctx, A, B):
+        ctx.save_for_backward(A, B)
+        return A @ B.T
 
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
-        return None, ops.spmm(ctx.X.T, gradient.contiguous())
+        A, B = ctx.saved_tensors
+        of_A = of_B = None
+        if ctx.needs_input_grad[0]:
+            of_A = ops.combine_columns(gradient.contiguous(), B.contiguous())
+        if ctx.needs_input_grad[1]:
+            of_B = gradient.T @ A
+        return of_A, of_B
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, X, B):
+        ctx.X = X
+        return _product(X, B)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        return None, _product(ctx.X.T, gradient)
+
+
+def _product(X, B):
+    if isinstance(X, CSR):
+        return ops.spmm(X, B.contiguous())
+    with threads_by_work(X.numel() * B.shape[1]):
+        return X @ B
 
 
 class _LogLikelihood(torch.autograd.Function):

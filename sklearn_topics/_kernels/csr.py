@@ -1,5 +1,6 @@
 """A compressed sparse row matrix of torch tensors, with its transpose cached."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -90,3 +91,16 @@ class CSR:
 def take(X: CSR | Tensor, rows: Tensor) -> CSR | Tensor:
     """A copy of the given rows of either container, in that order."""
     return X.take(rows) if isinstance(X, CSR) else X[rows]
+
+
+def map_positive(X: CSR | Tensor, function: Callable[[Tensor], Tensor]) -> CSR | Tensor:
+    """X with `function` of its positive entries, row by row, and zeros elsewhere.
+
+    What the function draws depends on the data alone: not on the container, nor on
+    zeros that it stores.
+    """
+    values = X.data if isinstance(X, CSR) else X
+    cells = values > 0
+    out = torch.zeros_like(values)
+    out[cells] = function(values[cells])
+    return X.with_data(out) if isinstance(X, CSR) else out

@@ -69,6 +69,19 @@ def dense_hals_step(A, N, G, l1, order) -> tuple[Tensor, float]:
     return A, float(violation)
 
 
+def dense_adam_step_(
+    A, gradient, first, second, rows, rate, n_updates, l2, decays, eps
+) -> None:
+    rows = slice(None) if rows is None else rows
+    a, (decay, second_decay) = A[rows], decays
+    slope = gradient + l2 * a
+    m = torch.lerp(slope, first[rows], decay)
+    v = torch.lerp(slope.square(), second[rows], second_decay)
+    scale = v.div(1 - second_decay**n_updates).sqrt_().add_(eps)
+    A[rows] = a - m.div(scale).mul_(rate / (1 - decay**n_updates))
+    first[rows], second[rows] = m, v
+
+
 def dense_log_sum(A: Tensor) -> float:
     positive = A.clamp(min=torch.finfo(A.dtype).tiny)
     return float(positive.to(wide_dtype(A.device)).log_().sum())

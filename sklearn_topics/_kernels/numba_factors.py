@@ -78,7 +78,7 @@ def dense_gram(A: Tensor) -> Tensor:
 
 @numba.njit(**JIT)
 def _combine_columns(first, last, bounds, A, G, out):
-    K = A.shape[1]
+    K, L = G.shape
     whole = K // 4 * 4
     for i in range(bounds[first], bounds[last]):
         a, row = A[i], out[i]
@@ -86,18 +86,18 @@ def _combine_columns(first, last, bounds, A, G, out):
         for k in range(0, whole, 4):
             a0, a1, a2, a3 = a[k], a[k + 1], a[k + 2], a[k + 3]
             g0, g1, g2, g3 = G[k], G[k + 1], G[k + 2], G[k + 3]
-            for r in range(K):
+            for r in range(L):
                 row[r] += a0 * g0[r] + a1 * g1[r] + a2 * g2[r] + a3 * g3[r]
         for k in range(whole, K):
             g, b = G[k], a[k]
-            for r in range(K):
+            for r in range(L):
                 row[r] += b * g[r]
 
 
 def dense_combine_columns(A: Tensor, G: Tensor) -> Tensor:
-    out = torch.empty_like(A)
+    out = A.new_empty(A.shape[0], G.shape[1])
     args = array_of(A), array_of(G), out.numpy()
-    run_blocks(_combine_columns, _bounds(A.shape[0]), A.shape[1] ** 2, *args)
+    run_blocks(_combine_columns, _bounds(A.shape[0]), G.numel(), *args)
     return out
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ._blocks import balanced_bounds, run_blocks
 from ._numba import JIT, arrays_of
+from ._openmp import thread_count
 from .csr import CSR
 
 #: Rows whose presence is held at once: about 4 MiB for 500 columns.
@@ -44,7 +45,7 @@ def csr_transpose(X: CSR) -> CSR:
     n, m = X.shape
     indptr, indices, data = arrays_of(X)
     # Counters of all blocks together are not to outweigh X.
-    n_blocks = max(1, min(torch.get_num_threads(), X.nnz // max(4 * m, 1)))
+    n_blocks = max(1, min(thread_count(), X.nnz // max(4 * m, 1)))
     rows = np.array(balanced_bounds(indptr, n_blocks))
     blocks = np.arange(len(rows))
     counts = np.zeros((len(rows) - 1, m), np.int64)

@@ -35,6 +35,7 @@ _MODULES = {
         "numba_scd",
         "numba_sums",
         "numba_factors",
+        "numba_adam",
         "numba_dense",
         "blas_cpu",
         "dense",
@@ -92,7 +93,7 @@ def gram(A: Tensor) -> Tensor:
 
 
 def combine_columns(A: Tensor, G: Tensor) -> Tensor:
-    """A G of a factor (n x K) and a small G (K x K): a Tensor of shape (n, K)."""
+    """A G of a factor (n x K) and a small G (K x L): a Tensor of shape (n, L)."""
     return _implementation("combine_columns", A)(A, G)
 
 
@@ -155,6 +156,43 @@ def hals_step(
         Accumulated wide.
     """
     return _implementation("hals_step", A)(A, N, G, l1, order)
+
+
+def adam_step_(
+    A: Tensor,
+    gradient: Tensor,
+    first: Tensor,
+    second: Tensor,
+    *,
+    rows: Tensor | None = None,
+    rate: float,
+    n_updates: int,
+    l2: float = 0.0,
+    decays: tuple[float, float] = (0.9, 0.999),
+    eps: float = 1e-8,
+) -> None:
+    """One step of Adam, in place: as `torch.optim.Adam` makes it.
+
+    Parameters
+    ----------
+    A, first, second : Tensor of shape (n, K) or (K,)
+        Parameters and their moments. They are changed.
+    gradient : Tensor of shape (len(rows), K), or A's
+    rows : Tensor of int64, default=None
+        Distinct rows of A that the gradient belongs to; the others stay as they are.
+        None is all of them.
+    rate : float
+    n_updates : int
+        Steps that these rows have had with this one.
+    l2 : float
+        Times A, is added to the gradient.
+    decays : tuple of float
+        Of the moments.
+    eps : float
+        Added to the root of the second moment.
+    """
+    impl = _implementation("adam_step_", A)
+    impl(A, gradient, first, second, rows, rate, n_updates, l2, decays, eps)
 
 
 def log_sum(A: Tensor) -> float:

@@ -118,14 +118,16 @@ class TorchETM(BaseTopicModel):
         "leaky_relu".
 
     batch_norm : bool, default=True
-        Whether hidden layers are normalised over the batch, before activation.
+        Whether hidden layers are normalised over the batch, before activation. New
+        documents are normalised by means and variances over all training documents.
 
     dropout : float, default=0.0
         Share of the last hidden units that is dropped in training.
 
     token_dropout : float, default=0.7
         Share of a document's terms that the encoder is not shown in training, so that
-        it learns to infer topics from parts of documents.
+        it learns to infer topics from parts of documents. Which ones does not depend
+        on whether X is sparse or dense.
 
     prior_scale : float, default=1.0
         The standard deviation s of the prior.
@@ -546,6 +548,10 @@ class TorchETM(BaseTopicModel):
             module, topic_rate, coverage = self._start(training, generator)
             task.data["the embeddings at the start"] = module.embeddings
             trainer = self._trainer(module, topic_rate, training, held_out)
+
+            def attributes(state, n_iter):
+                return self._attributes(trainer.settled(training, state), n_iter)
+
             fit = run_fit(
                 trainer,
                 training,
@@ -558,10 +564,10 @@ class TorchETM(BaseTopicModel):
                 keep="best" if self.early_stopping else "last",
                 verbose=self.verbose,
                 task=task,
-                attributes=self._attributes,
+                attributes=attributes,
             )
             if fit.state is not None:
-                vars(self).update(self._attributes(fit.state, fit.n_iter))
+                vars(self).update(attributes(fit.state, fit.n_iter))
                 if coverage is not None:
                     self.embedding_coverage_ = coverage
                 self.batch_size_ = trainer.batch_size

@@ -1,7 +1,8 @@
 """The embedded topic model as a torch module."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from .._core.topic_model import document_sizes
 from .._kernels import CSR, autograd
+from .._kernels.csr import map_positive, wide_dtype
 from ._arguments import check_shares, check_sizes, is_number, is_size
 from ._tensors import as_dtype, draw, to_csr
 
@@ -86,15 +88,45 @@ class Encoder(nn.Module):
         self, X: CSR | Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         if self.training and self.token_dropout > 0:
-            X = _without(X, self.token_dropout, generator)
+            X = map_positive(X, partial(_without, self.token_dropout, generator))
         size = document_sizes(X).to(self.first_weight.dtype)[:, None]
         counts = autograd.product(X, self.first_weight)
         h = self._activate(counts / size.where(size > 0, 1) + self.first_bias, 0)
         for number, layer in enumerate(self.hidden, 1):
             h = self._activate(layer(h), number)
         if self.training and self.dropout > 0:
-            h = _without(h, self.dropout, generator) / (1 - self.dropout)
+            h = _without(self.dropout, generator, h) / (1 - self.dropout)
         return self.mean(h), self.log_variance(h)
+
+    @torch.no_grad()
+    def set_statistics(
+        self,
+        batches: Callable[[], Iterable[CSR | Tensor]],
+        generator: torch.Generator,
+    ) -> None:
+        """Set batch norm's statistics to those of all given documents.
+
+        The running ones lag behind the weights where there are few batches. A layer's
+        depend on those of the layer below: one pass for each. Documents lose terms as
+        in training, because weights were learned for activations of that spread.
+
+        Parameters
+        ----------
+        batches : callable
+            Returns the documents, in batches of any size.
+        generator : torch.Generator
+        """
+        self.train()
+        self.norms.eval()
+        begin = generator.get_state()
+        for norm in self.norms:
+            moments = _Moments()
+            generator.set_state(begin)
+            with norm.register_forward_pre_hook(moments.add):
+                for X in batches():
+                    self(X, generator)
+            norm.running_mean.copy_(moments.mean)
+            norm.running_var.copy_(moments.squares / moments.n)
 
     def _activate(self, h, number):
         if self.norms:
@@ -116,6 +148,23 @@ class _BatchNorm(nn.BatchNorm1d):
             self.momentum,
             self.eps,
         )
+
+
+class _Moments:
+    """Mean and summed squared deviations of a layer's inputs, over all batches."""
+
+    def __init__(self):
+        self.n, self.mean, self.squares = 0, 0.0, 0.0
+
+    def add(self, _, inputs: tuple[Tensor]) -> None:
+        (h,) = inputs
+        h = h.to(wide_dtype(h.device))
+        n, mean = len(h), h.mean(0)
+        total, gap = self.n + n, mean - self.mean
+        squares = (h - mean).square().sum(0) + gap.square() * (self.n * n / total)
+        self.squares = self.squares + squares
+        self.mean = self.mean + gap * (n / total)
+        self.n = total
 
 
 class ETM(nn.Module):
@@ -150,7 +199,9 @@ class ETM(nn.Module):
         Share of a document's terms that the encoder is not shown in training; the
         bound holds for whatever the encoder looks at.
     batch_norm : bool, default=False
-        Whether hidden layers are normalised over the batch, before activation.
+        Whether hidden layers are normalised over the batch, before activation. In
+        evaluation by running averages over batches, as torch has it, which need
+        some tens of batches after the last large change of the weights.
     prior_scale : float, default=1.0
         The standard deviation s of the prior.
     background : float, default=0.0
@@ -267,7 +318,8 @@ class ETM(nn.Module):
         log_topics : Tensor of shape (n_features, n_components)
             The logarithms of `topics`, one column a topic.
         """
-        return torch.log_softmax(self.embeddings @ self.topic_embeddings.T, 0)
+        logits = autograd.tall_product(self.embeddings, self.topic_embeddings)
+        return torch.log_softmax(logits, 0)
 
     def topics(self) -> Tensor:
         """Return the distributions of the topics over terms.
@@ -369,8 +421,7 @@ def _uniform(generator, *parameters, inputs: int) -> None:
             parameter.copy_(drawn.mul_(2 * bound).sub_(bound))
 
 
-def _without(X: CSR | Tensor, share: float, generator) -> CSR | Tensor:
-    """X with this share of its entries set to zero."""
-    if isinstance(X, CSR):
-        return X.with_data(_without(X.data, share, generator))
-    return X * (draw(torch.rand, X, generator) >= share)
+def _without(share: float, generator, values: Tensor) -> Tensor:
+    """Values with this share of them set to zero."""
+    drawn = torch.rand(values.shape, generator=generator, dtype=torch.float32)
+    return values * (drawn >= share).to(values.device)

@@ -156,11 +156,13 @@ def test_divergence_is_an_error_and_loses_nothing(load, counts):
     assert all(bool(p.isfinite().all()) for p in trainer.module.parameters())
 
 
-def test_validation_bound_is_the_objective(load, counts):
+@pytest.mark.parametrize("options", [{}, {"batch_norm": True, "token_dropout": 0.5}])
+def test_validation_bound_is_the_objective(load, counts, options):
     X, held_out = load(counts()), load(counts(seed=1))
-    trainer = make_trainer(make_module(dropout=0.5), held_out=held_out)
+    trainer = make_trainer(make_module(dropout=0.5, **options), held_out=held_out)
     state = run(trainer, X)
     found = trainer.evaluate(X, state)
+    trainer.load(trainer.settled(X, state))
     bound = trainer.module.eval()(held_out)
     expected = float((bound.log_likelihood - bound.kl).mean().detach())
     assert found["objective"] == found["validation"] == pytest.approx(expected)

@@ -131,3 +131,16 @@ def test_no_tokens_to_score(load):
     theta, B = torch.full((2, 2), 0.5), torch.full((2, 3), 1 / 3)
     with pytest.raises(ValueError, match="no tokens to score"):
         heldout.completion_score(load(np.zeros((2, 3), "f4")), theta, B)
+
+
+def test_split_does_not_depend_on_stored_zeros(counts):
+    A = counts()
+    n, m = A.shape
+    every = CSR(
+        torch.arange(0, n * m + 1, m),
+        torch.arange(m, dtype=torch.int32).repeat(n),
+        torch.from_numpy(A.flatten()),
+        A.shape,
+    )
+    for found, expected in zip(halves(every), halves(torch.tensor(A)), strict=True):
+        assert_array_equal(found, expected)

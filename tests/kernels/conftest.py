@@ -20,6 +20,7 @@ IMPLEMENTATIONS = [
     ("numba_scd", "csr"),
     ("reference", "csr"),
     ("numba_factors", "dense"),
+    ("numba_adam", "dense"),
     ("numba_scd", "dense"),
     ("numba_dense", "dense"),
     ("blas_cpu", "dense"),
@@ -122,6 +123,7 @@ log_sums = _fixture("log_sums")
 multiplicative_step = _fixture("multiplicative_step")
 largest_violation = _fixture("largest_violation")
 extrapolate = _fixture("extrapolate")
+adam_step_ = _fixture("adam_step_")
 log_sum = _fixture("log_sum")
 gram = _fixture("gram")
 combine_columns = _fixture("combine_columns")

@@ -104,9 +104,10 @@ def test_gram(gram, problem):
     assert_within(gram(A), A.T @ A, scale, eps=gram.eps, n_terms=len(A))
 
 
-def test_combine_columns(combine_columns, problem):
+@pytest.mark.parametrize("extra", [0, 13])
+def test_combine_columns(combine_columns, problem, extra):
     A = problem[1]
-    G = np.random.default_rng(5).standard_normal((A.shape[1], A.shape[1]))
+    G = np.random.default_rng(5).standard_normal((A.shape[1], A.shape[1] + extra))
     A, G = combine_columns.round(A, G)
     scale = A @ np.abs(G)
     out = combine_columns(A, G)
@@ -160,6 +161,46 @@ def test_ratio_step(ratio_step, problem, gamma, l1, l2, by_column, shift):
     least = float(np.median(expected))
     cut = ratio_step(A, N, D, **options, zero_denominator=0.125, least=least)
     assert_array_equal(cut, np.where(out < ratio_step.round(least)[0], 0, out))
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+@pytest.mark.parametrize("one_dimensional", [False, True])
+def test_adam_step_is_torchs(adam_step_, problem, l2, one_dimensional):
+    A = problem[1][:, 0] if one_dimensional else problem[1]
+    rng, dtype = np.random.default_rng(4), adam_step_.torch
+    expected = torch.tensor(A, requires_grad=True)
+    optimizer = torch.optim.Adam([expected], lr=0.2, weight_decay=l2)
+    found, first, second = torch.tensor(A, dtype=dtype), *torch.zeros(2, *A.shape)
+    first, second = first.to(dtype), second.to(dtype)
+    for number in range(1, 5):
+        gradient = torch.from_numpy(
+            rng.choice([-1, 1], A.shape) * rng.uniform(1, 2, A.shape)
+        )
+        expected.grad = gradient
+        optimizer.step()
+        options = {"rate": 0.2, "n_updates": number, "l2": l2}
+        ops.adam_step_(found, gradient.to(dtype), first, second, **options)
+    tolerance = {"rtol": 512 * adam_step_.eps, "atol": 512 * adam_step_.eps}
+    assert_allclose(found, expected.detach(), **tolerance)
+    moments = optimizer.state[expected]
+    assert_allclose(first, moments["exp_avg"], **tolerance)
+    assert_allclose(second, moments["exp_avg_sq"], **tolerance)
+
+
+def test_adam_step_of_some_rows_is_theirs_alone(adam_step_):
+    rng = np.random.default_rng(0)
+    A, first, second = (torch.tensor(rng.random((9, 5))) for _ in range(3))
+    A, first, second = (T.to(adam_step_.torch) for T in (A, first, second))
+    rows = torch.tensor([7, 0, 4])
+    gradient = torch.tensor(rng.standard_normal((3, 5))).to(A)
+    whole = [T.clone() for T in (A, first, second)]
+    expected = [T[rows] for T in whole]
+    ops.adam_step_(A, gradient, first, second, rows=rows, rate=0.1, n_updates=2)
+    ops.adam_step_(expected[0], gradient, *expected[1:], rate=0.1, n_updates=2)
+    for found, before, part in zip((A, first, second), whole, expected, strict=True):
+        before[rows] = part
+        assert torch.equal(found, before)
+    assert A.isfinite().all()
 
 
 @pytest.mark.parametrize("l1", [0.0, 0.75])

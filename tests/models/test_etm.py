@@ -122,6 +122,58 @@ def test_every_parameter_changes_the_topics(X, parameters):
     )
 
 
+# ------------------------------------------------------------------- small corpora
+
+
+def two_vocabularies(n, *, n_groups=2, n_words=9, length=12, shares=None, seed=0):
+    """Documents of words of one group each, and the groups."""
+    rng = np.random.default_rng(seed)
+    groups = rng.choice(n_groups, n, p=shares)
+    words = rng.integers(n_words, size=(n, length)) + groups[:, None] * n_words
+    counts = [np.bincount(row, minlength=n_groups * n_words) for row in words]
+    return np.array(counts), groups
+
+
+@pytest.mark.parametrize("max_iter", [1, 2, 4, 8])
+@pytest.mark.parametrize(
+    ("corpus", "options"),
+    [
+        ({"n": 60}, {}),
+        ({"n": 60}, {"dropout": 0.5}),
+        ({"n": 60}, {"batch_size": 60}),
+        ({"n": 60}, {"batch_size": 1}),
+        ({"n": 60}, {"batch_norm": False}),
+        ({"n": 60}, {"n_components": 5}),
+        ({"n": 60}, {"early_stopping": True}),
+        ({"n": 20}, {}),
+        ({"n": 300}, {}),
+        ({"n": 40, "n_groups": 3}, {}),
+        ({"n": 100, "n_groups": 3, "shares": [0.6, 0.2, 0.2]}, {}),
+        ({"n": 50, "length": 200}, {}),
+    ],
+)
+def test_encoder_of_a_small_corpus(corpus, options, max_iter):
+    """Its few batches leave running averages behind; the encoder must not be."""
+    X, groups = two_vocabularies(**corpus)
+    new, expected = two_vocabularies(**corpus, seed=1)
+    options = {"n_components": groups.max() + 1, "random_state": 0, **options}
+    fitted = TorchETM(inference="encoder", max_iter=max_iter, **options).fit(X)
+    assert fitted.score(new) > np.log(1 / X.shape[1]) + 0.3
+    words = fitted.components_.reshape(len(fitted.components_), -1, 9).sum(2)
+    found = words.argmax(1)[fitted.transform(new).argmax(1)]
+    assert (found == expected).mean() > 0.98
+
+
+def test_statistics_are_those_of_the_weights_in_every_model(X, stop_after):
+    """Of the model that fit returns, of those of callbacks and of the validation."""
+    callback = stop_after(3)
+    options = {"learning_rate": 0.02, "max_iter": 6, "batch_size": 300}
+    fitted = model(**options).set_callbacks(callback).fit(X[:200], X_val=X[200:])
+    watched = [other.elbo(X[200:]) for other in callback.models]
+    np.testing.assert_allclose(fitted.loss_history_["validation"], watched, rtol=1e-5)
+    assert fitted.elbo(X[200:]) == watched[-1]
+
+
 # ------------------------------------------------------------------- embeddings
 
 
@@ -351,15 +403,50 @@ def test_fit_transform_is_fit_then_transform(X):
     np.testing.assert_array_equal(model().fit_transform(X), model().fit(X).transform(X))
 
 
-def test_sparse_equals_dense(X):
-    """The start and training; token dropout draws for entries, so without it."""
-    options = {"token_dropout": 0.0, "max_iter": 3}
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"token_dropout": 0.0},
+        {"token_dropout": 0.3, "dropout": 0.4},
+        {"early_stopping": True},
+        {"batch_norm": False, "dropout": 0.2},
+        {"init": "random", "batch_size": 50},
+        {"embeddings": np.random.default_rng(1).normal(size=(80, 6))},
+        {"kl_warmup": 2, "max_grad_norm": 1.0},
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Topics .* coincide:UserWarning")
+@pytest.mark.parametrize("validation", [False, True])
+def test_sparse_equals_dense(X, options, validation):
+    """What fit draws depends on the data alone."""
     X = X.astype(np.float64)
-    sparse, dense = (model(**options).fit(A) for A in (X, X.toarray()))
-    np.testing.assert_allclose(sparse.components_, dense.components_, rtol=1e-5)
-    np.testing.assert_allclose(
-        sparse.transform(X), dense.transform(X.toarray()), atol=1e-4
-    )
+    zeros = sp.csr_array(X.toarray() + 1)
+    zeros.data -= 1
+    fits = [
+        model(max_iter=3, **options).fit(A[:250], X_val=A[250:] if validation else None)
+        for A in (X, X.toarray(), zeros)
+    ]
+    assert zeros.nnz == 300 * 80  # stored zeros are left where they are
+    for other in fits[1:]:
+        np.testing.assert_allclose(other.components_, fits[0].components_, atol=1e-9)
+        for name, value in fits[0].encoder_weights_.items():
+            # Adam magnifies the rounding of gradients that are zero, of biases
+            # before batch norm.
+            np.testing.assert_allclose(other.encoder_weights_[name], value, atol=1e-6)
+        for name in set(fits[0].loss_history_) - {"seconds"}:
+            expected = fits[0].loss_history_[name]
+            np.testing.assert_allclose(other.loss_history_[name], expected, rtol=1e-9)
+        theta, dense = (
+            fit.set_params(inference="encoder").transform(A)
+            for fit, A in ((fits[0], X), (other, X.toarray()))
+        )
+        np.testing.assert_allclose(theta, dense, atol=1e-9)
+
+
+def test_sparse_equals_dense_in_single_precision(X):
+    sparse, dense = (model().fit(A.astype(np.float32)) for A in (X, X.toarray()))
+    np.testing.assert_allclose(sparse.components_, dense.components_, atol=1e-4)
 
 
 def test_transform_of_a_document_depends_on_it_alone(X):

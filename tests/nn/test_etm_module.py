@@ -9,6 +9,7 @@ import torch
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from sklearn_topics.nn import ETM
+from sklearn_topics.nn._etm import as_counts
 
 #: Name in the reference's file -> name here; its first layer is transposed.
 REFERENCE = {
@@ -93,17 +94,23 @@ def model(**options):
         {"batch_norm": True},
         {"background": 0.1},
         {"dropout": 0.4, "activation": "tanh"},
+        {"token_dropout": 0.6},
+        {"token_dropout": 0.3, "dropout": 0.2, "batch_norm": True},
     ],
 )
 def test_sparse_equals_dense(counts, options):
+    """What is drawn depends on the data alone, not on zeros that a container stores."""
+    zeros = (counts + 1).to_sparse_csr()
+    zeros.values().sub_(1)
     gradients = []
-    for X in (counts, counts.to_sparse_csr()):
+    for X in (counts, counts.to_sparse_csr(), zeros, counts.T.contiguous().T):
         etm = model(**options)
         bound = etm(X, torch.Generator().manual_seed(1))
         (bound.kl - bound.log_likelihood).sum().backward()
         gradients.append([p.grad for p in etm.parameters()])
     assert len(gradients[0]) == len(list(etm.parameters()))
-    torch.testing.assert_close(*gradients, rtol=1e-10, atol=1e-12)
+    for other in gradients[1:]:
+        torch.testing.assert_close(gradients[0], other, rtol=1e-10, atol=1e-12)
 
 
 def test_bound_by_its_formula(counts):
@@ -140,6 +147,25 @@ def test_batch_norm_is_that_of_torch(counts):
     torch.testing.assert_close(encoder.norms[0].running_var, norm.running_var)
 
 
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+@pytest.mark.parametrize("size", [2, 3, 7])
+@pytest.mark.parametrize("container", [torch.clone, torch.Tensor.to_sparse_csr])
+def test_statistics_are_those_of_all_documents(counts, size, container):
+    """In evaluation each unit then has mean 0 and variance 1, whatever the batches."""
+    encoder = model(batch_norm=True, dropout=0.5).encoder
+    encoder.norms[0].eps = encoder.norms[1].eps = 1e-12
+    batches = [as_counts(container(rows)) for rows in counts.split(size)]
+    encoder.set_statistics(lambda: batches, torch.Generator())
+    seen = []
+    for norm in encoder.norms:
+        norm.register_forward_hook(lambda _, inputs, output: seen.append(output))
+    encoder.eval()(counts)
+    assert len(seen) == 2
+    for h in seen:
+        torch.testing.assert_close(h.mean(0), torch.zeros_like(h[0]))
+        torch.testing.assert_close(h.var(0, correction=0), torch.ones_like(h[0]))
+
+
 def test_one_document_can_be_trained_on_with_batch_norm(counts):
     etm = model(batch_norm=True)
     bound = etm(counts[:1])
@@ -161,8 +187,10 @@ def test_token_dropout_hides_terms_from_the_encoder_alone(counts):
     generator = torch.Generator().manual_seed(0)
     mean, _ = etm.encoder(counts, generator)
     generator.manual_seed(0)
-    drawn = torch.rand(counts.shape, generator=generator)
-    expected, _ = etm.eval().encoder(counts * (drawn >= 0.5))
+    shown = counts.clone()
+    present = shown > 0  # one draw for each, row by row
+    shown[present] *= torch.rand(int(present.sum()), generator=generator) >= 0.5
+    expected, _ = etm.eval().encoder(shown)
     torch.testing.assert_close(mean, expected)
     with torch.no_grad():
         bound = etm.train()(torch.full((500, 9), 2.0).double(), generator)

@@ -1,0 +1,48 @@
+"""Adam's update in place on the CPU, on our own threads: see `ops`."""
+
+from functools import lru_cache
+
+import numba
+import numpy as np
+
+from ._blocks import run_blocks
+from ._numba import JIT, array_of
+
+
+@lru_cache(maxsize=64)  # the parameters of a network are updated in turn
+def _range(n: int) -> np.ndarray:
+    return np.arange(n)
+
+
+@numba.njit(**JIT)
+def _adam_rows(
+    begin, end, bounds, rows, A, G, M, V, decay, second_decay, l2, step, root, eps
+):
+    for i in range(begin, end):
+        r = rows[i]
+        a, g, m, v = A[r], G[i], M[r], V[r]
+        for k in range(A.shape[1]):
+            slope = g[k] + l2 * a[k]
+            m[k] = slope + decay * (m[k] - slope)
+            v[k] = slope * slope + second_decay * (v[k] - slope * slope)
+            a[k] -= step * m[k] / (np.sqrt(v[k]) * root + eps)
+
+
+def dense_adam_step_(A, G, M, V, rows, rate, n_updates, l2, decays, eps) -> None:
+    arrays = [array_of(T) for T in (A, G, M, V)]
+    if A.dim() == 1:
+        arrays = [array[None] for array in arrays]
+    n, K = arrays[1].shape
+    rows = _range(n) if rows is None else rows.numpy()
+    decay, second = decays
+    scalars = (
+        decay,
+        second,
+        l2,
+        rate / (1 - decay**n_updates),
+        (1 - second**n_updates) ** -0.5,
+        eps,
+    )
+    real = arrays[0].dtype.type
+    # A root and a division take as long as sixteen steps of a product.
+    run_blocks(_adam_rows, _range(n + 1), 16 * K, rows, *arrays, *map(real, scalars))
