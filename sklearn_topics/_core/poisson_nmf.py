@@ -99,8 +99,8 @@ class PoissonObjective:
 
 
 def _inverse(u: Tensor) -> Tensor:
-    """1 / u, and 0 for an empty topic; NaN stays."""
-    return torch.where(u <= 0, 0, u.reciprocal())
+    """1 / u, and 0 for an empty topic; NaN stays, and is what has overflowed."""
+    return torch.where(u <= 0, 0, u.reciprocal() + (u - u))
 
 
 def _log_prior(pseudocount: float, A: Tensor, u: Tensor, *, power: int) -> float:

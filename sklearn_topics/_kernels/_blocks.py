@@ -30,7 +30,7 @@ def _after_fork() -> None:
     parent has used them: the next operation on several threads would never end.
     """
     _callers.clear()
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # noqa: TID251, the team of the parent is gone
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork

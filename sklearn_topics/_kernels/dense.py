@@ -33,7 +33,8 @@ def dense_combine_columns(A: Tensor, G: Tensor) -> Tensor:
 
 
 def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
-    share = torch.where(cost <= 0, 0, cost.reciprocal())  # keeps NaN
+    # What has overflowed is no cost at which a weight would be zero: inf - inf is NaN.
+    share = torch.where(cost <= 0, 0, cost.reciprocal() + (cost - cost))
     return (A * N).add_(pseudocount).mul_(share)
 
 
@@ -50,7 +51,7 @@ def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
 def dense_ratio_step(A, N, D, l1, l2, gamma, shift, zero_denominator, least) -> Tensor:
     D = D + l1 if l2 == 0 else torch.addcmul(D + l1, A, torch.full_like(A, l2))
     D = D.where(~(D.abs() < torch.finfo(D.dtype).tiny), zero_denominator)
-    ratio = (N + shift) / D
+    ratio = (N + shift) / D + (D - D)  # NaN where D has overflowed
     out = A * (ratio if gamma == 1 else ratio.pow_(gamma))
     return out.masked_fill_(out < least, 0)
 

@@ -109,7 +109,8 @@ def _multiplicative_step(first, last, bounds, A, N, share, a, out):
 
 
 def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
-    share = torch.where(cost <= 0, 0, cost.reciprocal())  # keeps NaN
+    # What has overflowed is no cost at which a weight would be zero: inf - inf is NaN.
+    share = torch.where(cost <= 0, 0, cost.reciprocal() + (cost - cost))
     out = torch.empty_like(A)
     factors = array_of(A), array_of(N), array_of(share)
     a = factors[0].dtype.type(pseudocount)
@@ -167,7 +168,7 @@ def _ratio_step(first, last, bounds, A, N, D, options, out):
         for k in range(A.shape[1]):
             below = d[k] + l1 + l2 * A[i, k]
             below = zero_denominator if abs(below) < tiny else below
-            new = A[i, k] * ((N[i, k] + shift) / below)
+            new = A[i, k] * ((N[i, k] + shift) / below) + below * zero
             out[i, k] = zero if new < least else new  # keeps NaN
 
 
@@ -180,7 +181,7 @@ def _power_step(first, last, bounds, A, N, D, options, out):
         for k in range(A.shape[1]):
             below = d[k] + l1 + l2 * A[i, k]
             below = zero_denominator if abs(below) < tiny else below
-            new = A[i, k] * ((N[i, k] + shift) / below) ** gamma
+            new = A[i, k] * ((N[i, k] + shift) / below) ** gamma + below * zero
             out[i, k] = zero if new < least else new  # keeps NaN
 
 

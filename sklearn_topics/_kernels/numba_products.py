@@ -94,7 +94,9 @@ def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, shift, out):
         take(total, out[i])
 
 
-def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor, shift, by_row) -> Tensor:
+def csr_ratio_product(
+    X: CSR, W: Tensor, HT: Tensor, floor, shift, by_row=False
+) -> Tensor:
     indptr, indices, data = arrays_of(X)
     K, factors = W.shape[1], (at_least_lanes(W), at_least_lanes(HT))
     out, real = W.new_empty(factors[0].shape), data.dtype.type

@@ -71,7 +71,9 @@ def csr_pair_counts(X: CSR, columns: Tensor, pairs: Tensor) -> Tensor:
     return out
 
 
-def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor, shift, by_row) -> Tensor:
+def csr_ratio_product(
+    X: CSR, W: Tensor, HT: Tensor, floor, shift, by_row=False
+) -> Tensor:
     out = torch.zeros_like(W)
     for start, stop in X.chunks():
         local, cols, x = X.rows(start, stop)

@@ -56,7 +56,7 @@ def as_array(values, name: str) -> np.ndarray:
         raise ValueError(f"{name} is empty: its shape is {values.shape}.")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"{name} contains NaN or infinity.")
-    return values
+    return np.ascontiguousarray(values)  # frames have their columns side by side
 
 
 def like_frame(values, like):

@@ -176,15 +176,8 @@ def test_numbers_of_terms(n_terms):
         lambda n: model.topic_neighbors(n),
         lambda n: model.word_neighbors([0], n),
     ):
-        with pytest.raises(ValueError, match="n_terms must be an integer above 0"):
+        with pytest.raises((ValueError, TypeError), match="n_terms must be an integer"):
             find(n_terms)
-
-
-@pytest.mark.parametrize("word", ["cat", 1])
-def test_one_word_is_no_list(word):
-    model = clone_of("ETM", init="random").fit(COUNTS)
-    with pytest.raises(ValueError, match=rf"words must be a list; pass \[{word!r}\]"):
-        model.word_neighbors(word)
 
 
 @pytest.mark.parametrize("layer", [2, -3, 0.0, True, "0", None])
