@@ -283,9 +283,14 @@ def nmf_topics(
     state = solver.begin(W, HT, generator)
     for _ in range(n_iter):
         state = solver.step(X, state)
-    return normalize_rows(state["W"] * ops.column_sums(state["HT"])), nmf_topics_of(
-        state
-    )
+    theta = normalize_rows(state["W"] * ops.column_sums(state["HT"]))
+    topics = nmf_topics_of(state)
+    if not bool((theta.sum() + topics.sum()).isfinite()):
+        raise FloatingPointError(
+            f"The topics at the start are not finite, computed in {X.dtype}. Values of "
+            "X are too large for it: rescale X or pass it as float64."
+        )
+    return theta, topics
 
 
 @one_torch_thread()

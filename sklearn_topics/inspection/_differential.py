@@ -5,6 +5,7 @@ import torch
 
 from .._boundary.arguments import check_integer, check_number
 from .._boundary.contexts import plain_torch
+from .._boundary.progress import Progress
 from .._boundary.transfer import to_numpy
 from .._core.differential import term_rates
 from ..metrics._containers import check_tokens, count_tokens
@@ -25,6 +26,7 @@ def differential_terms(
     against="least_extreme",
     pseudocount=0.01,
     n_terms=10,
+    verbose=0,
 ):
     r"""Find the terms that tell each topic from the others, with standard errors.
 
@@ -62,6 +64,8 @@ def differential_terms(
         Occurrences of each term added to each topic; keeps rates above zero.
     n_terms : int, default=10
         Terms for each topic, largest ``Z`` first. None lists all.
+    verbose : int, default=0
+        Above 0: shows the progress on standard error.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def differential_terms(
     pseudocount = check_number(pseudocount, "pseudocount", 0, np.inf, open=True)
     if n_terms is not None:
         n_terms = check_integer(n_terms, "n_terms", also=", or None for all")
-    theta, counts = proportions(model, X, theta)
+    theta, counts = proportions(model, X, theta, verbose)
     check_tokens(counts)
     n_topics = theta.shape[1]
     if n_topics == 1 and against != "overall":
@@ -104,12 +108,16 @@ def differential_terms(
         raise ValueError("X has no tokens, by which terms could differ.")
     overall /= sizes.sum()
     loadings = torch.from_numpy(np.ascontiguousarray(theta * sizes[:, None]))
-    blocks = [
-        compare(to_numpy(rates), to_numpy(covariance), overall[first:])
+    blocks = []
+    with Progress(len(names), "terms", verbose) as progress:
+        progress.show(0)
         for first, rates, covariance in term_rates(
             upload(counts), loadings, pseudocount=pseudocount
-        )
-    ]
+        ):
+            found = compare(to_numpy(rates), to_numpy(covariance), overall[first:])
+            blocks.append(found)
+            done = first + len(rates)
+            progress.show(done, last=done == len(names))
     rates, change, error, z, other = map(np.concatenate, zip(*blocks, strict=True))
     first = np.argsort(-z, axis=0, kind="stable")[:n_terms].T  # [topics, terms]
     topic = np.arange(n_topics)[:, None]

@@ -93,7 +93,15 @@ def dominant_topics(model, X=None, *, theta=None):
 
 
 def topic_info(
-    model, X, texts=None, *, theta=None, feature_names=None, n_terms=10, n_docs=3
+    model,
+    X,
+    texts=None,
+    *,
+    theta=None,
+    feature_names=None,
+    n_terms=10,
+    n_docs=3,
+    verbose=0,
 ):
     """One row a topic: how large it is, what it is about, who speaks for it.
 
@@ -118,6 +126,8 @@ def topic_info(
         Terms in "Representation", by which coherence is judged too.
     n_docs : int, default=3
         Documents in "Representative_Docs".
+    verbose : int, default=0
+        Above 0: shows the progress of ``transform`` on standard error.
 
     Returns
     -------
@@ -146,8 +156,8 @@ def topic_info(
     >>> int(topic_info(model, X)["Count"].sum())
     200
     """
-    about = _about_topics(model, X, texts, theta, feature_names, n_terms, n_docs)
-    return data_frame(about)
+    asked = texts, theta, feature_names, n_terms, n_docs, verbose
+    return data_frame(_about_topics(model, X, *asked))
 
 
 def summary(model, X, *, theta=None, feature_names=None, n_terms=8):
@@ -206,13 +216,13 @@ def summary(model, X, *, theta=None, feature_names=None, n_terms=8):
     return "\n".join(lines)
 
 
-def _about_topics(model, X, texts, theta, feature_names, n_terms, n_docs):
+def _about_topics(model, X, texts, theta, feature_names, n_terms, n_docs, verbose=0):
     """The columns of `topic_info`, lists, largest share first."""
     n_terms = check_integer(n_terms, "n_terms")
     n_docs = check_integer(n_docs, "n_docs", least=0)
     X = list(X) if isinstance(X, Iterator) else X  # read by the pipeline and here
     index = row_labels(X=X, texts=texts, theta=theta)
-    theta, counts = proportions(model, X, theta)
+    theta, counts = proportions(model, X, theta, verbose)
     n, K = theta.shape
     documents = _names_of_documents(X, texts, index, n)
     share = token_shares(theta, counts)

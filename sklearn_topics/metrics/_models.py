@@ -1,5 +1,6 @@
 """Topics in any form -> arrays: of models, pipelines, weights, lists of terms."""
 
+from copy import copy
 from numbers import Integral
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._boundary.arguments import check_integer
 from .._boundary.inputs import from_torch
 from .._boundary.transfer import to_device
-from ..models._base import BaseBetaNMF, BaseTopicModel
+from ..models._base import BaseBetaNMF, BaseDecomposition, BaseTopicModel
 from ._containers import (
     as_array,
     as_counts,
@@ -106,16 +107,20 @@ def check_shape(theta, n_documents: int, n_topics: int) -> None:
         )
 
 
-def proportions(model, X, theta=None):
+def proportions(model, X, theta=None, verbose=0):
     """Proportions of topics (n x K), and the counts that the model gets.
 
     With `theta` the proportions are these; the model's ``transform`` is not called.
+    With `verbose` the ``transform`` of one of our models shows its progress.
     """
     before, last = split_pipeline(model)
     n_terms = topic_weights(last).shape[1]
     given = model_input(before, X)
     counts = documents_of(given, n_terms)
     if theta is None:
+        if verbose > 0 and isinstance(last, BaseDecomposition):
+            last = copy(last)  # shallow: the parameter belongs to the user
+            last.verbose = verbose
         return topic_proportions(last, given), counts
     check_tokens(counts)
     return given_proportions(theta, last, counts.shape[0]), counts

@@ -115,6 +115,16 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
     def _infer(self, X, topics, verbose=0):
         """Topic proportions (n x K tensor) of X (on the device), given the topics."""
 
+    def _proportions(self, X, topics, verbose=0):
+        """The same, or an error where an overflow has left none."""
+        theta = self._infer(X, topics, verbose)
+        if not bool(theta.sum().isfinite()):
+            raise FloatingPointError(
+                f"Proportions of documents are not finite, computed in {X.dtype}. "
+                "Values of X are too large for it: rescale X or pass it as float64."
+            )
+        return theta
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.positive_only = True
@@ -145,7 +155,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
             is one.
         """
         X_device, topics = self._upload(X, "transform")
-        theta = self._infer(X_device, topics, self.verbose)
+        theta = self._proportions(X_device, topics, self.verbose)
         return self._like_input(to_numpy(theta), X)
 
     @plain_torch
@@ -174,7 +184,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         """
         X_device, topics = self._upload(X, "score")
         shown, held_out = thin(X_device)
-        return completion_score(held_out, self._infer(shown, topics), topics)
+        return completion_score(held_out, self._proportions(shown, topics), topics)
 
     def perplexity(self, X, y=None):
         """Held-out perplexity per token, ``exp(-score(X))``: smaller is better.

@@ -464,7 +464,7 @@ class TorchETM(BaseTopicModel):
         """
         X_device = self._fit(X, y, X_val)
         topics = to_device(self.components_, X_device.device)
-        theta = self._infer(X_device, topics, self.verbose)
+        theta = self._proportions(X_device, topics, self.verbose)
         return self._like_input(to_numpy(theta), X)
 
     @plain_torch

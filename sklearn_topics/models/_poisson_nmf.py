@@ -382,7 +382,7 @@ class TorchPoissonNMF(BaseTopicModel):
         """
         X_device = self._fit(X, y, W, H)
         topics = to_device(self.components_, X_device.device)
-        theta = self._infer(X_device, topics, self.verbose)
+        theta = self._proportions(X_device, topics, self.verbose)
         return self._like_input(to_numpy(theta), X)
 
     def _fit(self, X, y, W, H):

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn_topics import TorchPoissonNMF
 from sklearn_topics._core.differential import term_rates
 from sklearn_topics.datasets import make_topic_corpus
-from sklearn_topics.inspection import differential_terms
+from sklearn_topics.inspection import differential_terms, topic_info
 from sklearn_topics.metrics._models import upload
 
 
@@ -225,3 +225,17 @@ def test_single_topic_has_no_others():
     model = Given(np.ones((2, 1)), np.ones((1, 2)))
     with pytest.raises(ValueError, match="against='overall'"):
         differential_terms(model, np.ones((2, 2)))
+
+
+def test_progress_is_shown_when_asked_for(capsys):
+    X, _, _ = make_topic_corpus(60, 30, 3, random_state=0)
+    model = TorchPoissonNMF(3, random_state=0).fit(X)
+    quiet = [differential_terms(model, X), topic_info(model, X)]
+    assert capsys.readouterr().err == ""
+    shown = [differential_terms(model, X, verbose=1), topic_info(model, X, verbose=1)]
+    err = capsys.readouterr().err
+    assert "30/30 terms" in err
+    assert err.count("60/60 documents") == 2
+    assert model.verbose == 0
+    for a, b in zip(quiet, shown, strict=True):
+        assert a.equals(b)

@@ -173,3 +173,18 @@ def test_the_encoder_sees_each_row_by_itself():
     beside = np.vstack([counts[:1] * 1e17, counts])
     found = model.transform(sp.csr_array(beside))[1:]
     np.testing.assert_allclose(found, theta, atol=1e-6)
+
+
+def test_proportions_that_overflow_are_an_error():
+    model = TorchPoissonNMF(3, random_state=0, max_iter=20).fit(X)
+    huge = np.full((2, 30), 3e38, np.float32)
+    for method in model.transform, model.score:
+        with pytest.raises(FloatingPointError, match="float32"):
+            method(huge)
+
+
+def test_a_start_that_overflows_is_an_error():
+    rows = X.astype(np.float32)
+    rows[0, 0] = 3e38
+    with pytest.raises(FloatingPointError, match="float32"):
+        TorchETM(3, random_state=0, max_iter=1).fit(rows)
