@@ -10,6 +10,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
 from sklearn_topics import TorchPoissonNMF
+from sklearn_topics._boundary import row_blocks
 from sklearn_topics._core.differential import term_rates
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.inspection import differential_terms, topic_info
@@ -227,7 +228,8 @@ def test_single_topic_has_no_others():
         differential_terms(model, np.ones((2, 2)))
 
 
-def test_progress_is_shown_when_asked_for(capsys):
+def test_progress_is_shown_when_asked_for(capsys, monkeypatch):
+    monkeypatch.setattr(row_blocks, "_ENTRIES", 100)
     X, _, _ = make_topic_corpus(60, 30, 3, random_state=0)
     model = TorchPoissonNMF(3, random_state=0).fit(X)
     quiet = [differential_terms(model, X), topic_info(model, X)]
