@@ -10,9 +10,16 @@ from .inputs import check_factor
 from .transfer import to_device
 from .warning import warn_user
 
+#: Exponents of units in which NNDSVD begins as scikit-learn does. Beyond, what it fills
+#: zeros with would outweigh the factors, or vanish beside them.
+_LIKE_SKLEARN = 10
 
-def nmf_start(estimator, X, W, H, *, masked: bool):
-    """W (n x K) and HT (m x K) on X's device, to fit both factors from.
+#: How far the reconstruction may begin from the size of X, to begin as scikit-learn.
+_NEAR = 1e3
+
+
+def nmf_start(estimator, X, W, H, *, unit, masked: bool):
+    """W (n x K) and HT (m x K) on X's device, to fit both factors from; X is in `unit`.
 
     As scikit-learn's NMF has it, whose parameters `init`, `n_components` and
     `random_state` the estimator has. `masked` says that cells of X are NaN. W and H
@@ -43,7 +50,8 @@ def nmf_start(estimator, X, W, H, *, masked: bool):
         )
     seed = estimator.random_state
     streams = {"draw": _normal(seed), "noise": _normal(seed), "order": "HW"}
-    return initial_factors(X, K, init, **streams)
+    factor = unit.factor if abs(unit.exponent) <= _LIKE_SKLEARN else 1.0
+    return initial_factors(X, K, init, factor=factor, **streams)
 
 
 def chosen_init(init, K, shape, *, masked: bool) -> str:
@@ -95,8 +103,16 @@ def check_components(estimator, X, W, H):
 
 
 def weights_start(X, H, *, zero: bool):
-    """W and HT to fit W alone, which begins at zero or everywhere at one value."""
-    value = 0.0 if zero else typical_weight(X, len(H))
+    """W and HT to fit W alone, which begins at zero or everywhere at one value.
+
+    That is scikit-learn's, where the reconstruction is then of about the size of X, and
+    else one that makes it so.
+    """
+    K, value, size = len(H), typical_weight(X, len(H)), float(H.mean(dtype=np.float64))
+    natural = mean_value(X) / (K * size) if size > 0 else value
+    if natural > 0 and not 1 / _NEAR < value / natural < _NEAR:
+        value = natural
+    value = 0.0 if zero else value
     W = np.full((X.shape[0], len(H)), value, dtype=H.dtype)
     return to_device(W, X.device), _transposed(H, X.device)
 

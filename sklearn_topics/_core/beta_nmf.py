@@ -64,7 +64,7 @@ class Penalties:
 
         With `factors` they have their unit too; without, they are as they were.
         """
-        larger, factor = unit.data**beta, unit.factor if factors else 1.0
+        larger, factor = unit.power(beta), unit.factor if factors else 1.0
         sums, squares = larger / factor, larger / factor**2
         sizes = self.l1_W * sums, self.l1_H * sums, self.l2_W * squares
         return Penalties(*(min(s, _HUGE) for s in (*sizes, self.l2_H * squares)))
@@ -264,7 +264,8 @@ class KLCoordinateDescent(BetaSolver):
             update = MultiplicativeUpdate(1.0, p)
             return {**update.step(X, state), "iteration": done + 1}, None
         W, HT = state["W"], state["HT"]
-        options = {"n_sweeps": 1, "floor": FLOOR}
+        # With H fixed rows are problems of their own, each of its own size.
+        options = {"n_sweeps": 1, "floor": FLOOR if self.update_H else 0.0}
         cost = ops.column_sums(HT) + p.l1_W
         W, log_sums = ops.scd_rows(X, W, HT, cost, l2=p.l2_W, **options)
         if self.update_H:

@@ -48,7 +48,9 @@ def _absolute(values: Tensor, like: CSR | Tensor) -> Tensor:
     return values.abs_().to(like.device, like.dtype)
 
 
-def _nndsvd_factors(X: CSR | Tensor, K: int, draw: Draw, noise: Draw, fill: str):
+def _nndsvd_factors(
+    X: CSR | Tensor, K: int, draw: Draw, noise: Draw, fill: str, factor: float
+):
     """Nonnegative double SVD (Boutsidis and Gallopoulos 2008).
 
     `fill` is "nndsvd" (zeros stay), "nndsvda" (zeros become the mean of X) or
@@ -70,9 +72,9 @@ def _nndsvd_factors(X: CSR | Tensor, K: int, draw: Draw, noise: Draw, fill: str)
     scale = (s * mass).sqrt()
     u[:, 0], v[0], scale[0] = U[:, 0].abs(), Vt[0].abs(), s[0].sqrt()
     W, H = u * scale, v * scale[:, None]
-    W, H = (A.where(A >= _NNDSVD_EPS, 0) for A in (W, H))
+    W, H = (A.where(A >= _NNDSVD_EPS * factor, 0) for A in (W, H))
     if fill != "nndsvd":
-        mean = mean_value(X)
+        mean = mean_value(X) / factor
         for A in (W, H):
             gaps = A == 0
             random = fill == "nndsvdar"
@@ -93,6 +95,7 @@ def initial_factors(
     *,
     noise: Draw | None = None,
     order: str = "WH",
+    factor: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """W (n x K) and HT (m x K) for one of `INITS`.
 
@@ -103,10 +106,13 @@ def initial_factors(
         `draw` again if None.
     order : {"WH", "HW"}
         Which factor of "random" is drawn first.
+    factor : float
+        What W and H are multiplied by in the unit of X, where the constants of NNDSVD
+        are to be scikit-learn's: X in W's unit fills its zeros.
     """
     with threads_for(X):
         if init == "random":
             W, H = _random_factors(X, K, draw, order)
         else:
-            W, H = _nndsvd_factors(X, K, draw, noise or draw, init)
+            W, H = _nndsvd_factors(X, K, draw, noise or draw, init, factor)
     return W.contiguous(), H.T.contiguous()

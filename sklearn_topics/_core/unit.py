@@ -9,6 +9,7 @@ be its constants.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import log2
 
 import torch
 from torch import Tensor
@@ -18,7 +19,10 @@ from .._kernels.csr import wide_dtype
 from .solver import Solver, State
 
 #: Between these powers of two a typical entry stays as it is.
-_NEAR = -5.0, 20.0
+_NEAR = -8.0, 20.0
+
+#: Largest exponent of two in float64.
+_DOUBLE = 1000
 
 #: Largest exponent: its power of four is a number in float32.
 _MOST = 60
@@ -37,9 +41,13 @@ class Unit:
     exponent: int = 0
 
     @classmethod
-    def of(cls, X: CSR | Tensor) -> "Unit":
-        """That of data whose geometric mean, over positive entries, is far from one."""
-        typical = _mean_log2(X.data if isinstance(X, CSR) else X)
+    def of(cls, X: CSR | Tensor, least: float = 0.0) -> "Unit":
+        """That of data whose geometric mean, over positive entries, is far from one.
+
+        What is added to the data, of size `least`, is data too.
+        """
+        typical = log2(geometric_mean(X))
+        typical = max(typical, log2(least)) if least > 0 else typical
         if _NEAR[0] <= typical <= _NEAR[1]:
             return cls()
         return cls(max(-_MOST, min(_MOST, -round(typical / 2))))
@@ -57,6 +65,16 @@ class Unit:
     def factor(self) -> float:
         return 2.0**self.exponent
 
+    def power(self, beta: float) -> float:
+        """``data**beta``: what a beta-divergence is multiplied by."""
+        exponent = 2 * self.exponent * beta
+        if abs(exponent) > _DOUBLE:
+            raise FloatingPointError(
+                f"beta_loss={beta:g} of values as small or large as those of X is no "
+                "number in float64: rescale X."
+            )
+        return 2.0**exponent
+
     def measure(self, X: CSR | Tensor) -> CSR | Tensor:
         """X in this unit: itself where that is the same, else with other values."""
         if self.exponent == 0:
@@ -72,8 +90,9 @@ class Unit:
         return A if self.exponent == 0 else A / self.factor
 
 
-def _mean_log2(values: Tensor) -> float:
-    """Mean of log2 over the positive values; 0 if there is none."""
+def geometric_mean(X: CSR | Tensor) -> float:
+    """Geometric mean of the positive entries; 1 if there is none."""
+    values = X.data if isinstance(X, CSR) else X
     wide = wide_dtype(values.device)
     total = torch.zeros((), dtype=wide, device=values.device)
     count = torch.zeros((), dtype=torch.int64, device=values.device)
@@ -83,7 +102,7 @@ def _mean_log2(values: Tensor) -> float:
         logs = part.to(wide).where(positive, 1).log2_()
         total += logs.sum()
         count += positive.sum()
-    return float(total / count.clamp(min=1))
+    return 2.0 ** float(total / count.clamp(min=1))
 
 
 @dataclass(frozen=True)

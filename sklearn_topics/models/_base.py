@@ -24,7 +24,8 @@ from .._boundary.warning import OtherVersionWarning, warn_user
 from .._core.beta_divergence import divergence
 from .._core.beta_nmf import MultiplicativeUpdate, Penalties
 from .._core.heldout import completion_score, split_columns, thin
-from .._core.unit import Unit
+from .._core.unit import Unit, geometric_mean
+from .._kernels import CSR
 from .._version import __version__
 
 #: Under this name a stored model has the version that stored it.
@@ -298,6 +299,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         if values.size == rest.shape[0] * rest.shape[1] and np.isnan(values).all():
             raise ValueError("No cell of the held-out columns was observed.")
         H, mean = self.components_, np.atleast_2d(self.feature_means_)
+        mean = mean / (mean.mean() or 1)  # of any size: its weights are fitted
         W = self._weights(seen, H[:, shown])
         w = self._null_weights(seen, mean[:, shown])
         found = self._divergence(rest, W, H[:, hidden])
@@ -312,8 +314,8 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         unit = Unit.of(X)
         X = unit.measure(X)
         W = np.full((X.shape[0], 1), typical_weight(X, 1), data.dtype)
-        HT = unit.measure_factor(to_device(row.T.astype(data.dtype), X.device))
-        state = {"W": to_device(W, X.device), "HT": HT}
+        HT = np.ascontiguousarray(row.T.astype(data.dtype))
+        state = {"W": to_device(W, X.device), "HT": to_device(HT, X.device)}
         masked = self._masks(data)
         solver = MultiplicativeUpdate(self._beta, masked=masked, update_H=False)
         fit = run_fit(
@@ -327,13 +329,13 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         )
         if fit.interrupted is not None:
             raise fit.interrupted
-        return to_numpy(unit.restore_factor(fit.state["W"]))
+        return to_numpy(fit.state["W"] / unit.data)
 
     def _divergence(self, data, W, H):
-        """In the unit of the data: of ratios alone it is nothing to the caller."""
+        """In units of a typical entry of the data, so that floors mean the same."""
         X = to_device(data, resolve_device(self.device))
+        typical = geometric_mean(X)
+        X = X.with_data(X.data / typical) if isinstance(X, CSR) else X / typical
         HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
-        unit = Unit.of(X)
-        factors = (unit.measure_factor(to_device(A, X.device)) for A in (W, HT))
-        masked = self._masks(data)
-        return divergence(unit.measure(X), *factors, self._beta, masked=masked)
+        W, HT = (to_device(A, X.device) / typical**0.5 for A in (W, HT))
+        return divergence(X, W, HT, self._beta, masked=self._masks(data))

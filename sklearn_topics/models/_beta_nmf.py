@@ -442,7 +442,7 @@ class TorchBetaNMF(BaseBetaNMF):
         X = unit.measure(X)
         if self.init == "custom":
             W, H = custom_factors(self, data, W, H, self._weights)
-        W, HT = nmf_start(self, X, W, H, masked=masked)
+        W, HT = nmf_start(self, X, W, H, unit=unit, masked=masked)
         if self.init == "custom":
             W, HT = unit.measure_factor(W), unit.measure_factor(HT)
         means = {"feature_means_": column_means(data)}
@@ -504,7 +504,7 @@ class TorchBetaNMF(BaseBetaNMF):
         criterion = SmallDecrease(0 if descends else self.tol)
         if isinstance(solver, CoordinateDescent):
             criterion = SmallViolation(self.tol)
-        size = unit.data**-self._beta  # of a divergence
+        size = 1 / unit.power(self._beta)  # of a divergence
         scales = {"objective": size, "error": size**0.5, "violation": size}
         fit = run_fits(
             Rescaled(solver, scales),

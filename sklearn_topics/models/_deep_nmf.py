@@ -285,7 +285,7 @@ class TorchDeepNMF(BaseBetaNMF):
             def attributes(state, n_iter):
                 return {**_attributes(state, unit, n_iter), "feature_means_": means}
 
-            size = unit.data**-self._beta  # of a divergence
+            size = 1 / unit.power(self._beta)  # of a divergence
             errors = dict.fromkeys(("error", "last_error"), size**0.5)
             fit = run_fits(
                 Rescaled(solver, {"objective": size, **errors}),

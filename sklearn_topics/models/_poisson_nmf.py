@@ -397,7 +397,8 @@ class TorchPoissonNMF(BaseTopicModel):
             X_device = to_device(data, resolve_device(self.device))
             constants = Constants.of(X_device)
             # Of the variational bound the data are no factor.
-            unit = Unit() if inference == "variational" else Unit.of(X_device)
+            least = max(self.doc_topic_pseudocount, self.topic_word_pseudocount)
+            unit = Unit() if inference == "variational" else Unit.of(X_device, least)
             solver = self._make_solver(solver_name, inference, constants, unit, data)
             X_unit = unit.measure(X_device)
             fit = run_fits(

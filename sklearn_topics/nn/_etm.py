@@ -423,5 +423,7 @@ def _uniform(generator, *parameters, inputs: int) -> None:
 
 def _without(share: float, generator, values: Tensor) -> Tensor:
     """Values with this share of them set to zero."""
-    drawn = torch.rand(values.shape, generator=generator, dtype=torch.float32)
-    return values * (drawn >= share).to(values.device)
+    drawn = draw(
+        torch.rand, values.new_empty(values.shape, dtype=torch.float32), generator
+    )
+    return values * (drawn >= share)
