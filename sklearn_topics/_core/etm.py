@@ -180,9 +180,7 @@ class ETMTrainer:
         if not self.module.encoder.norms or min(self.batch_size, X.shape[0]) == 1:
             return state  # a batch of one is normalised by them in training
         self.load(state)
-        generator = torch.Generator()
-        generator.set_state(state["generator"])
-        set_statistics(self.module, X, generator)
+        set_statistics(self.module, X)
         found = self.module.state_dict().items()
         return {**state, **{f"module.{name}": value.detach() for name, value in found}}
 
@@ -264,11 +262,11 @@ def encode(module, X: CSR | Tensor, batch_size: int) -> Tensor:
     return torch.cat([module.proportions(take(X, batch)) for batch in rows])
 
 
-def set_statistics(module, X: CSR | Tensor, generator: torch.Generator) -> None:
+def set_statistics(module, X: CSR | Tensor) -> None:
     """Batch norm's means and variances over all documents."""
     rows = partial(batches_of, X, _STATISTICS_BATCH, None)
     batches = lambda: (take(X, batch) for batch in rows())  # noqa: E731
-    module.encoder.set_statistics(batches, generator)
+    module.encoder.set_statistics(batches)
 
 
 @one_torch_thread()

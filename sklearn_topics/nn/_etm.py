@@ -99,32 +99,25 @@ class Encoder(nn.Module):
         return self.mean(h), self.log_variance(h)
 
     @torch.no_grad()
-    def set_statistics(
-        self,
-        batches: Callable[[], Iterable[CSR | Tensor]],
-        generator: torch.Generator,
-    ) -> None:
+    def set_statistics(self, batches: Callable[[], Iterable[CSR | Tensor]]) -> None:
         """Set batch norm's statistics to those of all given documents.
 
         The running ones lag behind the weights where there are few batches. A layer's
-        depend on those of the layer below: one pass for each. Documents lose terms as
-        in training, because weights were learned for activations of that spread.
+        depend on those of the layer below: one pass for each. Documents keep all their
+        terms, as new ones do: with the terms that training leaves out, the statistics
+        would be those of shorter documents.
 
         Parameters
         ----------
         batches : callable
             Returns the documents, in batches of any size.
-        generator : torch.Generator
         """
-        self.train()
-        self.norms.eval()
-        begin = generator.get_state()
+        self.eval()
         for norm in self.norms:
             moments = _Moments()
-            generator.set_state(begin)
             with norm.register_forward_pre_hook(moments.add):
                 for X in batches():
-                    self(X, generator)
+                    self(X)
             norm.running_mean.copy_(moments.mean)
             norm.running_var.copy_(moments.squares / moments.n)
 

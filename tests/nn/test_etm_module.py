@@ -155,7 +155,7 @@ def test_statistics_are_those_of_all_documents(counts, size, container):
     encoder = model(batch_norm=True, dropout=0.5).encoder
     encoder.norms[0].eps = encoder.norms[1].eps = 1e-12
     batches = [as_counts(container(rows)) for rows in counts.split(size)]
-    encoder.set_statistics(lambda: batches, torch.Generator())
+    encoder.set_statistics(lambda: batches)
     seen = []
     for norm in encoder.norms:
         norm.register_forward_hook(lambda _, inputs, output: seen.append(output))
