@@ -8,7 +8,7 @@ from .._boundary.contexts import plain_torch
 from .._boundary.progress import Progress
 from .._boundary.transfer import to_numpy
 from .._core.differential import term_rates
-from ..metrics._containers import check_tokens, count_tokens
+from ..metrics._containers import check_tokens, count_tokens, row_labels
 from ..metrics._models import proportions, upload
 from ._tables import data_frame
 from ._terms import term_names
@@ -94,6 +94,7 @@ def differential_terms(
     pseudocount = check_number(pseudocount, "pseudocount", 0, np.inf, open=True)
     if n_terms is not None:
         n_terms = check_integer(n_terms, "n_terms", also=", or None for all")
+    row_labels(X=X, theta=theta)
     theta, counts = proportions(model, X, theta, verbose)
     check_tokens(counts)
     n_topics = theta.shape[1]

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from ..metrics._containers import as_array, check_tokens, count_tokens
+from ..metrics._containers import as_array, check_tokens, count_tokens, row_labels
 from ..metrics._models import (
     check_shape,
     documents_of,
+    may_miss,
     model_input,
     proportions,
     shares,
@@ -82,6 +83,7 @@ def to_pyldavis(
             "to_pyldavis needs pyLDAvis: pip install sklearn_topics[pyldavis]"
         ) from error
 
+    row_labels(X=X, theta=theta)
     if topic_weights(model).min() < 0:
         theta, topics, counts = _poles(model, X, theta)
     else:
@@ -115,7 +117,7 @@ def to_pyldavis(
 def _poles(model, X, theta):
     """Proportions, topics and counts of a model whose components have two poles."""
     before, last = split_pipeline(model)
-    given, H = model_input(before, X), topic_weights(last)
+    given, H = model_input(before, X, may_miss(last)), topic_weights(last)
     counts = documents_of(given, H.shape[1])
     if theta is None:
         W = as_array(last.transform(given), "What transform returns")

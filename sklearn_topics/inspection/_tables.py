@@ -220,7 +220,8 @@ def _about_topics(model, X, texts, theta, feature_names, n_terms, n_docs, verbos
     """The columns of `topic_info`, lists, largest share first."""
     n_terms = check_integer(n_terms, "n_terms")
     n_docs = check_integer(n_docs, "n_docs", least=0)
-    X = list(X) if isinstance(X, Iterator) else X  # read by the pipeline and here
+    if isinstance(X, Iterator) and split_pipeline(model)[0] is not None:
+        X = list(X)  # read by the pipeline and here
     index = row_labels(X=X, texts=texts, theta=theta)
     theta, counts = proportions(model, X, theta, verbose)
     n, K = theta.shape

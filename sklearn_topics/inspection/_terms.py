@@ -8,7 +8,7 @@ from .._boundary.arguments import (
     check_number,
     check_sequence,
 )
-from .._boundary.inputs import from_torch
+from .._boundary.containers import readable
 from ..metrics._models import split_pipeline, topic_distributions, topic_weights
 
 _ORDERS = "probability", "relevance", "lift"
@@ -108,7 +108,7 @@ def _weights(topics, by, relevance_weight, topic_shares):
         return topics
     if topic_shares is None:
         topic_shares = np.ones(len(topics))
-    share = np.asarray(from_torch(topic_shares, "topic_shares"), np.float64)
+    share = np.asarray(readable(topic_shares, "topic_shares"), np.float64)
     good = share.shape == (len(topics),) and np.isfinite(share).all()
     if not (good and share.min() >= 0 and share.sum() > 0):
         raise ValueError(

@@ -209,6 +209,7 @@ def _documents(topics, X, measure, window_size, feature_names):
             "comparable with gensim's. Pass texts=, the tokens of each document, for "
             f"that one{instead}.",
             UserWarning,
+            once=True,
         )
     return X
 

@@ -3,7 +3,7 @@
 import numpy as np
 import scipy.sparse as sp
 
-from .._boundary.inputs import from_torch
+from .._boundary.containers import not_numbers, readable
 
 
 def as_counts(X):
@@ -98,22 +98,10 @@ def row_labels(**containers):
     return None if found is None else found[1]
 
 
-def refuse_lazy(X, name: str = "X") -> None:
-    """Refuse a lazy frame of polars, whose rows are not there yet."""
-    if hasattr(X, "collect") and hasattr(X, "lazy"):
-        raise TypeError(
-            f"{name} is a {type(X).__name__}, whose rows are not computed yet: pass "
-            f"{name}.collect()."
-        )
-
-
 def _values(X, name, ndim=2):
-    refuse_lazy(X, name)
-    X = from_torch(X, name)
+    X = given = readable(X, name)
     if _is_sparse_frame(X):
         X = X.sparse.to_coo()
-    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
-        X = X.astype(np.float64).filled(np.nan)
     try:
         X = X if sp.issparse(X) else np.asarray(X)
         if X.dtype.kind in "SUT":
@@ -123,11 +111,10 @@ def _values(X, name, ndim=2):
         if X.dtype.kind not in "biuf" or X.dtype.itemsize not in (1, 2, 4, 8):
             X = X.astype(np.float64)
     except (TypeError, ValueError) as error:
-        advice = " Text needs a pipeline that begins with a CountVectorizer."
-        raise ValueError(
-            f"{name} must hold numbers, in rows of one length: {error}."
-            f"{advice * (name == 'X')}"
-        ) from error
+        # Its advice is on documents, and on the model that they go into.
+        problem = not_numbers(given) if name == "X" else ""
+        expected = f"{name} must hold numbers, in rows of one length"
+        raise ValueError(problem or f"{expected}: {error}.") from error
     if X.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimensions. Got {X.ndim}.")
     # What neither scipy nor torch computes with.

@@ -1,12 +1,14 @@
 """Agreement of dominant topics with known labels."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
-from .._boundary.inputs import from_torch
+from .._boundary.containers import readable
 from .._boundary.warning import warn_user
-from ._containers import as_array
+from ._containers import as_array, row_labels
 from ._models import strongest_topics
 
 
@@ -16,7 +18,7 @@ def purity(labels, theta):
     Parameters
     ----------
     labels : array-like of shape (n_samples,)
-        Known labels.
+        Known labels. Indexes of pandas must agree with those of `theta`.
     theta : array-like of shape (n_samples, n_topics) or (n_samples,)
         Topic proportions, of which the greatest counts; or a topic for each document,
         -1 for none.
@@ -48,7 +50,7 @@ def label_agreement(labels, theta):
     Parameters
     ----------
     labels : array-like of shape (n_samples,)
-        Known labels.
+        Known labels. Indexes of pandas must agree with those of `theta`.
     theta : array-like of shape (n_samples, n_topics) or (n_samples,)
         Topic proportions, of which the greatest counts; or a topic for each document,
         -1 for none.
@@ -76,6 +78,7 @@ def label_agreement(labels, theta):
 
 def _labelled(labels, theta):
     """Labels and dominant topics of the documents that have one."""
+    row_labels(labels=labels, theta=theta)
     labels, topics = _one_each(labels, "labels"), _dominant(theta)
     if len(labels) != len(topics):
         raise ValueError(
@@ -92,6 +95,7 @@ def _labelled(labels, theta):
             f"{none.sum()} of {len(none)} documents have no dominant topic (no known "
             "terms) and are left out.",
             UserWarning,
+            once=True,
         )
     return labels[~none], topics[~none]
 
@@ -99,18 +103,25 @@ def _labelled(labels, theta):
 def _dominant(theta) -> np.ndarray:
     """A topic for each document, -1 for none."""
     if np.ndim(theta) == 1:
-        return _one_each(theta, "theta")
+        topics = _one_each(theta, "theta")
+        for topic in topics.tolist():
+            if isinstance(topic, Real) and topic < 0 and topic != -1:
+                raise ValueError(
+                    f"theta holds topic {topic}: topics are numbered from 0, and only "
+                    "-1 stands for none."
+                )
+        return topics
     return strongest_topics(as_array(theta, "theta"))[0]
 
 
 def _one_each(values, name) -> np.ndarray:
     """Labels or topics in one dimension, none of them missing."""
-    found = np.asarray(from_torch(values, name))
+    found = np.asarray(readable(values, name))
     if found.ndim != 1 or len(found) == 0:
         raise ValueError(
             f"{name} must hold one value a document. Got shape {found.shape}."
         )
-    missing = np.array([_is_missing(value) for value in found.tolist()])
+    missing = np.array([is_missing(value) for value in found.tolist()])
     if missing.any():
         raise ValueError(
             f"{missing.sum()} of {len(found)} {name} are missing (None or NaN): leave "
@@ -119,7 +130,7 @@ def _one_each(values, name) -> np.ndarray:
     return found
 
 
-def _is_missing(value) -> bool:
+def is_missing(value) -> bool:
     """Whether it is None, NaN, NaT, or pandas' NA, which is compared without answer."""
     same = value == value
-    return value is None or not isinstance(same, bool) or not same
+    return value is None or not isinstance(same, bool | np.bool_) or not same

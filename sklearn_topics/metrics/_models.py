@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.arguments import check_integer
-from .._boundary.inputs import from_torch
+from .._boundary.containers import readable
 from .._boundary.transfer import to_device
 from ..models._base import BaseBetaNMF, BaseDecomposition, BaseTopicModel
 from ._containers import (
@@ -21,7 +21,6 @@ from ._containers import (
     check_tokens,
     count_tokens,
     like_frame,
-    refuse_lazy,
 )
 
 #: Rows of weights whose sums differ from one by less are proportions.
@@ -41,14 +40,18 @@ def split_pipeline(estimator):
     return before, last
 
 
-def model_input(before, X):
+def may_miss(model) -> bool:
+    """Whether cells of a model's data may be unobserved."""
+    return getattr(split_pipeline(model)[1], "_may_miss", False)
+
+
+def model_input(before, X, missing=False):
     """What the topic model gets of X after the steps before; values of lists, tensors.
 
     numpy warns of tensors that it shall copy, and cannot read sparse ones. The steps
     get X as it is, as they did in fit.
     """
-    found = from_torch(X if before is None else before.transform(X))
-    refuse_lazy(found)
+    found = readable(X if before is None else before.transform(X), missing=missing)
     return found if hasattr(found, "sum") else as_counts(found)
 
 
@@ -115,7 +118,7 @@ def proportions(model, X, theta=None, verbose=0):
     """
     before, last = split_pipeline(model)
     n_terms = topic_weights(last).shape[1]
-    given = model_input(before, X)
+    given = model_input(before, X, may_miss(last))
     counts = documents_of(given, n_terms)
     if theta is None:
         if verbose > 0 and isinstance(last, BaseDecomposition):

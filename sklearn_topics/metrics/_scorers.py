@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from .._boundary.arguments import check_choice, check_integer
 from ._coherence import ALIASES, coherence
+from ._containers import row_labels
 from ._diversity import rbo_diversity, topic_diversity, topic_quality
 from ._heldout import completion_score, perplexity
 from ._labels import label_agreement, purity
@@ -25,6 +26,7 @@ _ALIASES = {
     "neg_perplexity": "perplexity",
     "topic_diversity": "diversity",
     "topic_quality": "quality",
+    "nmi": "label_agreement",
 }
 
 
@@ -60,8 +62,21 @@ class _TopicScorer:
                 f"The score {self.name!r} compares topics with labels: pass them as y "
                 "to fit of the search, or to cross_validate."
             )
+        if not _may_be_folds(X, y):
+            row_labels(X=X, y=y)
         topics, _ = strongest_topics(*proportions(estimator, X))
         return _LABELLED[self.name](y, topics)
+
+
+def _may_be_folds(X, y) -> bool:
+    """Whether an index may be a part of a default one, which says nothing of the rows.
+
+    That is so for integers; those of the whole data are the same in another order.
+    """
+    if not (hasattr(X, "iloc") and hasattr(y, "iloc")):
+        return False
+    kinds = X.index.dtype.kind, y.index.dtype.kind
+    return "i" in kinds and set(X.index) != set(y.index)
 
 
 def topic_scorer(score, *, n_terms=None, reference=None, texts=None):
@@ -82,8 +97,8 @@ def topic_scorer(score, *, n_terms=None, reference=None, texts=None):
         - "diversity" or "topic_diversity": :func:`topic_diversity`;
         - "rbo_diversity": :func:`rbo_diversity`;
         - "quality" or "topic_quality": :func:`topic_quality`;
-        - "purity", "label_agreement": :func:`purity` or :func:`label_agreement` of the
-          validation documents with their labels y.
+        - "purity", "label_agreement" or "nmi": :func:`purity` or
+          :func:`label_agreement` of the validation documents with their labels y.
     n_terms : int, default=None
         First terms of each topic. None is 10, and 25 for "diversity".
     reference : {array-like, sparse matrix, torch.Tensor} or list of str, default=None

@@ -2,9 +2,16 @@
 
 import numpy as np
 
-from .._boundary.inputs import count_rows, from_torch
+from .._boundary.containers import readable
+from .._boundary.inputs import count_rows
 from ..inspection import top_terms
-from ..metrics._models import given_proportions, proportions, split_pipeline, unassigned
+from ..metrics._models import (
+    given_proportions,
+    may_miss,
+    proportions,
+    split_pipeline,
+    unassigned,
+)
 
 #: How far the sum of a row of proportions may be from one.
 _TOLERANCE = 1e-2
@@ -18,12 +25,19 @@ def name_topics(model, feature_names, n_terms: int) -> list[str]:
     ]
 
 
-def count_documents(X, theta=None) -> int:
-    """How many documents there are, by the proportions or the data."""
+def count_documents(X, theta=None, model=None) -> int:
+    """How many documents there are, by the proportions or the data.
+
+    Without a pipeline, the data must be in a container that its `model` reads.
+    """
     if X is None and theta is None:
         raise ValueError(
             "Pass the documents as X, or their topic proportions as theta."
         )
+    if theta is not None:
+        readable(theta, "theta")
+    if X is not None and split_pipeline(model)[0] is None:
+        readable(X, missing=may_miss(model))
     if isinstance(X, str):
         raise ValueError("X is one string. Pass a list of texts.")
     for name, given in (("X", X), ("theta", theta)):
@@ -61,7 +75,7 @@ def known_proportions(model, X, theta):
 def check_proportions(theta) -> np.ndarray:
     """Validate proportions without a model: float64, a row of NaN for no topic."""
     try:
-        theta = np.array(from_torch(theta, "theta"), np.float64)
+        theta = np.array(readable(theta, "theta"), np.float64)
     except (TypeError, ValueError) as error:
         reason = f"theta must hold numbers, in rows of one length: {error}."
         raise ValueError(reason) from error

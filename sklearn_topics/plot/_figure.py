@@ -219,15 +219,20 @@ def keep_inside(ax, annotations) -> None:
         text.xyann = text.xyann[0] + move * 72 / ax.figure.dpi, text.xyann[1]
 
 
-def hide_overlaps(texts) -> None:
-    """Leave only those texts that cover none of the earlier ones."""
+def hide_overlaps(texts, owners=None) -> None:
+    """Leave only those texts that cover none of the earlier ones.
+
+    A text that `owners` names one of (text -> text) is hidden with it.
+    """
+    owners = owners or {}
     if not texts:
         return
     lay_out(texts[0].get_figure())
     shown = []
     for text in texts:
         box = text.get_window_extent()
-        if any(box.overlaps(other) for other in shown):
+        orphaned = text in owners and not owners[text].get_visible()
+        if orphaned or any(box.overlaps(other) for other in shown):
             text.set_visible(False)
         else:
             shown.append(box)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .._boundary.inputs import from_torch
+from .._boundary.containers import readable
+from ..metrics._labels import is_missing
 
 
 def number_groups(groups):
@@ -11,7 +12,7 @@ def number_groups(groups):
     The order is that of the categories if `groups` has such, as a pandas Categorical
     and a polars Enum have, and the sorted one otherwise.
     """
-    labels = _labels(from_torch(groups, "groups"))
+    labels = _labels(readable(groups, "groups"))
     present = set(labels)
     missing = present & {None}
     categories = getattr(getattr(groups, "dtype", None), "categories", None)
@@ -35,17 +36,11 @@ def _labels(groups) -> np.ndarray:
             "groups must be one label a document, in one dimension. Got an array of "
             f"shape {np.shape(values)}."
         )
-    missing = [_is_missing(value) for value in values]
+    missing = [is_missing(value) for value in values]
     if not any(missing):
         return np.asarray(values)
     pairs = zip(values, missing, strict=True)
     return np.array([None if gone else value for value, gone in pairs], dtype=object)
-
-
-def _is_missing(label) -> bool:
-    """Whether it is None, NaN, NaT, or pandas' NA, which is compared without answer."""
-    same = label == label
-    return label is None or not isinstance(same, bool | np.bool_) or not same
 
 
 def _sorted(labels) -> list:

@@ -3,8 +3,10 @@
 import numpy as np
 
 from .._boundary.arguments import check_integer
+from .._boundary.containers import readable
 from .._boundary.inputs import count_rows, take_rows
 from ..metrics import sort_documents
+from ..metrics._containers import row_labels
 from ._documents import (
     check_proportions,
     count_documents,
@@ -96,7 +98,8 @@ class StructureDisplay:
         groups : array-like of shape (n_samples,), default=None
             Known groups, drawn side by side: sorted, or in the order of the categories
             of a pandas Categorical or a polars Enum. Documents whose label is missing
-            (None, NaN) are a group of their own, "(none)", the last.
+            (None, NaN) are a group of their own, "(none)", the last. Indexes of pandas
+            must agree with those of the documents.
         feature_names : sequence of str, default=None
             Names of the terms. None takes those of the pipeline or of the fitted data,
             or the numbers of the columns.
@@ -116,7 +119,8 @@ class StructureDisplay:
             With the picture drawn.
         """
         names = name_topics(model, feature_names, 3)
-        n = count_documents(X, theta)
+        row_labels(X=X, theta=theta, groups=groups)
+        n = count_documents(X, theta, model)
         chosen = _sample(n, n_documents, random_state)
         numbered = _numbered(groups, chosen, n)
         theta = known_proportions(model, _part(X, chosen, n), _part(theta, chosen, n))
@@ -144,7 +148,8 @@ class StructureDisplay:
         groups : array-like of shape (n_samples,), default=None
             Known groups, drawn side by side: sorted, or in the order of the categories
             of a pandas Categorical or a polars Enum. Documents whose label is missing
-            (None, NaN) are a group of their own, "(none)", the last.
+            (None, NaN) are a group of their own, "(none)", the last. Indexes of pandas
+            must agree with those of the documents.
         topic_names : list of str, default=None
             For the legend. None numbers the topics.
         max_topics : int, default=20
@@ -162,6 +167,7 @@ class StructureDisplay:
         display : StructureDisplay
             With the picture drawn.
         """
+        row_labels(theta=theta, groups=groups)
         n = count_documents(None, theta)
         chosen = _sample(n, n_documents, random_state)
         numbered = _numbered(groups, chosen, n)
@@ -285,6 +291,7 @@ def _numbered(groups, chosen, n):
     """Names of the groups, and the number of the group of each document drawn."""
     if groups is None:
         return None
+    groups = readable(groups, "groups")
     if count_rows(groups) != n:
         raise ValueError(f"There are {count_rows(groups)} groups, but {n} documents.")
     return number_groups(_part(groups, chosen, n))

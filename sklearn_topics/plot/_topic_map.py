@@ -5,6 +5,7 @@ from sklearn.decomposition import KernelPCA
 from sklearn.manifold import smacof
 
 from ..metrics import topic_distances
+from ..metrics._containers import row_labels
 from ..metrics._models import proportions, token_shares, topic_distributions
 from ._documents import known_proportions, name_topics, require_transform
 
@@ -103,6 +104,7 @@ class TopicMapDisplay:
         display : TopicMapDisplay
             With the picture drawn.
         """
+        row_labels(X=X, theta=theta)
         topics = topic_distributions(model)
         K = len(topics)
         shares = np.full(K, 1 / K)
@@ -172,7 +174,7 @@ class TopicMapDisplay:
             title += f" (map vs. true distances: r = {self.correlation:.2f})"
         ax.set(xticks=[], yticks=[], title=title)
         keep_inside(ax, texts)
-        hide_overlaps(texts)
+        hide_overlaps(texts, dict(zip(texts[1::2], texts[::2], strict=True)))
         return self
 
 

@@ -1,6 +1,7 @@
 """Scores against the number of topics, read from a fitted search."""
 
 from itertools import combinations
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
@@ -116,6 +117,7 @@ class TopicNumberDisplay:
                 "of data; use GridSearchCV or RandomizedSearchCV."
             )
         parameter = _find_parameter(results["params"], parameter)
+        _check_numbers(results["params"], parameter)
         curves = {
             score: _curves(results, score, parameter)
             for score in (name[10:] for name in results if name[:10] == "mean_test_")
@@ -222,10 +224,32 @@ def _find_parameter(params, name):
             return fitting[0]
     elif name in varied:
         return name
+    numbered = [key for key in varied if any(_is_number(p.get(key)) for p in params)]
+    if not numbered:
+        raise ValueError(
+            f"The search varies {', '.join(varied)}, none of which is a number of "
+            "topics. Search over integers, as in {'n_components': [5, 10, 20]}."
+        )
     raise ValueError(
         "Which parameter is the number of topics? Pass parameter=, one of "
-        f"{', '.join(varied)}." + ("" if name is None else f" Got {name!r}.")
+        f"{', '.join(numbered)}." + ("" if name is None else f" Got {name!r}.")
     )
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _check_numbers(params, parameter) -> None:
+    """Refuse values that are no numbers of topics, and candidates without one."""
+    for found in params:
+        if not _is_number(found.get(parameter)):
+            got = f"has {found[parameter]!r}" if parameter in found else "leaves it out"
+            raise ValueError(
+                f"{parameter} must be a number of topics in every candidate of the "
+                f"search, to draw scores against it; candidate {found} {got}. Search "
+                "over integers, as in {'n_components': [5, 10, 20]}."
+            )
 
 
 def _curves(results, score, parameter):

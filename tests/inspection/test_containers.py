@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ from sklearn_topics.metrics import (
     topic_quality,
     topic_scorer,
 )
+from sklearn_topics.plot import StructureDisplay, TopicMapDisplay
 
 NAMES = [f"t{j}" for j in range(20)]
 SHUFFLED = np.random.default_rng(0).permutation(40)
@@ -51,7 +53,7 @@ def model(X):
 
 def duplicated(X):
     coo = sp.coo_array(X)
-    parts = np.tile(coo.data, 2), tuple(np.tile(axis, 2) for axis in coo.coords)
+    parts = np.tile(coo.data, 2), tuple(np.tile(axis, 2) for axis in coo.nonzero())
     parts[0][: coo.nnz] -= 1
     parts[0][coo.nnz :] = 1
     return sp.coo_array(parts, shape=X.shape)
@@ -230,8 +232,52 @@ def test_texts_in_a_pipeline(container):
 @pytest.mark.parametrize("function", [*TABLES, *SCORES])
 def test_lazy_frames_are_refused(X, model, function):
     lazy = pl.LazyFrame(X, schema=NAMES)
-    with pytest.raises(TypeError, match=r"pass X\.collect\(\)"):
+    with pytest.raises(ValueError, match=r"pass X\.collect\(\)"):
         {**TABLES, **SCORES}[function](named(model, NAMES), lazy)
+
+
+class _AnnData:
+    X, obs, shape = np.ones((3, 3)), None, (3, 3)
+
+
+REFUSED = {
+    "AnnData": _AnnData(),
+    "path": Path("counts.npz"),
+    "str": "counts.npz",
+    "generator": (row for row in np.ones((3, 20))),
+    "masked": np.ma.array(np.ones((3, 20)), mask=np.eye(3, 20)),
+    "masked rows": list(np.ma.array(np.ones((3, 20)), mask=np.eye(3, 20))),
+    "lazy": pl.LazyFrame(np.ones((3, 20))),
+    "texts": ["a text", "another"],
+    "tokens": [["a", "text"], ["another", "one"]],
+    "dicts": [{"a": 1}],
+    "sparse rows": [sp.csr_array(np.ones((1, 20)))],
+}
+DISPLAYS = {
+    "StructureDisplay": StructureDisplay.from_estimator,
+    "TopicMapDisplay": TopicMapDisplay.from_estimator,
+}
+
+
+@pytest.mark.parametrize("function", [*TABLES, *SCORES, *DISPLAYS])
+@pytest.mark.parametrize("container", REFUSED)
+def test_refused_as_in_fit(model, container, function):
+    """What fit does not read is refused by all in the words of fit."""
+    given = REFUSED[container]
+    with pytest.raises((TypeError, ValueError)) as of_fit:
+        copy.deepcopy(model).fit(given)
+    with pytest.raises((TypeError, ValueError)) as found:
+        {**TABLES, **SCORES, **DISPLAYS}[function](model, given)
+    assert str(found.value)[:50] == str(of_fit.value)[:50]
+
+
+@pytest.mark.parametrize("function", ["dominant_topics", "topic_info", "summary"])
+def test_hidden_cells_are_unobserved_where_a_model_has_such(X, function):
+    hidden = np.ma.array(X, mask=np.eye(*X.shape))
+    options = {"solver": "mu", "missing": "mask", "max_iter": 5, "tol": 0}
+    model = TorchBetaNMF(3, random_state=0, **options).fit(hidden)
+    expected = TABLES[function](model, hidden.astype(float).filled(np.nan))
+    same(TABLES[function](model, hidden), expected)
 
 
 class _Untransformed:

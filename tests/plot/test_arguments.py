@@ -65,7 +65,7 @@ def test_topics_with_negative_weights(draw):
         ({"X": X, "theta": THETA[:9]}, "30 documents"),
         ({"theta": -THETA}, "theta has negative entries"),
         ({"X": X[:0]}, "documents"),
-        ({"X": "a text"}, "X is one string. Pass a list of texts"),
+        ({"X": "a text"}, "X is a single text. Documents are a list"),
         ({"theta": 3}, "theta must hold documents. Got 3"),
         ({"X": X, "feature_names": ["a"]}, "8 terms"),
     ],

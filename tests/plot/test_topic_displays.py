@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+from types import SimpleNamespace
 
 import joblib
 import matplotlib.pyplot as plt
@@ -90,6 +91,17 @@ def test_names_do_not_cover_each_other():
     assert len(shown) >= 50
     covered = [a.overlaps(b) for i, a in enumerate(shown) for b in shown[:i]]
     assert not any(covered)
+
+
+def test_terms_are_hidden_with_the_number_of_their_topic():
+    places = np.random.default_rng(0).uniform(size=(60, 2))
+    names = [f"{k}: a" for k in range(1000, 1060)]
+    options = {"topic_names": names, "correlation": 1.0}
+    texts = TopicMapDisplay(places, np.full(60, 1 / 60), **options).plot().ax_.texts
+    shown = np.array([text.get_visible() for text in texts])
+    numbers, terms = shown[::2], shown[1::2]
+    assert 0 < numbers.sum() < 60
+    assert not (terms & ~numbers).any()
 
 
 @pytest.mark.parametrize("size", [(3, 3), (8, 4), (3, 9), (12, 12)])
@@ -313,6 +325,31 @@ def test_numbers_of_topics_do_not_overlap():
         boxes = [label.get_window_extent() for label in panel.get_xticklabels()]
         assert len(boxes) > 3
         assert not any(a.overlaps(b) for a, b in itertools.pairwise(boxes))
+
+
+@pytest.mark.parametrize(
+    ("candidates", "got"),
+    [
+        ([{"layer_sizes": (4, 2)}, {"layer_sizes": (8,)}], "has (4, 2)"),
+        ([{"n_components": 2}, {"n_components": "auto"}], "has 'auto'"),
+        ([{"n_components": None}, {"n_components": 2}], "has None"),
+        ([{"n_components": 2}, {"tol": 0.1}], "leaves it out"),
+    ],
+)
+def test_values_that_are_no_numbers_of_topics(candidates, got):
+    search = SimpleNamespace(cv_results_={"params": candidates})
+    (parameter, *_) = candidates[0]
+    message = f"{parameter} must be a number of topics in every candidate"
+    with pytest.raises(ValueError, match=message) as found:
+        TopicNumberDisplay.from_search(search, parameter=parameter)
+    assert got in str(found.value)
+
+
+def test_a_search_without_numbers_names_what_it_varies():
+    params = [{"layer_sizes": (4, 2), "tol": 0.1}, {"layer_sizes": (8,), "tol": 0.2}]
+    search = SimpleNamespace(cv_results_={"params": params})
+    with pytest.raises(ValueError, match="varies layer_sizes, tol, none of which"):
+        TopicNumberDisplay.from_search(search)
 
 
 def test_what_is_no_search_over_topics(corpus):
