@@ -196,7 +196,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         variance = np.var(coordinates * scale, axis=0)
         self.explained_variance_ratio_ = variance / _total_variance(data, scale)
         with np.errstate(over="ignore", under="ignore"):
-            variance = variance / np.float64(scale) ** 2
+            variance = variance.astype(np.float64) / np.float64(scale) ** 2
             self.explained_variance_ = variance.astype(coordinates.dtype)
         return self._like_input(coordinates, X)
 
