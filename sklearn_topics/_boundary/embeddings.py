@@ -190,8 +190,9 @@ def _rows_of(frame, words):
     if odd:
         raise ValueError(
             "The index of embeddings and the words of X's columns differ, as in "
-            f"{min(odd, key=str)!r}. Pass embedding_matrix(words, embeddings), which looks words "
-            "up, or embeddings.to_numpy() if the rows are in the order of the columns."
+            f"{min(odd, key=str)!r}. Pass embedding_matrix(words, embeddings), which "
+            "looks words up, or embeddings.to_numpy() if the rows are in the order of "
+            "the columns."
         )
     return frame.loc[words]
 
