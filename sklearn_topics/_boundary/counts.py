@@ -45,12 +45,19 @@ def warn_unless_counts(estimator, data, prior: str) -> None:
     warn_user(
         f"X does not look like counts: {share:.0%} of its positive values are not "
         f"integers. {name} takes them as numbers of tokens: a document has "
-        f"{tokens:.2g} on average, and {prior}. Pass the raw counts instead. If X "
-        "holds shares, multiply each row by the length of its document; TF-IDF is "
-        "data for TorchBetaNMF.",
+        f"{plain_number(tokens)} on average, and {prior}. Pass the raw counts "
+        "instead. If X holds shares, multiply each row by the length of its document; "
+        "TF-IDF is data for TorchBetaNMF.",
         UserWarning,
         once=True,
     )
+
+
+def plain_number(number: float) -> str:
+    """Two significant digits, or all before the point, without an exponent."""
+    if number >= 10 or number == 0:
+        return f"{number:,.0f}"
+    return f"{float(f'{number:.2g}'):.15f}".rstrip("0").rstrip(".")
 
 
 def _fractional(data) -> float:

@@ -28,10 +28,11 @@ def embedding_matrix(words, vectors, *, random_state=None, return_found=False):
     words : sequence of str
         Words, in the order of the columns of X: a vectorizer's
         ``get_feature_names_out()``.
-    vectors : mapping
+    vectors : mapping or pandas DataFrame
         Anything with ``word in vectors`` and ``vectors[word]``: a dict, as
         :func:`sklearn_topics.datasets.load_word_vectors` reads it from a file, or
-        gensim's KeyedVectors.
+        gensim's KeyedVectors. Of a DataFrame the index holds the words and a row is a
+        vector.
     random_state : int, RandomState instance or None, default=None
         Draws the vectors of words that have none, from N(0, 0.6^2). Pass an int for
         reproducible results.
@@ -49,7 +50,8 @@ def embedding_matrix(words, vectors, *, random_state=None, return_found=False):
     Raises
     ------
     ValueError
-        If no word has a vector, or if two vectors have different lengths.
+        If no word has a vector, if two vectors have different lengths, or if one
+        holds NaN, infinity or masked cells.
 
     Warns
     -----
@@ -65,8 +67,10 @@ def embedding_matrix(words, vectors, *, random_state=None, return_found=False):
     """
     words = _check_list(words, "words")
     _check_mapping(vectors, "vectors")
+    if hasattr(vectors, "columns"):
+        vectors = _rows_of_frame(vectors, words)
     found = {
-        row: np.asarray(_on_host(vectors[word]), dtype=np.float32)
+        row: _vector(vectors[word], word)
         for row, word in enumerate(words)
         if word in vectors
     }
@@ -93,6 +97,38 @@ def embedding_matrix(words, vectors, *, random_state=None, return_found=False):
     return (out, is_found) if return_found else out
 
 
+def _vector(vector, word):
+    vector = readable(_on_host(vector), f"vectors[{word!r}]")
+    with np.errstate(over="ignore"):
+        vector = np.asarray(vector, dtype=np.float32)
+    if not np.isfinite(vector).all():
+        raise ValueError(f"The vector of {word!r} holds NaN or infinity, in float32.")
+    return vector
+
+
+def _rows_of_frame(frame, words) -> dict:
+    """Word -> vector, of a DataFrame whose index holds words."""
+    if not _has_words(frame):
+        advice = "frame.set_index(column) of pandas sets it"
+        if any(word in frame.columns for word in words):
+            advice = "its columns are words, so pass vectors.T"
+        raise ValueError(f"vectors is a DataFrame whose index has no words: {advice}.")
+    if not frame.index.is_unique:
+        twice = frame.index[frame.index.duplicated()][0]
+        raise ValueError(f"The index of vectors has {twice!r} more than once.")
+    if not frame.index.isin(words).any() and frame.columns.isin(words).any():
+        raise ValueError("The columns of vectors are words, not its index: vectors.T.")
+    return dict(zip(frame.index, frame.to_numpy(), strict=True))
+
+
+def _has_words(embeddings) -> bool:
+    """Whether this is a DataFrame of pandas with an index of text."""
+    index = getattr(embeddings, "index", None)
+    if callable(index) or index is None or not hasattr(embeddings, "columns"):
+        return False
+    return len(index) > 0 and all(isinstance(word, str) for word in index)
+
+
 def _warn_of_gaps(words, is_found):
     missing = [repr(str(words[i])) for i in np.flatnonzero(~is_found)]
     others = " and others" if len(missing) > _NAMED else ""
@@ -111,6 +147,8 @@ def check_embeddings(embeddings, vocabulary, names, n_features, dtype, random_st
     Parameters
     ----------
     embeddings : array-like, mapping or None
+        A DataFrame with an index of words is looked up by it where those of the columns
+        are known, and any other array is aligned with them.
     vocabulary : sequence of str or None
         The parameter.
     names : ndarray of str or None
@@ -127,6 +165,9 @@ def check_embeddings(embeddings, vocabulary, names, n_features, dtype, random_st
     """
     embeddings = _check_kind(embeddings)
     is_array = isinstance(embeddings, list | tuple) or hasattr(embeddings, "__array__")
+    if _has_words(embeddings) and not (vocabulary is None and names is None):
+        words = _check_words(vocabulary, names, n_features)
+        return _check_array(_rows_of(embeddings, words), n_features, dtype), 1.0
     if embeddings is None or is_array:
         if vocabulary is not None:
             raise ValueError(
@@ -141,6 +182,19 @@ def check_embeddings(embeddings, vocabulary, names, n_features, dtype, random_st
         words, embeddings, random_state=random_state, return_found=True
     )
     return _check_array(matrix, n_features, dtype), float(found.mean())
+
+
+def _rows_of(frame, words):
+    """The rows of a DataFrame in the order of the words, which must be its index."""
+    odd = set(words) ^ set(frame.index) or set(frame.index[frame.index.duplicated()])
+    if odd:
+        raise ValueError(
+            "The index of embeddings and the words of X's columns differ, as in "
+            f"{min(odd, key=str)!r}. Pass embedding_matrix(words, embeddings), which "
+            "looks words up, or embeddings.to_numpy() if the rows are in the order of "
+            "the columns."
+        )
+    return frame.loc[words]
 
 
 def _check_kind(embeddings):
@@ -187,7 +241,9 @@ def _check_list(words, name):
 def _check_words(vocabulary, names, n_features):
     if vocabulary is None and names is None:
         raise ValueError(
-            "A mapping of embeddings needs vocabulary, the words of the columns of X."
+            "A mapping of embeddings needs vocabulary, the words of the columns of X, "
+            "which has no names. In a pipeline, put CountVectorizer(vocabulary=words) "
+            "before the model and pass embeddings=embedding_matrix(words, vectors)."
         )
     if vocabulary is None:
         return list(names)

@@ -81,7 +81,7 @@ def check_coordinates(estimator, X):
     Returns an ndarray or a sparse container, float32 if X is and else float64.
     """
     options = {"accept_sparse": True, "dtype": "numeric", "input_name": "X"}
-    W = check_array(from_torch(X), estimator=estimator, **options)
+    W = check_array(readable(X), estimator=estimator, **options)
     K = len(estimator.components_)
     if W.shape[1] != K:
         raise ValueError(
@@ -89,6 +89,29 @@ def check_coordinates(estimator, X):
             "components: pass what transform returns."
         )
     return W.astype(_float_dtype(W), copy=False)
+
+
+def check_components(estimator, *, nonnegative: bool) -> np.ndarray:
+    """The fitted components, which the user may have edited; never copied."""
+    H, m = estimator.components_, estimator.n_features_in_
+    found = ""
+    if not isinstance(H, np.ndarray) or isinstance(H, np.ma.MaskedArray | np.matrix):
+        found = f"a {type(H).__name__}"
+    elif H.ndim != 2 or len(H) == 0 or H.shape[1] != m:
+        found = f"the shape {H.shape}"
+    elif H.dtype.kind not in "biuf":
+        found = f"the dtype {H.dtype}"
+    elif not (_has_finite_sum(H) or np.isfinite(H).all()):
+        found = "NaN or infinity"
+    elif nonnegative and H.min() < 0:
+        found = "negative entries"
+    if found:
+        kind = "finite and nonnegative" if nonnegative else "finite"
+        raise ValueError(
+            f"components_ must be an ndarray of shape (n_components, {m}) of {kind} "
+            f"numbers. Those of this {type(estimator).__name__} were edited: {found}."
+        )
+    return H
 
 
 def some_rows(X, n: int):
@@ -179,11 +202,8 @@ def _checked(estimator, X, reset, check, dtype_of, *, missing=False, **options):
 
 
 def _check_finite(X, values, missing: bool = False) -> None:
-    if values.dtype.kind != "f":
+    if values.dtype.kind != "f" or _has_finite_sum(values):
         return
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(values.sum(dtype=np.float64)):
-            return
     bad = np.isinf(values) if missing else ~np.isfinite(values)
     if bad.any():
         what = "NaN" if np.isnan(values[bad]).any() else "infinity"
@@ -191,6 +211,12 @@ def _check_finite(X, values, missing: bool = False) -> None:
             f"Input X contains {what}: {_count_and_place(X, bad)}. Remove or replace "
             "non-finite values first."
         )
+
+
+def _has_finite_sum(values) -> bool:
+    """Without a copy; if not, single values have to be looked at."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(values.sum(dtype=np.float64)))
 
 
 def _check_nonnegative(X, values, whom: str) -> None:

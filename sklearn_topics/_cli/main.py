@@ -6,7 +6,7 @@ import os
 import sys
 
 from .._version import __version__
-from .choices import FORMATS, MEASURES
+from .choices import FORMATS, MEASURES, MORE_MEASURES, measure
 from .errors import CommandError
 
 #: Modules of the extra `cli`.
@@ -176,9 +176,10 @@ def _parser():
     evaluate.add_argument(
         "--metrics",
         nargs="+",
-        choices=MEASURES,
+        type=measure,
+        choices=(*MEASURES, *MORE_MEASURES),
         default=MEASURES,
-        help="which ones (default: all)",
+        help=f"which ones (default: {', '.join(MEASURES)})",
     )
     return parser
 

@@ -2,7 +2,13 @@
 
 import math
 
-from ..metrics import coherence, completion_score, topic_diversity
+from ..metrics import (
+    coherence,
+    completion_score,
+    rbo_diversity,
+    topic_diversity,
+    topic_quality,
+)
 from ..metrics._models import topic_weights
 
 
@@ -13,7 +19,8 @@ def is_signed(model) -> bool:
 
 def measure_topics(model, names) -> dict[str, float]:
     """Those of `names` that are about the topics alone."""
-    return {"diversity": topic_diversity(model)} if "diversity" in names else {}
+    known = {"diversity": topic_diversity, "rbo_diversity": rbo_diversity}
+    return {name: score(model) for name, score in known.items() if name in names}
 
 
 def measure_documents(model, counts, names) -> dict[str, float | None]:
@@ -23,6 +30,8 @@ def measure_documents(model, counts, names) -> dict[str, float | None]:
         score = None if is_signed(model) else completion_score(model, counts)
         found["completion"] = score
         found["perplexity"] = None if score is None else math.exp(-score)
-    if "npmi" in names:
-        found["npmi"] = coherence(model, counts).mean
+    for name in {"npmi", "umass"} & set(names):
+        found[name] = coherence(model, counts, measure=name).mean
+    if "quality" in names:
+        found["quality"] = topic_quality(model, counts)
     return {name: found[name] for name in names if name in found}

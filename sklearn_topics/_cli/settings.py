@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -12,9 +13,9 @@ from pydantic import (
     model_validator,
 )
 
-from .choices import FORMATS, MEASURES, PARTS
+from .choices import FORMATS, MEASURES, MORE_MEASURES, PARTS, measure
 from .errors import CommandError, choice
-from .yaml_file import read_yaml, write_yaml
+from .yaml_file import boolean, read_yaml, write_yaml
 
 
 class _Section(BaseModel):
@@ -22,6 +23,8 @@ class _Section(BaseModel):
 
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Switch = Annotated[bool, BeforeValidator(boolean)]
+Measure = Annotated[Literal[*MEASURES, *MORE_MEASURES], BeforeValidator(measure)]
 
 
 class Split(_Section):
@@ -88,10 +91,10 @@ class Output(_Section):
     """What is written, and where."""
 
     folder: str
-    overwrite: bool = False
+    overwrite: Switch = False
     n_terms: Annotated[int, Field(ge=1)] = 10
-    plots: bool = False
-    tensorboard: bool = False
+    plots: Switch = False
+    tensorboard: Switch = False
 
 
 class Settings(_Section):
@@ -101,7 +104,7 @@ class Settings(_Section):
     data: Data
     vectorizer: Step | None = None
     estimator: Step
-    metrics: list[Literal[*MEASURES]] = list(MEASURES)
+    metrics: list[Measure] = list(MEASURES)
     output: Output
 
 
@@ -167,6 +170,7 @@ def _complaint(found, where) -> str:
     if kind == "value_error":
         return str(found["ctx"]["error"])
     if kind == "literal_error":
-        known = FORMATS if where == ("data", "format") else MEASURES
+        is_format = where == ("data", "format")
+        known = FORMATS if is_format else (*MEASURES, *MORE_MEASURES)
         return f"unknown name {value}; {choice(found['input'], list(known))}"
     return f"{found['msg'].replace('Input should be', 'must be')}. Got {value}"

@@ -11,6 +11,7 @@ import sklearn_topics
 
 from .._boundary.transfer import resolve_device
 from .errors import CommandError, choice, data_errors, one_line, within_key
+from .yaml_file import boolean
 
 
 def _by_name(classes) -> dict[str, type]:
@@ -68,11 +69,8 @@ def _make(known, name, params):
     complaints += _no_words(params)
     if complaints:
         raise CommandError.of(complaints)
-    # YAML has no tuples.
     params = {
-        key: tuple(value)
-        if isinstance(value, list) and isinstance(defaults[key], tuple)
-        else value
+        key: _as_meant(known[name], key, value, defaults[key])
         for key, value in params.items()
     }
     step = known[name](**params)
@@ -84,6 +82,19 @@ def _make(known, name, params):
         key, problem = named.groups() if named else ("", message)
         raise CommandError(problem, f"params.{key}".rstrip(".")) from error
     return step
+
+
+def _as_meant(cls, key, value, default):
+    """A tuple, which YAML has not, or a boolean, where the parameter takes one."""
+    if isinstance(value, list) and isinstance(default, tuple):
+        return tuple(value)
+    constraints = cls._parameter_constraints.get(key, ())
+    takes = (
+        isinstance(default, bool)
+        or isinstance(constraints, list)
+        and any(kind in ("boolean", "verbose", bool) for kind in constraints)
+    )
+    return boolean(value) if takes else value
 
 
 def _no_words(params) -> list[tuple[str, str]]:

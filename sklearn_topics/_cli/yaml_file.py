@@ -21,6 +21,10 @@ _CORE = {
 }
 
 
+#: What YAML 1.1 reads as a boolean, and 1.2 as text.
+_BOOLEANS = {"yes": True, "on": True, "no": False, "off": False}
+
+
 class _Loader(yaml.SafeLoader):
     """SafeLoader of the core schema that refuses a key given twice."""
 
@@ -54,6 +58,11 @@ for _tag, (_pattern, _first) in _CORE.items():
             f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first
         )
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_number)
+
+
+def boolean(value):
+    """yes, no, on and off as booleans, for a place that takes those; else the value."""
+    return _BOOLEANS.get(value.lower(), value) if isinstance(value, str) else value
 
 
 def read_yaml(path):

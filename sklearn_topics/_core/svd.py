@@ -54,7 +54,7 @@ def randomized_svd(
 
 
 def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer):
-    width = n_components + n_oversamples
+    width = int(n_components) + int(n_oversamples)  # numpy 1: uint64 + int is a float
     Q = _whole_lines(draw(X.shape[1], width).to(X.dtype))
     Q = Q.to(X.device)
     apart = False

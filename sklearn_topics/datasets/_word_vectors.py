@@ -1,9 +1,15 @@
 """Files of word vectors, as GloVe, word2vec and fastText write them in text."""
 
 import gzip
+import re
+import zlib
+from io import TextIOWrapper
 from pathlib import Path
 
 import numpy as np
+
+#: What a file of gzip begins with, and what lies between a word and its numbers.
+_GZIP, _BLANKS = b"\x1f\x8b", re.compile(r"[ \t]+")
 
 
 def load_word_vectors(path, *, vocabulary=None, encoding="utf-8"):
@@ -16,8 +22,9 @@ def load_word_vectors(path, *, vocabulary=None, encoding="utf-8"):
     Parameters
     ----------
     path : str or path-like
-        A line holds a word and its numbers, between single blanks. The first line may
-        hold the number of words and the number of dimensions instead. A file whose
+        A line holds a word and its numbers, between blanks or tabs; a word may hold
+        single blanks. The first line may hold the number of words and the number of
+        dimensions instead. A file whose
         name ends in ``.gz`` is decompressed. Binary files (``.bin``) are not read;
         gensim does.
     vocabulary : iterable of str, default=None
@@ -37,8 +44,9 @@ def load_word_vectors(path, *, vocabulary=None, encoding="utf-8"):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is no text in this encoding, holds no word vectors, or the line of
-        a wanted word is broken; the message has the line's number.
+        If the file is no text in this encoding or no whole file of gzip, holds no word
+        vectors, or the line of a wanted word is broken; the message has the line's
+        number. If an item of `vocabulary` is no str.
 
     See Also
     --------
@@ -56,39 +64,55 @@ def load_word_vectors(path, *, vocabulary=None, encoding="utf-8"):
     {'dog': array([0., 1.], dtype=float32)}
     """
     wanted = _Wanted(vocabulary)
-    opener = gzip.open if Path(path).suffix == ".gz" else open
-    vectors, number = {}, 0
-    # No universal newlines: a word may hold a carriage return.
-    with opener(path, "rt", encoding=encoding, newline="\n") as file:
-        lines = enumerate(file, 1)
-        try:
-            n_numbers = None
-            for number, line in lines:
-                line = line.rstrip(" \r\n")
-                if number == 1:
-                    line = line.removeprefix("\ufeff")
-                if n_numbers is None:
-                    separator = "\t" if "\t" in line and " " not in line else " "
-                    header = number == 1 and _header(line.split(separator))
-                    n_numbers = header or _trailing_numbers(line.split(separator))
-                    if header:
-                        continue
-                    if n_numbers == 0:
-                        raise _broken(path, number, "a word and its numbers")
-                if wanted.may_be(line.split(separator, 1)[0]) and line:
-                    word, *numbers = line.rsplit(separator, n_numbers)
-                    _check_line(path, number, word.split(separator), numbers, n_numbers)
-                    if word in wanted and word not in vectors:
-                        vectors[word] = _vector(path, number, numbers)
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"{path}: after line {number}: not text in {encoding}. A binary file "
-                "is read by gensim.models.KeyedVectors.load_word2vec_format(path, "
-                "binary=True), whose result is a mapping too."
-            ) from error
+    vectors, n_numbers = {}, None
+    for number, line in _lines(path, encoding):
+        if n_numbers is None:
+            pieces = _single_blanks(line).split(" ")
+            header = number == 1 and _header(pieces)
+            n_numbers = header or _trailing_numbers(pieces)
+            if header:
+                continue
+            if n_numbers == 0:
+                raise _broken(path, number, "a word and its numbers")
+        if line and wanted.may_be(line.split(" ", 1)[0].split("\t", 1)[0]):
+            word, *numbers = _single_blanks(line).rsplit(" ", n_numbers)
+            _check_line(path, number, line, word, numbers, n_numbers)
+            if word in wanted and word not in vectors:
+                vectors[word] = _vector(path, number, numbers)
     if n_numbers is None or (not vectors and vocabulary is None):
         raise ValueError(f"{path} holds no word vectors.")
     return vectors
+
+
+def _lines(path, encoding):
+    """Number and text of each line, without blanks at its end."""
+    zipped = Path(path).suffix == ".gz"
+    number = 0
+    with open(path, "rb") as raw:
+        if not zipped and raw.peek(2)[:2] == _GZIP:
+            raise ValueError(
+                f"{path} is compressed by gzip: unzip it, or give it a name that ends "
+                "in .gz."
+            )
+        binary = gzip.GzipFile(fileobj=raw) if zipped else raw
+        try:
+            # No universal newlines: a word may hold a carriage return.
+            with TextIOWrapper(binary, encoding=encoding, newline="\n") as file:
+                for number, line in enumerate(file, 1):
+                    line = line.rstrip(" \t\r\n")
+                    yield number, line.removeprefix("\ufeff") if number == 1 else line
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{path}: after line {number}: not text in {encoding}. Name the "
+                "encoding that it is in, as in encoding='latin-1'. A binary file is "
+                "read by gensim.models.KeyedVectors.load_word2vec_format(path, "
+                "binary=True), whose result is a mapping too."
+            ) from error
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise ValueError(
+                f"{path}: after line {number}: not a whole file of gzip: {error}. Get "
+                "it again, or take .gz from the name of a file that is not compressed."
+            ) from error
 
 
 class _Wanted:
@@ -98,8 +122,14 @@ class _Wanted:
         if isinstance(words, str):
             raise ValueError(f"vocabulary is one str, {words!r}; pass a list of words.")
         self._words = None if words is None else set(words)
+        for word in self._words or ():
+            if not isinstance(word, str):
+                raise ValueError(
+                    f"vocabulary holds {word!r}, of type {type(word).__name__}; pass a "
+                    "list of words, which are of type str."
+                )
         # To look at the line's first piece alone, though a word may hold blanks.
-        self._first = {piece for word in self._words or () for piece in _first(word)}
+        self._first = {word.split(" ", 1)[0] for word in self._words or ()}
 
     def __contains__(self, word):
         return self._words is None or word in self._words
@@ -108,8 +138,9 @@ class _Wanted:
         return self._words is None or piece in self._first
 
 
-def _first(word):
-    return {word.split(separator, 1)[0] for separator in " \t"}
+def _single_blanks(line):
+    """The line with a blank in place of tabs and of several blanks."""
+    return _BLANKS.sub(" ", line)
 
 
 def _header(parts) -> int:
@@ -126,11 +157,14 @@ def _trailing_numbers(parts) -> int:
     return count
 
 
-def _check_line(path, number, word, numbers, n_numbers):
+def _check_line(path, number, line, word, numbers, n_numbers):
     """A number at the end of the word is one too many on the line."""
-    too_long = len(word) > 1 and _is_number(word[-1])
+    pieces = word.split(" ")
+    too_long = len(pieces) > 1 and _is_number(pieces[-1])
     if len(numbers) != n_numbers or too_long:
         raise _broken(path, number, f"a word and {n_numbers} numbers, as before")
+    if "" in pieces or not line.startswith(word):  # which had single blanks alone
+        raise _broken(path, number, "a word without tabs and double or leading blanks")
 
 
 def _vector(path, number, numbers):

@@ -16,7 +16,12 @@ from sklearn.utils.validation import check_is_fitted
 from .._boundary.contexts import plain_torch
 from .._boundary.documentation import page_template
 from .._boundary.fitting import SmallDecrease, run_fit
-from .._boundary.inputs import check_coordinates, check_counts, check_nonnegative
+from .._boundary.inputs import (
+    check_components,
+    check_coordinates,
+    check_counts,
+    check_nonnegative,
+)
 from .._boundary.sklearn_private import CallbackSupportMixin, FitTask, gives_frames
 from .._boundary.starts import typical_weight
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
@@ -38,6 +43,9 @@ class BaseDecomposition(
     """Base class of every model: X is about W @ ``components_``."""
 
     _doc_link_module = "sklearn_topics"
+
+    #: Whether components_ may have no negative entries, also when edited.
+    _nonnegative_components = False
 
     @property
     def _doc_link_template(self):
@@ -85,6 +93,10 @@ class BaseDecomposition(
         """What transform returns: torch if X is, but arrays to make DataFrames of."""
         return rows if gives_frames(self) else like_input(rows, X)
 
+    def _components(self):
+        """components_, checked, since they may have been edited."""
+        return check_components(self, nonnegative=self._nonnegative_components)
+
     def inverse_transform(self, X):
         """Data with these coordinates, in the original space.
 
@@ -101,8 +113,9 @@ class BaseDecomposition(
             torch.Tensor on X's device if X is one.
         """
         check_is_fitted(self)
+        components = self._components()
         W = check_coordinates(self, X)
-        return like_input(W @ self.components_.astype(W.dtype, copy=False), X)
+        return like_input(W @ components.astype(W.dtype, copy=False), X)
 
 
 class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
@@ -111,6 +124,8 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
     A subclass sets ``components_`` (topics x terms, rows that sum to one) in fit and
     infers topic proportions in `_infer`.
     """
+
+    _nonnegative_components = True
 
     @abstractmethod
     def _infer(self, X, topics, verbose=0):
@@ -136,7 +151,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         check_is_fitted(self)
         data = check_counts(self, X, reset=False, method=method)
         device = resolve_device(self.device)
-        topics = self.components_.astype(data.dtype, copy=False)
+        topics = self._components().astype(data.dtype, copy=False)
         return to_device(data, device), to_device(topics, device)
 
     @plain_torch
@@ -234,6 +249,8 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     def _check(self, X, method, *, reset):
         """Parameters, and X, validated: CSR or ndarray."""
         self._check_parameters()
+        if not reset:
+            self._components()
         return check_nonnegative(
             self,
             X,

@@ -95,7 +95,9 @@ class TorchETM(BaseTopicModel):
 
     embeddings : array-like of shape (n_features, E) or mapping, default=None
         Embeddings of the terms to begin with: an array aligned with the columns of X,
-        or a mapping from words to vectors, with `vocabulary`. None learns them. Files
+        or a mapping from words to vectors, with `vocabulary`. Rows of a DataFrame
+        whose index holds words are put in the order of the columns, if those have
+        names or `vocabulary` is given. None learns the embeddings. Files
         are read by :func:`~sklearn_topics.datasets.load_word_vectors`. For pipelines
         see :func:`embedding_matrix`, because a clone copies a mapping.
 

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 from os import PathLike
 
 from .._boundary.contexts import plain_torch
-from .._boundary.counts import require_tokens, warn_unless_counts
+from .._boundary.counts import plain_number, require_tokens, warn_unless_counts
 from .._boundary.fitting import SmallGain, run_fits
 from .._boundary.inputs import check_counts, check_factor
 from .._boundary.row_blocks import in_row_blocks
@@ -468,10 +468,11 @@ class TorchPoissonNMF(BaseTopicModel):
     def _prior(self):
         """What the pseudocounts add to each document, in words."""
         K = self.n_components
+        in_fit = plain_number(K * self.doc_topic_pseudocount)
+        in_transform = plain_number(K * self.transform_pseudocount)
         return (
-            f"the pseudocounts add {K * self.doc_topic_pseudocount:.2g} in fit "
-            "(n_components * doc_topic_pseudocount) and "
-            f"{K * self.transform_pseudocount:.2g} in transform"
+            f"the pseudocounts add {in_fit} in fit (n_components * "
+            f"doc_topic_pseudocount) and {in_transform} in transform"
         )
 
     def _chosen_inference(self):

@@ -226,7 +226,7 @@ class TorchTruncatedSVD(BaseDecomposition):
                 f"n_features={data.shape[1]}."
             )
         v0 = rng.uniform(-1, 1, min(data.shape))  # as scikit-learn draws it
-        U, s, Vt = svds(data, k=self.n_components, tol=self.tol, v0=v0)
+        U, s, Vt = svds(data, k=int(self.n_components), tol=self.tol, v0=v0)
         order = slice(None, None, -1)  # it returns the smallest first
         parts = U[:, order], s[order], Vt[order]
         return tuple(to_device(p.copy(), device) for p in parts)
@@ -248,7 +248,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         check_is_fitted(self)
         data = check_matrix(self, X, reset=False)
         device = resolve_device(self.device)
-        V = np.ascontiguousarray(self.components_.T.astype(data.dtype, copy=False))
+        V = np.ascontiguousarray(self._components().T.astype(data.dtype, copy=False))
         product = ops.spmm(to_device(data, device), to_device(V, device))
         return self._like_input(to_numpy(product), X)
 

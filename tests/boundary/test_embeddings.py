@@ -5,6 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 import torch
 
@@ -48,6 +50,9 @@ def test_words_without_a_vector_are_drawn():
         (["Cat", "Dog"], VECTORS, "case, accents"),
         (["a", "b"], {"a": [1.0], "b": [1.0, 2.0]}, r"'b' has the shape \(2,\)"),
         (["a"], {"a": 1.0}, "one dimension"),
+        (["a", "b"], {"a": [1.0], "b": [np.nan]}, "The vector of 'b' holds NaN"),
+        (["a", "b"], {"a": [1.0], "b": np.array([1e300])}, "The vector of 'b' holds"),
+        (["b"], {"b": np.ma.array([1, 2], mask=[0, 1])}, r"vectors\['b'\] is a masked"),
     ],
 )
 def test_what_is_wrong_is_named(words, vectors, message):
@@ -166,7 +171,7 @@ def test_every_form_is_the_same_array():
         (np.eye(2), ["cat", "dog"], "aligned with"),
         (None, ["cat", "dog"], "leave it None"),
         ({"cat": [np.nan]}, ["cat", "dog"], "NaN"),
-        (VECTORS, None, "needs vocabulary"),
+        (VECTORS, None, r"needs vocabulary.*CountVectorizer\(vocabulary=words\)"),
         (VECTORS, ["cat"], "vocabulary has 1 words, but X has 2 columns"),
     ],
 )
@@ -180,3 +185,44 @@ def test_names_of_the_columns_are_looked_up():
     np.testing.assert_array_equal(check(VECTORS, names=names), np.eye(2)[::-1])
     with pytest.raises(ValueError, match="differs from the names"):
         check(VECTORS, ["cat", "dog"], names=names)
+
+
+# ------------------------------------------------------------------------- DataFrames
+
+FRAME = pd.DataFrame.from_dict(VECTORS, orient="index")
+
+
+@pytest.mark.parametrize("words", [["cat", "dog"], ["dog", "cat"]])
+def test_a_frame_is_looked_up_by_its_index(words):
+    expected = [VECTORS[word] for word in words]
+    for frame in FRAME, FRAME[::-1], FRAME.astype(np.float32):
+        np.testing.assert_array_equal(check(frame, words), expected)
+        np.testing.assert_array_equal(check(frame, names=np.array(words)), expected)
+        np.testing.assert_array_equal(embedding_matrix(words, frame), expected)
+    np.testing.assert_array_equal(check(FRAME[::-1]), np.eye(2)[::-1])  # no names
+    plain = FRAME.reset_index(drop=True)
+    np.testing.assert_array_equal(check(plain, names=np.array(words)), np.eye(2))
+
+
+@pytest.mark.parametrize(
+    "index", [["cat", "bird"], ["cat", "cat"], ["Cat", "dog"], ["cat", "dog", "sun"]]
+)
+def test_a_frame_of_other_words_is_refused(index):
+    frame = pd.DataFrame(np.eye(len(index)), index)
+    for options in {"vocabulary": ["cat", "dog"]}, {"names": np.array(["cat", "dog"])}:
+        with pytest.raises(ValueError, match="The index of embeddings and the words"):
+            check(frame, **options)
+
+
+def test_a_frame_to_look_up_in():
+    more = pd.DataFrame(np.eye(3), ["sun", "dog", "cat"])
+    np.testing.assert_array_equal(embedding_matrix(["cat"], more), [[0, 0, 1]])
+    for frame, message in [
+        (FRAME.T, r"pass vectors\.T"),
+        (FRAME.T.rename(str), r"not its index: vectors\.T"),
+        (FRAME.reset_index(drop=True), "whose index has no words: frame.set_index"),
+        (pl.DataFrame({"word": ["cat"], "0": [1.0]}), "whose index has no words"),
+        (FRAME.iloc[[0, 0]], "has 'cat' more than once"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            embedding_matrix(["cat", "dog"], frame)

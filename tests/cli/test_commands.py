@@ -154,6 +154,23 @@ def test_evaluate_is_the_metrics_called_directly(config, run, texts):
     assert json.loads(few) == {"documents": 120, "npmi": found["npmi"]}
 
 
+def test_metrics_by_the_names_of_topic_scorer(config, run, texts):
+    names = ["coherence", "u_mass", "topic_quality", "rbo_diversity"]
+    run("fit", config({"metrics": names}))
+    assert load_run("run").settings.metrics == [
+        *("npmi", "umass", "quality", "rbo_diversity"),
+    ]
+    out, _ = run("evaluate", "run", "texts.jsonl", "--metrics", *names)
+    pipeline = fitted_directly(texts)
+    assert json.loads(out) == {
+        "documents": 120,
+        **{
+            name: pytest.approx(metrics.topic_scorer(name)(pipeline, texts))
+            for name in ("npmi", "umass", "quality", "rbo_diversity")
+        },
+    }
+
+
 def test_metrics_of_a_fit_are_those_of_unseen_documents(config, run, folder, texts):
     out, _ = run("fit", config({"metrics": ["perplexity", "diversity"]}))
     rows = divide(120, {"train": 0.7, "valid": 0.1, "test": 0.2}, 1)["test"]
@@ -413,6 +430,19 @@ def test_stop_words_that_look_like_booleans_are_removed(config, run, folder, tex
     assert "moon" in names
     again = load_run("run").settings.vectorizer.params["stop_words"]
     assert again == ["no", "on"]
+
+
+@pytest.mark.parametrize(("yes", "no"), [("yes", "no"), ("on", "off"), ("Yes", "OFF")])
+def test_booleans_of_yaml_1_1_where_there_is_no_other_meaning(config, run, yes, no):
+    """Text in a setting or parameter that takes a boolean; PyYAML quotes it."""
+    changes = {"output.overwrite": yes, "output.plots": no}
+    changes |= {"vectorizer.params": {"lowercase": no, "binary": yes}}
+    changes |= {"estimator.params.warm_start": yes}
+    run("fit", config(changes))
+    settings, pipeline = load_run("run").settings, load_run("run").pipeline
+    assert (settings.output.overwrite, settings.output.plots) == (True, False)
+    assert (pipeline[0].lowercase, pipeline[0].binary) == (False, True)
+    assert pipeline[1].warm_start is True
 
 
 def test_lists_where_scikit_learn_wants_tuples(config, run):

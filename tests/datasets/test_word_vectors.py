@@ -21,6 +21,12 @@ FILES = {
     "tabs": GLOVE.replace(" ", "\t").replace(".\t.\t.", ". . ."),
     "blank lines": GLOVE + "\n\n",
     "repeated": GLOVE + "sun 9 9 9\n",
+    "a tab after the word": GLOVE.replace("sun ", "sun\t").replace(". 3", ".\t3"),
+    "double blanks": GLOVE.replace(" 1", "  1").replace(" 3", "  3"),
+    "blanks after tabs": GLOVE.replace(" 2", "\t 2"),
+    "a header with a blank, tabs": "3 3\n"
+    + GLOVE.replace(" ", "\t").replace(".\t.\t.", ". . ."),
+    "a header with a tab": "3\t3\n" + GLOVE,
     "spaces in the first word": ". . . 3 3 3\n" + GLOVE,
 }
 
@@ -69,7 +75,7 @@ def test_words_of_numbers_and_odd_blanks(tmp_path):
 def test_another_encoding(tmp_path):
     path = write(tmp_path, "café 1 2\n".encode("latin-1"))
     assert list(load_word_vectors(path, encoding="latin-1")) == ["café"]
-    with pytest.raises(ValueError, match=r"not text in utf-8.*binary=True"):
+    with pytest.raises(ValueError, match=r"not text in utf-8.*encoding=.*binary=True"):
         load_word_vectors(path)
 
 
@@ -81,6 +87,10 @@ def test_another_encoding(tmp_path):
         ("sun 1 2\nmoon 1 x\n", "line 2: expected a word and 2 numbers, all finite"),
         ("sun 1 2\nmoon 1 nan\n", "line 2: expected a word and 2 numbers, all finite"),
         ("2 3\nsun 1 2 3\nmoon 1 2\n", "line 3: expected a word and 3 numbers"),
+        ("sun 1 2\nnew  moon 1 2\n", "line 2: expected a word without tabs"),
+        ("sun 1 2\nnew\tmoon 1 2\n", "line 2: expected a word without tabs"),
+        ("sun 1 2\n moon 1 2\n", "line 2: expected a word without tabs"),
+        ("sun 1 2\n 1 2\n", "line 2: expected a word without tabs"),
         ("sun\nmoon\n", "line 1: expected a word and its numbers"),
         ("", "holds no word vectors"),
         ("400000 300\n", "holds no word vectors"),
@@ -104,6 +114,27 @@ def test_what_cannot_be_read(tmp_path):
     path = write(tmp_path, GLOVE)
     with pytest.raises(ValueError, match="vocabulary is one str, 'sun'"):
         load_word_vectors(path, vocabulary="sun")
+
+
+def test_words_that_are_no_text(tmp_path):
+    with pytest.raises(ValueError, match="vocabulary holds 1, of type int"):
+        load_word_vectors(write(tmp_path, GLOVE), vocabulary=[1])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_files_of_gzip_that_are_none(tmp_path, encoding):
+    whole = gzip.compress((GLOVE * 5000).encode())
+    broken = whole[:10] + b"\xff" * 20 + whole[30:]
+    for name, content, message in [
+        ("v.txt", whole, "unzip it, or give it a name that ends"),
+        ("a.gz", whole[: len(whole) // 2], "not a whole file of gzip"),
+        ("b.gz", broken, "not a whole file of gzip"),
+        ("c.gz", GLOVE.encode(), "not a whole file of gzip.*take .gz from the name"),
+    ]:
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=message) as caught:
+            load_word_vectors(tmp_path / name, encoding=encoding)
+        assert name in str(caught.value)
 
 
 def test_vectors_are_a_mapping_for_an_embedding_matrix(tmp_path):

@@ -91,6 +91,16 @@ def test_the_message_has_the_numbers(X):
     assert "the encoder's proposal counts as 20" in str(warning.message)
 
 
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(270.4, "270"), (1e4, "10,000"), (1.04, "1"), (0.0312, "0.031"), (9.96, "10")],
+)
+def test_numbers_of_messages_have_no_exponent(X, number, expected):
+    shares = normalize(X.astype(float), norm="l1") * number
+    (warning,) = said(MODELS["TorchPoissonNMF"], shares)
+    assert f"a document has {expected} on average" in str(warning.message)
+
+
 def test_without_pseudocounts_the_scale_does_not_matter(X):
     names = "doc_topic", "topic_word", "transform"
     none = {f"{name}_pseudocount": 0 for name in names}

@@ -1,9 +1,12 @@
 """Rows of components_ may be dropped or reordered: everything follows."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from numpy.testing import assert_allclose
 
 from sklearn_topics import (
@@ -102,3 +105,50 @@ def test_the_last_layer_of_a_deep_model_is_components(X):
     model.components_ = model.components_[1:]
     assert model.topics(-1).shape == model.topics(1).shape == (3, 80)
     assert model.topics(0).shape == (6, 80)
+
+
+NO_COMPONENTS = {
+    "tensor": (torch.from_numpy, "a Tensor"),
+    "list": (np.ndarray.tolist, "a list"),
+    "frame": (pd.DataFrame, "a DataFrame"),
+    "masked": (np.ma.array, "a MaskedArray"),
+    "columns": (lambda H: H[:, 1:], r"the shape \(4, 79\)"),
+    "no rows": (lambda H: H[:0], r"the shape \(0, 80\)"),
+    "one dimension": (lambda H: H[0], r"the shape \(80,\)"),
+    "text": (lambda H: H.astype(str), "the dtype <U32"),
+    "objects": (lambda H: H.astype(object), "the dtype object"),
+    "NaN": (lambda H: np.where(H == H.max(), np.nan, H), "NaN or infinity"),
+    "infinity": (lambda H: np.where(H == H.max(), np.inf, H), "NaN or infinity"),
+    "negative": (lambda H: np.where(H == H.max(), -H, H), "negative entries"),
+}
+
+
+def test_what_are_no_components_is_named_when_used(model, X):
+    theta, H = model.transform(X), model.components_
+    uses = [(model.transform, X), (model.inverse_transform, theta)]
+    if hasattr(model, "score"):
+        uses.append((model.score, X))
+    for kind, (edit, found) in NO_COMPONENTS.items():
+        if kind == "negative" and not isinstance(model, TorchPoissonNMF | TorchETM):
+            continue
+        model.components_ = edit(H)
+        for use, argument in uses:
+            with pytest.raises(ValueError, match=rf"components_ must.*{found}\.$"):
+                use(argument)
+    model.components_ = H
+    np.testing.assert_array_equal(model.transform(X), theta)
+
+
+def test_coordinates_that_cannot_be_read(model, X):
+    theta = model.transform(X)
+    hidden = np.ma.array(theta, mask=theta == theta.max())
+    for coordinates, message in [
+        (hidden, "a masked array that hides 1 cell"),
+        (SimpleNamespace(X=theta, obs=None), "an AnnData object"),
+        ("theta.csv", "a str or path, which is not read"),
+        (None, "is None"),
+    ]:
+        with pytest.raises(ValueError, match=f"X is .*{message}|X {message}"):
+            model.inverse_transform(coordinates)
+    found = model.inverse_transform(np.ma.array(theta))
+    np.testing.assert_array_equal(found, model.inverse_transform(theta))
