@@ -168,7 +168,7 @@ LONG = [f"a rather long-winded multi-word expression {i}" for i in range(30)]
 def test_nothing_is_cut_off(draw, K, names):
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)  # of layouts without room
-        warnings.filterwarnings("ignore", message=".*deprecated - use")  # pyparsing's
+        warnings.filterwarnings("ignore", message=".*deprecated")  # pyparsing's
         display = draw(K, names, None)
         assert overhang(display.figure_) <= 0.02
 
