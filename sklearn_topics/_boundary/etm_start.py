@@ -8,6 +8,7 @@ from .._core import etm
 from .containers import readable
 from .counts import require_tokens
 from .inputs import check_counts
+from .progress import Progress
 from .transfer import to_device
 
 #: Documents in a batch: at most, at least, and batches in an epoch of few documents.
@@ -63,21 +64,28 @@ def begin_from_nmf(model, module, X, generator, given):
 
     Returns how far the topics are from those: they may not fit into the embeddings.
     """
-    theta, topics = etm.nmf_topics(
-        X,
-        model.n_components,
-        generator,
-        n_iter=_NMF_ITERATIONS,
-        pseudocounts=_NMF_PSEUDOCOUNTS,
-    )
+    with Progress(_NMF_ITERATIONS, "iterations of the start", model.verbose) as nmf:
+        theta, topics = etm.nmf_topics(
+            X,
+            model.n_components,
+            generator,
+            n_iter=_NMF_ITERATIONS,
+            pseudocounts=_NMF_PSEUDOCOUNTS,
+            watch=nmf.show,
+        )
     miss = etm.set_topics(module, topics, given=given)
-    etm.teach(
-        module,
-        X,
-        theta,
-        generator,
-        n_epochs=_TEACHING_EPOCHS,
-        learning_rate=_TEACHING_RATE,
-        batch_size=batch_size(model, X),
-    )
+    documents = _TEACHING_EPOCHS * X.shape[0]
+    with Progress(
+        documents, "documents shown to the encoder", model.verbose
+    ) as teaching:
+        etm.teach(
+            module,
+            X,
+            theta,
+            generator,
+            n_epochs=_TEACHING_EPOCHS,
+            learning_rate=_TEACHING_RATE,
+            batch_size=batch_size(model, X),
+            watch=teaching.show,
+        )
     return miss

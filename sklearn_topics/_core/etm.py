@@ -271,16 +271,26 @@ def set_statistics(module, X: CSR | Tensor) -> None:
 
 @one_torch_thread()
 def nmf_topics(
-    X: CSR | Tensor, K: int, generator: torch.Generator, *, n_iter: int, pseudocounts
+    X: CSR | Tensor,
+    K: int,
+    generator: torch.Generator,
+    *,
+    n_iter: int,
+    pseudocounts,
+    watch: Callable[[int], None] = lambda done: None,
 ) -> tuple[Tensor, Tensor]:
-    """Proportions (n x K) and topics (K x m) by Poisson NMF."""
+    """Proportions (n x K) and topics (K x m) by Poisson NMF.
+
+    `watch` is told how many iterations are done.
+    """
     unit = Unit.of(X)
     X, pseudocounts = unit.measure(X), (unit.data * p for p in pseudocounts)
     solver = SCD(*pseudocounts)
     W, HT = initial_factors(X, K, "random", standard_normal(generator))
     state = solver.begin(W, HT, generator)
-    for _ in range(n_iter):
+    for done in range(1, n_iter + 1):
         state = solver.step(X, state)
+        watch(done)
     theta = normalize_rows(state["W"] * ops.column_sums(state["HT"]))
     topics = nmf_topics_of(state)
     if not bool((theta.sum() + topics.sum()).isfinite()):
@@ -350,9 +360,14 @@ def teach(
     n_epochs: int,
     learning_rate: float,
     batch_size: int,
+    watch: Callable[[int], None] = lambda done: None,
 ) -> None:
-    """Have the encoder predict these proportions, by their cross-entropy."""
+    """Have the encoder predict these proportions, by their cross-entropy.
+
+    `watch` is told how many documents were seen, each once an epoch.
+    """
     module.train()
+    seen = 0
     optimizer = Adam({f"encoder.{n}": p for n, p in module.encoder.named_parameters()})
     for _ in range(n_epochs):
         for rows in batches_of(X, batch_size, generator):
@@ -360,3 +375,5 @@ def teach(
             loss = -(theta[rows] * torch.log_softmax(mean, 1)).sum(1).mean()
             loss.backward()
             optimizer.step(learning_rate)
+            seen += len(rows)
+            watch(seen)
