@@ -49,7 +49,7 @@ def _absolute(values: Tensor, like: CSR | Tensor) -> Tensor:
 
 
 def _nndsvd_factors(
-    X: CSR | Tensor, K: int, draw: Draw, noise: Draw, fill: str, factor: float
+    X: CSR | Tensor, K: int, draw: Draw, noise: Draw, fill: str, factor: float = 1.0
 ):
     """Nonnegative double SVD (Boutsidis and Gallopoulos 2008).
 
