@@ -7,9 +7,15 @@ back after each kernel, so that the user's own arithmetic is as it was.
 
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 _DENORMAL = 5e-324
+
+# numpy measures a type once for all of the process, the smallest denormal number too.
+# numba asks for it while it compiles a kernel: by then it has to be known.
+for _kind in (np.float32, np.float64):
+    np.finfo(_kind)
 
 
 def _flushes() -> bool:
