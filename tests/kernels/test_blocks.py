@@ -334,7 +334,8 @@ def test_without_a_folder_to_cache_in_kernels_are_compiled_each_time(tmp_path):
         print(_numba.__file__.startswith(sys.argv[1]), _numba.JIT["cache"])
         print(ops.column_sums(torch.ones(5, 2)).tolist())
         """
-    homeless = {"HOME": os.devnull, "XDG_CACHE_HOME": os.devnull}
+    homeless = dict.fromkeys(("HOME", "XDG_CACHE_HOME"), os.devnull)
+    homeless["NUMBA_CACHE_DIR"] = ""
     here = {"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
     result = _run_script(script, str(tmp_path), **homeless, **here)
     assert result.stdout == "True False\n[5.0, 5.0]\n", result.stderr
