@@ -31,7 +31,7 @@ class Progress:
     def __init__(self, total: int, unit: str, verbose: int):
         self._total, self._unit = total, unit
         self._out = sys.stderr if verbose > 0 else None
-        # What stands for standard error, in a window for instance, may only write.
+        # A replacement of standard error, such as a window, may have no other method.
         self._terminal = getattr(self._out, "isatty", bool)()
         self._begin = time.perf_counter()
         self._due, self._numbers_due = 0.0, _SOON

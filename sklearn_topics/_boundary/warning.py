@@ -21,7 +21,7 @@ class OtherVersionWarning(InconsistentVersionWarning):
         )
 
 
-#: What has been shown with `once`.
+#: Warnings that were shown with `once`.
 _SHOWN: set[tuple] = set()
 
 

@@ -42,7 +42,7 @@ class Unit:
 
     @classmethod
     def of(cls, X: CSR | Tensor, least: float = 0.0) -> "Unit":
-        """That of data whose geometric mean, over positive entries, is far from one.
+        """The unit of data: another one where their geometric mean is far from one.
 
         What is added to the data, of size `least`, is data too.
         """
@@ -54,7 +54,7 @@ class Unit:
 
     @classmethod
     def of_factor(cls, H: CSR | Tensor) -> "Unit":
-        """That of data of which this is one of two factors of about equal size."""
+        """The unit of data that are the product of this factor and one like it."""
         return cls(2 * cls.of(H).exponent)
 
     @property
