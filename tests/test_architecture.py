@@ -17,10 +17,11 @@ COMMAND_LINE = "_cli"
 
 # Folder -> the folders that its files may import from, its own aside.
 BELOW = {"_kernels": set(), "datasets": set()}
-BELOW["_core"] = {"_kernels"}
-BELOW["_boundary"] = BELOW["nn"] = {"_core", "_kernels"}
-BELOW["callbacks"] = {"_boundary"}
-BELOW["models"] = {"_boundary", "nn", "_core", "_kernels"}
+BELOW["_boundary"] = BELOW["_core"] = {"_kernels"}
+BELOW["nn"] = {"_core", "_boundary", "_kernels"}
+BELOW["_fit"] = {"_core", "_boundary", "_kernels"}
+BELOW["callbacks"] = {"_fit", "_boundary"}
+BELOW["models"] = {"_fit", "nn", "_core", "_boundary", "_kernels"}
 BELOW["metrics"] = BELOW["models"] | {"models"}
 BELOW["inspection"] = BELOW["metrics"] | {"metrics"}
 BELOW["plot"] = BELOW["inspection"] | {"inspection"}

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.csr import wide_dtype
+from .._kernels.csr import accumulation_dtype
 
 #: Smallest reconstruction, and what replaces a denominator of zero: scikit-learn's.
 FLOOR = torch.finfo(torch.float32).eps
@@ -150,7 +150,7 @@ def divergence(
 
 
 def _sums_by_blocks(X, W, HT, beta, masked):
-    wide = wide_dtype(W.device)
+    wide = accumulation_dtype(W.device)
     if not isinstance(X, CSR) and not X.is_contiguous():  # read as it lies in memory
         X, W, HT = X.T, HT, W
     for start, stop in _blocks(*X.shape):
@@ -199,7 +199,7 @@ def _value_sum(X: CSR | Tensor, of: Callable[[Tensor], Tensor]) -> float:
     """Sum of a function of the values, wide; no copy of all of them is made."""
     values = X.data if isinstance(X, CSR) else X
     step = max(1, (1 << 18) // max(values[:1].numel(), 1))
-    wide = wide_dtype(values.device)
+    wide = accumulation_dtype(values.device)
     return sum(float(of(part.to(wide)).sum()) for part in values.split(step))
 
 
@@ -210,7 +210,7 @@ def _sparse_divergence(X, W, HT, beta, known) -> tuple[float, float]:
         known = data_term(X, beta) if known is None else known
         logs = float(ops.log_sums(X, W, HT, floor=FLOOR).sum())
         return known - logs + everywhere, everywhere
-    wide = wide_dtype(W.device)
+    wide = accumulation_dtype(W.device)
     x, y = X.data.to(wide), ops.sddmm(X, W, HT).to(wide)
     return float(_stored(x, y, beta).sum()) + everywhere, abs(everywhere)
 
@@ -232,7 +232,7 @@ def _everywhere(y: Tensor, beta: float) -> Tensor:
 
 def _all_everywhere(W: Tensor, HT: Tensor, beta: float) -> float:
     """The sum of `_everywhere` over all cells of W H."""
-    wide = wide_dtype(W.device)
+    wide = accumulation_dtype(W.device)
     if beta == 0:
         return 0.0
     if beta == 1:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.csr import wide_dtype
+from .._kernels.csr import accumulation_dtype
 from .beta_divergence import (
     CLOSE,
     FLOOR,
@@ -123,7 +123,7 @@ class BetaSolver(ABC):
 
     def _squared_error(self, X: CSR | Tensor, state: State) -> float:
         """D for beta 2 without another product with X, after `_least_squares_step`."""
-        wide = wide_dtype(state["W"].device)
+        wide = accumulation_dtype(state["W"].device)
         last = state["HT" if self.update_H else "W"]
         cross = ops.column_sums(last, state["numerator"]).to(wide).sum()
         both = (state["gram_W"].to(wide) * state["gram_H"].to(wide)).sum()
@@ -253,7 +253,7 @@ class KLCoordinateDescent(BetaSolver):
         W, HT = new["W"], new["HT"]
         if log_sums is None:
             log_sums = ops.log_sums(X, W, HT, floor=FLOOR)
-        wide = wide_dtype(W.device)
+        wide = accumulation_dtype(W.device)
         sums = ops.column_sums(W).to(wide) @ ops.column_sums(HT).to(wide)
         D = float(sums - log_sums.sum()) + state["data_term"]
         return new, -(D + self.penalties.value(W, HT))

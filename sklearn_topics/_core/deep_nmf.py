@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels._openmp import threads_for
+from .._kernels.threads import threads_for
 from .beta_divergence import divergence, gradient_terms
 from .beta_nmf import MultiplicativeUpdate, Penalties
 from .init import Draw, initial_factors

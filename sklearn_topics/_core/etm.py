@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels._openmp import one_torch_thread
-from .._kernels.csr import take, wide_dtype
+from .._kernels.csr import accumulation_dtype, take
+from .._kernels.threads import one_torch_thread
 from .init import initial_factors, standard_normal
 from .poisson_nmf import SCD
 from .schedule import Scheduler
@@ -134,7 +134,7 @@ class ETMTrainer:
             rate = self.learning_rate * factor
         optimizer = Adam(self._trained(), state)
         rates = self.learning_rate * factor, self.topic_learning_rate * factor
-        sums = torch.zeros(2, dtype=wide_dtype(X.device), device=X.device)
+        sums = torch.zeros(2, dtype=accumulation_dtype(X.device), device=X.device)
         batches = -(-X.shape[0] // self.batch_size)
         for number, rows in enumerate(batches_of(X, self.batch_size, generator)):
             progress = state["epoch"] + (number + 1) / batches
@@ -226,7 +226,7 @@ class ETMTrainer:
 def topics_of(state: State) -> Tensor:
     """The topics (K x m) of a state: rows that sum to one."""
     rho, alpha = state["module.embeddings"], state["module.topic_embeddings"]
-    wide = wide_dtype(rho.device)
+    wide = accumulation_dtype(rho.device)
     return torch.softmax((rho @ alpha.T).to(wide), 0).T.contiguous().to(rho.dtype)
 
 
@@ -249,7 +249,7 @@ def bounds(module, X: CSR | Tensor, batch_size: int) -> Tensor:
     parts = []
     for rows in batches_of(X, batch_size, None):
         bound = module(take(X, rows))
-        parts.append((bound.log_likelihood - bound.kl).to(wide_dtype(X.device)))
+        parts.append((bound.log_likelihood - bound.kl).to(accumulation_dtype(X.device)))
     return torch.cat(parts)
 
 

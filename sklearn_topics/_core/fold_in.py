@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels._openmp import threads_for
+from .._kernels.threads import threads_for
 from .topic_model import document_sizes, normalize_rows
 
 #: Size that descent gives to every document at first, where proportions are proposed.

@@ -5,27 +5,27 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.csr import map_positive, wide_dtype
+from .._kernels.csr import accumulation_dtype, map_positive
 
 #: Weight of the uniform distribution, so that no token has probability zero.
 _BACKGROUND = 1e-3
 _SEED = 20_210_512
 
 
-def thin(X: CSR | Tensor) -> tuple[CSR | Tensor, CSR | Tensor]:
+def split_counts(X: CSR | Tensor) -> tuple[CSR | Tensor, CSR | Tensor]:
     """Split every document's tokens into two halves of the same shape as X.
 
     An integer count is split Binomial(x, 1/2); any other value goes whole to one half.
     The seed is fixed and the draws follow the positive entries row by row, so that the
     split depends on the data alone: not on dtype, container or device.
     """
-    first = map_positive(X, _thin_values)
+    first = map_positive(X, _split_values)
     if isinstance(X, CSR):
         return first, X.with_data(X.data - first.data)
     return first, X - first
 
 
-def _thin_values(values: Tensor) -> Tensor:
+def _split_values(values: Tensor) -> Tensor:
     x = values.to("cpu", torch.float64)
     generator = torch.Generator("cpu").manual_seed(_SEED)
     whole = x == x.floor()
@@ -59,7 +59,7 @@ def completion_score(held_out: CSR | Tensor, theta: Tensor, topics: Tensor) -> f
     topics : Tensor of shape (K, m)
     """
     total, tokens = 0.0, 0.0
-    wide = wide_dtype(theta.device)
+    wide = accumulation_dtype(theta.device)
     for x, p in _probabilities(held_out, theta, topics):
         p = (1 - _BACKGROUND) * p.to(wide) + _BACKGROUND / topics.shape[1]
         total += float(torch.xlogy(x.to(wide), p).sum())

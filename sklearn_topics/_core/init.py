@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR
-from .._kernels._openmp import threads_for
-from .._kernels.csr import wide_dtype
+from .._kernels.csr import accumulation_dtype
+from .._kernels.threads import threads_for
 from .svd import flip_signs, randomized_svd
 
 #: Shape -> standard normal numbers, on the host in float64.
@@ -24,9 +24,9 @@ def mean_value(X: CSR | Tensor) -> float:
     """The mean of the cells of X that are not NaN."""
     values = X.data if isinstance(X, CSR) else X
     cells = X.shape[0] * X.shape[1]
-    total = float(values.sum(dtype=wide_dtype(values.device)))
+    total = float(values.sum(dtype=accumulation_dtype(values.device)))
     if math.isnan(total):
-        total = float(values.nansum(dtype=wide_dtype(values.device)))
+        total = float(values.nansum(dtype=accumulation_dtype(values.device)))
         cells -= int(values.isnan().sum())
     return total / max(cells, 1)
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.csr import wide_dtype
+from .._kernels.csr import accumulation_dtype
 from .extrapolation import extrapolated_step
 from .solver import State
 
@@ -70,7 +70,7 @@ class PoissonObjective:
         """
         W, HT = state["W"], state["HT"]
         u, v = ops.column_sums(HT), ops.column_sums(W)
-        wide = wide_dtype(W.device)
+        wide = accumulation_dtype(W.device)
         if log_sums is None:
             log_sums = ops.log_sums(X, W, HT, floor=self.floor)
         value = log_sums.sum() - u.to(wide) @ v.to(wide)
@@ -110,7 +110,7 @@ def _log_prior(pseudocount: float, A: Tensor, u: Tensor, *, power: int) -> float
     used = u > 0
     if not bool(used.all()):
         A, u = A[:, used].contiguous(), u[used]
-    scale = A.shape[0] * float(u.to(wide_dtype(u.device)).log().sum())
+    scale = A.shape[0] * float(u.to(accumulation_dtype(u.device)).log().sum())
     return pseudocount * (ops.log_sum(A) + power * scale)
 
 
@@ -185,7 +185,7 @@ class VariationalEM(EM):
 
     def objective(self, X: CSR | Tensor, state: State, log_sums=None) -> float:
         W, HT = state["W"], state["HT"]
-        u, wide = ops.column_sums(HT), wide_dtype(W.device)
+        u, wide = ops.column_sums(HT), accumulation_dtype(W.device)
         value = ops.log_sums(X, W, HT, floor=self.floor).sum()
         used = u > 0
         numerator = ops.ratio_product(X, W, HT, floor=self.floor)

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels._openmp import one_torch_thread
 from .._kernels.csr import take
+from .._kernels.threads import one_torch_thread
 from .poisson_nmf import PoissonObjective
 from .schedule import Scheduler
 from .solver import State

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels._openmp import threads_for
-from .._kernels.csr import wide_dtype
+from .._kernels.csr import accumulation_dtype
+from .._kernels.threads import threads_for
 
 NORMALIZERS = ("LU", "QR", "none")
 #: Sines of the angles between columns from which on one more product does no harm: it
@@ -112,7 +112,7 @@ def _cholesky_basis(A: Tensor) -> tuple[Tensor, bool] | None:
 
     Columns are scaled to length 1 first. None where they nearly depend on each other.
     """
-    gram = ops.gram(A).to(wide_dtype(A.device))
+    gram = ops.gram(A).to(accumulation_dtype(A.device))
     length = gram.diagonal().sqrt()
     if bool(A[:, length == 0].any()):  # it is too small to be squared
         return None

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.csr import wide_dtype
+from .._kernels.csr import accumulation_dtype
 from .solver import State
 
 
 @dataclass(frozen=True)
-class Constants:
+class CorpusSums:
     """Sums over the data that the likelihood needs and the factors do not change.
 
     Attributes
@@ -29,9 +29,9 @@ class Constants:
     saturated: float
 
     @classmethod
-    def of(cls, X: CSR | Tensor) -> "Constants":
+    def of(cls, X: CSR | Tensor) -> "CorpusSums":
         values = X.data if isinstance(X, CSR) else X
-        wide = wide_dtype(values.device)
+        wide = accumulation_dtype(values.device)
         sums = torch.zeros(3, dtype=wide, device=values.device)
         # In chunks, because the wide temporaries would outweigh X itself.
         for chunk in values.flatten().split(1 << 18):
@@ -72,7 +72,7 @@ def topics_of(state: State) -> Tensor:  # [K, m]
 
 def normalize_rows(A: Tensor) -> Tensor:
     """Rows that sum to one; a row of zeros becomes uniform."""
-    wide = A.to(wide_dtype(A.device))
+    wide = A.to(accumulation_dtype(A.device))
     total = wide.sum(1, keepdim=True)
     uniform = torch.full_like(wide, 1 / A.shape[1])
     return torch.where(total <= 0, uniform, wide / total).to(A.dtype)  # keeps NaN

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR
-from .._kernels.csr import wide_dtype
+from .._kernels.csr import accumulation_dtype
 from .solver import Solver, State
 
 #: Between these powers of two a typical entry stays as it is.
@@ -93,7 +93,7 @@ class Unit:
 def geometric_mean(X: CSR | Tensor) -> float:
     """Geometric mean of the positive entries; 1 if there is none."""
     values = X.data if isinstance(X, CSR) else X
-    wide = wide_dtype(values.device)
+    wide = accumulation_dtype(values.device)
     total = torch.zeros((), dtype=wide, device=values.device)
     count = torch.zeros((), dtype=torch.int64, device=values.device)
     step = max(1, (1 << 18) // max(values[:1].numel(), 1))

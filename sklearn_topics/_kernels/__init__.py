@@ -2,7 +2,7 @@
 
 # What it registers for forked children must be there before the first kernel runs: the
 # user's own use of torch is enough for a child to hang.
-from . import _blocks  # noqa: F401
+from .cpu import blocks  # noqa: F401
 from .csr import CSR
 
 __all__ = ["CSR"]

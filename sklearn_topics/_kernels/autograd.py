@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from . import ops
-from ._openmp import threads_by_work
-from .csr import CSR, wide_dtype
+from .csr import CSR, accumulation_dtype
+from .threads import threads_by_work
 
 
 def product(X: CSR | Tensor, B: Tensor) -> Tensor:  # [n, K]
@@ -27,7 +27,7 @@ def log_likelihood(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float) -> T
     if isinstance(X, CSR):
         return _LogLikelihood.apply(X, W, HT, floor)
     terms = torch.xlogy(X, (W @ HT.T).clamp(min=floor))
-    return terms.sum(1, dtype=wide_dtype(X.device)).to(terms.dtype)
+    return terms.sum(1, dtype=accumulation_dtype(X.device)).to(terms.dtype)
 
 
 def tall_product(A: Tensor, B: Tensor) -> Tensor:  # [n, K]

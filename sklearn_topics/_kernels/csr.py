@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 
-def wide_dtype(device: torch.device) -> torch.dtype:
+def accumulation_dtype(device: torch.device) -> torch.dtype:
     """The dtype that sums are accumulated in: float64 where the device has it."""
     return torch.float32 if device.type == "mps" else torch.float64
 

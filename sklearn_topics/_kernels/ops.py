@@ -5,63 +5,21 @@ Tensor; W is n x K; HT is the *transposed* other factor, m x K, so that one term
 weights lie side by side. A factor's own update always runs over the rows of X; for
 the other factor pass ``X.T`` and exchange W and HT.
 
-``reference`` holds the plain-torch version of each operation, which runs on any
-device and is its specification; faster versions are found by container and device in
-`_MODULES`. A fast version that fails raises: there is no fallback.
+`reference` holds the plain-torch version of each operation, which runs on any device
+and is its specification; `registry` says which version runs where. A fast version that
+fails raises: there is no fallback.
 """
-
-from functools import cache
-from importlib import import_module
 
 import torch
 from torch import Tensor
 
+from . import registry
 from .csr import CSR
-
-_WITH_MKL = ("mkl_cpu",) if torch.backends.mkl.is_available() else ()
-
-# (container, device type) -> the modules searched for an operation, fastest first
-_MODULES = {
-    ("csr", "cpu"): (
-        *_WITH_MKL,
-        "numba_products",
-        "numba_structure",
-        "numba_sums",
-        "numba_scd",
-        "reference",
-    ),
-    ("csr", None): ("reference",),
-    ("dense", "cpu"): (
-        "numba_scd",
-        "numba_sums",
-        "numba_factors",
-        "numba_adam",
-        "numba_dense",
-        "blas_cpu",
-        "dense",
-    ),
-    ("dense", None): ("dense",),
-}
-
-
-def _implementation(name: str, X: CSR | Tensor):
-    kind = "csr" if isinstance(X, CSR) else "dense"
-    modules = _MODULES.get((kind, X.device.type), _MODULES[kind, None])
-    module = _module_with(f"{kind}_{name}", modules)
-    if module is None:
-        raise NotImplementedError(f"{name} has no {kind} version for {X.device.type}.")
-    return getattr(module, f"{kind}_{name}")
-
-
-@cache  # looking for it would take as long as a small kernel
-def _module_with(function: str, modules: tuple[str, ...]):
-    found = (import_module(f"{__package__}.{module}") for module in modules)
-    return next((module for module in found if hasattr(module, function)), None)
 
 
 def transpose(X: CSR) -> CSR:
     """X^T in CSR form, rows sorted. The result is a copy."""
-    return _implementation("transpose", X)(X)
+    return registry.find("transpose", X)(X)
 
 
 def row_sums(X: CSR | Tensor) -> Tensor:
@@ -71,7 +29,7 @@ def row_sums(X: CSR | Tensor) -> Tensor:
     adds in the order of the columns, so that sparse and dense rows have equal sums to
     the last bit.
     """
-    return _implementation("row_sums", X)(X)
+    return registry.find("row_sums", X)(X)
 
 
 # The next ten are small. They are operations all the same, because on the CPU torch's
@@ -84,17 +42,17 @@ def column_sums(A: Tensor, B: Tensor | None = None) -> Tensor:
 
     Accumulated wide.
     """
-    return _implementation("column_sums", A)(A, B)
+    return registry.find("column_sums", A)(A, B)
 
 
 def gram(A: Tensor) -> Tensor:
     """A^T A of a factor (n x K): a Tensor of shape (K, K)."""
-    return _implementation("gram", A)(A)
+    return registry.find("gram", A)(A)
 
 
 def combine_columns(A: Tensor, G: Tensor) -> Tensor:
     """A G of a factor (n x K) and a small G (K x L): a Tensor of shape (n, L)."""
-    return _implementation("combine_columns", A)(A, G)
+    return registry.find("combine_columns", A)(A, G)
 
 
 def multiplicative_step(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float):
@@ -102,7 +60,7 @@ def multiplicative_step(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float):
 
     A column of cost 0 belongs to an empty topic and becomes 0.
     """
-    return _implementation("multiplicative_step", A)(A, N, cost, pseudocount)
+    return registry.find("multiplicative_step", A)(A, N, cost, pseudocount)
 
 
 def largest_violation(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float) -> float:
@@ -110,12 +68,12 @@ def largest_violation(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float) ->
 
     How far the factor A is from what `multiplicative_step` would leave as it is.
     """
-    return _implementation("largest_violation", A)(A, N, cost, pseudocount)
+    return registry.find("largest_violation", A)(A, N, cost, pseudocount)
 
 
 def extrapolate(A: Tensor, previous: Tensor, beta: float, least: float) -> Tensor:
     """max(A + beta (A - previous), least A), elementwise: a Tensor of A's shape."""
-    return _implementation("extrapolate", A)(A, previous, beta, least)
+    return registry.find("extrapolate", A)(A, previous, beta, least)
 
 
 def ratio_step(
@@ -135,7 +93,7 @@ def ratio_step(
     D has A's shape, or (K,): one value a column. A denominator below the smallest
     normal number becomes `zero_denominator`; a result below `least` becomes 0.
     """
-    impl = _implementation("ratio_step", A)
+    impl = registry.find("ratio_step", A)
     return impl(A, N, D, l1, l2, gamma, shift, zero_denominator, least)
 
 
@@ -155,7 +113,7 @@ def hals_step(
         Sum over all steps of the projected gradient's absolute value before the step.
         Accumulated wide.
     """
-    return _implementation("hals_step", A)(A, N, G, l1, order)
+    return registry.find("hals_step", A)(A, N, G, l1, order)
 
 
 def adam_step_(
@@ -191,7 +149,7 @@ def adam_step_(
     eps : float
         Added to the root of the second moment.
     """
-    impl = _implementation("adam_step_", A)
+    impl = registry.find("adam_step_", A)
     impl(A, gradient, first, second, rows, rate, n_updates, l2, decays, eps)
 
 
@@ -200,7 +158,7 @@ def log_sum(A: Tensor) -> float:
 
     What is below the smallest normal number counts as that.
     """
-    return _implementation("log_sum", A)(A)
+    return registry.find("log_sum", A)(A)
 
 
 def sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
@@ -208,7 +166,7 @@ def sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
 
     Returns a Tensor of shape (nnz,). Nothing of size nnz x K is made.
     """
-    return _implementation("sddmm", X)(X, W, HT)
+    return registry.find("sddmm", X)(X, W, HT)
 
 
 def pair_counts(X: CSR, columns: Tensor, pairs: Tensor) -> Tensor:
@@ -223,12 +181,12 @@ def pair_counts(X: CSR, columns: Tensor, pairs: Tensor) -> Tensor:
     pairs : Tensor of shape (n_pairs, 2), int64
         Places in `columns`.
     """
-    return _implementation("pair_counts", X)(X, columns, pairs)
+    return registry.find("pair_counts", X)(X, columns, pairs)
 
 
 def spmm(X: CSR | Tensor, B: Tensor) -> Tensor:
     """X @ B for a dense B of shape (m, K): a Tensor of shape (n, K)."""
-    return _implementation("spmm", X)(X, B)
+    return registry.find("spmm", X)(X, B)
 
 
 def ratio_product(
@@ -246,13 +204,13 @@ def ratio_product(
     Tensor of shape (n, K). With `by_row`, on the CPU, a row of the result does not
     depend on the other rows of a dense X in its last bits either.
     """
-    impl = _implementation("ratio_product", X)
+    impl = registry.find("ratio_product", X)
     return impl(X, W, HT, floor, shift, by_row)
 
 
 def log_sums(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float) -> Tensor:
     """sum_j X_ij log Y_ij, Y = max(W HT^T, floor): a float64 Tensor of shape (n,)."""
-    return _implementation("log_sums", X)(X, W, HT, floor)
+    return registry.find("log_sums", X)(X, W, HT, floor)
 
 
 def scd_rows(
@@ -318,7 +276,7 @@ def scd_rows(
     log_sums : Tensor of shape (n,), float64
         sum_j x_j log y_j of the new rows, from the y that descent kept up to date.
     """
-    impl = _implementation("scd_rows", X)
+    impl = registry.find("scd_rows", X)
     share = torch.zeros_like(u) if share is None else share
     if pseudocount > 0 and l2 > 0:
         raise ValueError("scd_rows takes a pseudocount or an l2 penalty, not both.")

@@ -2,7 +2,8 @@
 
 from numbers import Integral
 
-from .._boundary.sklearn_private import FitTask, require_callbacks, watched_fit
+from .._boundary.sklearn_private import require_callbacks
+from .._fit.task import FitTask, watched_fit
 
 
 class FitWatcher:

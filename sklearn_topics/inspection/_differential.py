@@ -5,9 +5,9 @@ import torch
 
 from .._boundary.arguments import check_integer, check_number
 from .._boundary.contexts import plain_torch
-from .._boundary.progress import Progress
 from .._boundary.transfer import to_numpy
 from .._core.differential import term_rates
+from .._fit.progress import Progress
 from ..metrics._containers import check_tokens, count_tokens, row_labels
 from ..metrics._models import proportions, upload
 from ._tables import data_frame

@@ -7,7 +7,7 @@ import torch
 
 from .._boundary.contexts import plain_torch
 from .._core.heldout import completion_score as _completion_score
-from .._core.heldout import thin
+from .._core.heldout import split_counts
 from .._kernels import CSR
 from ._containers import as_counts, check_tokens, like_frame
 from ._models import (
@@ -59,7 +59,7 @@ def completion_score(estimator, X, y=None):
     X = model_input(before, X)
     counts = documents_of(X, topics.shape[1])
     check_tokens(counts)
-    shown, held_out = thin(upload(counts))
+    shown, held_out = split_counts(upload(counts))
     theta = topic_proportions(model, like_frame(_download(shown), X))
     parts = map(torch.from_numpy, (theta, topics))
     return _completion_score(held_out, *parts)

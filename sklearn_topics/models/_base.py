@@ -15,21 +15,22 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.contexts import plain_torch
 from .._boundary.documentation import page_template
-from .._boundary.fitting import SmallDecrease, run_fit
 from .._boundary.inputs import (
     check_components,
     check_coordinates,
     check_counts,
     check_nonnegative,
 )
-from .._boundary.sklearn_private import CallbackSupportMixin, FitTask, gives_frames
-from .._boundary.starts import typical_weight
+from .._boundary.sklearn_private import CallbackSupportMixin, gives_frames
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
 from .._boundary.warning import OtherVersionWarning, warn_user
 from .._core.beta_divergence import divergence
 from .._core.beta_nmf import MultiplicativeUpdate, Penalties
-from .._core.heldout import completion_score, split_columns, thin
+from .._core.heldout import completion_score, split_columns, split_counts
 from .._core.unit import Unit, geometric_mean
+from .._fit.loop import SmallDecrease, run_fit
+from .._fit.starts import init_scale
+from .._fit.task import FitTask
 from .._kernels import CSR
 from .._version import __version__
 
@@ -199,7 +200,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
             vocabulary.
         """
         X_device, topics = self._upload(X, "score")
-        shown, held_out = thin(X_device)
+        shown, held_out = split_counts(X_device)
         return completion_score(held_out, self._proportions(shown, topics), topics)
 
     def perplexity(self, X, y=None):
@@ -330,7 +331,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         X = to_device(data, resolve_device(self.device))
         unit = Unit.of(X)
         X = unit.measure(X)
-        W = np.full((X.shape[0], 1), typical_weight(X, 1), data.dtype)
+        W = np.full((X.shape[0], 1), init_scale(X, 1), data.dtype)
         HT = np.ascontiguousarray(row.T.astype(data.dtype))
         state = {"W": to_device(W, X.device), "HT": to_device(HT, X.device)}
         masked = self._masks(data)

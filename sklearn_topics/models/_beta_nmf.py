@@ -10,23 +10,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.contexts import plain_torch
-from .._boundary.fitting import SmallDecrease, SmallViolation, run_fits
 from .._boundary.inputs import column_means
-from .._boundary.sklearn_private import (
-    FitTask,
-    Interval,
-    StrOptions,
-    _fit_context,
-    fit_task,
-)
-from .._boundary.starts import (
-    check_components,
-    chosen_init,
-    custom_factors,
-    nmf_start,
-    typical_weight,
-    weights_start,
-)
+from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
 from .._boundary.warning import warn_user
 from .._core.beta_divergence import divergence
@@ -39,6 +24,16 @@ from .._core.beta_nmf import (
 from .._core.init import INITS
 from .._core.schedule import SCHEDULERS, make_schedule
 from .._core.unit import Rescaled, Unit
+from .._fit.loop import SmallDecrease, SmallViolation, run_fits
+from .._fit.starts import (
+    check_components,
+    chosen_init,
+    custom_factors,
+    init_scale,
+    nmf_start,
+    weights_start,
+)
+from .._fit.task import FitTask, fit_task
 from ._base import LOSSES, BaseBetaNMF
 
 #: The only losses that a solver minimises, where it does not minimise all of them.
@@ -541,7 +536,7 @@ class TorchBetaNMF(BaseBetaNMF):
             return MultiplicativeUpdate(*shared)
         rate = self.learning_rate or _LEARNING_RATE
         options = {"n_steps": self.max_iter, "schedule": self._schedule(rate)}
-        return ProjectedAdam(*shared, rate, typical_weight(X, K), **options)
+        return ProjectedAdam(*shared, rate, init_scale(X, K), **options)
 
     def _schedule(self, learning_rate=_LEARNING_RATE):
         name = self.learning_rate_schedule or "cosine"

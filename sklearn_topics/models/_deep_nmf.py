@@ -10,19 +10,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.contexts import plain_torch
-from .._boundary.fitting import SmallDecrease, run_fits
 from .._boundary.inputs import column_means
-from .._boundary.row_blocks import in_row_blocks
-from .._boundary.sklearn_private import (
-    Interval,
-    StrOptions,
-    _fit_context,
-    are_sizes,
-    fit_task,
-)
+from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_sizes
 from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._core.deep_nmf import DeepNMF, document_weights
 from .._core.unit import Rescaled, Unit
+from .._fit.loop import SmallDecrease, run_fits
+from .._fit.row_blocks import in_row_blocks
+from .._fit.task import fit_task
 from ._base import LOSSES, BaseBetaNMF
 
 _INITS = {"random", "nndsvda", "nndsvdar"}  # multiplicative updates cannot leave zeros

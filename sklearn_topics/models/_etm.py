@@ -11,13 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 from .._boundary.contexts import plain_torch
 from .._boundary.counts import require_tokens, warn_unless_counts
 from .._boundary.embeddings import check_embeddings
-from .._boundary.etm_start import (
-    MAX_BATCH,
-    batch_size,
-    begin_from_nmf,
-    training_and_validation,
-)
-from .._boundary.fitting import NoImprovement, run_fit
 from .._boundary.inputs import check_counts
 from .._boundary.neighbors import (
     coinciding,
@@ -25,14 +18,7 @@ from .._boundary.neighbors import (
     neighbors_of_words,
     rows_among,
 )
-from .._boundary.row_blocks import in_row_blocks
-from .._boundary.sklearn_private import (
-    Interval,
-    StrOptions,
-    _fit_context,
-    are_sizes,
-    fit_task,
-)
+from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_sizes
 from .._boundary.transfer import (
     make_generator,
     resolve_device,
@@ -44,6 +30,15 @@ from .._core import etm
 from .._core.fold_in import fold_in_around
 from .._core.schedule import SCHEDULERS, Scheduler, make_schedule
 from .._core.topic_model import document_sizes
+from .._fit.etm_start import (
+    MAX_BATCH,
+    batch_size,
+    begin_from_nmf,
+    training_and_validation,
+)
+from .._fit.loop import NoImprovement, run_fit
+from .._fit.row_blocks import in_row_blocks
+from .._fit.task import fit_task
 from ..nn import ETM
 from ..nn._etm import ACTIVATIONS
 from ._base import BaseTopicModel

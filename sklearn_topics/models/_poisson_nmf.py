@@ -7,10 +7,8 @@ from os import PathLike
 
 from .._boundary.contexts import plain_torch
 from .._boundary.counts import plain_number, require_tokens, warn_unless_counts
-from .._boundary.fitting import SmallGain, run_fits
 from .._boundary.inputs import check_counts, check_factor
-from .._boundary.row_blocks import in_row_blocks
-from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, fit_task
+from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.transfer import (
     make_generator,
     resolve_device,
@@ -25,12 +23,15 @@ from .._core.poisson_nmf import EM, SCD, VariationalEM
 from .._core.schedule import SCHEDULERS, make_schedule
 from .._core.softmax_adam import SoftmaxAdam
 from .._core.topic_model import (
-    Constants,
+    CorpusSums,
     document_log_likelihood,
     document_sizes,
     topics_of,
 )
 from .._core.unit import Rescaled, Unit
+from .._fit.loop import SmallGain, run_fits
+from .._fit.row_blocks import in_row_blocks
+from .._fit.task import fit_task
 from ._base import BaseTopicModel
 
 _SOLVERS = {"scd": SCD, "em": EM, "adam": SoftmaxAdam}
@@ -395,7 +396,7 @@ class TorchPoissonNMF(BaseTopicModel):
                 warn_unless_counts(self, data, self._prior())
             task.data |= {"W": W, "H": H}
             X_device = to_device(data, resolve_device(self.device))
-            constants = Constants.of(X_device)
+            constants = CorpusSums.of(X_device)
             # Of the variational bound the data are no factor.
             least = max(self.doc_topic_pseudocount, self.topic_word_pseudocount)
             unit = Unit() if inference == "variational" else Unit.of(X_device, least)

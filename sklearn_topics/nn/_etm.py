@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .._core.topic_model import document_sizes
 from .._kernels import CSR, autograd
-from .._kernels.csr import map_positive, wide_dtype
+from .._kernels.csr import accumulation_dtype, map_positive
 from ._arguments import check_shares, check_sizes, is_number, is_size
 from ._tensors import as_dtype, draw, to_csr
 
@@ -151,7 +151,7 @@ class _Moments:
 
     def add(self, _, inputs: tuple[Tensor]) -> None:
         (h,) = inputs
-        h = h.to(wide_dtype(h.device))
+        h = h.to(accumulation_dtype(h.device))
         n, mean = len(h), h.mean(0)
         total, gap = self.n + n, mean - self.mean
         squares = (h - mean).square().sum(0) + gap.square() * (self.n * n / total)

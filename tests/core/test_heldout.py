@@ -20,7 +20,7 @@ def halves(X):
         out[rows, half.indices.numpy()] = half.data.numpy()
         return out
 
-    return [dense(half) for half in heldout.thin(X)]
+    return [dense(half) for half in heldout.split_counts(X)]
 
 
 def test_halves_of_counts_are_counts_and_sum_to_x(load, counts):
@@ -79,7 +79,7 @@ def test_other_values_go_whole_to_one_half(load):
 
 def test_halves_keep_dtype_and_pattern(to_csr, counts):
     X = to_csr(counts().astype(np.float32))
-    for half in heldout.thin(X):
+    for half in heldout.split_counts(X):
         assert half.dtype == torch.float32
         assert half.indices is X.indices
 

@@ -13,7 +13,7 @@ from sklearn.decomposition import NMF
 from sklearn_topics._core import topic_model
 from sklearn_topics._core.fold_in import fold_in
 from sklearn_topics._core.poisson_nmf import EM, SCD
-from sklearn_topics._core.topic_model import Constants
+from sklearn_topics._core.topic_model import CorpusSums
 from sklearn_topics._kernels import ops
 
 FLOOR = 1e-10
@@ -424,7 +424,7 @@ def test_constants(load):
     rng = np.random.default_rng(0)
     A = rng.poisson(0.7, (400, 700)) * 1.0  # more than one chunk
     A[:, :9] *= 1.37  # not integers
-    found = Constants.of(load(A))
+    found = CorpusSums.of(load(A))
     assert_allclose(found.tokens, A.sum(), rtol=1e-12)
     assert_allclose(found.log_factorial, special.gammaln(A + 1).sum(), rtol=1e-12)
     saturated = special.xlogy(A, A) - A - special.gammaln(A + 1)
@@ -433,12 +433,12 @@ def test_constants(load):
 
 def test_constants_of_integers_agree_with_scipy_stats(to_csr, counts):
     A = counts()
-    found = Constants.of(to_csr(A.astype(np.float32)))
+    found = CorpusSums.of(to_csr(A.astype(np.float32)))
     assert_allclose(found.saturated, stats.poisson.logpmf(A, A).sum(), rtol=1e-12)
 
 
 def test_constants_of_nothing(load):
-    assert Constants.of(load(np.zeros((3, 4)))) == Constants(0.0, 0.0, 0.0)
+    assert CorpusSums.of(load(np.zeros((3, 4)))) == CorpusSums(0.0, 0.0, 0.0)
 
 
 def test_document_log_likelihood(load, counts, start):
@@ -450,7 +450,7 @@ def test_document_log_likelihood(load, counts, start):
     theta[4] = 1 / 3
     sizes = A.sum(1)
     found = topic_model.document_log_likelihood(load(A), state, FLOOR)
-    found -= Constants.of(load(A)).log_factorial
+    found -= CorpusSums.of(load(A)).log_factorial
     exact = stats.poisson.logpmf(A, sizes[:, None] * (theta @ B)).sum()
     assert_allclose(found, exact, rtol=1e-12)
     # The multinomial identity of the topic model, with s_i = t_i.

@@ -10,8 +10,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
 from sklearn_topics import TorchPoissonNMF
-from sklearn_topics._boundary import row_blocks
 from sklearn_topics._core.differential import term_rates
+from sklearn_topics._fit import row_blocks
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.inspection import differential_terms, topic_info
 from sklearn_topics.metrics._models import upload

@@ -1,31 +1,17 @@
 """Kernel fixtures: every implementation of an operation, ugly matrices, poison."""
 
 from dataclasses import dataclass
-from importlib import import_module
 
 import numpy as np
 import pytest
 import torch
 
-from sklearn_topics._kernels import CSR, ops
+from sklearn_topics._kernels import CSR, ops, registry
 
-# Where implementations live: (module of _kernels, container). A new one is added here
-# and is then run by every test of the operations that it has.
-IMPLEMENTATIONS = [
-    *([("mkl_cpu", "csr")] if torch.backends.mkl.is_available() else []),
-    ("numba_products", "csr"),
-    ("numba_structure", "csr"),
-    ("numba_sums", "csr"),
-    ("numba_sums", "dense"),
-    ("numba_scd", "csr"),
-    ("reference", "csr"),
-    ("numba_factors", "dense"),
-    ("numba_adam", "dense"),
-    ("numba_scd", "dense"),
-    ("numba_dense", "dense"),
-    ("blas_cpu", "dense"),
-    ("dense", "dense"),
-]
+#: Every implementation, also the one that another is faster than on this machine.
+PLACES = {*registry.IMPLEMENTATIONS.items()} | {
+    (("spmm", "csr", "cpu"), "cpu.products:csr_spmm"),
+}
 TYPES = {
     "csr": [("float32", "int32"), ("float64", "int64")],
     "dense": [("float32", ""), ("float64", "")],
@@ -54,7 +40,7 @@ class Implementation:
     """One implementation of one operation, called through the public function."""
 
     operation: str
-    module: str
+    place: str
     container: str
     dtype: str
     index_dtype: str
@@ -88,27 +74,31 @@ class Implementation:
 
 def _implementations(operation: str) -> list[Implementation]:
     return [
-        Implementation(operation, module, container, *types)
-        for module, container in IMPLEMENTATIONS
-        if hasattr(
-            import_module(f"sklearn_topics._kernels.{module}"),
-            f"{container}_{operation}",
-        )
+        Implementation(operation, place, container, *types)
+        for (name, container, _), place in sorted(PLACES)
+        if name == operation
         for types in TYPES[container]
     ]
+
+
+_UNCACHED = registry._find.__wrapped__
+
+
+def use(monkeypatch, one: Implementation, place: str) -> None:
+    """Run the operation by what stands at this place, and no other operation."""
+    key = one.operation, one.container, "any"
+    monkeypatch.setattr(registry, "IMPLEMENTATIONS", {key: place})
+    monkeypatch.setattr(registry, "_find", _UNCACHED)
 
 
 def _fixture(operation: str):
     def run_only(request, monkeypatch):
         one = request.param
-        monkeypatch.setattr(ops, "_MODULES", {(one.container, None): (one.module,)})
+        use(monkeypatch, one, one.place)
         return one
 
     found = _implementations(operation)
-    names = [
-        "-".join(filter(None, [f.module, f.container, f.dtype, f.index_dtype]))
-        for f in found
-    ]
+    names = ["-".join([f.place, f.dtype, f.index_dtype]) for f in found]
     return pytest.fixture(params=found, ids=names, name=operation)(run_only)
 
 

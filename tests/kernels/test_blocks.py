@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import sklearn_topics
-from sklearn_topics._kernels import _blocks, ops
-from sklearn_topics._kernels._blocks import balanced_bounds, run_blocks
+from sklearn_topics._kernels import ops
+from sklearn_topics._kernels.cpu import blocks as _blocks
+from sklearn_topics._kernels.cpu.blocks import balanced_bounds, run_blocks
 
 
 @pytest.fixture
@@ -256,8 +257,9 @@ def _run_script(script, *arguments, **environment):
 _PRELUDE = """
     import hashlib, os, signal, sys
     import torch
-    from sklearn_topics._kernels import CSR, _blocks, numba_factors
-    from sklearn_topics._kernels import numba_products, numba_scd, ops
+    from sklearn_topics._kernels import CSR, ops
+    from sklearn_topics._kernels.cpu import blocks as _blocks
+    from sklearn_topics._kernels.cpu import descent, factors, products
 
     def compute():
         draw = torch.Generator().manual_seed(0)
@@ -302,10 +304,10 @@ def test_compiled_kernels_come_from_the_cache_in_the_next_process(tmp_path):
     script = """
         found = compute()
         for kernel in (
-            numba_products._ratio_rows,
-            numba_scd._csr_scd_rows,
-            numba_scd._log_rows,
-            numba_factors._column_sums,
+            products._ratio_rows,
+            descent._csr_scd_rows,
+            descent._log_rows,
+            factors._column_sums,
         ):
             hits, misses = kernel.stats.cache_hits, kernel.stats.cache_misses
             print(sum(hits.values()), sum(misses.values()))
@@ -328,9 +330,9 @@ def test_without_a_folder_to_cache_in_kernels_are_compiled_each_time(tmp_path):
     shutil.copytree(
         package, tmp_path / package.name, ignore=shutil.ignore_patterns("__pycache__")
     )
-    (tmp_path / package.name / "_kernels" / "__pycache__").touch()  # no folder
+    (tmp_path / package.name / "_kernels" / "cpu" / "__pycache__").touch()  # no folder
     script = """
-        from sklearn_topics._kernels import _numba
+        from sklearn_topics._kernels.cpu import jit as _numba
         print(_numba.__file__.startswith(sys.argv[1]), _numba.JIT["cache"])
         print(ops.column_sums(torch.ones(5, 2)).tolist())
         """

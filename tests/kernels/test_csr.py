@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from sklearn_topics._kernels import CSR
-from sklearn_topics._kernels.csr import wide_dtype
+from sklearn_topics._kernels.csr import accumulation_dtype
 
 
 def to_dense(X: CSR) -> np.ndarray:
@@ -81,7 +81,7 @@ def test_properties(to_csr):
     ("device", "dtype"), [("cpu", torch.float64), ("mps", torch.float32)]
 )
 def test_sums_are_as_wide_as_the_device_allows(device, dtype):
-    assert wide_dtype(torch.device(device)) == dtype
+    assert accumulation_dtype(torch.device(device)) == dtype
 
 
 @pytest.mark.parametrize("rows", [[], [0], [3, 1, 1, 0], list(range(5))])

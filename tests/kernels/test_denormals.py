@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from sklearn_topics import TorchBetaNMF, TorchDeepNMF, TorchPoissonNMF
-from sklearn_topics._kernels import _denormals, ops
-from sklearn_topics._kernels._blocks import run_blocks
+from sklearn_topics._kernels import ops
+from sklearn_topics._kernels.cpu import denormals as _denormals
+from sklearn_topics._kernels.cpu.blocks import run_blocks
 from sklearn_topics.nn import NMF, BetaMu
 
 pytestmark = pytest.mark.skipif(

@@ -9,12 +9,12 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_topics._kernels import ops
+from sklearn_topics._kernels import ops, registry
 
-from .conftest import _implementations
+from .conftest import _implementations, use
 
-SPECIFICATIONS = {"csr": "reference", "dense": "dense"}
 FLOOR = 1e-10
+IMPLEMENTATIONS = dict(registry.IMPLEMENTATIONS)
 
 
 def _operands():
@@ -49,17 +49,23 @@ def _operands():
 
 
 OPERANDS = _operands()
+BLAS = "cpu.mkl", "cpu.blas"
 COMPILED = [
     one
     for name in OPERANDS
     for one in _implementations(name)
-    if one.module.startswith("numba")
+    if one.place.startswith("cpu.") and one.place.split(":")[0] not in BLAS
 ]
-ID = "{0.operation}-{0.module}-{0.container}-{0.dtype}-{0.index_dtype}"
+ID = "{0.operation}-{0.place}-{0.container}-{0.dtype}-{0.index_dtype}"
 
 
-def _call(operation, module, operands, options, monkeypatch):
-    monkeypatch.setattr(ops, "_MODULES", {(operation.container, None): (module,)})
+def _specification(operation):
+    key = operation.operation, operation.container, "any"
+    return IMPLEMENTATIONS[key]
+
+
+def _call(operation, place, operands, options, monkeypatch):
+    use(monkeypatch, operation, place)
     first, *others = operands
     factors = [
         torch.tensor(A, dtype=operation.torch) if isinstance(A, np.ndarray) else A
@@ -86,14 +92,14 @@ def _with(A, value, seed):
 def test_nothing_becomes_a_number(operation, value, monkeypatch):
     """Not finite where the specification is not, and equal where it is a number."""
     operands, options = OPERANDS[operation.operation]
-    for place in range(len(operands)):
-        if not isinstance(operands[place], np.ndarray):
+    for number, operand in enumerate(operands):
+        if not isinstance(operand, np.ndarray):
             continue
         changed = list(operands)
-        changed[place] = _with(operands[place], value, seed=place)
+        changed[number] = _with(operand, value, seed=number)
         actual, expected = (
-            _call(operation, module, changed, options, monkeypatch)
-            for module in (operation.module, SPECIFICATIONS[operation.container])
+            _call(operation, place, changed, options, monkeypatch)
+            for place in (operation.place, _specification(operation))
         )
         for a, b in zip(actual, expected, strict=True):
             finite = np.isfinite(a)

@@ -9,7 +9,7 @@ from sklearn_topics import TorchETM, TorchPoissonNMF
 from sklearn_topics._core.etm import ETMTrainer
 from sklearn_topics._core.poisson_nmf import EM, SCD, VariationalEM
 from sklearn_topics._core.softmax_adam import SoftmaxAdam
-from sklearn_topics._kernels._openmp import (
+from sklearn_topics._kernels.threads import (
     one_torch_thread,
     thread_count,
     threads_by_work,

@@ -11,15 +11,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import brentq, minimize
 
-from sklearn_topics._kernels import (
-    _scd,
-    _vectors,
-    numba_products,
-    numba_scd,
-    numba_structure,
-    ops,
-    reference,
-)
+from sklearn_topics._kernels import ops, registry
+from sklearn_topics._kernels.cpu import descent, products, structure, vectors
+from sklearn_topics._kernels.reference import descent as reference_descent
+from sklearn_topics._kernels.reference import sparse as reference
 
 FLOOR = 1e-10
 
@@ -282,7 +277,7 @@ def test_pair_counts(pair_counts, matrix):
 
 @pytest.mark.parametrize("rows", [1, 64, 65, 5000])
 def test_pair_counts_of_many_rows(pair_counts, rows, monkeypatch):
-    monkeypatch.setattr(numba_structure, "_PRESENCE_ROWS", 1024)
+    monkeypatch.setattr(structure, "_PRESENCE_ROWS", 1024)
     present = np.random.default_rng(0).random((rows, 4)) < 0.9
     options = {"columns": torch.arange(4), "pairs": _all_pairs(4)}
     out = pair_counts(present.astype(np.float64), **options)
@@ -366,7 +361,7 @@ def test_logarithm_over_all_magnitudes(dtype):
     tensors = [torch.from_numpy(A) for A in (y[:, None], np.ones((1, 1), dtype))]
     csr = (torch.arange(len(y) + 1), torch.zeros(len(y), dtype=torch.int32))
     X = ops.CSR(*csr, torch.from_numpy(X[:, 0]), (len(y), 1))
-    loglik = numba_scd.csr_log_sums(X, *tensors, float(info.tiny))
+    loglik = descent.csr_log_sums(X, *tensors, float(info.tiny))
     exact = np.log(y.astype(np.float64))
     # Relative to the logarithm, but never finer than y itself is rounded.
     error = np.abs(loglik.numpy() - exact) / (np.abs(exact) + 1)
@@ -567,12 +562,12 @@ def test_share_adds_to_each_coordinates_pseudocount(scd_rows, problem):
 
 
 def scalar_numba(w, S, q, u, a, l2=0.0):
-    return numba_scd._coordinate(*map(float, (w, S, q, u, a, l2)))
+    return descent._coordinate(*map(float, (w, S, q, u, a, l2)))
 
 
 def scalar_torch(w, S, q, u, a, l2=0.0):
     values = (torch.tensor([v], dtype=torch.float64) for v in (w, S, q, u, a))
-    return float(_scd.coordinate_step(*values, l2)[0])
+    return float(reference_descent.coordinate_step(*values, l2)[0])
 
 
 @settings(max_examples=300)
@@ -649,7 +644,7 @@ def test_any_number_of_components(to_csr, K, dtype):
     sparse, factors = to_csr(X), [torch.from_numpy(A) for A in (W, HT)]
     X, W, HT = (A.astype(np.float64) for A in (X, W, HT))
     Y, eps = W @ HT.T, np.finfo(dtype).eps
-    for module in numba_products, reference:
+    for module in products, reference:
         found = module.csr_spmm(sparse, factors[1]).numpy()
         assert found.shape == (10, K)
         assert_within(found, X @ HT, X @ HT, eps=eps, n_terms=9)
@@ -658,7 +653,7 @@ def test_any_number_of_components(to_csr, K, dtype):
         found = module.csr_ratio_product(sparse, *factors, FLOOR, 0.25).numpy()
         expected = X / (Y + 0.25) @ HT
         assert_within(found, expected, expected, eps=eps, n_terms=9 + K)
-    found = numba_scd.csr_log_sums(sparse, *factors, FLOOR).numpy()
+    found = descent.csr_log_sums(sparse, *factors, FLOOR).numpy()
     scale = (X * (np.abs(np.log(Y)) + 1)).sum(1)
     assert_within(found, (X * np.log(Y)).sum(1), scale, eps=eps, n_terms=9 + K)
 
@@ -674,7 +669,7 @@ def test_descent_of_any_number_of_components(to_csr, K, dtype):
     args = to_csr(X.astype(dtype)), *factors, torch.zeros_like(factors[2])
     found, expected = (
         module.csr_scd_rows(*args, 0.1, 0.0, 2, 0.0, FLOOR)
-        for module in (numba_scd, reference)
+        for module in (descent, reference)
     )
     for a, b in zip(found, expected, strict=True):
         assert_allclose(a, b, rtol=1e4 * np.finfo(dtype).eps, atol=1e-6)
@@ -682,11 +677,11 @@ def test_descent_of_any_number_of_components(to_csr, K, dtype):
 
 def test_files_of_kernels_change_with_the_vectors():
     # For numba's cache on disk, which looks at a kernel's own file.
-    folder = Path(_vectors.__file__).parent
-    source = (folder / "_vectors.py").read_text(encoding="utf-8")
+    folder = Path(vectors.__file__).parent
+    source = (folder / "vectors.py").read_text(encoding="utf-8")
     digest = hashlib.sha256(source.encode()).hexdigest()[:12]
     texts = {path: path.read_text(encoding="utf-8") for path in folder.glob("*.py")}
-    users = [path for path, text in texts.items() if "from ._vectors import" in text]
+    users = [path for path, text in texts.items() if "from .vectors import" in text]
     assert len(users) >= 2
     for path in users:
         assert f'VECTORS = "{digest}"' in texts[path], f"write {digest!r} into {path}"
@@ -697,19 +692,19 @@ def test_files_of_kernels_change_with_the_vectors():
 
 def test_the_fast_version_is_chosen_on_the_cpu(to_csr):
     X = to_csr(np.eye(3))
-    assert ops._implementation("sddmm", X) is numba_products.csr_sddmm
-    assert ops._implementation("scd_rows", X) is numba_scd.csr_scd_rows
-    assert ops._implementation("scd_rows", torch.eye(3)) is numba_scd.dense_scd_rows
+    assert registry.find("sddmm", X) is products.csr_sddmm
+    assert registry.find("scd_rows", X) is descent.csr_scd_rows
+    assert registry.find("scd_rows", torch.eye(3)) is descent.dense_scd_rows
     elsewhere = torch.empty(3, 3, device="meta")
     meta = ops.CSR(X.indptr, X.indices, elsewhere[0], (3, 3))
-    assert ops._implementation("spmm", meta) is reference.csr_spmm
+    assert registry.find("spmm", meta) is reference.csr_spmm
 
 
 def test_a_failing_fast_version_raises(to_csr, monkeypatch):
     def fails(*args):
         raise MemoryError("no fallback")
 
-    monkeypatch.setattr(numba_products, "csr_sddmm", fails)
+    monkeypatch.setattr(registry, "_find", lambda *key: fails)
     factor = torch.eye(3, dtype=torch.float64)
     with pytest.raises(MemoryError, match="no fallback"):
         ops.sddmm(to_csr(np.eye(3)), factor, factor)

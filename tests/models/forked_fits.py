@@ -144,7 +144,7 @@ def during_compilation():
     """Another thread compiles, as in a first fit, when the child is forked."""
     from numba.core.compiler_lock import global_compiler_lock
 
-    import sklearn_topics._kernels._numba  # noqa: F401  as that thread has
+    import sklearn_topics._kernels.cpu.jit  # noqa: F401  as that thread has
 
     compiling, ended = threading.Event(), threading.Event()
 

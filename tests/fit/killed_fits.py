@@ -11,8 +11,8 @@ import torch
 from sklearn.base import clone
 
 from sklearn_topics import TorchBetaNMF, TorchDeepNMF, TorchETM, TorchPoissonNMF
-from sklearn_topics._boundary import checkpoint
-from sklearn_topics._boundary.checkpoint import Checkpoint
+from sklearn_topics._fit import checkpoint
+from sklearn_topics._fit.checkpoint import Checkpoint
 from sklearn_topics.datasets import make_topic_corpus
 
 NETWORK = {"embedding_dim": 6, "hidden_layer_sizes": (8,), "max_iter": 6}

@@ -12,13 +12,12 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.fixes import parse_version
 
-from sklearn_topics._boundary.fitting import SmallGain, run_fits
 from sklearn_topics._boundary.sklearn_private import (
     CallbackSupportMixin,
-    FitTask,
     _fit_context,
-    fit_task,
 )
+from sklearn_topics._fit.loop import SmallGain, run_fits
+from sklearn_topics._fit.task import FitTask, fit_task
 
 X = torch.zeros(2, 2)
 

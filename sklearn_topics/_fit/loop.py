@@ -10,11 +10,11 @@ from typing import Protocol
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from .._boundary.warning import warn_user
 from .._core.solver import Diverged, Solver, State
-from .._kernels._openmp import threads_for
+from .._kernels.threads import threads_for
 from .progress import Progress
-from .sklearn_private import FitTask
-from .warning import warn_user
+from .task import FitTask
 
 
 @dataclass

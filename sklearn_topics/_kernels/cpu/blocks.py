@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from ._denormals import flush_for_good, flushed_denormals
-from ._openmp import thread_count
+from ..threads import thread_count
+from .denormals import flush_for_good, flushed_denormals
 
 #: Several blocks a thread even out rows whose cost is not their number of entries.
 _BLOCKS_PER_THREAD = 4

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from ._scd import Descent
-from .csr import wide_dtype
+from ..csr import accumulation_dtype
+from .descent import Descent
 
 _BLOCK = 1 << 20  # cells: the temporaries of a block stay in cache
 
@@ -17,11 +17,11 @@ def _blocks(X: Tensor):
 
 def dense_column_sums(A: Tensor, B: Tensor | None) -> Tensor:
     product = A if B is None else A * B
-    return product.sum(0, dtype=wide_dtype(A.device)).to(A.dtype)
+    return product.sum(0, dtype=accumulation_dtype(A.device)).to(A.dtype)
 
 
 def dense_row_sums(X: Tensor) -> Tensor:
-    return X.sum(1, dtype=wide_dtype(X.device))
+    return X.sum(1, dtype=accumulation_dtype(X.device))
 
 
 def dense_gram(A: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ def dense_ratio_step(A, N, D, l1, l2, gamma, shift, zero_denominator, least) -> 
 
 
 def dense_hals_step(A, N, G, l1, order) -> tuple[Tensor, float]:
-    A, wide = A.clone(), wide_dtype(A.device)
+    A, wide = A.clone(), accumulation_dtype(A.device)
     violation = torch.zeros((), dtype=wide, device=A.device)
     for k in order.tolist():
         a = A[:, k]
@@ -85,7 +85,7 @@ def dense_adam_step_(
 
 def dense_log_sum(A: Tensor) -> float:
     positive = A.clamp(min=torch.finfo(A.dtype).tiny)
-    return float(positive.to(wide_dtype(A.device)).log_().sum())
+    return float(positive.to(accumulation_dtype(A.device)).log_().sum())
 
 
 def dense_spmm(X: Tensor, B: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ def dense_ratio_product(
 
 
 def dense_log_sums(X: Tensor, W: Tensor, HT: Tensor, floor: float) -> Tensor:
-    out = W.new_empty(W.shape[0], dtype=wide_dtype(W.device))
+    out = W.new_empty(W.shape[0], dtype=accumulation_dtype(W.device))
     for start, stop in _blocks(X):
         y = (W[start:stop] @ HT.T).clamp_(min=floor)
         logs = y.to(out.dtype).log_()

@@ -5,8 +5,8 @@ from functools import lru_cache
 import numba
 import numpy as np
 
-from ._blocks import run_blocks
-from ._numba import JIT, array_of
+from .blocks import run_blocks
+from .jit import JIT, array_of
 
 
 @lru_cache(maxsize=64)  # the parameters of a network are updated in turn

@@ -17,10 +17,11 @@ import torch
 from numba.extending import overload
 from torch import Tensor
 
-from ._blocks import run_blocks
-from ._numba import CALLED, JIT, array_of, arrays_of
-from ._scd import LEAST, unit_exponents
-from ._vectors import (
+from ..csr import CSR
+from ..reference.descent import LEAST, unit_exponents
+from .blocks import run_blocks
+from .jit import CALLED, JIT, array_of, arrays_of
+from .vectors import (
     LANES,
     at_least_lanes,
     dot,
@@ -29,9 +30,8 @@ from ._vectors import (
     put,
     put_columns,
 )
-from .csr import CSR
 
-VECTORS = "e13d0a74177f"  # the digest of _vectors.py: see there
+VECTORS = "5ab0505b101a"  # the digest of vectors.py: see there
 
 _LOG2 = np.log(2.0)
 _CHUNK = 256  # entries: the scratch stays in L1
@@ -263,7 +263,7 @@ def _reconstruct(w, tile, y):
 
 @numba.njit(**CALLED)
 def _coordinate(w, S, q, u, a, l2):
-    """The scalar twin of `_scd.coordinate_step`, everything multiplied by q.
+    """The scalar twin of the reference's `coordinate_step`, all multiplied by q.
 
     Between two passes over a short row nothing else can run, so that latency counts:
     one root and one division follow each other, and the limit on steps down, which

@@ -9,9 +9,9 @@ import torch
 from sklearn.base import clone
 
 from sklearn_topics import TorchBetaNMF, TorchDeepNMF, TorchETM, TorchPoissonNMF
-from sklearn_topics._boundary import row_blocks
-from sklearn_topics._boundary.progress import Progress
 from sklearn_topics._boundary.transfer import to_device
+from sklearn_topics._fit import row_blocks
+from sklearn_topics._fit.progress import Progress
 from sklearn_topics._kernels import ops
 
 SEED = {"random_state": 0}

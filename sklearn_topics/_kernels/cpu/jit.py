@@ -2,7 +2,7 @@
 
 numba's cache on disk looks at the file of a kernel only. So a kernel and every
 compiled function that it calls stand in one file: otherwise a change in one would
-leave the other's old code in use. What several files call is in `_vectors`, which says
+leave the other's old code in use. What several files call is in `vectors`, which says
 how that is kept from happening there.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from numba.core.compiler_lock import global_compiler_lock
 from torch import Tensor
 
-from .csr import CSR
+from ..csr import CSR
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     # A child that is forked while another thread compiles would wait for that thread,

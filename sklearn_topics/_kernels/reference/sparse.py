@@ -7,8 +7,8 @@ nnz x K. Indexing and ``index_add_`` only: torch has no sparse CSR on mps or xpu
 import torch
 from torch import Tensor
 
-from ._scd import Descent
-from .csr import CSR, wide_dtype
+from ..csr import CSR, accumulation_dtype
+from .descent import Descent
 
 
 def csr_transpose(X: CSR) -> CSR:
@@ -22,7 +22,7 @@ def csr_transpose(X: CSR) -> CSR:
 
 
 def csr_row_sums(X: CSR) -> Tensor:
-    out = X.data.new_zeros(X.shape[0], dtype=wide_dtype(X.device))
+    out = X.data.new_zeros(X.shape[0], dtype=accumulation_dtype(X.device))
     for start, stop in X.chunks():
         local, _, x = X.rows(start, stop)
         out[start:stop].index_add_(0, local, x.to(out.dtype))
@@ -84,7 +84,7 @@ def csr_ratio_product(
 
 
 def csr_log_sums(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
-    out = W.new_zeros(W.shape[0], dtype=wide_dtype(W.device))
+    out = W.new_zeros(W.shape[0], dtype=accumulation_dtype(W.device))
     for start, stop in X.chunks():
         local, cols, x = X.rows(start, stop)
         y = _product(local, cols, W[start:stop], HT).clamp_(min=floor)

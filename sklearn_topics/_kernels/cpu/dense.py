@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import dense
-from ._blocks import run_blocks
-from ._numba import CALLED, JIT, array_of
+from ..reference import dense
+from .blocks import run_blocks
+from .jit import CALLED, JIT, array_of
 
 _PIECE = 256  # columns
 _FEW = 32  # entries of a piece that are cheaper one by one

@@ -5,9 +5,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._blocks import run_blocks
-from ._numba import IN_ORDER, arrays_of
-from .csr import CSR
+from ..csr import CSR
+from .blocks import run_blocks
+from .jit import IN_ORDER, arrays_of
 
 
 @numba.njit(**IN_ORDER)

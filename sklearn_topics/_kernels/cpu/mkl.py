@@ -10,8 +10,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from . import numba_products
-from .csr import CSR
+from ..csr import CSR
+from . import products
 
 _NARROW = 64  # bytes a row: measured, see benchmarks/beta_nmf.py
 
@@ -19,7 +19,7 @@ _NARROW = 64  # bytes a row: measured, see benchmarks/beta_nmf.py
 def csr_spmm(X: CSR, B: Tensor) -> Tensor:
     small = X.nnz < 2**31 and X.indices.dtype == torch.int32
     if not small or B.shape[1] * B.element_size() >= _NARROW:
-        return numba_products.csr_spmm(X, B)
+        return products.csr_spmm(X, B)
     _announce()
     return _matrix(X.indptr.int(), X.indices, X.data, X.shape) @ B
 

@@ -22,7 +22,7 @@ from numba.core.errors import TypingError
 from numba.extending import intrinsic, models, register_model
 from torch import Tensor
 
-from ._numba import CALLED, array_of
+from .jit import CALLED, array_of
 
 LANES = 8
 _CONTRACT = ("contract",)  # a product and a sum may be rounded once

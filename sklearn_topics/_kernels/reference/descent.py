@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from .csr import wide_dtype
+from ..csr import accumulation_dtype
 
 #: Smallest reconstruction, in a row's unit: its inverse squared is a number.
 LEAST = {torch.float32: 1e-14, torch.float64: 1e-30}
@@ -73,7 +73,7 @@ class Descent(ABC):
 
     def _unit(self, pseudocount) -> Tensor:  # [rows]
         """The power of two that each row is measured in."""
-        wide = wide_dtype(self.W.device)
+        wide = accumulation_dtype(self.W.device)
         size = self.row_sum(self.x.to(wide)) + pseudocount * self.W.shape[1]
         size = size.where((size > 0) & size.isfinite(), 1)
         place = torch.frexp(size).exponent.long() + 1022
@@ -121,6 +121,6 @@ class Descent(ABC):
             active &= moved > tol * (size + a.sum(1))
             if not bool(active.any()):
                 break
-        wide = wide_dtype(W.device)
+        wide = accumulation_dtype(W.device)
         logs = y.to(wide).log() - self.spread(unit).to(wide).log()
         return W / unit[:, None], self.row_sum(self.x.to(wide) * logs)

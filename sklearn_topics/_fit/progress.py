@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from .transfer import resolve_device
+from .._boundary.transfer import resolve_device
 
 _WIDTH = 30
 #: Seconds between two lines of a log: few at first, then more; and of a terminal's one.

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._blocks import balanced_bounds, run_blocks
-from ._numba import JIT, arrays_of
-from ._openmp import thread_count
-from .csr import CSR
+from ..csr import CSR
+from ..threads import thread_count
+from .blocks import balanced_bounds, run_blocks
+from .jit import JIT, arrays_of
 
 #: Rows whose presence is held at once: about 4 MiB for 500 columns.
 _PRESENCE_ROWS = 1 << 16

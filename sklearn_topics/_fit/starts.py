@@ -5,10 +5,10 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils import check_random_state
 
+from .._boundary.inputs import check_factor
+from .._boundary.transfer import to_device
+from .._boundary.warning import warn_user
 from .._core.init import initial_factors, mean_value
-from .inputs import check_factor
-from .transfer import to_device
-from .warning import warn_user
 
 #: Exponents of units in which NNDSVD begins as scikit-learn does. Beyond, what it fills
 #: zeros with would outweigh the factors, or vanish beside them.
@@ -108,7 +108,7 @@ def weights_start(X, H, *, zero: bool):
     That is scikit-learn's, where the reconstruction is then of about the size of X, and
     else one that makes it so.
     """
-    K, value, size = len(H), typical_weight(X, len(H)), float(H.mean(dtype=np.float64))
+    K, value, size = len(H), init_scale(X, len(H)), float(H.mean(dtype=np.float64))
     natural = mean_value(X) / (K * size) if size > 0 else value
     if natural > 0 and not 1 / _NEAR < value / natural < _NEAR:
         value = natural
@@ -117,7 +117,7 @@ def weights_start(X, H, *, zero: bool):
     return to_device(W, X.device), _transposed(H, X.device)
 
 
-def typical_weight(X, n_components: int) -> float:
+def init_scale(X, n_components: int) -> float:
     """sqrt(mean(X) / K): the size of W and H if both have the same."""
     return (mean_value(X) / n_components) ** 0.5
 

@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from sklearn.model_selection import train_test_split
 
+from .._boundary.containers import readable
+from .._boundary.counts import require_tokens
+from .._boundary.inputs import check_counts
+from .._boundary.transfer import to_device
 from .._core import etm
-from .containers import readable
-from .counts import require_tokens
-from .inputs import check_counts
 from .progress import Progress
-from .transfer import to_device
 
 #: Documents in a batch: at most, at least, and batches in an epoch of few documents.
 MAX_BATCH, _LEAST_BATCH, _BATCHES = 250, 16, 20

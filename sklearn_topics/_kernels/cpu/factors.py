@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._blocks import run_blocks
-from ._numba import CALLED, JIT, array_of
+from .blocks import run_blocks
+from .jit import CALLED, JIT, array_of
 
 # As many partial results on every machine: sums do not depend on the threads.
 _CHUNKS = 64

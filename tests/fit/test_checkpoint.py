@@ -20,10 +20,10 @@ from sklearn_topics import (
     TorchPoissonNMF,
     non_negative_factorization,
 )
-from sklearn_topics._boundary import checkpoint
-from sklearn_topics._boundary.checkpoint import Checkpoint, fingerprint
 from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
 from sklearn_topics._boundary.transfer import to_device
+from sklearn_topics._fit import checkpoint
+from sklearn_topics._fit.checkpoint import Checkpoint, fingerprint
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),

@@ -1,0 +1,1 @@
+"""What takes long: the loop around a solver, its observers, and where it starts."""

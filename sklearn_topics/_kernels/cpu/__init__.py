@@ -1,0 +1,1 @@
+"""The operations on the CPU: numba kernels over blocks of rows, and BLAS."""

@@ -1,0 +1,1 @@
+"""The operations in plain torch, on any device: the specification of `ops`."""

@@ -1,0 +1,98 @@
+"""Which function runs an operation: by container and type of device.
+
+One row an implementation. "any" is every device that has no row of its own; there the
+plain-torch reference runs. A module is imported when one of its functions is first
+chosen. ``python -m sklearn_topics._kernels.registry`` prints the table.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+
+import torch
+from torch import Tensor
+
+from .csr import CSR
+
+_SPARSE_PRODUCT = (
+    "cpu.mkl:csr_spmm" if torch.backends.mkl.is_available() else "cpu.products:csr_spmm"
+)
+
+#: (operation, container, type of device) -> module:function, in this package.
+IMPLEMENTATIONS = {
+    # X, sparse
+    ("transpose", "csr", "cpu"): "cpu.structure:csr_transpose",
+    ("transpose", "csr", "any"): "reference.sparse:csr_transpose",
+    ("row_sums", "csr", "cpu"): "cpu.row_sums:csr_row_sums",
+    ("row_sums", "csr", "any"): "reference.sparse:csr_row_sums",
+    ("pair_counts", "csr", "cpu"): "cpu.structure:csr_pair_counts",
+    ("pair_counts", "csr", "any"): "reference.sparse:csr_pair_counts",
+    ("sddmm", "csr", "cpu"): "cpu.products:csr_sddmm",
+    ("sddmm", "csr", "any"): "reference.sparse:csr_sddmm",
+    ("spmm", "csr", "cpu"): _SPARSE_PRODUCT,
+    ("spmm", "csr", "any"): "reference.sparse:csr_spmm",
+    ("ratio_product", "csr", "cpu"): "cpu.products:csr_ratio_product",
+    ("ratio_product", "csr", "any"): "reference.sparse:csr_ratio_product",
+    ("log_sums", "csr", "cpu"): "cpu.descent:csr_log_sums",
+    ("log_sums", "csr", "any"): "reference.sparse:csr_log_sums",
+    ("scd_rows", "csr", "cpu"): "cpu.descent:csr_scd_rows",
+    ("scd_rows", "csr", "any"): "reference.sparse:csr_scd_rows",
+    # X, dense
+    ("row_sums", "dense", "cpu"): "cpu.row_sums:dense_row_sums",
+    ("row_sums", "dense", "any"): "reference.dense:dense_row_sums",
+    ("spmm", "dense", "cpu"): "cpu.blas:dense_spmm",
+    ("spmm", "dense", "any"): "reference.dense:dense_spmm",
+    ("ratio_product", "dense", "cpu"): "cpu.dense:dense_ratio_product",
+    ("ratio_product", "dense", "any"): "reference.dense:dense_ratio_product",
+    ("log_sums", "dense", "any"): "reference.dense:dense_log_sums",
+    ("scd_rows", "dense", "cpu"): "cpu.descent:dense_scd_rows",
+    ("scd_rows", "dense", "any"): "reference.dense:dense_scd_rows",
+    # Factors
+    ("column_sums", "dense", "cpu"): "cpu.factors:dense_column_sums",
+    ("column_sums", "dense", "any"): "reference.dense:dense_column_sums",
+    ("gram", "dense", "cpu"): "cpu.factors:dense_gram",
+    ("gram", "dense", "any"): "reference.dense:dense_gram",
+    ("combine_columns", "dense", "cpu"): "cpu.factors:dense_combine_columns",
+    ("combine_columns", "dense", "any"): "reference.dense:dense_combine_columns",
+    ("multiplicative_step", "dense", "cpu"): "cpu.factors:dense_multiplicative_step",
+    ("multiplicative_step", "dense", "any"): (
+        "reference.dense:dense_multiplicative_step"
+    ),
+    ("largest_violation", "dense", "cpu"): "cpu.factors:dense_largest_violation",
+    ("largest_violation", "dense", "any"): "reference.dense:dense_largest_violation",
+    ("extrapolate", "dense", "cpu"): "cpu.factors:dense_extrapolate",
+    ("extrapolate", "dense", "any"): "reference.dense:dense_extrapolate",
+    ("ratio_step", "dense", "cpu"): "cpu.factors:dense_ratio_step",
+    ("ratio_step", "dense", "any"): "reference.dense:dense_ratio_step",
+    ("hals_step", "dense", "cpu"): "cpu.factors:dense_hals_step",
+    ("hals_step", "dense", "any"): "reference.dense:dense_hals_step",
+    ("adam_step_", "dense", "cpu"): "cpu.adam:dense_adam_step_",
+    ("adam_step_", "dense", "any"): "reference.dense:dense_adam_step_",
+    ("log_sum", "dense", "cpu"): "cpu.descent:dense_log_sum",
+    ("log_sum", "dense", "any"): "reference.dense:dense_log_sum",
+}
+
+
+def find(operation: str, X: CSR | Tensor) -> Callable:
+    """The implementation of an operation for what X is, where it is."""
+    return _find(operation, "csr" if isinstance(X, CSR) else "dense", X.device.type)
+
+
+@cache  # looking for it would take as long as a small kernel
+def _find(operation: str, container: str, device: str) -> Callable:
+    for kind in device, "any":
+        place = IMPLEMENTATIONS.get((operation, container, kind))
+        if place is not None:
+            return load(place)
+    raise NotImplementedError(f"{operation} has no {container} version for {device}.")
+
+
+def load(place: str) -> Callable:
+    """The function at a place of the table; its module is imported."""
+    module, function = place.split(":")
+    return getattr(import_module(f"{__package__}.{module}"), function)
+
+
+if __name__ == "__main__":
+    for key, place in IMPLEMENTATIONS.items():
+        print("  ".join(f"{part:<20}" for part in (*key, place)))
