@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..metrics._models import split_pipeline
+from .._boundary.pipelines import split_pipeline
+from .._boundary.topics import term_names
 from ..models._etm import TorchETM
-from ._terms import term_names
 
 
 def word_neighbors(model, words, n_terms=10, *, feature_names=None):
