@@ -1,6 +1,7 @@
-"""Topics in any form -> arrays: those of models, pipelines and arrays of weights."""
+"""Topics in any form -> arrays and names: of models, pipelines, arrays of weights."""
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -41,6 +42,40 @@ def normalize_rows(A) -> np.ndarray:
     A = np.asarray(A, np.float64)
     total = A.sum(1, keepdims=True)
     return np.where(total > 0, A / np.where(total > 0, total, 1), 1 / A.shape[1])
+
+
+def total_variation(A, B) -> np.ndarray:
+    """Total variation distances between distributions: rows of A x rows of B."""
+    return cdist(A, B, "cityblock") / 2
+
+
+def coinciding_topics(topics, distance: float) -> list[tuple[int, int]]:
+    """Pairs of topics whose total variation distance is below `distance`."""
+    near = np.triu(total_variation(topics, topics) < distance, 1)
+    return [(int(k), int(other)) for k, other in np.argwhere(near)]
+
+
+def match_topics(topics, known, distance: float) -> list[int]:
+    """For each topic the row of `known` that it is.
+
+    Raises
+    ------
+    ValueError
+        If a topic is farther than `distance`, by total variation, from all of them.
+    """
+    if len(topics) == len(known):  # in their order, even where some coincide
+        if (np.abs(topics - known).sum(1) / 2 < distance).all():
+            return list(range(len(known)))
+    away = total_variation(topics, known)
+    nearest = away.argmin(axis=1)
+    far = ~(away.min(axis=1) < distance)
+    if far.any():
+        raise ValueError(
+            f"Row {far.argmax()} of components_ is none of the topics of the fit. Rows "
+            "may be dropped, repeated or reordered, but the encoder and the embeddings "
+            "know no other topics: fit the model again."
+        )
+    return nearest.tolist()
 
 
 def term_names(model, feature_names=None, *, numbers: bool = True) -> list | None:
