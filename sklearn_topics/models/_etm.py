@@ -12,13 +12,9 @@ from .._boundary.contexts import plain_torch
 from .._boundary.counts import require_tokens, warn_unless_counts
 from .._boundary.embeddings import check_embeddings
 from .._boundary.inputs import check_counts
-from .._boundary.neighbors import (
-    coinciding,
-    nearest_terms,
-    neighbors_of_words,
-    rows_among,
-)
+from .._boundary.neighbors import nearest_terms, neighbors_of_words
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_sizes
+from .._boundary.topics import coinciding_topics, match_topics, term_names
 from .._boundary.transfer import (
     make_generator,
     resolve_device,
@@ -486,49 +482,49 @@ class TorchETM(BaseTopicModel):
         module = self._fitted_module(X_device)
         return float(etm.bounds(module, X_device, MAX_BATCH).mean())
 
-    def topic_neighbors(self, n_terms=10):
+    def topic_neighbors(self, n_terms=10, *, feature_names=None):
         """Find the terms whose embeddings are nearest to each topic's, by cosine.
 
         Parameters
         ----------
         n_terms : int, default=10
             Terms for each topic.
+        feature_names : sequence of str, default=None
+            Names of the terms. None takes the column names of the fitted X, or
+            `vocabulary`.
 
         Returns
         -------
         neighbors : ndarray of shape (n_components, n_terms)
-            Names of the terms, nearest first, if the columns of the fitted X have
-            names; else their indices.
+            Names of the terms, nearest first; their indices if they have no names.
         """
-        return self._near_topics(self._names, n_terms)
+        check_is_fitted(self)
+        topics = self.topic_embeddings_[self._rows_of_fit()]
+        names = term_names(self, feature_names, numbers=False)
+        return nearest_terms(topics, self.embeddings_, names, n_terms)
 
-    def word_neighbors(self, words, n_terms=10):
+    def word_neighbors(self, words, n_terms=10, *, feature_names=None):
         """Find the terms whose embeddings are nearest to given terms', by cosine.
 
         Parameters
         ----------
         words : str, int, or sequence of them
-            Names of terms, if the columns of the fitted X have names, or indices. A
-            single str is one word. In a pipeline
-            :func:`sklearn_topics.inspection.word_neighbors` finds the names.
+            Names of terms, if the terms have names, or indices. A single str is one
+            word. In a pipeline :func:`sklearn_topics.inspection.word_neighbors` finds
+            the names.
         n_terms : int, default=10
             Terms for each of them, without itself.
+        feature_names : sequence of str, default=None
+            Names of the terms. None takes the column names of the fitted X, or
+            `vocabulary`.
 
         Returns
         -------
         neighbors : ndarray of shape (len(words), n_terms)
-            Names of the terms, nearest first, if the columns of the fitted X have
-            names; else their indices.
+            Names of the terms, nearest first; their indices if they have no names.
         """
-        return self._near_words(words, self._names, n_terms)
-
-    def _near_topics(self, names, n_terms):
         check_is_fitted(self)
-        topics, terms = self.topic_embeddings_[self._rows_of_fit()], self.embeddings_
-        return nearest_terms(topics, terms, names, n_terms)
-
-    def _near_words(self, words, names, n_terms):
-        check_is_fitted(self)
+        names = term_names(self, feature_names, numbers=False)
         return neighbors_of_words(words, self.embeddings_, names, n_terms)
 
     def _fit(self, X, y, X_val):
@@ -752,12 +748,11 @@ class TorchETM(BaseTopicModel):
         """Which topic of the encoder each row of ``components_`` is."""
         names = "embeddings", "topic_embeddings"
         state = {f"module.{n}": torch.from_numpy(getattr(self, f"{n}_")) for n in names}
-        return rows_among(self.components_, etm.topics_of(state).numpy(), _SAME_TOPIC)
+        return match_topics(self.components_, etm.topics_of(state).numpy(), _SAME_TOPIC)
 
     def _warn_of_equal_topics(self):
-        pairs = [
-            f"{k} and {other}" for k, other in coinciding(self.components_, _COINCIDE)
-        ]
+        found = coinciding_topics(self.components_, _COINCIDE)
+        pairs = [f"{k} and {other}" for k, other in found]
         if pairs:
             advice = "choose a smaller n_components"
             if self.init == "random":
@@ -767,8 +762,3 @@ class TorchETM(BaseTopicModel):
                 f"coincide: {advice}.",
                 UserWarning,
             )
-
-    @property
-    def _names(self):
-        names = getattr(self, "feature_names_in_", self.vocabulary)
-        return None if names is None else np.asarray(names)

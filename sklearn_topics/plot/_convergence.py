@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..metrics._models import split_pipeline
+from .._boundary.pipelines import split_pipeline
 
 
 class ConvergenceDisplay:

@@ -4,14 +4,13 @@ import numpy as np
 
 from .._boundary.containers import readable
 from .._boundary.inputs import count_rows
-from ..inspection import top_terms
-from ..metrics._models import (
+from .._boundary.pipelines import accepts_missing, split_pipeline
+from .._boundary.proportions import (
     given_proportions,
-    may_miss,
-    proportions,
-    split_pipeline,
+    proportions_and_counts,
     unassigned,
 )
+from ..inspection import top_terms
 
 #: How far the sum of a row of proportions may be from one.
 _TOLERANCE = 1e-2
@@ -37,7 +36,7 @@ def count_documents(X, theta=None, model=None) -> int:
     if theta is not None:
         readable(theta, "theta")
     if X is not None and split_pipeline(model)[0] is None:
-        readable(X, missing=may_miss(model))
+        readable(X, missing=accepts_missing(model))
     if isinstance(X, str):
         raise ValueError("X is one string. Pass a list of texts.")
     for name, given in (("X", X), ("theta", theta)):
@@ -68,7 +67,7 @@ def known_proportions(model, X, theta):
     if X is None:
         found, counts = given_proportions(theta, split_pipeline(model)[1]), None
     else:
-        found, counts = proportions(model, X, theta)
+        found, counts = proportions_and_counts(model, X, theta)
     return without_topic(found, counts)
 
 
