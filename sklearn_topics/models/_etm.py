@@ -31,9 +31,10 @@ from .._fit.etm_start import (
     begin_from_nmf,
     training_and_validation,
 )
-from .._fit.loop import NoImprovement, run_fit
+from .._fit.loop import fit_from_starts
 from .._fit.row_blocks import in_row_blocks
-from .._fit.task import fit_task
+from .._fit.session import fit_session
+from .._fit.stopping import NoImprovement
 from ..nn import ETM
 from ..nn._etm import ACTIVATIONS
 from ._base import BaseTopicModel
@@ -523,45 +524,47 @@ class TorchETM(BaseTopicModel):
     def _fit(self, X, y, X_val):
         """Set the fitted attributes; returns X on the device."""
         self._check_parameters()
-        with fit_task(self, X, y, max_iter=self.max_iter) as task:
+        with fit_session(self, X, y, max_iter=self.max_iter) as observers:
             data = check_counts(self, X, reset=not self._continues, method="fit")
             require_tokens(data)
             warn_unless_counts(self, data, self._prior())
             device = resolve_device(self.device)
             X_device = to_device(data, device)
             training, held_out = training_and_validation(self, data, X_device, X_val)
-            task.data["the validation documents"] = held_out
             generator = make_generator(self.random_state)
             module, topic_rate, coverage = self._start(training, generator)
-            task.data["the embeddings at the start"] = module.embeddings
             trainer = self._trainer(module, topic_rate, training, held_out)
 
             def attributes(state, n_iter):
                 return self._attributes(trainer.settled(training, state), n_iter)
 
-            fit = run_fit(
+            run = fit_from_starts(
                 trainer,
                 training,
-                trainer.begin(generator),
+                [trainer.begin(generator)],
                 max_iter=self.max_iter,
-                criterion=NoImprovement(
+                stop=NoImprovement(
                     self.n_iter_no_change if self.early_stopping else None,
                     self.min_iter,
                 ),
-                keep="best" if self.early_stopping else "last",
-                verbose=self.verbose,
-                task=task,
+                select="best" if self.early_stopping else "last",
+                observers=observers,
                 attributes=attributes,
+                data={
+                    "the validation documents": held_out,
+                    "the embeddings at the start": module.embeddings,
+                },
             )
-            if fit.state is not None:
-                vars(self).update(attributes(fit.state, fit.n_iter))
+            best = run.best
+            if best.state is not None:
+                vars(self).update(attributes(best.state, best.n_iter))
                 if coverage is not None:
                     self.embedding_coverage_ = coverage
                 self.batch_size_ = trainer.batch_size
                 self.topic_learning_rate_ = float(trainer.topic_learning_rate)
-                self.loss_history_ = fit.columns
-            if fit.interrupted is not None:
-                raise fit.interrupted
+                self.loss_history_ = best.loss_history
+            if run.interrupted is not None:
+                raise run.interrupted
         self._warn_of_equal_topics()
         return X_device
 
