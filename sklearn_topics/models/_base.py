@@ -5,7 +5,6 @@ from abc import ABCMeta, abstractmethod
 from inspect import signature
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -22,16 +21,24 @@ from .._boundary.inputs import (
     check_nonnegative,
 )
 from .._boundary.sklearn_private import CallbackSupportMixin, gives_frames
-from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
+from .._boundary.transfer import (
+    like_input,
+    numpy_dtype,
+    resolve_device,
+    to_device,
+    to_numpy,
+)
 from .._boundary.warning import OtherVersionWarning, warn_user
-from .._core.beta_divergence import divergence
-from .._core.beta_nmf import MultiplicativeUpdate, Penalties
-from .._core.heldout import completion_score, split_columns, split_counts
-from .._core.unit import Unit, geometric_mean
-from .._fit.loop import fit_from_starts
-from .._fit.starts import init_scale
-from .._fit.stopping import SmallDecrease
-from .._kernels import CSR
+from .._core.beta_divergence import has_hidden, has_observed
+from .._core.beta_nmf import Penalties
+from .._core.heldout import (
+    completion_score,
+    d2_score,
+    null_weights,
+    split_columns,
+    split_counts,
+)
+from .._kernels.csr import take_columns
 from .._version import __version__
 
 #: Under this name a stored model has the version that stored it.
@@ -229,9 +236,6 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
 #: Names of a `beta_loss`.
 LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 
-# The null model of `score` has one component and is fitted until nothing moves.
-_NULL_TOL, _NULL_MAX_ITER = 1e-6, 1000
-
 
 class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     """Base class of factorisations under a beta-divergence; holds no algorithm.
@@ -246,7 +250,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
 
     @abstractmethod
     def _weights(self, data, H, verbose=0):
-        """W of checked data for the components H, an array."""
+        """W of X (CSR or Tensor) for the components H (an array): a Tensor."""
 
     #: Whether cells of X may be NaN.
     _may_miss = False
@@ -278,9 +282,9 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
             alpha_W * rho, alpha_H * rho, alpha_W * (1 - rho), alpha_H * (1 - rho)
         )
 
-    def _masks(self, data):
-        """Whether cells of checked data are NaN: unobserved."""
-        return False
+    def _masks(self, X):
+        """Whether cells of X, on the device, are NaN: unobserved."""
+        return self._may_miss and has_hidden(X)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -319,47 +323,19 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         """
         check_is_fitted(self)
         data = self._check(X, "score", reset=False)
-        shown, hidden = (c.numpy() for c in split_columns(data.shape[1]))
-        seen, rest = data[:, shown], data[:, hidden]
-        values = rest.data if sp.issparse(rest) else rest
-        if values.size == rest.shape[0] * rest.shape[1] and np.isnan(values).all():
+        X = to_device(data, resolve_device(self.device))
+        shown, hidden = split_columns(X.shape[1])
+        seen, held_out = (take_columns(X, c.to(X.device)) for c in (shown, hidden))
+        if not has_observed(held_out):
             raise ValueError("No cell of the held-out columns was observed.")
-        H, mean = self.components_, np.atleast_2d(self.feature_means_)
-        mean = mean / (mean.mean() or 1)  # of any size: its weights are fitted
-        W = self._weights(seen, H[:, shown])
-        w = self._null_weights(seen, mean[:, shown])
-        found = self._divergence(rest, W, H[:, hidden])
-        null = self._divergence(rest, w, mean[:, hidden])
-        if null == 0:
-            return 1.0 if found == 0 else 0.0
-        return 1 - found / null
-
-    def _null_weights(self, data, row):
-        """Weights of a single component, without penalties."""
-        X = to_device(data, resolve_device(self.device))
-        unit = Unit.of(X)
-        X = unit.measure(X)
-        W = np.full((X.shape[0], 1), init_scale(X, 1), data.dtype)
-        HT = np.ascontiguousarray(row.T.astype(data.dtype))
-        state = {"W": to_device(W, X.device), "HT": to_device(HT, X.device)}
-        masked = self._masks(data)
-        solver = MultiplicativeUpdate(self._beta, masked=masked, update_H=False)
-        run = fit_from_starts(
-            solver,
-            X,
-            [solver.begin(X, state)],
-            max_iter=_NULL_MAX_ITER,
-            stop=SmallDecrease(_NULL_TOL),
+        means = np.asarray(self.feature_means_, np.float64)
+        means = means / (means.mean() or 1)  # their weights are fitted
+        HT, means = (
+            to_device(np.ascontiguousarray(A.T, numpy_dtype(X)), X.device)
+            for A in (self.components_, means[None])
         )
-        if run.interrupted is not None:
-            raise run.interrupted
-        return to_numpy(run.best.state["W"] / unit.data)
-
-    def _divergence(self, data, W, H):
-        """In units of a typical entry of the data, so that floors mean the same."""
-        X = to_device(data, resolve_device(self.device))
-        typical = geometric_mean(X)
-        X = X.with_data(X.data / typical) if isinstance(X, CSR) else X / typical
-        HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
-        W, HT = (to_device(A, X.device) / typical**0.5 for A in (W, HT))
-        return divergence(X, W, HT, self._beta, masked=self._masks(data))
+        W = self._weights(seen, self.components_[:, shown.numpy()])
+        w = null_weights(seen, means[shown], self._beta, masked=self._masks(seen))
+        factors, null = (W, HT[hidden]), (w, means[hidden])
+        masked = self._masks(held_out)
+        return d2_score(held_out, factors, null, self._beta, masked=masked)

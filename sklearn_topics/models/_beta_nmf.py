@@ -4,7 +4,6 @@ from numbers import Integral, Real
 from os import PathLike
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -12,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._boundary.contexts import plain_torch
 from .._boundary.inputs import column_means
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
-from .._boundary.transfer import resolve_device, to_device, to_numpy
+from .._boundary.transfer import numpy_dtype, resolve_device, to_device, to_numpy
 from .._boundary.warning import warn_user
 from .._core.beta_divergence import divergence
 from .._core.beta_nmf import (
@@ -361,15 +360,16 @@ class TorchBetaNMF(BaseBetaNMF):
             data = self._check(X, "fit", reset=True)
             W, H, run = self._factorize(data, W, H, observers=observers)
             if run.best.state is not None:  # else interrupted in the first iteration
-                self._set_fitted(data, H, run.best)
+                self._set_fitted(data, H, run)
             if run.interrupted is not None:
                 raise run.interrupted
         return self._like_input(W, X)
 
-    def _set_fitted(self, data, H, best):
+    def _set_fitted(self, data, H, run):
+        best = run.best
         self.components_ = H
         self.n_iter_ = best.n_iter
-        options = {"masked": self._masks(data)}
+        options = {"masked": self._masks(run.X)}
         self.init_ = chosen_init(self.init, len(H), data.shape, **options)
         self.reconstruction_err_ = best.metrics["error"]
         self.feature_means_ = column_means(data)
@@ -397,8 +397,9 @@ class TorchBetaNMF(BaseBetaNMF):
         """
         check_is_fitted(self)
         data = self._check(X, "transform", reset=False)
-        W = self._weights(data, self.components_, self.verbose)
-        return self._like_input(W, X)
+        X_device = to_device(data, resolve_device(self.device))
+        W = self._weights(X_device, self.components_, self.verbose)
+        return self._like_input(to_numpy(W), X)
 
     @property
     def _may_miss(self):
@@ -412,7 +413,9 @@ class TorchBetaNMF(BaseBetaNMF):
             W, H, run = self._factorize(data, W, H, observers=shown)
         else:
             H = check_components(self, data, W, H)
-            W, H, run = self._fit_weights(data, H, self.verbose)
+            X = to_device(data, resolve_device(self.device))
+            W, run = self._fit_weights(X, H, self.verbose)
+            W = to_numpy(W)
         if run.interrupted is not None:
             raise run.interrupted
         return W, H, run.best.n_iter
@@ -428,28 +431,34 @@ class TorchBetaNMF(BaseBetaNMF):
                 "init='nndsvdar' instead.",
                 UserWarning,
             )
-        masked = self._masks(data)
         X = to_device(data, resolve_device(self.device))
-        unit = Unit.of(X)
+        unit, masked = Unit.of(X), self._masks(X)
         X = unit.measure(X)
         if self.init == "custom":
-            W, H = custom_factors(self, data, W, H, self._weights)
+            W, H = custom_factors(self, data, W, H, self._array_weights)
         W, HT = nmf_start(self, X, W, H, unit=unit, masked=masked)
         if self.init == "custom":
             W, HT = unit.measure_factor(W), unit.measure_factor(HT)
         means = {"feature_means_": column_means(data)}
         options = {"attributes": means, "data": given, "observers": observers}
-        return self._run(X, W, HT, unit, masked=masked, **options)
+        run = self._run(X, W, HT, unit, masked=masked, **options)
+        state = run.best.state
+        if state is None:  # interrupted in the first iteration
+            return None, None, run
+        W = to_numpy(unit.restore_factor(state["W"]))
+        return W, _components(state, unit), run
 
-    def _fit_weights(self, data, H, verbose):
-        """The same for W alone; H stays."""
-        masked = self._masks(data)
-        X = to_device(data, resolve_device(self.device))
-        unit = Unit.of(X)
+    def _fit_weights(self, X, H, verbose):
+        """W of X on the device, for the array H, and the `Run`."""
+        unit, masked = Unit.of(X), self._masks(X)
+        H = H.astype(numpy_dtype(X), copy=False)
         X, H = unit.measure(X), unit.measure_factor(H)
         W, HT = weights_start(X, H, zero=self.solver == "cd")
         options = {"update_H": False, "observers": [IterationProgress(verbose)]}
-        return self._run(X, W, HT, unit, masked=masked, **options)
+        run = self._run(X, W, HT, unit, masked=masked, **options)
+        if run.interrupted is not None:
+            raise run.interrupted
+        return unit.restore_factor(run.best.state["W"]), run
 
     def _check_parameters(self):
         super()._check_parameters()
@@ -472,11 +481,6 @@ class TorchBetaNMF(BaseBetaNMF):
                 f"missing='mask' needs solver='mu' or 'adam'; solver is {solver!r}."
             )
 
-    def _masks(self, data):
-        """Whether cells of X are unobserved."""
-        values = data.data if sp.issparse(data) else data
-        return self._may_miss and bool(np.isnan(values).any())
-
     def _run(
         self,
         X,
@@ -490,7 +494,7 @@ class TorchBetaNMF(BaseBetaNMF):
         attributes=(),
         data=None,
     ):
-        """X and the factors are in `unit`; the results and their metrics are not."""
+        """X and the factors are in `unit`; the metrics of the `Run` are not."""
         solver = self._make_solver(X, W.shape[1], unit, masked, update_H)
         descends = isinstance(solver, ProjectedAdam)
         stop = SmallDecrease(0 if descends else self.tol)
@@ -514,14 +518,12 @@ class TorchBetaNMF(BaseBetaNMF):
             },
         )
         best = run.best
-        if best.state is None:
-            return None, None, run
-        W, HT = best.state["W"], best.state["HT"]
-        D = size * divergence(X, W, HT, self._beta, masked=masked)
-        run.require_finite("divergence", D)
-        best.metrics["error"] = (2 * D) ** 0.5
-        W = to_numpy(unit.restore_factor(W))
-        return W, _components(best.state, unit), run
+        if best.state is not None:  # else interrupted in the first iteration
+            W, HT = best.state["W"], best.state["HT"]
+            D = size * divergence(X, W, HT, self._beta, masked=masked)
+            run.require_finite("divergence", D)
+            best.metrics["error"] = (2 * D) ** 0.5
+        return run
 
     def _make_solver(self, X, K, unit, masked, update_H):
         penalties = self._penalties(*X.shape).measured(unit, self._beta)
@@ -544,13 +546,13 @@ class TorchBetaNMF(BaseBetaNMF):
             return None
         return _Permutations(self.random_state)
 
-    def _weights(self, data, H, verbose=0):
-        """W of `data` for the components H."""
-        H = H.astype(data.dtype, copy=False)
-        W, _, run = self._fit_weights(data, H, verbose)
-        if run.interrupted is not None:
-            raise run.interrupted
-        return W
+    def _weights(self, X, H, verbose=0):
+        return self._fit_weights(X, H, verbose)[0]
+
+    def _array_weights(self, data, H):
+        """The same as an array, of checked data."""
+        X = to_device(data, resolve_device(self.device))
+        return to_numpy(self._weights(X, H))
 
 
 class _Permutations:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._boundary.contexts import plain_torch
 from .._boundary.inputs import column_means
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_sizes
-from .._boundary.transfer import resolve_device, to_device, to_numpy
+from .._boundary.transfer import numpy_dtype, resolve_device, to_device, to_numpy
 from .._core.deep_nmf import DeepNMF, document_weights
 from .._core.unit import Rescaled, Unit
 from .._fit.loop import fit_from_starts
@@ -257,9 +257,9 @@ class TorchDeepNMF(BaseBetaNMF):
         W : ndarray of shape (n_samples, layer_sizes[-1])
             What ``fit(X).transform(X)`` returns.
         """
-        data = self._fit(X)
-        W = self._weights(data, self.components_, self.verbose)
-        return self._like_input(W, X)
+        X_device = self._fit(X)
+        W = self._weights(X_device, self.components_, self.verbose)
+        return self._like_input(to_numpy(W), X)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X):
@@ -300,7 +300,7 @@ class TorchDeepNMF(BaseBetaNMF):
                 self.loss_history_ = best.loss_history
             if run.interrupted is not None:
                 raise run.interrupted
-        return data
+        return X_device
 
     @plain_torch
     def transform(self, X):
@@ -320,8 +320,9 @@ class TorchDeepNMF(BaseBetaNMF):
         """
         check_is_fitted(self)
         data = self._check(X, "transform", reset=False)
-        W = self._weights(data, self.components_, self.verbose)
-        return self._like_input(W, X)
+        X_device = to_device(data, resolve_device(self.device))
+        W = self._weights(X_device, self.components_, self.verbose)
+        return self._like_input(to_numpy(W), X)
 
     def topics(self, layer):
         """The topics of one layer.
@@ -369,23 +370,21 @@ class TorchDeepNMF(BaseBetaNMF):
             self.pretrain_iter,
         )
 
-    def _weights(self, data, H, verbose=0):
-        X = to_device(data, resolve_device(self.device))
-        HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
-        HT = to_device(HT, X.device)
+    def _weights(self, X, H, verbose=0):
+        HT = to_device(np.ascontiguousarray(H.T, numpy_dtype(X)), X.device)
         # By the topics, not the data: a row of the result depends on its row alone.
         unit = Unit.of_factor(HT)
         infer = partial(
             document_weights,
             CT=unit.measure_factor(HT),
             beta=self._beta,
-            penalties=self._penalties(*data.shape).measured(unit, self._beta),
+            penalties=self._penalties(*X.shape).measured(unit, self._beta),
             max_iter=self.max_iter,
         )
         # Blocks change the last bits of other updates than those for beta 1.
         blocks = verbose if self._beta == 1 else 0
         W = in_row_blocks(infer, unit.measure(X), verbose=blocks)
-        return to_numpy(unit.restore_factor(W))
+        return unit.restore_factor(W)
 
 
 def _attributes(state, unit, n_iter):

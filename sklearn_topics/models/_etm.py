@@ -16,6 +16,7 @@ from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_
 from .._boundary.topics import coinciding_topics, match_topics, term_names
 from .._boundary.transfer import (
     make_generator,
+    numpy_dtype,
     resolve_device,
     to_device,
     to_numpy,
@@ -598,7 +599,7 @@ class TorchETM(BaseTopicModel):
             slow = self.init == "nmf"
             rate = self.learning_rate * (_SLOW_TOPICS if slow else 1.0)
             return self._fitted_module(X), rate, None
-        m, dtype = X.shape[1], np.dtype(str(X.dtype).removeprefix("torch."))
+        m, dtype = X.shape[1], numpy_dtype(X)
         given, coverage = check_embeddings(
             self.embeddings,
             self.vocabulary,

@@ -608,6 +608,22 @@ def test_score_of_a_perfect_fit_and_of_too_few_columns():
         TorchBetaNMF(1).fit(X[:, :1]).score(X[:, :1])
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("beta", [0.5, 1.0, 2.0, 3.0])
+def test_score_of_empty_rows_and_columns(beta, container):
+    X = np.random.default_rng(0).poisson(2.0, (30, 12)).astype(np.float64)
+    X[::7], X[:, ::5] = 0, 0
+    options = {"solver": "mu", "beta_loss": beta, "init": "random", "random_state": 0}
+    model = TorchBetaNMF(2, tol=0.05, **options).fit(container(X))
+    some = ~np.isin(np.arange(30), np.arange(0, 30, 7))
+    found = model.score(container(X))
+    assert found == pytest.approx(model.score(X), rel=1e-8)
+    assert found == pytest.approx(model.score(X[some]), rel=1e-5)
+    if container is np.asarray:
+        assert model.score(X.astype(np.float16)) == pytest.approx(found, rel=1e-12)
+
+
 def best_k(X, **parameters):
     search = GridSearchCV(
         TorchBetaNMF(random_state=0, **parameters),
