@@ -1,6 +1,5 @@
 """TorchETM: the embedded topic model."""
 
-import math
 from numbers import Integral, Real
 from os import PathLike
 
@@ -24,7 +23,7 @@ from .._boundary.transfer import (
 from .._boundary.warning import warn_user
 from .._core import etm
 from .._core.fold_in import fold_in_around
-from .._core.schedule import SCHEDULERS, Scheduler, make_schedule
+from .._core.schedule import SCHEDULES, make_schedule
 from .._core.topic_model import document_sizes
 from .._fit.etm_start import (
     MAX_BATCH,
@@ -61,11 +60,6 @@ _ARCHITECTURE = (
 #: row of components_ is a topic of the fit. Of topics that are left, the least share
 #: that the encoder proposes: one topic must be possible.
 _COINCIDE, _SAME_TOPIC, _LEAST_SHARE = 0.05, 1e-3, 1e-12
-
-_SCHEDULES = {
-    "constant": lambda progress: 1.0,
-    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
-}
 
 
 class TorchETM(BaseTopicModel):
@@ -314,7 +308,7 @@ class TorchETM(BaseTopicModel):
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "topic_learning_rate": [Interval(Real, 0, None, closed="left"), None],
         "learning_rate_schedule": [
-            StrOptions({*_SCHEDULES, *SCHEDULERS}),
+            StrOptions(set(SCHEDULES)),
             callable,
         ],
         "schedule_params": [dict, None],
@@ -668,9 +662,8 @@ class TorchETM(BaseTopicModel):
             topic_rate = self.topic_learning_rate
         return etm.ETMTrainer(
             module,
-            learning_rate=self.learning_rate,
-            topic_learning_rate=topic_rate,
             schedule=self._schedule(),
+            topic_learning_rate=topic_rate,
             weight_decay=self.weight_decay,
             batch_size=batch_size(self, X),
             kl_warmup=self.kl_warmup,
@@ -679,12 +672,8 @@ class TorchETM(BaseTopicModel):
         )
 
     def _schedule(self):
-        """Epochs done -> factor of the learning rates, or one of torch's schedulers."""
-        name = self.learning_rate_schedule
-        schedule = make_schedule(name, self.schedule_params, self.learning_rate)
-        if callable(schedule) or isinstance(schedule, Scheduler):
-            return schedule
-        return lambda epochs: _SCHEDULES[name](epochs / self.max_iter)
+        choice, params = self.learning_rate_schedule, self.schedule_params
+        return make_schedule(choice, params, self.learning_rate, self.max_iter)
 
     @property
     def _continues(self):
