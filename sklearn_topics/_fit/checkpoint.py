@@ -8,17 +8,17 @@ import json
 import os
 import time
 import zipfile
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from numbers import Integral
 from pathlib import Path
-from types import FunctionType
 
 import numpy as np
 import torch
 
 from .._kernels import CSR
 from .._version import __version__
+from .callbacks import watchers
+from .run import Observer, Run
 
 #: A write is followed by at least so many times its duration without one.
 _PAUSE = 9.0
@@ -26,12 +26,12 @@ _PAUSE = 9.0
 #: The entry that is not an array of the state.
 _TREE = "sklearn_topics"
 
-#: Parameters that do not change the result.
-_NO_MATTER = "checkpoint", "device", "verbose"
+#: Parameters that do not change the result, or whose effect is in the data of the run.
+_NOT_COMPARED = "checkpoint", "device", "verbose", "embeddings"
 
 
-class Checkpoint:
-    """The file of one fit: read before the first iteration, written between them.
+class Checkpoint(Observer):
+    """The file of one fit: read before the first iteration, written between two.
 
     Parameters
     ----------
@@ -65,23 +65,51 @@ class Checkpoint:
                 "interrupted would begin from another model than the one it resumes."
             )
         self._estimator = estimator
+        self._parameters = _parameters(estimator)
         self._identity = None
         self._next = -float("inf")
+        self._content = None  # of the run before the current iteration
+
+    def resume(self, run: Run) -> None:
+        """Put the run where an earlier process left this very fit."""
+        content = self.read({"X": run.X, **run.data})
+        if content is not None:
+            run.restore(content)
+
+    def begin_iteration(self, run: Run) -> None:
+        """Write, unless that would take too much of the time.
+
+        Before an iteration: after the last one there is nothing to continue.
+        """
+        if run.n_iter == 0:
+            return
+        self._content = run.content()
+        if time.monotonic() >= self._next:
+            self.write(self._content)
+
+    def end(self, run: Run) -> None:
+        """After Ctrl-C write what the last complete iteration left."""
+        if isinstance(run.interrupted, KeyboardInterrupt) and self._content:
+            self.write(self._content)
 
     def read(self, data: Mapping) -> dict | None:
-        """What was written of this very fit, or None if there is no file.
+        """The content of the file, or None if there is no file.
 
         Parameters
         ----------
         data : mapping of str to CSR, Tensor, array-like or None
-            What is fitted; "X" decides the device.
+            The data that are fitted; "X" determines the device.
 
         Raises
         ------
         ValueError
-            If the file is not one of this fit: it names the difference.
+            If the file is not a checkpoint of this fit: it names the difference.
         """
-        self._identity = _identity(self._estimator, data)
+        self._identity = {
+            "fit": _circumstances(self._estimator, data["X"].device),
+            "parameters": self._parameters,
+            "data": {name: fingerprint(value) for name, value in data.items()},
+        }
         if not self.path.exists():
             return None
         try:
@@ -108,13 +136,9 @@ class Checkpoint:
         if wrong:
             raise ValueError(
                 f"checkpoint={str(self.path)!r} is that of another fit: "
-                f"{'; '.join(wrong)}. To begin anew delete the file, or name another."
+                f"{'; '.join(wrong)}. Delete the file to fit anew, or name another "
+                "file."
             )
-
-    def offer(self, content: Callable[[], dict]) -> None:
-        """Write, unless that would take too much of the time."""
-        if time.monotonic() >= self._next:
-            self.write(content())
 
     def write(self, content: dict) -> None:
         """Replace the file, at once: whoever reads it finds the old or the new one."""
@@ -133,7 +157,7 @@ class Checkpoint:
         self._next = end + _PAUSE * (end - begin)
 
     def remove(self) -> None:
-        """The fit has ended: there is nothing to resume."""
+        """Delete the file: the fit has ended, and there is nothing to resume."""
         self.path.unlink(missing_ok=True)
 
 
@@ -164,22 +188,28 @@ def _rebuild(value, tensors, device):
     return tensor if value["host"] else tensor.to(device)
 
 
-def _identity(estimator, data) -> dict[str, dict[str, str]]:
-    """What must be the same in a fit that resumes this one."""
-    parameters = {
-        name: _description(value)
-        for name, value in estimator.get_params(deep=False).items()
-        if name not in _NO_MATTER
-    }
+def _circumstances(estimator, device) -> dict[str, str]:
     return {
-        "fit": {
-            "estimator": type(estimator).__name__,
-            "sklearn_topics": __version__,
-            "torch": str(torch.__version__),
-            "the device": data["X"].device.type,
-        },
-        "parameters": parameters,
-        "data": {name: fingerprint(value) for name, value in data.items()},
+        "estimator": type(estimator).__name__,
+        "sklearn_topics": __version__,
+        "torch": str(torch.__version__),
+        "the device": device.type,
+        "the list of callbacks": ", ".join(watchers(estimator)) or "empty",
+    }
+
+
+def _parameters(estimator) -> dict[str, str]:
+    """Parameters as text.
+
+    Raises
+    ------
+    ValueError
+        If one holds something whose equality cannot be told, such as a function.
+    """
+    return {
+        name: _description(name, value)
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in _NOT_COMPARED
     }
 
 
@@ -187,29 +217,24 @@ def _text(value) -> str:
     return "not there" if value is None else value
 
 
-def _description(value) -> str:
-    """A parameter, by its value where it has a short one."""
+def _description(name, value) -> str:
+    """A parameter's value as text; of long ones a hash."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
     if isinstance(value, tuple | list) and len(value) < 100:
-        return f"[{', '.join(map(_description, value))}]"
-    if type(value) is dict and len(value) < 100:
-        items = (f"{name!r}: {_description(v)}" for name, v in value.items())
+        return f"[{', '.join(_description(name, v) for v in value)}]"
+    if type(value) is dict:
+        items = (f"{key!r}: {_description(name, v)}" for key, v in value.items())
         return f"{{{', '.join(items)}}}"
-    if isinstance(value, np.ndarray | torch.Tensor | tuple | list):
+    if isinstance(value, torch.Tensor | tuple | list) or hasattr(value, "__array__"):
         return fingerprint(value)
-    if isinstance(value, FunctionType):
-        code = value.__code__
-        cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        parts = code.co_code, code.co_consts, value.__defaults__, cells
-        number = zlib.crc32(repr(parts).encode())
-        return f"{value.__module__}.{value.__qualname__}, hash {number:08x}"
-    if hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
-    size = f" of {len(value)}" if hasattr(value, "__len__") else ""
-    return f"a {type(value).__name__}{size}"
+    raise ValueError(
+        f"checkpoint needs parameters of numbers, strings and arrays, by which a fit "
+        f"is recognised; {name} holds a {type(value).__name__}. Use one of the named "
+        f"values of {name}, or leave checkpoint None."
+    )
 
 
 def fingerprint(value) -> str:

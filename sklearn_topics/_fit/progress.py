@@ -6,6 +6,7 @@ import time
 import numpy as np
 
 from .._boundary.transfer import resolve_device
+from .run import Observer, Run
 
 _WIDTH = 30
 #: Seconds between two lines of a log: few at first, then more; and of a terminal's one.
@@ -80,6 +81,25 @@ class Progress:
     def __exit__(self, *exception):
         if self._terminal and self._shown is not None:
             print(file=self._out)
+
+
+class IterationProgress(Observer):
+    """Shows the progress of a run, with the metrics where they were recorded."""
+
+    def __init__(self, verbose: int):
+        self._verbose, self._progress = verbose, None
+
+    def begin(self, run: Run) -> None:
+        self._progress = Progress(run.max_iter, "iterations", self._verbose)
+        self._progress.show(run.n_iter)
+
+    def end_iteration(self, run: Run) -> bool:
+        self._progress.show(run.n_iter, run.last_metrics if run.recorded else None)
+        return False
+
+    def end(self, run: Run) -> None:
+        with self._progress:
+            self._progress.show(run.n_iter, run.last_metrics or None, last=True)
 
 
 def announce_fit(estimator, X) -> None:

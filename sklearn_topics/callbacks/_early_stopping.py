@@ -3,7 +3,8 @@
 import math
 from numbers import Real
 
-from ._base import FitWatcher, check_count
+from .._fit.callbacks import FitWatcher
+from ._arguments import check_count
 
 #: Under this name loggers find the score.
 _SCORE = "validation_score"
@@ -109,16 +110,16 @@ class EarlyStopping(FitWatcher):
 
     def _iteration(self, fit):
         memory = fit.memory(self)
-        if memory.get("start") != fit.start:
-            memory.update(start=fit.start, best=-math.inf, waited=0)
-        if fit.n_iter % self.every:
+        if memory.get("start") != fit.run.start:
+            memory.update(start=fit.run.start, best=-math.inf, waited=0)
+        if fit.run.n_iter % self.every:
             return False
         score = self._score(fit.model())
-        fit.scores[_SCORE] = [fit.n_iter, score]
+        fit.scores[_SCORE] = [fit.run.n_iter, score]
         if score > memory["best"] + self.min_delta:
             memory.update(best=score, waited=0)
             if self.restore_best:
-                fit.keep()
+                fit.run.pin()
         else:
             memory["waited"] += 1
         return memory["waited"] >= self.patience

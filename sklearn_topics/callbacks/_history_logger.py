@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from uuid import uuid4
 
-from ._base import FitWatcher
+from .._fit.callbacks import FitWatcher
 
 _FORMATS = ".csv", ".jsonl"
 
@@ -84,16 +84,16 @@ class HistoryLogger(FitWatcher):
 
     def _write_new_rows(self, fit):
         memory = fit.memory(self)
-        if memory["start"] != fit.start:
-            memory.update(start=fit.start, written=0)
-        found = len(fit.history.get("iteration", ()))
+        if memory["start"] != fit.run.start:
+            memory.update(start=fit.run.start, written=0)
+        found = len(fit.run.history.get("iteration", ()))
         for row in range(memory["written"], found):
-            losses = {name: column[row] for name, column in fit.history.items()}
+            losses = {name: column[row] for name, column in fit.run.history.items()}
             scores = {
                 name: score if iteration <= losses["iteration"] else math.nan
                 for name, (iteration, score) in fit.scores.items()
             }
-            identity = {"fit": memory["fit"], "task": fit.path, "start": fit.start}
+            identity = {"fit": memory["fit"], "task": fit.path, "start": fit.run.start}
             self._write({**identity, **losses, **scores})
         memory["written"] = found
 

@@ -9,7 +9,8 @@ from uuid import uuid4
 import numpy as np
 
 from .._boundary.inputs import some_rows
-from ._base import FitWatcher, check_count
+from .._fit.callbacks import FitWatcher
+from ._arguments import check_count
 
 #: Documents whose topics show how much each topic is used.
 _SAMPLE = 256
@@ -102,12 +103,12 @@ class TensorBoardLogger(FitWatcher):
         return self._writers[fit]
 
     def _iteration(self, fit):
-        writer, step = self._writer(fit), self._step(fit, fit.n_iter)
+        writer, step = self._writer(fit), self._step(fit, fit.run.n_iter)
         self._add_scalars(fit)
         for name, (iteration, score) in fit.scores.items():
-            if iteration == fit.n_iter:
+            if iteration == fit.run.n_iter:
                 writer.add_scalar(name, score, step)
-        if fit.n_iter % self.every == 0:
+        if fit.run.n_iter % self.every == 0:
             model = fit.model()
             writer.add_text("topics", self._table(model), step)
             writer.add_histogram("topic usage", _usage(model, fit.X), step)
@@ -118,15 +119,15 @@ class TensorBoardLogger(FitWatcher):
             self._writers.pop(fit).close()
 
     def _step(self, fit, iteration):
-        return fit.start * fit.max_iter + iteration
+        return fit.run.start * fit.run.max_iter + iteration
 
     def _add_scalars(self, fit):
         memory = fit.memory(self)
-        if memory["start"] != fit.start:
-            memory.update(start=fit.start, written=0)
-        iterations = fit.history.get("iteration", ())
+        if memory["start"] != fit.run.start:
+            memory.update(start=fit.run.start, written=0)
+        iterations = fit.run.history.get("iteration", ())
         for row in range(memory["written"], len(iterations)):
-            for name, column in fit.history.items():
+            for name, column in fit.run.history.items():
                 if name != "iteration":
                     step = self._step(fit, iterations[row])
                     self._writer(fit).add_scalar(name, column[row], step)

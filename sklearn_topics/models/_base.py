@@ -28,9 +28,9 @@ from .._core.beta_divergence import divergence
 from .._core.beta_nmf import MultiplicativeUpdate, Penalties
 from .._core.heldout import completion_score, split_columns, split_counts
 from .._core.unit import Unit, geometric_mean
-from .._fit.loop import SmallDecrease, run_fit
+from .._fit.loop import fit_from_starts
 from .._fit.starts import init_scale
-from .._fit.task import FitTask
+from .._fit.stopping import SmallDecrease
 from .._kernels import CSR
 from .._version import __version__
 
@@ -127,6 +127,10 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
     """
 
     _nonnegative_components = True
+
+    #: What `transform` returns, and that it shows its progress if `verbose`: read by
+    #: `_boundary.proportions`.
+    _gives_proportions, _shows_progress = True, True
 
     @abstractmethod
     def _infer(self, X, topics, verbose=0):
@@ -236,6 +240,10 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     `device`, and sets ``components_`` and ``feature_means_`` in fit.
     """
 
+    #: What `transform` returns, and that it shows its progress if `verbose`: read by
+    #: `_boundary.proportions`.
+    _gives_proportions, _shows_progress = False, True
+
     @abstractmethod
     def _weights(self, data, H, verbose=0):
         """W of checked data for the components H, an array."""
@@ -336,18 +344,16 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         state = {"W": to_device(W, X.device), "HT": to_device(HT, X.device)}
         masked = self._masks(data)
         solver = MultiplicativeUpdate(self._beta, masked=masked, update_H=False)
-        fit = run_fit(
+        run = fit_from_starts(
             solver,
             X,
-            solver.begin(X, state),
+            [solver.begin(X, state)],
             max_iter=_NULL_MAX_ITER,
-            criterion=SmallDecrease(_NULL_TOL),
-            task=FitTask(self, None, None),
-            attributes=lambda state, n_iter: {},  # nobody watches
+            stop=SmallDecrease(_NULL_TOL),
         )
-        if fit.interrupted is not None:
-            raise fit.interrupted
-        return to_numpy(fit.state["W"] / unit.data)
+        if run.interrupted is not None:
+            raise run.interrupted
+        return to_numpy(run.best.state["W"] / unit.data)
 
     def _divergence(self, data, W, H):
         """In units of a typical entry of the data, so that floors mean the same."""

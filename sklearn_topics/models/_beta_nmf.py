@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._boundary.contexts import plain_torch
 from .._boundary.inputs import column_means
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
-from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
+from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._boundary.warning import warn_user
 from .._core.beta_divergence import divergence
 from .._core.beta_nmf import (
@@ -24,7 +24,9 @@ from .._core.beta_nmf import (
 from .._core.init import INITS
 from .._core.schedule import SCHEDULERS, make_schedule
 from .._core.unit import Rescaled, Unit
-from .._fit.loop import SmallDecrease, SmallViolation, run_fits
+from .._fit.loop import fit_from_starts
+from .._fit.progress import IterationProgress
+from .._fit.session import fit_session
 from .._fit.starts import (
     check_components,
     chosen_init,
@@ -33,7 +35,7 @@ from .._fit.starts import (
     nmf_start,
     weights_start,
 )
-from .._fit.task import FitTask, fit_task
+from .._fit.stopping import SmallDecrease, SmallViolation
 from ._base import LOSSES, BaseBetaNMF
 
 #: The only losses that a solver minimises, where it does not minimise all of them.
@@ -356,24 +358,23 @@ class TorchBetaNMF(BaseBetaNMF):
             The weights that the fit ended with; those of `transform` come close where
             the fit has converged. A torch.Tensor on X's device if X is one.
         """
-        with fit_task(self, X, None, max_iter=self.max_iter) as task:
+        with fit_session(self, X, max_iter=self.max_iter) as observers:
             data = self._check(X, "fit", reset=True)
-            task.data |= {"W": W, "H": H}
-            W, H, fit = self._factorize(data, W, H, task=task)
-            if fit.state is not None:  # else interrupted before anything was found
-                self._set_fitted(data, H, fit)
-            if fit.interrupted is not None:
-                raise fit.interrupted
+            W, H, run = self._factorize(data, W, H, observers=observers)
+            if run.best.state is not None:  # else interrupted in the first iteration
+                self._set_fitted(data, H, run.best)
+            if run.interrupted is not None:
+                raise run.interrupted
         return self._like_input(W, X)
 
-    def _set_fitted(self, data, H, fit):
+    def _set_fitted(self, data, H, best):
         self.components_ = H
-        self.n_iter_ = fit.n_iter
+        self.n_iter_ = best.n_iter
         options = {"masked": self._masks(data)}
         self.init_ = chosen_init(self.init, len(H), data.shape, **options)
-        self.reconstruction_err_ = fit.found["error"]
+        self.reconstruction_err_ = best.metrics["error"]
         self.feature_means_ = column_means(data)
-        self.loss_history_ = fit.columns
+        self.loss_history_ = best.loss_history
 
     @property
     def _n_components(self):  # scikit-learn's tests look at it
@@ -406,23 +407,20 @@ class TorchBetaNMF(BaseBetaNMF):
 
     def _fit_transform(self, X, y=None, W=None, H=None, update_H=True):
         """W, H and the iterations: what `non_negative_factorization` returns."""
-        if self.checkpoint is not None:
-            raise ValueError(
-                "checkpoint is for TorchBetaNMF's fit and fit_transform; "
-                "non_negative_factorization has none."
-            )
         data = self._check(X, "fit", reset=True)
         if update_H:
-            W, H, fit = self._factorize(data, W, H)
+            shown = [IterationProgress(self.verbose)]
+            W, H, run = self._factorize(data, W, H, observers=shown)
         else:
             H = check_components(self, data, W, H)
-            W, H, fit = self._fit_weights(data, H, self.verbose)
-        if fit.interrupted is not None:
-            raise fit.interrupted
-        return W, H, fit.n_iter
+            W, H, run = self._fit_weights(data, H, self.verbose)
+        if run.interrupted is not None:
+            raise run.interrupted
+        return W, H, run.best.n_iter
 
-    def _factorize(self, data, W=None, H=None, task=None):
-        """W and H as arrays and the `FitResult`, from checked data."""
+    def _factorize(self, data, W, H, *, observers):
+        """W and H as arrays and the `Run`, from checked data."""
+        given = {"W": W, "H": H}
         if self.solver == "mu" and self.init == "nndsvd":
             warn_user(
                 "The multiplicative update ('mu') solver cannot update zeros present "
@@ -441,7 +439,7 @@ class TorchBetaNMF(BaseBetaNMF):
         if self.init == "custom":
             W, HT = unit.measure_factor(W), unit.measure_factor(HT)
         means = {"feature_means_": column_means(data)}
-        options = {"task": task, "attributes": means, "verbose": self.verbose}
+        options = {"attributes": means, "data": given, "observers": observers}
         return self._run(X, W, HT, unit, masked=masked, **options)
 
     def _fit_weights(self, data, H, verbose):
@@ -451,7 +449,7 @@ class TorchBetaNMF(BaseBetaNMF):
         unit = Unit.of(X)
         X, H = unit.measure(X), unit.measure_factor(H)
         W, HT = weights_start(X, H, zero=self.solver == "cd")
-        options = {"update_H": False, "verbose": verbose}
+        options = {"update_H": False, "observers": [IterationProgress(verbose)]}
         return self._run(X, W, HT, unit, masked=masked, **options)
 
     def _check_parameters(self):
@@ -488,42 +486,43 @@ class TorchBetaNMF(BaseBetaNMF):
         unit,
         *,
         masked,
-        verbose,
+        observers,
         update_H=True,
-        task=None,
         attributes=(),
+        data=None,
     ):
         """X and the factors are in `unit`; the results and their metrics are not."""
         solver = self._make_solver(X, W.shape[1], unit, masked, update_H)
         descends = isinstance(solver, ProjectedAdam)
-        criterion = SmallDecrease(0 if descends else self.tol)
+        stop = SmallDecrease(0 if descends else self.tol)
         if isinstance(solver, CoordinateDescent):
-            criterion = SmallViolation(self.tol)
+            stop = SmallViolation(self.tol)
         size = 1 / unit.power(self._beta)  # of a divergence
         scales = {"objective": size, "error": size**0.5, "violation": size}
-        fit = run_fits(
+        run = fit_from_starts(
             Rescaled(solver, scales),
             X,
             [solver.begin(X, {"W": W, "HT": HT})],
             max_iter=self.max_iter,
-            criterion=criterion,
+            stop=stop,
             # A gradient step may lead uphill; for the others the last is the best.
-            keep="best" if descends else "last",
-            verbose=verbose,
-            task=task or FitTask(self, None, None),
+            select="best" if descends else "last",
+            observers=observers,
+            data=data,
             attributes=lambda state, n_iter: {
                 **_attributes(state, unit, n_iter),
                 **dict(attributes),
             },
         )
-        if fit.state is None:
-            return None, None, fit
-        W, HT = fit.state["W"], fit.state["HT"]
+        best = run.best
+        if best.state is None:
+            return None, None, run
+        W, HT = best.state["W"], best.state["HT"]
         D = size * divergence(X, W, HT, self._beta, masked=masked)
-        fit.require_finite("divergence", D, X.dtype)
-        fit.found["error"] = (2 * D) ** 0.5
+        run.require_finite("divergence", D)
+        best.metrics["error"] = (2 * D) ** 0.5
         W = to_numpy(unit.restore_factor(W))
-        return W, _components(fit.state, unit), fit
+        return W, _components(best.state, unit), run
 
     def _make_solver(self, X, K, unit, masked, update_H):
         penalties = self._penalties(*X.shape).measured(unit, self._beta)
@@ -550,9 +549,9 @@ class TorchBetaNMF(BaseBetaNMF):
     def _weights(self, data, H, verbose=0):
         """W of `data` for the components H."""
         H = H.astype(data.dtype, copy=False)
-        W, _, fit = self._fit_weights(data, H, verbose)
-        if fit.interrupted is not None:
-            raise fit.interrupted
+        W, _, run = self._fit_weights(data, H, verbose)
+        if run.interrupted is not None:
+            raise run.interrupted
         return W
 
 
@@ -567,56 +566,3 @@ class _Permutations:
             order = self._rng.permutation(K)
             self._drawn += 1
         return torch.from_numpy(order)
-
-
-@plain_torch
-def non_negative_factorization(
-    X,
-    W=None,
-    H=None,
-    n_components="auto",
-    *,
-    update_H=True,
-    **parameters,
-):
-    """Factorise X, or fit W to a given H: :class:`TorchBetaNMF` as a function.
-
-    Parameters
-    ----------
-    X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Nonnegative data.
-    W : array-like of shape (n_samples, n_components), default=None
-        Where to begin, for init="custom"; None: fitted to H first.
-    H : array-like of shape (n_components, n_features), default=None
-        Where to begin, for init="custom"; with ``update_H=False`` what W is fitted to.
-    n_components : int, {"auto"} or None, default="auto"
-        Number of components.
-    update_H : bool, default=True
-        Whether to fit H as well as W.
-    **parameters
-        Those of :class:`TorchBetaNMF`, but for `checkpoint`.
-
-    Returns
-    -------
-    W : ndarray of shape (n_samples, n_components)
-        The weights.
-    H : ndarray of shape (n_components, n_features)
-        The components.
-    n_iter : int
-        Iterations run.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_topics import non_negative_factorization
-    >>> X = np.array([[1, 1], [2, 1], [3, 1.2], [4, 1], [5, 0.8], [6, 1]])
-    >>> W, H, n_iter = non_negative_factorization(
-    ...     X, n_components=2, init="random", random_state=0
-    ... )
-    >>> W.shape, H.shape
-    ((6, 2), (2, 2))
-    """
-    model = TorchBetaNMF(n_components, **parameters)
-    model._validate_params()
-    W, H, n_iter = model._fit_transform(X, W=W, H=H, update_H=update_H)
-    return like_input(W, X), like_input(H, X), n_iter

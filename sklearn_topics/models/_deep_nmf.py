@@ -15,9 +15,10 @@ from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_
 from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._core.deep_nmf import DeepNMF, document_weights
 from .._core.unit import Rescaled, Unit
-from .._fit.loop import SmallDecrease, run_fits
+from .._fit.loop import fit_from_starts
 from .._fit.row_blocks import in_row_blocks
-from .._fit.task import fit_task
+from .._fit.session import fit_session
+from .._fit.stopping import SmallDecrease
 from ._base import LOSSES, BaseBetaNMF
 
 _INITS = {"random", "nndsvda", "nndsvdar"}  # multiplicative updates cannot leave zeros
@@ -262,7 +263,7 @@ class TorchDeepNMF(BaseBetaNMF):
 
     @_fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X):
-        with fit_task(self, X, None, max_iter=self.max_iter) as task:
+        with fit_session(self, X, max_iter=self.max_iter) as observers:
             data = self._check(X, "fit", reset=True)
             device = resolve_device(self.device)
             X_device = to_device(data, device)
@@ -282,24 +283,23 @@ class TorchDeepNMF(BaseBetaNMF):
 
             size = 1 / unit.power(self._beta)  # of a divergence
             errors = dict.fromkeys(("error", "last_error"), size**0.5)
-            fit = run_fits(
+            run = fit_from_starts(
                 Rescaled(solver, {"objective": size, **errors}),
                 X_unit,
                 self._starts(solver, X_unit),
                 max_iter=self.max_iter,
-                criterion=SmallDecrease(self.tol),
-                keep="last",
-                verbose=self.verbose,
-                task=task,
+                stop=SmallDecrease(self.tol),
+                select="last",
+                observers=observers,
                 attributes=attributes,
             )
-            if fit.state is not None:  # else interrupted before anything was found
-                for name, value in attributes(fit.state, fit.n_iter).items():
-                    setattr(self, name, value)
-                self.reconstruction_err_ = fit.found["last_error"]
-                self.loss_history_ = fit.columns
-            if fit.interrupted is not None:
-                raise fit.interrupted
+            best = run.best
+            if best.state is not None:  # else interrupted in the first iteration
+                vars(self).update(attributes(best.state, best.n_iter))
+                self.reconstruction_err_ = best.metrics["last_error"]
+                self.loss_history_ = best.loss_history
+            if run.interrupted is not None:
+                raise run.interrupted
         return data
 
     @plain_torch

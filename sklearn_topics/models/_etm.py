@@ -12,13 +12,9 @@ from .._boundary.contexts import plain_torch
 from .._boundary.counts import require_tokens, warn_unless_counts
 from .._boundary.embeddings import check_embeddings
 from .._boundary.inputs import check_counts
-from .._boundary.neighbors import (
-    coinciding,
-    nearest_terms,
-    neighbors_of_words,
-    rows_among,
-)
+from .._boundary.neighbors import nearest_terms, neighbors_of_words
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_sizes
+from .._boundary.topics import coinciding_topics, match_topics, term_names
 from .._boundary.transfer import (
     make_generator,
     resolve_device,
@@ -36,9 +32,10 @@ from .._fit.etm_start import (
     begin_from_nmf,
     training_and_validation,
 )
-from .._fit.loop import NoImprovement, run_fit
+from .._fit.loop import fit_from_starts
 from .._fit.row_blocks import in_row_blocks
-from .._fit.task import fit_task
+from .._fit.session import fit_session
+from .._fit.stopping import NoImprovement
 from ..nn import ETM
 from ..nn._etm import ACTIVATIONS
 from ._base import BaseTopicModel
@@ -485,93 +482,95 @@ class TorchETM(BaseTopicModel):
         module = self._fitted_module(X_device)
         return float(etm.bounds(module, X_device, MAX_BATCH).mean())
 
-    def topic_neighbors(self, n_terms=10):
+    def topic_neighbors(self, n_terms=10, *, feature_names=None):
         """Find the terms whose embeddings are nearest to each topic's, by cosine.
 
         Parameters
         ----------
         n_terms : int, default=10
             Terms for each topic.
+        feature_names : sequence of str, default=None
+            Names of the terms. None takes the column names of the fitted X, or
+            `vocabulary`.
 
         Returns
         -------
         neighbors : ndarray of shape (n_components, n_terms)
-            Names of the terms, nearest first, if the columns of the fitted X have
-            names; else their indices.
+            Names of the terms, nearest first; their indices if they have no names.
         """
-        return self._near_topics(self._names, n_terms)
+        check_is_fitted(self)
+        topics = self.topic_embeddings_[self._rows_of_fit()]
+        names = term_names(self, feature_names, numbers=False)
+        return nearest_terms(topics, self.embeddings_, names, n_terms)
 
-    def word_neighbors(self, words, n_terms=10):
+    def word_neighbors(self, words, n_terms=10, *, feature_names=None):
         """Find the terms whose embeddings are nearest to given terms', by cosine.
 
         Parameters
         ----------
         words : str, int, or sequence of them
-            Names of terms, if the columns of the fitted X have names, or indices. A
-            single str is one word. In a pipeline
-            :func:`sklearn_topics.inspection.word_neighbors` finds the names.
+            Names of terms, if the terms have names, or indices. A single str is one
+            word. In a pipeline :func:`sklearn_topics.inspection.word_neighbors` finds
+            the names.
         n_terms : int, default=10
             Terms for each of them, without itself.
+        feature_names : sequence of str, default=None
+            Names of the terms. None takes the column names of the fitted X, or
+            `vocabulary`.
 
         Returns
         -------
         neighbors : ndarray of shape (len(words), n_terms)
-            Names of the terms, nearest first, if the columns of the fitted X have
-            names; else their indices.
+            Names of the terms, nearest first; their indices if they have no names.
         """
-        return self._near_words(words, self._names, n_terms)
-
-    def _near_topics(self, names, n_terms):
         check_is_fitted(self)
-        topics, terms = self.topic_embeddings_[self._rows_of_fit()], self.embeddings_
-        return nearest_terms(topics, terms, names, n_terms)
-
-    def _near_words(self, words, names, n_terms):
-        check_is_fitted(self)
+        names = term_names(self, feature_names, numbers=False)
         return neighbors_of_words(words, self.embeddings_, names, n_terms)
 
     def _fit(self, X, y, X_val):
         """Set the fitted attributes; returns X on the device."""
         self._check_parameters()
-        with fit_task(self, X, y, max_iter=self.max_iter) as task:
+        with fit_session(self, X, y, max_iter=self.max_iter) as observers:
             data = check_counts(self, X, reset=not self._continues, method="fit")
             require_tokens(data)
             warn_unless_counts(self, data, self._prior())
             device = resolve_device(self.device)
             X_device = to_device(data, device)
             training, held_out = training_and_validation(self, data, X_device, X_val)
-            task.data["the validation documents"] = held_out
             generator = make_generator(self.random_state)
             module, topic_rate, coverage = self._start(training, generator)
-            task.data["the embeddings at the start"] = module.embeddings
             trainer = self._trainer(module, topic_rate, training, held_out)
 
             def attributes(state, n_iter):
                 return self._attributes(trainer.settled(training, state), n_iter)
 
-            fit = run_fit(
+            run = fit_from_starts(
                 trainer,
                 training,
-                trainer.begin(generator),
+                [trainer.begin(generator)],
                 max_iter=self.max_iter,
-                criterion=NoImprovement(
+                stop=NoImprovement(
                     self.n_iter_no_change if self.early_stopping else None,
                     self.min_iter,
                 ),
-                keep="best" if self.early_stopping else "last",
-                verbose=self.verbose,
-                task=task,
+                select="best" if self.early_stopping else "last",
+                observers=observers,
                 attributes=attributes,
+                data={
+                    "the validation documents": held_out,
+                    "the embeddings at the start": module.embeddings,
+                },
             )
-            if fit.state is not None:
-                vars(self).update(attributes(fit.state, fit.n_iter))
+            best = run.best
+            if best.state is not None:
+                vars(self).update(attributes(best.state, best.n_iter))
                 if coverage is not None:
                     self.embedding_coverage_ = coverage
                 self.batch_size_ = trainer.batch_size
                 self.topic_learning_rate_ = float(trainer.topic_learning_rate)
-                self.loss_history_ = fit.columns
-            if fit.interrupted is not None:
-                raise fit.interrupted
+                self.loss_history_ = best.loss_history
+            if run.interrupted is not None:
+                raise run.interrupted
         self._warn_of_equal_topics()
         return X_device
 
@@ -749,12 +748,11 @@ class TorchETM(BaseTopicModel):
         """Which topic of the encoder each row of ``components_`` is."""
         names = "embeddings", "topic_embeddings"
         state = {f"module.{n}": torch.from_numpy(getattr(self, f"{n}_")) for n in names}
-        return rows_among(self.components_, etm.topics_of(state).numpy(), _SAME_TOPIC)
+        return match_topics(self.components_, etm.topics_of(state).numpy(), _SAME_TOPIC)
 
     def _warn_of_equal_topics(self):
-        pairs = [
-            f"{k} and {other}" for k, other in coinciding(self.components_, _COINCIDE)
-        ]
+        found = coinciding_topics(self.components_, _COINCIDE)
+        pairs = [f"{k} and {other}" for k, other in found]
         if pairs:
             advice = "choose a smaller n_components"
             if self.init == "random":
@@ -764,8 +762,3 @@ class TorchETM(BaseTopicModel):
                 f"coincide: {advice}.",
                 UserWarning,
             )
-
-    @property
-    def _names(self):
-        names = getattr(self, "feature_names_in_", self.vocabulary)
-        return None if names is None else np.asarray(names)

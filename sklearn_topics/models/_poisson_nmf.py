@@ -29,9 +29,10 @@ from .._core.topic_model import (
     topics_of,
 )
 from .._core.unit import Rescaled, Unit
-from .._fit.loop import SmallGain, run_fits
+from .._fit.loop import fit_from_starts
 from .._fit.row_blocks import in_row_blocks
-from .._fit.task import fit_task
+from .._fit.session import fit_session
+from .._fit.stopping import SmallGain
 from ._base import BaseTopicModel
 
 _SOLVERS = {"scd": SCD, "em": EM, "adam": SoftmaxAdam}
@@ -389,12 +390,12 @@ class TorchPoissonNMF(BaseTopicModel):
     def _fit(self, X, y, W, H):
         """Set the fitted attributes; returns X on the device."""
         inference, solver_name = self._choose()
-        with fit_task(self, X, y, max_iter=self.max_iter * self.n_init) as task:
+        most = self.max_iter * self.n_init
+        with fit_session(self, X, y, max_iter=most) as observers:
             data = check_counts(self, X, reset=not self._continues, method="fit")
             require_tokens(data)
             if any(getattr(self, name) > 0 for name in _PSEUDOCOUNTS):
                 warn_unless_counts(self, data, self._prior())
-            task.data |= {"W": W, "H": H}
             X_device = to_device(data, resolve_device(self.device))
             constants = CorpusSums.of(X_device)
             # Of the variational bound the data are no factor.
@@ -402,27 +403,25 @@ class TorchPoissonNMF(BaseTopicModel):
             unit = Unit() if inference == "variational" else Unit.of(X_device, least)
             solver = self._make_solver(solver_name, inference, constants, unit, data)
             X_unit = unit.measure(X_device)
-            fit = run_fits(
+            run = fit_from_starts(
                 Rescaled(solver, dict.fromkeys(("objective", "kkt"), 1 / unit.data)),
                 X_unit,
                 self._starts(X_device, X_unit, unit, data, W, H, solver),
                 max_iter=self.max_iter,
                 # A falling learning rate makes any gain small in the end.
-                criterion=SmallGain(
+                stop=SmallGain(
                     self.tol if getattr(solver, "schedule", None) in _STEADY else 0,
                     scale=constants.tokens or 1.0,
                 ),
-                verbose=self.verbose,
-                task=task,
+                observers=observers,
                 attributes=_topic_attributes,
+                data={"W": W, "H": H},
             )
-            if fit.state is not None:
-                loglik = document_log_likelihood(X_unit, fit.state, solver.floor)
-                loglik = loglik / unit.data - constants.tokens * log(unit.data)
-                self._set_fitted(loglik, constants, fit, X_unit.dtype)
+            if run.best.state is not None:
+                self._set_fitted(run, solver, unit, constants)
                 self.solver_ = solver_name
-            if fit.interrupted is not None:
-                raise fit.interrupted
+            if run.interrupted is not None:
+                raise run.interrupted
         return X_device
 
     def _choose(self):
@@ -597,14 +596,17 @@ class TorchPoissonNMF(BaseTopicModel):
         theta = self._infer(X, H / sizes[:, None])
         return theta * document_sizes(X).to(theta.dtype)[:, None] / sizes
 
-    def _set_fitted(self, loglik, constants, fit, dtype):
-        fit.require_finite("log-likelihood", loglik, dtype)
-        self.components_ = to_numpy(topics_of(fit.state))
-        self.n_iter_ = fit.n_iter
+    def _set_fitted(self, run, solver, unit, constants):
+        best = run.best
+        loglik = document_log_likelihood(run.X, best.state, solver.floor)
+        loglik = loglik / unit.data - constants.tokens * log(unit.data)
+        run.require_finite("log-likelihood", loglik)
+        self.components_ = to_numpy(topics_of(best.state))
+        self.n_iter_ = best.n_iter
         self.log_likelihood_ = loglik - constants.log_factorial
         self.deviance_ = 2 * (constants.saturated - self.log_likelihood_)
-        self.kkt_residual_ = fit.found["kkt"]
-        self.loss_history_ = fit.columns
+        self.kkt_residual_ = best.metrics["kkt"]
+        self.loss_history_ = best.loss_history
 
     def _infer(self, X, topics, verbose=0):
         self._validate_params()  # they may have been set since fit

@@ -22,8 +22,8 @@ from sklearn_topics import (
     TorchTruncatedSVD,
 )
 from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
+from sklearn_topics._fit.callbacks import FitWatcher
 from sklearn_topics.callbacks import EarlyStopping, HistoryLogger, TensorBoardLogger
-from sklearn_topics.callbacks._base import FitWatcher
 from sklearn_topics.datasets import make_topic_corpus
 
 pytestmark = pytest.mark.usefixtures("one_thread")

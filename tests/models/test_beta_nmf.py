@@ -3,6 +3,7 @@
 import os
 import threading
 import warnings
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -652,3 +653,13 @@ def test_tags_say_what_x_may_hold():
     ]
     assert [t.allow_nan for t in tags] == [False, True]
     assert all(t.positive_only and t.sparse for t in tags)
+
+
+def test_the_function_has_the_estimators_parameters_and_defaults():
+    function = signature(non_negative_factorization).parameters
+    estimator = signature(TorchBetaNMF).parameters
+    assert function.keys() == estimator.keys() - {"checkpoint"} | {
+        *("X", "W", "H", "update_H")
+    }
+    for name in function.keys() & estimator.keys():
+        assert function[name].default == estimator[name].default

@@ -21,7 +21,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from sklearn_topics import TorchPoissonNMF
-from sklearn_topics._kernels import ops
+from sklearn_topics._kernels import registry
 from sklearn_topics.datasets import make_topic_corpus
 
 ML = {"doc_topic_pseudocount": 0, "topic_word_pseudocount": 0}
@@ -359,8 +359,9 @@ def test_other_devices_compute_the_same(known, monkeypatch, pseudocounts, contai
     options = {"max_iter": 30, "tol": 0, **pseudocounts}
     compiled = model(**options)
     theta = compiled.fit_transform(X)
-    modules = {("csr", None): ("reference",), ("dense", None): ("dense",)}
-    monkeypatch.setattr(ops, "_MODULES", modules)
+    reference = {k: v for k, v in registry.IMPLEMENTATIONS.items() if k[2] == "any"}
+    monkeypatch.setattr(registry, "IMPLEMENTATIONS", reference)
+    monkeypatch.setattr(registry, "_find", registry._find.__wrapped__)
     plain = model(**options)
     np.testing.assert_allclose(plain.fit_transform(X), theta, atol=1e-9)
     np.testing.assert_allclose(plain.components_, compiled.components_, atol=1e-10)
