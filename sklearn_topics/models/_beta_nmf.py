@@ -501,7 +501,7 @@ class TorchBetaNMF(BaseBetaNMF):
         run = fit_from_starts(
             Rescaled(solver, scales),
             X,
-            [solver.begin(X, {"W": W, "HT": HT})],
+            [solver.init_state(X, W, HT)],
             max_iter=self.max_iter,
             stop=stop,
             # A gradient step may lead uphill; for the others the last is the best.
