@@ -128,6 +128,10 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
 
     _nonnegative_components = True
 
+    #: What `transform` returns, and that it shows its progress if `verbose`: read by
+    #: `_boundary.proportions`.
+    _gives_proportions, _shows_progress = True, True
+
     @abstractmethod
     def _infer(self, X, topics, verbose=0):
         """Topic proportions (n x K tensor) of X for fixed topics, all on the device."""
@@ -235,6 +239,10 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     A subclass has the parameters `beta_loss`, `alpha_W`, `alpha_H`, `l1_ratio` and
     `device`, and sets ``components_`` and ``feature_means_`` in fit.
     """
+
+    #: What `transform` returns, and that it shows its progress if `verbose`: read by
+    #: `_boundary.proportions`.
+    _gives_proportions, _shows_progress = False, True
 
     @abstractmethod
     def _weights(self, data, H, verbose=0):

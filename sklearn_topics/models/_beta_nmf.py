@@ -22,7 +22,7 @@ from .._core.beta_nmf import (
     ProjectedAdam,
 )
 from .._core.init import INITS
-from .._core.schedule import SCHEDULERS, make_schedule
+from .._core.schedule import SCHEDULES, make_schedule
 from .._core.unit import Rescaled, Unit
 from .._fit.loop import fit_from_starts
 from .._fit.progress import IterationProgress
@@ -45,7 +45,6 @@ _LOSS_OF_SOLVER = {"cd": 2.0, "scd": 1.0}
 #: (beta 2), and small corpora with 3 topics (beta .5 to 2).
 _LEARNING_RATE = 1.0
 _ADAM_OPTIONS = "learning_rate", "learning_rate_schedule", "schedule_params"
-_SCHEDULES = "constant", "cosine"
 
 
 def _components(state, unit):
@@ -91,7 +90,8 @@ class TorchBetaNMF(BaseBetaNMF):
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, default=None
         Initialisation.
 
-        - "random": random numbers of scale sqrt(X.mean() / n_components).
+        - "random": absolute normal random numbers, scaled by
+          sqrt(X.mean() / n_components).
         - "nndsvd": nonnegative double singular value decomposition (NNDSVD), which
           contains zeros.
         - "nndsvda", "nndsvdar": NNDSVD with the zeros replaced by the mean of X, or by
@@ -272,7 +272,7 @@ class TorchBetaNMF(BaseBetaNMF):
         "verbose": ["verbose"],
         "shuffle": ["boolean"],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
-        "learning_rate_schedule": [StrOptions({*_SCHEDULES, *SCHEDULERS}), None],
+        "learning_rate_schedule": [StrOptions(set(SCHEDULES)), None],
         "schedule_params": [dict, None],
         "missing": [StrOptions({"error", "mask"})],
         "checkpoint": [str, PathLike, None],
@@ -549,13 +549,12 @@ class TorchBetaNMF(BaseBetaNMF):
             return KLCoordinateDescent(*shared)
         if self.solver == "mu" or not update_H:
             return MultiplicativeUpdate(*shared)
-        rate = self.learning_rate or _LEARNING_RATE
-        options = {"n_steps": self.max_iter, "schedule": self._schedule(rate)}
-        return ProjectedAdam(*shared, rate, init_scale(X, K), **options)
+        return ProjectedAdam(*shared, init_scale(X, K), self._schedule())
 
-    def _schedule(self, learning_rate=_LEARNING_RATE):
-        name = self.learning_rate_schedule or "cosine"
-        return make_schedule(name, self.schedule_params, learning_rate)
+    def _schedule(self):
+        choice = self.learning_rate_schedule or "cosine"
+        rate = self.learning_rate or _LEARNING_RATE
+        return make_schedule(choice, self.schedule_params, rate, self.max_iter)
 
     def _permutation(self):
         if not self.shuffle:

@@ -1,6 +1,5 @@
 """TorchETM: the embedded topic model."""
 
-import math
 from numbers import Integral, Real
 from os import PathLike
 
@@ -12,13 +11,9 @@ from .._boundary.contexts import plain_torch
 from .._boundary.counts import require_tokens, warn_unless_counts
 from .._boundary.embeddings import check_embeddings
 from .._boundary.inputs import check_counts
-from .._boundary.neighbors import (
-    coinciding,
-    nearest_terms,
-    neighbors_of_words,
-    rows_among,
-)
+from .._boundary.neighbors import nearest_terms, neighbors_of_words
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_sizes
+from .._boundary.topics import coinciding_topics, match_topics, term_names
 from .._boundary.transfer import (
     make_generator,
     resolve_device,
@@ -28,7 +23,7 @@ from .._boundary.transfer import (
 from .._boundary.warning import warn_user
 from .._core import etm
 from .._core.fold_in import fold_in_around
-from .._core.schedule import SCHEDULERS, Scheduler, make_schedule
+from .._core.schedule import SCHEDULES, make_schedule
 from .._core.topic_model import document_sizes
 from .._fit.etm_start import (
     MAX_BATCH,
@@ -65,11 +60,6 @@ _ARCHITECTURE = (
 #: components_ is a topic of the fit. Minimum proportion that the encoder proposes if
 #: topics were dropped: one topic must be possible.
 _COINCIDE, _SAME_TOPIC, _LEAST_SHARE = 0.05, 1e-3, 1e-12
-
-_SCHEDULES = {
-    "constant": lambda progress: 1.0,
-    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
-}
 
 
 class TorchETM(BaseTopicModel):
@@ -323,7 +313,7 @@ class TorchETM(BaseTopicModel):
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "topic_learning_rate": [Interval(Real, 0, None, closed="left"), None],
         "learning_rate_schedule": [
-            StrOptions({*_SCHEDULES, *SCHEDULERS}),
+            StrOptions(set(SCHEDULES)),
             callable,
         ],
         "schedule_params": [dict, None],
@@ -492,49 +482,48 @@ class TorchETM(BaseTopicModel):
         module = self._fitted_module(X_device)
         return float(etm.bounds(module, X_device, MAX_BATCH).mean())
 
-    def topic_neighbors(self, n_terms=10):
+    def topic_neighbors(self, n_terms=10, *, feature_names=None):
         """Find the terms with embeddings most similar to each topic, by cosine.
 
         Parameters
         ----------
         n_terms : int, default=10
             Number of terms for each topic.
+        feature_names : sequence of str, default=None
+            Names of the terms. If None, the column names of the fitted X, or
+            `vocabulary`.
 
         Returns
         -------
         neighbors : ndarray of shape (n_components, n_terms)
-            Names of the terms if the columns of the fitted X have names, else their
-            indices; most similar first.
+            Names of the terms, or their indices without names; most similar first.
         """
-        return self._near_topics(self._names, n_terms)
+        check_is_fitted(self)
+        topics = self.topic_embeddings_[self._rows_of_fit()]
+        names = term_names(self, feature_names, numbers=False)
+        return nearest_terms(topics, self.embeddings_, names, n_terms)
 
-    def word_neighbors(self, words, n_terms=10):
+    def word_neighbors(self, words, n_terms=10, *, feature_names=None):
         """Find the terms with embeddings most similar to given terms, by cosine.
 
         Parameters
         ----------
         words : str, int, or sequence of them
-            Terms, by their names, if the columns of the fitted X have names, or their
-            indices. For a pipeline, which has the names, use
-            :func:`sklearn_topics.inspection.word_neighbors`.
+            Terms, by name or index. For a pipeline, which has the names of the terms,
+            use :func:`sklearn_topics.inspection.word_neighbors`.
         n_terms : int, default=10
             Number of neighbours of each term, without the term itself.
+        feature_names : sequence of str, default=None
+            Names of the terms. If None, the column names of the fitted X, or
+            `vocabulary`.
 
         Returns
         -------
         neighbors : ndarray of shape (len(words), n_terms)
-            Names of the terms if the columns of the fitted X have names, else their
-            indices; most similar first.
+            Names of the terms, or their indices without names; most similar first.
         """
-        return self._near_words(words, self._names, n_terms)
-
-    def _near_topics(self, names, n_terms):
         check_is_fitted(self)
-        topics, terms = self.topic_embeddings_[self._rows_of_fit()], self.embeddings_
-        return nearest_terms(topics, terms, names, n_terms)
-
-    def _near_words(self, words, names, n_terms):
-        check_is_fitted(self)
+        names = term_names(self, feature_names, numbers=False)
         return neighbors_of_words(words, self.embeddings_, names, n_terms)
 
     def _fit(self, X, y, X_val):
@@ -679,9 +668,8 @@ class TorchETM(BaseTopicModel):
             topic_rate = self.topic_learning_rate
         return etm.ETMTrainer(
             module,
-            learning_rate=self.learning_rate,
-            topic_learning_rate=topic_rate,
             schedule=self._schedule(),
+            topic_learning_rate=topic_rate,
             weight_decay=self.weight_decay,
             batch_size=batch_size(self, X),
             kl_warmup=self.kl_warmup,
@@ -690,12 +678,8 @@ class TorchETM(BaseTopicModel):
         )
 
     def _schedule(self):
-        """Completed epochs -> factor of the learning rates; or a `Scheduler`."""
-        name = self.learning_rate_schedule
-        schedule = make_schedule(name, self.schedule_params, self.learning_rate)
-        if callable(schedule) or isinstance(schedule, Scheduler):
-            return schedule
-        return lambda epochs: _SCHEDULES[name](epochs / self.max_iter)
+        choice, params = self.learning_rate_schedule, self.schedule_params
+        return make_schedule(choice, params, self.learning_rate, self.max_iter)
 
     @property
     def _continues(self):
@@ -759,12 +743,11 @@ class TorchETM(BaseTopicModel):
         """The topic of the encoder that each row of ``components_`` is."""
         names = "embeddings", "topic_embeddings"
         state = {f"module.{n}": torch.from_numpy(getattr(self, f"{n}_")) for n in names}
-        return rows_among(self.components_, etm.topics_of(state).numpy(), _SAME_TOPIC)
+        return match_topics(self.components_, etm.topics_of(state).numpy(), _SAME_TOPIC)
 
     def _warn_of_equal_topics(self):
-        pairs = [
-            f"{k} and {other}" for k, other in coinciding(self.components_, _COINCIDE)
-        ]
+        found = coinciding_topics(self.components_, _COINCIDE)
+        pairs = [f"{k} and {other}" for k, other in found]
         if pairs:
             advice = "choose a smaller n_components"
             if self.init == "random":
@@ -774,8 +757,3 @@ class TorchETM(BaseTopicModel):
                 f"coincide: {advice}.",
                 UserWarning,
             )
-
-    @property
-    def _names(self):
-        names = getattr(self, "feature_names_in_", self.vocabulary)
-        return None if names is None else np.asarray(names)

@@ -16,11 +16,10 @@ from .._boundary.transfer import (
     to_numpy,
 )
 from .._boundary.warning import warn_user
-from .._core import softmax_adam
 from .._core.fold_in import fold_in, variational_fold_in
 from .._core.init import INITS, initial_factors, standard_normal
 from .._core.poisson_nmf import EM, SCD, VariationalEM
-from .._core.schedule import SCHEDULERS, make_schedule
+from .._core.schedule import SCHEDULES, make_schedule
 from .._core.softmax_adam import SoftmaxAdam
 from .._core.topic_model import (
     CorpusSums,
@@ -54,8 +53,6 @@ _ADAM_OPTIONS = (
     "learning_rate_schedule",
     "schedule_params",
 )
-#: Schedules, or none, with which a small gain means convergence.
-_STEADY = None, "constant"
 _LEARNING_RATE, _BATCH_SIZE, _SCHEDULE = 0.2, 1024, "cosine"
 
 #: Share of each topic that a warm start spreads over all terms.
@@ -83,7 +80,8 @@ class TorchPoissonNMF(BaseTopicModel):
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, default="random"
         Initialisation.
 
-        - "random": random numbers of scale sqrt(X.mean() / n_components).
+        - "random": absolute normal random numbers, scaled by
+          sqrt(X.mean() / n_components).
         - "nndsvd": nonnegative double singular value decomposition (NNDSVD), which
           contains zeros; solver "em" needs pseudocounts to change them.
         - "nndsvda", "nndsvdar": NNDSVD with the zeros replaced by the mean of X, or by
@@ -284,10 +282,7 @@ class TorchPoissonNMF(BaseTopicModel):
         "tol": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
-        "learning_rate_schedule": [
-            StrOptions({*softmax_adam.SCHEDULES, *SCHEDULERS}),
-            None,
-        ],
+        "learning_rate_schedule": [StrOptions(set(SCHEDULES)), None],
         "schedule_params": [dict, None],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
@@ -420,7 +415,7 @@ class TorchPoissonNMF(BaseTopicModel):
                 max_iter=self.max_iter,
                 # With a decreasing learning rate small gains are not convergence.
                 stop=SmallGain(
-                    self.tol if getattr(solver, "schedule", None) in _STEADY else 0,
+                    self.tol if self._keeps_rate(solver_name) else 0,
                     scale=constants.tokens or 1.0,
                 ),
                 observers=observers,
@@ -494,9 +489,13 @@ class TorchPoissonNMF(BaseTopicModel):
             )
         return inference
 
-    def _schedule(self, learning_rate=_LEARNING_RATE):
-        name = self.learning_rate_schedule or _SCHEDULE
-        return make_schedule(name, self.schedule_params, learning_rate)
+    def _keeps_rate(self, solver_name):
+        return solver_name != "adam" or self.learning_rate_schedule == "constant"
+
+    def _schedule(self):
+        choice = self.learning_rate_schedule or _SCHEDULE
+        rate = self.learning_rate or _LEARNING_RATE
+        return make_schedule(choice, self.schedule_params, rate, self.max_iter)
 
     def _make_solver(self, name, inference, constants, unit, data):
         a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
@@ -505,13 +504,10 @@ class TorchPoissonNMF(BaseTopicModel):
         constant = constants.log_factorial + tokens * log(unit.data)
         shared = a * unit.data, b * unit.data, constant * unit.data
         if name == "adam":
-            rate = self.learning_rate or _LEARNING_RATE
             return SoftmaxAdam(
                 *shared,
-                learning_rate=rate,
                 batch_size=int(self.batch_size or _BATCH_SIZE),
-                schedule=self._schedule(rate),
-                n_epochs=self.max_iter,
+                schedule=self._schedule(),
             )
         if inference == "variational":
             return VariationalEM(*shared)

@@ -15,6 +15,7 @@ from sklearn_topics._core.beta_nmf import (
     Penalties,
     ProjectedAdam,
 )
+from sklearn_topics._core.schedule import make_schedule
 
 PENALTIES = Penalties(0.3, 0.2, 0.1, 0.4)
 BETAS = (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
@@ -174,7 +175,8 @@ def test_hidden_cells_are_left_out_of_the_updates(load, counts, start, beta):
 def test_gradient_steps_stay_nonnegative_and_come_close(load, counts, start, beta):
     X = load(counts())
     unit = float(np.sqrt(counts().mean() / 3))
-    adam = ProjectedAdam(beta, learning_rate=1.0, unit=unit, n_steps=300)
+    schedule = make_schedule("cosine", None, 1.0, 300)
+    adam = ProjectedAdam(beta, unit=unit, schedule=schedule)
     begin = start(X, 3, scales=(unit, unit))
     state = run(adam, X, begin, 300)[-1]
     assert float(state["W"].min()) >= 0

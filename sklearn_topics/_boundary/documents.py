@@ -1,9 +1,12 @@
-"""Documents in any container -> counts, proportions, and the labels of their rows."""
+"""Documents in any container -> counts, their tensors, and the labels of the rows."""
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 
-from .._boundary.containers import not_numbers, readable
+from .._kernels import CSR
+from .containers import not_numbers, readable
+from .transfer import to_device
 
 
 def as_counts(X):
@@ -35,6 +38,18 @@ def check_tokens(counts) -> None:
         raise ValueError("X contains negative values: pass counts.")
 
 
+def check_documents(X, n_terms: int):
+    """Counts of at least one document over the terms of a model."""
+    counts = as_counts(X)
+    if counts.shape[0] == 0:
+        raise ValueError("X has no documents.")
+    if counts.shape[1] != n_terms:
+        raise ValueError(
+            f"X has {counts.shape[1]} columns, but the topics have {n_terms} terms."
+        )
+    return counts
+
+
 def count_tokens(counts, axis: int) -> np.ndarray:
     """Tokens of each document (axis 1) or term (axis 0), float64; NaN is unobserved."""
     values = counts.data if sp.issparse(counts) else counts
@@ -57,6 +72,23 @@ def as_array(values, name: str) -> np.ndarray:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"{name} contains NaN or infinity.")
     return np.ascontiguousarray(values)  # frames have their columns side by side
+
+
+def counts_to_tensor(counts) -> CSR | torch.Tensor:
+    """Counts in float64 on the CPU, as the kernels take them."""
+    if sp.issparse(counts):
+        counts = counts.astype(np.float64, copy=False)
+    else:
+        counts = np.ascontiguousarray(counts, np.float64)
+    return to_device(counts, torch.device("cpu"))
+
+
+def counts_from_tensor(X: CSR | torch.Tensor):
+    """The inverse of `counts_to_tensor`, without stored zeros."""
+    if not isinstance(X, CSR):
+        return X.numpy()
+    parts = tuple(part.numpy() for part in (X.data, X.indices, X.indptr))
+    return as_counts(sp.csr_array(parts, shape=X.shape))
 
 
 def like_frame(values, like):
@@ -98,7 +130,13 @@ def row_labels(**containers):
     return None if found is None else found[1]
 
 
-def _values(X, name, ndim=2):
+def is_missing(value) -> bool:
+    """Whether it is None, NaN, NaT, or pandas' NA, which is compared without answer."""
+    same = value == value
+    return value is None or not isinstance(same, bool | np.bool_) or not same
+
+
+def _values(X, name):
     X = given = readable(X, name)
     if _is_sparse_frame(X):
         X = X.sparse.to_coo()
@@ -115,8 +153,8 @@ def _values(X, name, ndim=2):
         problem = not_numbers(given) if name == "X" else ""
         expected = f"{name} must hold numbers, in rows of one length"
         raise ValueError(problem or f"{expected}: {error}.") from error
-    if X.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimensions. Got {X.ndim}.")
+    if X.ndim != 2:
+        raise ValueError(f"{name} must have 2 dimensions. Got {X.ndim}.")
     # What neither scipy nor torch computes with.
     return X.astype(np.float64) if X.dtype == np.float16 else X
 
