@@ -23,6 +23,7 @@ __all__ = [
     "__version__",
     "embedding_matrix",
     "non_negative_factorization",
+    "trusted_types",
 ]
 
 #: Name -> its module, imported when first asked for: the command line's help needs no
@@ -37,6 +38,30 @@ _MODULES = {
     "non_negative_factorization": "models._non_negative_factorization",
 }
 _SUBMODULES = "callbacks", "datasets", "inspection", "metrics", "nn", "plot"
+
+
+def trusted_types():
+    """The types that a file of skops with a model of this package must be trusted with.
+
+    A skops file is loaded only if every type in it is trusted. skops trusts numpy's,
+    scipy's and scikit-learn's own types; these are the ones of this package.
+
+    Returns
+    -------
+    types : list of str
+        The full names of the estimators, sorted.
+
+    Examples
+    --------
+    >>> import skops.io
+    >>> from sklearn_topics import TorchPoissonNMF, trusted_types
+    >>> model = TorchPoissonNMF(2, random_state=0).fit([[3, 0, 1], [0, 4, 1]])
+    >>> file = skops.io.dumps(model)
+    >>> skops.io.loads(file, trusted=trusted_types()).n_components
+    2
+    """
+    models = [name for name in _MODULES if name.startswith("Torch")]
+    return sorted(f"{__name__}.{_MODULES[name]}.{name}" for name in models)
 
 
 def __getattr__(name):

@@ -55,13 +55,13 @@ def differential_terms(
     model : fitted model, pipeline or search
         Whose topics, by its ``transform``.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Counts; with a pipeline, what goes into it.
+        Document-term counts; with a pipeline, the pipeline's input.
     theta : array-like of shape (n_samples, n_topics), default=None
         What the model's ``transform`` returns of X, which is not called then: that is
         about half of the time.
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
     against : {"least_extreme", "overall"} or int, default="least_extreme"
         What the rate is compared with: the nearest among the other topics; the rate in
         all documents together, taken as known; or the topic of that number.

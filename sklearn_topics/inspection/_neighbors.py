@@ -19,8 +19,8 @@ def word_neighbors(model, words, n_terms=10, *, feature_names=None):
     n_terms : int, default=10
         Terms for each of them, without itself.
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
 
     Returns
     -------
@@ -65,8 +65,8 @@ def topic_neighbors(model, n_terms=10, *, feature_names=None):
     n_terms : int, default=10
         Terms for each topic.
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
 
     Returns
     -------

@@ -37,12 +37,13 @@ def to_pyldavis(
     model : fitted model, pipeline or search
         Whose topics, of ours or of scikit-learn.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Counts; with a pipeline, what goes into it.
+        Document-term counts; with a pipeline, the pipeline's input.
     theta : array-like of shape (n_samples, n_topics), default=None
-        What the model's ``transform`` returns of X, which is not called then.
+        Topic proportions as ``model.transform(X)`` returns them. If None, they are
+        computed.
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
     sort_topics : bool, default=False
         Whether topics are numbered anew, by size. By default topic k is row k of
         ``components_``, counted from 0.

@@ -33,8 +33,8 @@ def topic_words(model, feature_names=None):
     model : fitted model, pipeline or search
         Whose topics.
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
 
     Returns
     -------
@@ -62,9 +62,11 @@ def dominant_topics(model, X=None, *, theta=None):
     model : fitted model, pipeline or search
         Whose topics.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Counts; with a pipeline, what goes into it. May be left out with `theta`.
+        Document-term counts; with a pipeline, the pipeline's input. May be left out
+        with `theta`.
     theta : array-like of shape (n_samples, n_topics), default=None
-        What the model's ``transform`` returns of X, which is not called then.
+        Topic proportions as ``model.transform(X)`` returns them. If None, they are
+        computed.
 
     Returns
     -------
@@ -112,16 +114,17 @@ def topic_info(
     model : fitted model, pipeline or search
         Whose topics.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Counts; with a pipeline, what goes into it.
+        Document-term counts; with a pipeline, the pipeline's input.
     texts : sequence of str, default=None
         The documents, for "Representative_Docs". None takes X if it is text, and else
         the labels of its index if it is a DataFrame of pandas, or the documents'
         numbers.
     theta : array-like of shape (n_samples, n_topics), default=None
-        What the model's ``transform`` returns of X, which is not called then.
+        Topic proportions as ``model.transform(X)`` returns them. If None, they are
+        computed.
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
     n_terms : int, default=10
         Terms in "Representation", by which coherence is judged too.
     n_docs : int, default=3
@@ -168,12 +171,13 @@ def summary(model, X, *, theta=None, feature_names=None, n_terms=8):
     model : fitted model, pipeline or search
         Whose topics.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Counts; with a pipeline, what goes into it.
+        Document-term counts; with a pipeline, the pipeline's input.
     theta : array-like of shape (n_samples, n_topics), default=None
-        What the model's ``transform`` returns of X, which is not called then.
+        Topic proportions as ``model.transform(X)`` returns them. If None, they are
+        computed.
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
     n_terms : int, default=8
         Terms of each topic.
 

@@ -28,10 +28,11 @@ def top_terms(
     Parameters
     ----------
     model : fitted model, pipeline or search, or array-like
-        Whose topics; an array holds their weights (n_topics x n_features).
+        The model whose topics are shown, or an array of topic weights (n_topics x
+        n_features).
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
     n_terms : int, default=10
         Terms for each topic.
     by : {"probability", "relevance", "lift"}, default="probability"

@@ -34,7 +34,8 @@ def completion_score(estimator, X, y=None):
         to one, those of a factorisation W H, are turned into the proportions of the
         same topic model.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Counts; with a pipeline, what goes into it. Documents that were not fitted on.
+        Document-term counts; with a pipeline, the pipeline's input. Documents that were
+        not fitted on.
     y : Ignored
         So that it can be a scorer.
 
@@ -72,7 +73,7 @@ def perplexity(estimator, X, y=None):
     estimator : fitted model or pipeline
         Any that has ``transform`` and ``components_``.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Counts; with a pipeline, what goes into it.
+        Document-term counts; with a pipeline, the pipeline's input.
     y : Ignored
         So that it can be a scorer.
 
