@@ -143,9 +143,9 @@ def test_coordinates_that_cannot_be_read(model, X):
     theta = model.transform(X)
     hidden = np.ma.array(theta, mask=theta == theta.max())
     for coordinates, message in [
-        (hidden, "a masked array that hides 1 cell"),
+        (hidden, "a masked array with 1 masked cell"),
         (SimpleNamespace(X=theta, obs=None), "an AnnData object"),
-        ("theta.csv", "a str or path, which is not read"),
+        ("theta.csv", "a str or path, but files are not read"),
         (None, "is None"),
     ]:
         with pytest.raises(ValueError, match=f"X is .*{message}|X {message}"):

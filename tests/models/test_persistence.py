@@ -170,7 +170,7 @@ def test_models_are_stamped_with_our_version(fitted, module, monkeypatch, recwar
     assert _version.__version__ == __version__
     monkeypatch.setattr(_base, "__version__", "99.0")
     name = type(model).__name__
-    message = f"This {name} was stored by sklearn_topics {__version__} and .* by 99.0"
+    message = f"This {name} was saved with sklearn_topics {__version__} .* with 99.0"
     for load in (
         lambda: pickle.loads(data),
         lambda: skops.io.loads(file, trusted=trusted_types()),
