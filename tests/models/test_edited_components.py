@@ -94,7 +94,7 @@ def test_topics_that_the_encoder_does_not_know_are_named(X):
     model = TorchETM(4, max_iter=1, random_state=0).fit(X)
     model.components_ = np.vstack([model.components_[:2], np.full((1, 80), 1 / 80)])
     for use in model.transform, model.score, lambda X: model.topic_neighbors():
-        with pytest.raises(ValueError, match="Row 2 of components_ is none of the top"):
+        with pytest.raises(ValueError, match="Row 2 of components_ is not a topic"):
             use(X)
 
 
