@@ -99,12 +99,13 @@ class BetaSolver(ABC):
     masked: bool = False
     update_H: bool = True
 
-    def begin(self, X: CSR | Tensor, state: State) -> State:
+    def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
         """The state of a start: with what of D depends on X alone, where it is used."""
         used = self.beta == 2 or (self.beta == 1 and isinstance(X, CSR))
-        if used and not self.masked:
-            state = {**state, "data_term": data_term(X, self.beta)}
-        return state
+        known = (
+            {"data_term": data_term(X, self.beta)} if used and not self.masked else {}
+        )
+        return {"W": W, "HT": HT, **known}
 
     @abstractmethod
     def step(self, X: CSR | Tensor, state: State) -> State:
@@ -273,9 +274,9 @@ class KLCoordinateDescent(BetaSolver):
             HT, log_sums = ops.scd_rows(X.T, HT, W, cost, l2=p.l2_H, **options)
         return {**state, "W": W, "HT": HT, "iteration": done + 1}, log_sums
 
-    def begin(self, X: CSR | Tensor, state: State) -> State:
+    def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
         """The state of a start: with what of D depends on X alone."""
-        return {**state, "data_term": data_term(X, 1)}
+        return {"W": W, "HT": HT, "data_term": data_term(X, 1)}
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """As for every solver, from what the last step found."""
@@ -328,17 +329,17 @@ class ProjectedAdam(BetaSolver):
         found = super().evaluate(X, state)
         return {**found, "learning_rate": state["learning_rate"]}
 
-    def begin(self, X: CSR | Tensor, state: State) -> State:
+    def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
         """The state of a start: with the typical weight of each row and column.
 
         Rows and columns in which nothing was observed, or zeros only, begin at 0.
         """
-        new = state | self.schedule.init_state()
+        new = {"W": W, "HT": HT, **self.schedule.init_state()}
         new["learning_rate"] = self.schedule.rate(new, 0)
         for name, data in ("W", X), ("HT", X.T):
             new[f"unit_{name}"] = unit = _unit(data, self.unit)
             if name == "W" or self.update_H:
-                new[name] = state[name].where(unit > 0, 0)
+                new[name] = new[name].where(unit > 0, 0)
         return new
 
     def _descend(self, name, terms, l1, l2, state, done, rate) -> State:

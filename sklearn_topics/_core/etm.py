@@ -110,7 +110,7 @@ class ETMTrainer:
     max_grad_norm: float | None
     held_out: CSR | Tensor | None = None
 
-    def begin(self, generator: torch.Generator) -> State:
+    def init_state(self, X: CSR | Tensor, generator: torch.Generator) -> State:
         """The state that holds the module's parameters as they are."""
         state = {"epoch": 0, "generator": generator.get_state()}
         state |= self.schedule.init_state()
@@ -279,7 +279,7 @@ def nmf_topics(
     X, pseudocounts = unit.measure(X), (unit.data * p for p in pseudocounts)
     solver = SCD(*pseudocounts)
     W, HT = initial_factors(X, K, "random", standard_normal(generator))
-    state = solver.begin(W, HT, generator)
+    state = solver.init_state(X, W, HT, generator)
     for done in range(1, n_iter + 1):
         state = solver.step(X, state)
         watch(done)

@@ -45,7 +45,9 @@ class SoftmaxAdam(PoissonObjective):
     batch_size: int = 1024
     schedule: Schedule = make_schedule("constant", None, 0.2, 1)
 
-    def begin(self, W: Tensor, HT: Tensor, generator: torch.Generator) -> State:
+    def init_state(
+        self, X: CSR | Tensor, W: Tensor, HT: Tensor, generator: torch.Generator
+    ) -> State:
         """The state whose topic model is that of the factors."""
         logits = {"A": _logits(W * ops.column_sums(HT), 1), "BT": _logits(HT, 0)}
         moments = {

@@ -348,7 +348,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         run = fit_from_starts(
             solver,
             X,
-            [solver.begin(X, state)],
+            [solver.init_state(X, state["W"], state["HT"])],
             max_iter=_NULL_MAX_ITER,
             stop=SmallDecrease(_NULL_TOL),
         )

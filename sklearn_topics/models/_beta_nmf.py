@@ -518,7 +518,7 @@ class TorchBetaNMF(BaseBetaNMF):
         run = fit_from_starts(
             Rescaled(solver, scales),
             X,
-            [solver.begin(X, {"W": W, "HT": HT})],
+            [solver.init_state(X, W, HT)],
             max_iter=self.max_iter,
             stop=stop,
             # Only gradient steps may decrease the objective.

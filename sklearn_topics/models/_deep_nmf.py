@@ -370,7 +370,7 @@ class TorchDeepNMF(BaseBetaNMF):
 
     def _starts(self, solver, X):
         rng = check_random_state(self.random_state)
-        yield solver.init(
+        yield solver.init_state(
             X,
             self.layer_sizes,
             self.init or "random",

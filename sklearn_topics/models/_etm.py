@@ -546,7 +546,7 @@ class TorchETM(BaseTopicModel):
             run = fit_from_starts(
                 trainer,
                 training,
-                [trainer.begin(generator)],
+                [trainer.init_state(training, generator)],
                 max_iter=self.max_iter,
                 stop=NoImprovement(
                     self.n_iter_no_change if self.early_stopping else None,

@@ -540,7 +540,7 @@ class TorchPoissonNMF(BaseTopicModel):
                 initial_factors(X, self.n_components, self.init, draw)
                 for _ in range(self.n_init)
             )
-        return (solver.begin(W, HT, generator) for W, HT in factors)
+        return (solver.init_state(X, W, HT, generator) for W, HT in factors)
 
     def _check_given(self, W, H):
         given = [name for name, A in (("W", W), ("H", H)) if A is not None]

@@ -40,7 +40,7 @@ def positive_counts(counts, solver, **options):
 
 def run(solver, X, state, n_steps):
     """The states after each step."""
-    states = [solver.begin(X, state)]
+    states = [solver.init_state(X, state["W"], state["HT"])]
     for _ in range(n_steps):
         states.append(solver.step(X, states[-1]))
     return states[1:]
@@ -116,7 +116,8 @@ def test_sparse_equals_dense(to_csr, counts, start, solver):
 @pytest.mark.parametrize("solver", SOLVERS, ids=name)
 def test_a_step_leaves_the_old_state(load, counts, start, solver):
     X = load(positive_counts(counts, solver))
-    begin = solver.begin(X, start(X, 3))
+    factors = start(X, 3)
+    begin = solver.init_state(X, factors["W"], factors["HT"])
     copies = {key: value.clone() for key, value in begin.items() if key in ("W", "HT")}
     new = solver.step(X, begin)
     for key, copy in copies.items():

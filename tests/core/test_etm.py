@@ -30,7 +30,7 @@ def make_trainer(module, **options):
 
 
 def run(trainer, X, n_epochs=2, state=None):
-    state = state or trainer.begin(torch.Generator().manual_seed(0))
+    state = state or trainer.init_state(X, torch.Generator().manual_seed(0))
     for _ in range(n_epochs):
         state = trainer.step(X, state)
     return state
@@ -122,7 +122,7 @@ def test_kl_warmup_grows_to_the_whole(load, counts, epoch, weight):
     """One batch an epoch, against the gradient of the weighed loss."""
     X = load(counts())
     trainer = make_trainer(make_module(), batch_size=30, kl_warmup=4)
-    start = trainer.begin(torch.Generator().manual_seed(0))
+    start = trainer.init_state(X, torch.Generator().manual_seed(0))
     state = trainer.step(X, {**start, "epoch": epoch})
     module, generator = make_module(), torch.Generator().manual_seed(0)
     order = torch.randperm(30, generator=generator)
@@ -150,7 +150,7 @@ def test_divergence_is_an_error_and_loses_nothing(load, counts):
     X = load(counts())
     schedule = make_schedule("constant", None, 1e200, 1)
     trainer = make_trainer(make_module(), schedule=schedule)
-    state = trainer.begin(torch.Generator().manual_seed(0))
+    state = trainer.init_state(X, torch.Generator().manual_seed(0))
     with pytest.raises(Diverged, match=r"epoch 1: .*learning_rate=1e\+200"):
         trainer.step(X, state)
     trainer.load(state)

@@ -24,8 +24,8 @@ def constant(learning_rate):
     return make_schedule("constant", None, learning_rate, 1)
 
 
-def begun(solver, state):
-    return solver.begin(state["W"], state["HT"], generator())
+def begun(solver, state, X=None):
+    return solver.init_state(X, state["W"], state["HT"], generator())
 
 
 @PSEUDOCOUNTS
