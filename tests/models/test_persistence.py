@@ -147,7 +147,7 @@ def test_joblib_in_another_process(fitted, elsewhere, module):
 def test_a_model_of_a_machine_with_cuda_elsewhere(elsewhere, module):
     """It loads; what is asked of the absent device is a clear error; "auto" works."""
     message = (elsewhere / f"{module}.txt").read_text()
-    assert "device='cuda' is not available on this machine. Available: auto, cpu" in message
+    assert "this machine. Available: auto, cpu" in message
     assert np.isfinite(np.load(elsewhere / f"{module}.npy")).all()
 
 
