@@ -70,7 +70,7 @@ def check_nonnegative(
             _check_positive(X, values)
         if missing and values.dtype.kind == "f" and np.isnan(values).all():
             if values.size == np.prod(X.shape):
-                raise ValueError("No cell of X was observed: all are NaN.")
+                raise ValueError("All cells of X are NaN (unobserved).")
 
     return _checked(estimator, X, reset, check, _float_dtype, missing=missing)
 

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
+from .._kernels.chunks import row_blocks
 from .._kernels.csr import accumulation_dtype, map_positive
 
 #: Weight of the uniform distribution, so that no token has probability zero.
@@ -76,6 +77,5 @@ def _probabilities(X, theta, topics):
     if isinstance(X, CSR):
         yield X.data, ops.sddmm(X, theta, topics.T.contiguous())
         return
-    step = max(1, (1 << 20) // X.shape[1])
-    for start in range(0, X.shape[0], step):
-        yield X[start : start + step], theta[start : start + step] @ topics
+    for start, stop in row_blocks(*X.shape):
+        yield X[start:stop], theta[start:stop] @ topics

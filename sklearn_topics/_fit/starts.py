@@ -77,7 +77,7 @@ def custom_factors(estimator, data, W, H, weights):
     (n, m), K = data.shape, estimator.n_components
     K = {"auto": None, None: m}.get(K, K)
     if W is None and H is None:
-        raise ValueError("init='custom' begins from W, H or both: pass them to fit.")
+        raise ValueError("init='custom' needs W, H or both: pass them to fit.")
     if H is not None:
         H = _custom(estimator, H, "H", (K, m), data.dtype)
         K = len(H)

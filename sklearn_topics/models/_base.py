@@ -1,4 +1,4 @@
-"""What the models share: tags, inputs and outputs, held-out scores."""
+"""Base classes of the models: tags, input and output, held-out scores."""
 
 import math
 from abc import ABCMeta, abstractmethod
@@ -34,18 +34,18 @@ from .._fit.stopping import SmallDecrease
 from .._kernels import CSR
 from .._version import __version__
 
-#: Under this name a stored model has the version that stored it.
+#: Key of the package's version in a saved model.
 _STAMP = "_sklearn_topics_version"
 
 
 class BaseDecomposition(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, metaclass=ABCMeta
 ):
-    """Base class of every model: X is about W @ ``components_``."""
+    """Base class of all models: X is approximated by W @ ``components_``."""
 
     _doc_link_module = "sklearn_topics"
 
-    #: Whether components_ may have no negative entries, also when edited.
+    #: Whether components_ must be nonnegative, also if edited.
     _nonnegative_components = False
 
     @property
@@ -54,7 +54,7 @@ class BaseDecomposition(
 
     @property
     def n_components_(self):
-        """Number of components: that of the rows of ``components_``, also if edited."""
+        """Number of components: rows of ``components_``, also if these were edited."""
         return self.components_.shape[0]
 
     @property
@@ -65,7 +65,7 @@ class BaseDecomposition(
         return {**super().__getstate__(), _STAMP: __version__}
 
     def __setstate__(self, state):
-        # A parameter that the version which stored it had not has its default.
+        # Parameters that the saving version did not have get their defaults.
         parameters = signature(type(self)).parameters.values()
         defaults = {p.name: p.default for p in parameters}
         stamp = state.get(_STAMP, "before 0.1")
@@ -80,7 +80,7 @@ class BaseDecomposition(
             warn_user(warning, type(warning))
 
     def __sklearn_is_fitted__(self):
-        # Not any attribute with an underscore: a fit that fails half-way sets some.
+        # Not any attribute_ (as by default): a failed fit may have set some.
         return hasattr(self, "components_")
 
     def __sklearn_tags__(self):
@@ -91,27 +91,27 @@ class BaseDecomposition(
 
     @plain_torch
     def _like_input(self, rows, X):
-        """What transform returns: torch if X is, but arrays to make DataFrames of."""
+        """The output of transform: torch if X is, but arrays for `set_output`."""
         return rows if gives_frames(self) else like_input(rows, X)
 
     def _components(self):
-        """components_, checked, since they may have been edited."""
+        """Validated components_: the user may have edited them."""
         return check_components(self, nonnegative=self._nonnegative_components)
 
     def inverse_transform(self, X):
-        """Data with these coordinates, in the original space.
+        """Transform coordinates back to the original space.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape \
                 (n_samples, n_components)
-            What `transform` returns.
+            Coordinates as `transform` returns them.
 
         Returns
         -------
         X_original : ndarray of shape (n_samples, n_features)
-            ``X @ components_``; always dense. In float32 if X is, else in float64. A
-            torch.Tensor on X's device if X is one.
+            ``X @ components_``; always dense, float32 if X is float32, else float64. A
+            torch.Tensor on the device of X if X is a torch.Tensor.
         """
         check_is_fitted(self)
         components = self._components()
@@ -134,15 +134,15 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
 
     @abstractmethod
     def _infer(self, X, topics, verbose=0):
-        """Topic proportions (n x K tensor) of X (on the device), given the topics."""
+        """Topic proportions (n x K tensor) of X for fixed topics, all on the device."""
 
     def _proportions(self, X, topics, verbose=0):
-        """The same, or an error where an overflow has left none."""
+        """Topic proportions, checked for overflow."""
         theta = self._infer(X, topics, verbose)
         if not bool(theta.sum().isfinite()):
             raise FloatingPointError(
-                f"Proportions of documents are not finite, computed in {X.dtype}. "
-                "Values of X are too large for it: rescale X or pass it as float64."
+                f"The topic proportions are not finite: values of X are too large for "
+                f"{X.dtype}. Rescale X, or pass it as float64."
             )
         return theta
 
@@ -152,7 +152,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         return tags
 
     def _upload(self, X, method):
-        """X, checked against the fitted model, and the topics: on the device."""
+        """X, validated against the fitted model, and the topics, on the device."""
         check_is_fitted(self)
         data = check_counts(self, X, reset=False, method=method)
         device = resolve_device(self.device)
@@ -161,19 +161,19 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
 
     @plain_torch
     def transform(self, X):
-        """Topic proportions of documents.
+        """Infer the topic proportions of documents.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms.
+            Document-term counts.
 
         Returns
         -------
         theta : ndarray of shape (n_samples, n_components)
-            Each row sums to one. A row depends on its document alone; a document
-            without tokens gets the uniform row. A torch.Tensor on X's device if X
-            is one.
+            Topic proportions. Each row sums to one and depends only on its document;
+            a document without tokens gets uniform proportions. A torch.Tensor on the
+            device of X if X is a torch.Tensor.
         """
         X_device, topics = self._upload(X, "transform")
         theta = self._proportions(X_device, topics, self.verbose)
@@ -181,55 +181,55 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
 
     @plain_torch
     def score(self, X, y=None):
-        """Mean log-probability of a held-out token: greater is better.
+        """Mean held-out log-likelihood per token; higher is better.
 
-        Document completion: the tokens of every document are split in two halves
-        (each count binomially, by a fixed seed; a value that is not an integer goes
-        whole to one half). Topic proportions are inferred from the first half as
-        `transform` does; the second half is scored by
-        ``log((1 - l) * (theta @ components_) + l / n_features)`` with l = 0.001.
+        Evaluated by document completion: the tokens of each document are split into two
+        halves (binomially, with a fixed seed; a non-integer value goes entirely to one
+        half). Topic proportions theta are inferred from the first half as `transform`
+        does; the tokens of the second half are evaluated with
+        ``log((1 - l) * (theta @ components_) + l / n_features)``, where l = 0.001.
         Use documents that the model was not fitted on.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms.
+            Document-term counts.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
         score : float
-            Natural logarithm per token. Comparable between all models of the same
-            vocabulary.
+            Natural logarithm, per token. Comparable between all topic models with the
+            same vocabulary.
         """
         X_device, topics = self._upload(X, "score")
         shown, held_out = split_counts(X_device)
         return completion_score(held_out, self._proportions(shown, topics), topics)
 
     def perplexity(self, X, y=None):
-        """Held-out perplexity per token, ``exp(-score(X))``: smaller is better.
+        """Held-out perplexity per token, ``exp(-score(X))``; lower is better.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms.
+            Document-term counts.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
         perplexity : float
-            Between 1 and about 1000 times `n_features`; `n_features` is the value of
-            the uniform distribution over terms.
+            Between 1 and about 1000 times `n_features`. The uniform distribution over
+            the terms has perplexity `n_features`.
         """
         return math.exp(-self.score(X))
 
 
-#: Names of a `beta_loss`.
+#: Names of values of `beta_loss`.
 LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 
-# The null model of `score` has one component and is fitted until nothing moves.
+# Stopping rule of the null model of `score`: one component, fitted to convergence.
 _NULL_TOL, _NULL_MAX_ITER = 1e-6, 1000
 
 
@@ -246,17 +246,17 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
 
     @abstractmethod
     def _weights(self, data, H, verbose=0):
-        """W of checked data for the components H, an array."""
+        """W of validated data for the components H, an array."""
 
     #: Whether cells of X may be NaN.
     _may_miss = False
 
     def _check_parameters(self):
-        """Refuse what does not go together; also what was set since fit."""
+        """Validate the parameters, which may have been set after fit."""
         self._validate_params()
 
     def _check(self, X, method, *, reset):
-        """Parameters, and X, validated: CSR or ndarray."""
+        """Validate the parameters and X; X as CSR or ndarray."""
         self._check_parameters()
         if not reset:
             self._components()
@@ -270,8 +270,8 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         )
 
     def _penalties(self, n, m):
-        """Weights of the penalties for X of n x m."""
-        # Python's numbers: the kernels know no other float16 or longdouble.
+        """Weights of the penalties for X of shape (n, m)."""
+        # As Python floats: the kernels have no float16 or longdouble.
         rho, alpha_W = float(self.l1_ratio), m * float(self.alpha_W)
         alpha_H = n * float(self.alpha_W if self.alpha_H == "same" else self.alpha_H)
         return Penalties(
@@ -279,7 +279,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         )
 
     def _masks(self, data):
-        """Whether cells of checked data are NaN: unobserved."""
+        """Whether cells of validated data are NaN, i.e. unobserved."""
         return False
 
     def __sklearn_tags__(self):
@@ -293,29 +293,30 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
 
     @plain_torch
     def score(self, X, y=None):
-        r"""D2 on held-out columns: the share of the divergence that is explained.
+        r"""D2 on held-out columns, the fraction of the divergence explained.
 
-        Half of the columns, the same ones for every X of this width, are held out. W
-        is fitted to the others as `transform` does, and
+        Half of the columns are held out, the same for every X with this number of
+        columns. W is fitted to the others as `transform` does, and
 
         .. math:: D^2 = 1 - \frac{d_\beta(X_{out}, W H_{out})}
                                 {d_\beta(X_{out}, w \bar{x}_{out})}
 
-        compares the rest with a model of one component, the means of the columns in
-        fit, and its own weights w. 1 is perfect, 0 no better than that model. It
-        does not grow with the number of components for ever: use it to choose that.
+        compares the held-out columns with a null model: one component, the column
+        means of the training data, with its own weights w. 1 is a perfect fit, 0 no
+        better than the null model. Unlike the training error, the score does not
+        improve indefinitely with the number of components: use it to choose that.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Nonnegative data, best of rows that the model was not fitted on.
+            Nonnegative data, preferably samples that the model was not fitted on.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
         score : float
-            At most 1; greater is better.
+            At most 1; higher is better.
         """
         check_is_fitted(self)
         data = self._check(X, "score", reset=False)
@@ -323,9 +324,9 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         seen, rest = data[:, shown], data[:, hidden]
         values = rest.data if sp.issparse(rest) else rest
         if values.size == rest.shape[0] * rest.shape[1] and np.isnan(values).all():
-            raise ValueError("No cell of the held-out columns was observed.")
+            raise ValueError("All cells of the held-out columns are NaN (unobserved).")
         H, mean = self.components_, np.atleast_2d(self.feature_means_)
-        mean = mean / (mean.mean() or 1)  # of any size: its weights are fitted
+        mean = mean / (mean.mean() or 1)  # the scale is free: w is fitted
         W = self._weights(seen, H[:, shown])
         w = self._null_weights(seen, mean[:, shown])
         found = self._divergence(rest, W, H[:, hidden])
@@ -335,7 +336,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         return 1 - found / null
 
     def _null_weights(self, data, row):
-        """Weights of a single component, without penalties."""
+        """Weights of the one component of the null model, without penalties."""
         X = to_device(data, resolve_device(self.device))
         unit = Unit.of(X)
         X = unit.measure(X)
@@ -347,7 +348,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         run = fit_from_starts(
             solver,
             X,
-            [solver.begin(X, state)],
+            [solver.init_state(X, state["W"], state["HT"])],
             max_iter=_NULL_MAX_ITER,
             stop=SmallDecrease(_NULL_TOL),
         )
@@ -356,7 +357,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         return to_numpy(run.best.state["W"] / unit.data)
 
     def _divergence(self, data, W, H):
-        """In units of a typical entry of the data, so that floors mean the same."""
+        """Divergence in units of a typical entry, so that floors are comparable."""
         X = to_device(data, resolve_device(self.device))
         typical = geometric_mean(X)
         X = X.with_data(X.data / typical) if isinstance(X, CSR) else X / typical

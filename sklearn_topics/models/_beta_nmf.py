@@ -1,4 +1,4 @@
-"""TorchBetaNMF: scikit-learn's NMF on any device, and what it lacks."""
+"""TorchBetaNMF: scikit-learn's NMF on any device, with extensions."""
 
 from numbers import Integral, Real
 from os import PathLike
@@ -22,7 +22,7 @@ from .._core.beta_nmf import (
     ProjectedAdam,
 )
 from .._core.init import INITS
-from .._core.schedule import SCHEDULERS, make_schedule
+from .._core.schedule import SCHEDULES, make_schedule
 from .._core.unit import Rescaled, Unit
 from .._fit.loop import fit_from_starts
 from .._fit.progress import IterationProgress
@@ -38,14 +38,13 @@ from .._fit.starts import (
 from .._fit.stopping import SmallDecrease, SmallViolation
 from ._base import LOSSES, BaseBetaNMF
 
-#: The only losses that a solver minimises, where it does not minimise all of them.
+#: The only `beta_loss` of solvers that do not minimise all of them.
 _LOSS_OF_SOLVER = {"cd": 2.0, "scd": 1.0}
 
-#: Of "adam". From .03 to 10 tried: nips (beta 1), TF-IDF of newsgroups4 (beta 2), and
-#: small corpora with 3 topics (beta .5 to 2).
+#: Default for "adam", the best of .03 to 10 on nips (beta 1), TF-IDF of newsgroups4
+#: (beta 2), and small corpora with 3 topics (beta .5 to 2).
 _LEARNING_RATE = 1.0
 _ADAM_OPTIONS = "learning_rate", "learning_rate_schedule", "schedule_params"
-_SCHEDULES = "constant", "cosine"
 
 
 def _components(state, unit):
@@ -53,25 +52,26 @@ def _components(state, unit):
 
 
 def _attributes(state, unit, n_iter):
-    """What a callback needs to see the model as if fit had stopped here."""
+    """Fitted attributes of the current state, for callbacks."""
     H = _components(state, unit)
     return {"components_": H, "n_iter_": n_iter}
 
 
 class TorchBetaNMF(BaseBetaNMF):
-    r"""Nonnegative matrix factorisation: X is about W H, both without negatives.
+    r"""Nonnegative matrix factorisation (NMF) on the CPU or another device.
 
-    A drop-in for :class:`sklearn.decomposition.NMF`: the same parameters, attributes,
-    starts and results, in parallel on the CPU or on another device. Beyond it: a fast
-    solver for the Kullback-Leibler divergence ("scd"), gradient steps ("adam"),
-    unobserved cells (`missing`), and a `score` for choosing the number of components.
+    Approximates X by W H, where W and H are nonnegative. A drop-in replacement for
+    :class:`sklearn.decomposition.NMF` with the same parameters, attributes,
+    initialisation and results, parallel on the CPU or on a GPU. It adds a fast solver
+    for the Kullback-Leibler divergence ("scd"), gradient steps ("adam"), unobserved
+    cells (`missing`), and a `score` for choosing the number of components.
 
     With :math:`d_\beta` the beta-divergence, the sum over all cells of
 
     .. math:: \frac{x^\beta + (\beta - 1) y^\beta - \beta x y^{\beta - 1}}
                    {\beta (\beta - 1)}, \quad y = (W H)_{ij},
 
-    and its limits for beta 0 and 1 [2]_, the objective is
+    and its limits for beta 0 and 1 [2]_, the objective to minimise is
 
     .. math:: d_\beta(X, W H) + m \alpha_W \left[ \rho \sum W
               + \tfrac{1 - \rho}{2} \sum W^2 \right] + n \alpha_H \left[ \rho \sum H
@@ -84,135 +84,145 @@ class TorchBetaNMF(BaseBetaNMF):
     Parameters
     ----------
     n_components : int, {"auto"} or None, default="auto"
-        Number of components. "auto": that of W and H if they are given, else the
-        number of features; None: the number of features.
+        Number of components. "auto" takes it from W or H if these are passed to fit,
+        else from the number of features; None is the number of features.
 
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, default=None
-        Where to begin: scaled random numbers, or a nonnegative double SVD whose zeros
-        stay, become the mean of X, or small random numbers; or the W, H or both that
-        are given to fit. None is "nndsvda" if
-        ``n_components <= min(n_samples, n_features)`` and X has no unobserved cells,
-        else "random".
+        Initialisation.
+
+        - "random": absolute normal random numbers, scaled by
+          sqrt(X.mean() / n_components).
+        - "nndsvd": nonnegative double singular value decomposition (NNDSVD), which
+          contains zeros.
+        - "nndsvda", "nndsvdar": NNDSVD with the zeros replaced by the mean of X, or by
+          small random numbers.
+        - "custom": the W, H or both passed to `fit` or `fit_transform`.
+        - None: "nndsvda" if ``n_components <= min(n_samples, n_features)`` and X has no
+          unobserved cells, else "random".
 
     solver : {"cd", "mu", "scd", "adam"}, default="cd"
         - "cd": coordinate descent (fast HALS [1]_), for `beta_loss` 2.
         - "mu": multiplicative updates, for any `beta_loss`.
         - "scd": sequential coordinate descent with extrapolation, for `beta_loss` 1
           [3]_; far faster than "mu".
-        - "adam": gradient steps that leave at least half of each weight, so that
-          none becomes negative, for any `beta_loss`; always `max_iter` of them.
+        - "adam": gradient steps, for any `beta_loss`; a step at most halves a weight,
+          so that weights stay nonnegative. Always runs `max_iter` iterations.
 
     beta_loss : float or str, default="frobenius"
-        The divergence: any number, or "frobenius" (2), "kullback-leibler" (1) or
-        "itakura-saito" (0). X must be positive for values up to 0. For other values
-        than 1 and 2 an iteration costs as much as if X were dense, but not its memory.
+        Beta-divergence to minimise: any number, or "frobenius" (2), "kullback-leibler"
+        (1) or "itakura-saito" (0). X must be positive if `beta_loss` <= 0. With sparse
+        X, values other than 1 and 2 take as much time, but not memory, as with dense X.
 
     tol : float, default=1e-4
-        "cd" stops when the projected gradient has fallen to this share of the first
-        one; "mu" and "scd" when the error falls in ten iterations by less than this
-        share of the first one. Not used by "adam".
+        Tolerance of the stopping criterion. "cd" stops when the projected gradient is
+        at most `tol` times that of the first iteration; "mu" and "scd" stop when the
+        error decreases in ten iterations by less than `tol` times the initial error.
+        Not used by "adam".
 
     max_iter : int, default=200
-        Most iterations. A warning says if the tolerance was not reached.
+        Maximum number of iterations. A warning is issued if `tol` is not reached.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the start and the order of `shuffle`; drawn as scikit-learn draws.
+        Determines random number generation for the initialisation and `shuffle`, drawn
+        as in scikit-learn. Pass an int for reproducible results.
 
     alpha_W : float, default=0.0
         Weight of the penalty on W.
 
     alpha_H : float or "same", default="same"
-        Weight of the penalty on H.
+        Weight of the penalty on H. "same" is `alpha_W`.
 
     l1_ratio : float, default=0.0
-        Share of the penalty that is on sums; the rest is on squares.
+        Share of the L1 penalty (sum of entries); the rest is L2 (half the sum of
+        squares).
 
     verbose : int, default=0
-        1 shows progress on standard error: the size of the data at once, then a line
-        every few seconds, with the numbers of `loss_history_` where they are known.
-        `transform` shows its own.
+        If 1, print progress to standard error: the size of the data at once, then a
+        line every few seconds, with the metrics of `loss_history_` when they are known.
+        Long calls of `transform` print progress too.
 
     shuffle : bool, default=False
-        Whether "cd" visits the components in random order.
+        Whether "cd" updates the components in random order.
 
     learning_rate : float, default=None
-        Of "adam" only: the first step of a weight, in units of the size of a typical
-        one, ``sqrt(X.mean() / n_components)`` times the mean of its row (or column)
-        in that of X; later steps fall as `learning_rate_schedule` says. None is 1.
+        Used by solver "adam" only: initial step size, relative to the typical size of
+        a weight: ``sqrt(X.mean() / n_components)`` times the mean of its row (or
+        column) of X, divided by ``X.mean()``. None is 1.
 
     learning_rate_schedule : str, default=None
-        Of "adam" only: "constant", or "cosine", which falls to zero in `max_iter`
-        iterations. None is "cosine".
-        The schedulers of :mod:`torch.optim.lr_scheduler` go by their
-        names: "StepLR", "MultiStepLR", "ExponentialLR", "LinearLR", "PolynomialLR",
-        "CosineAnnealingLR", "CosineAnnealingWarmRestarts" and "ReduceLROnPlateau". They
-        make one step an iteration, with `schedule_params`;
-        "ReduceLROnPlateau" looks at minus the objective.
+        Used by solver "adam" only: "constant"; "cosine", which decreases to zero over
+        `max_iter` iterations; or a scheduler of :mod:`torch.optim.lr_scheduler`:
+        "StepLR", "MultiStepLR", "ExponentialLR", "LinearLR", "PolynomialLR",
+        "CosineAnnealingLR", "CosineAnnealingWarmRestarts" or "ReduceLROnPlateau".
+        Schedulers make one step per iteration, with the parameters `schedule_params`;
+        "ReduceLROnPlateau" monitors minus the objective. None is "cosine".
 
     schedule_params : dict, default=None
-        Of "adam" only: parameters of a scheduler of torch, as
-        ``{"step_size": 10, "gamma": 0.5}`` for "StepLR".
+        Parameters of the scheduler, such as ``{"step_size": 10, "gamma": 0.5}`` for
+        "StepLR".
 
     missing : {"error", "mask"}, default="error"
-        What NaN in X means: an error, or a cell that was not observed and enters no
-        sum. Solvers "mu" and "adam" only. Of a sparse X the cells that are stored as
-        NaN are unobserved; the others that are not stored are zeros.
+        Treatment of NaN in X: raise an error, or treat these cells as unobserved and
+        leave them out of all sums. "mask" needs solver "mu" or "adam". In sparse X,
+        cells stored as NaN are unobserved; cells not stored are zeros.
 
     checkpoint : str or path-like, default=None
-        A file in which fit keeps its state while it runs, at most a tenth of the time,
-        to continue from there if it is killed and the same program is run again. It is
-        removed when fit has ended well. Needs an int as `random_state`, and a file of
-        its own for each fit, so not for searches. See :ref:`checkpoints`.
+        File in which fit saves its state while it runs, which takes at most a tenth of
+        the time. If fit is killed, running the same program again resumes from the
+        file; the file is deleted when fit succeeds. Needs an int as `random_state` and
+        a separate file for each fit, so not for searches. See :ref:`checkpoints`.
 
     device : str, default="auto"
-        Where to compute: "auto" (a CUDA device if there is one, else the CPU),
-        "cpu", "cuda", "cuda:1", "mps" or "xpu".
+        Device to compute on: "auto" (a CUDA device if available, else the CPU), "cpu",
+        "cuda", "cuda:1", "mps" or "xpu".
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        H.
+        The matrix H.
 
     n_components_ : int
-        Number of components: rows of ``components_``, also where they were edited.
+        Number of components: rows of ``components_``, also if these were edited.
 
     init_ : str
-        The init that was used, where `init` is None.
+        The initialisation that was used, in case `init` is None.
 
     reconstruction_err_ : float
-        ``sqrt(2 D)`` for the divergence D between X and W H: for `beta_loss` 2 the
-        Frobenius norm of the difference.
+        ``sqrt(2 D)`` for the divergence D between X and W H; for `beta_loss` 2 the
+        Frobenius norm of X - W H.
 
     n_iter_ : int
-        Iterations run.
+        Number of iterations.
 
     loss_history_ : dict of str to ndarray
-        "iteration", "seconds", "objective" (the negative of the one above, maximised),
-        "error" (as `reconstruction_err_`) and, for "cd", "violation" (sum of the
-        projected gradient's absolute values), at each iteration of "cd" and at every
-        tenth of the others; for "adam" also "learning_rate".
+        Metrics during the fit: "iteration", "seconds", "objective" (minus the objective
+        above, to be maximised), "error" (as `reconstruction_err_`) and, for "cd",
+        "violation" (sum of the absolute values of the projected gradient). Recorded
+        after each iteration of "cd" and each tenth iteration of the other solvers.
+        "adam" adds "learning_rate".
 
     feature_means_ : ndarray of shape (n_features,)
-        Means of the columns of X, with which `score` compares.
+        Column means of X, the null model of `score`.
 
     n_features_in_ : int
-        Number of features seen in fit.
+        Number of features seen during fit.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features; only if the columns of X have string names.
+        Names of the features, if all columns of X have string names.
 
     See Also
     --------
-    TorchPoissonNMF : Topics that sum to one, with a prior: for counts of words.
-    sklearn.decomposition.NMF : The same without a GPU.
+    TorchPoissonNMF : Topic model for word counts, with priors.
+    TorchDeepNMF : Several layers of components, from fine to coarse.
+    sklearn.decomposition.NMF : NMF in scikit-learn.
 
     Notes
     -----
-    float32 is computed in float32, everything else in float64. Sparse X is never made
-    dense.
+    float32 data are processed in float32, all other data in float64. Sparse X is never
+    converted to a dense array.
 
-    With ``beta_loss=1``, solver "mu" and a penalty on sums, `transform` ends lower than
-    scikit-learn's, which adds the penalty once more in every iteration.
+    With ``beta_loss=1``, solver "mu" and an L1 penalty, `transform` reaches a lower
+    objective than scikit-learn, which adds the penalty again in every iteration.
 
     References
     ----------
@@ -232,8 +242,13 @@ class TorchBetaNMF(BaseBetaNMF):
     >>> X = np.array([[1, 1], [2, 1], [3, 1.2], [4, 1], [5, 0.8], [6, 1]])
     >>> model = TorchBetaNMF(n_components=2, init="random", random_state=0)
     >>> W = model.fit_transform(X)
-    >>> bool(np.abs(W @ model.components_ - X).max() < 0.01)
-    True
+    >>> (W @ model.components_).round(1)
+    array([[1. , 1. ],
+           [2. , 1. ],
+           [3. , 1.2],
+           [4. , 1. ],
+           [5. , 0.8],
+           [6. , 1. ]])
     """
 
     _parameter_constraints = {
@@ -257,7 +272,7 @@ class TorchBetaNMF(BaseBetaNMF):
         "verbose": ["verbose"],
         "shuffle": ["boolean"],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
-        "learning_rate_schedule": [StrOptions({*_SCHEDULES, *SCHEDULERS}), None],
+        "learning_rate_schedule": [StrOptions(set(SCHEDULES)), None],
         "schedule_params": [dict, None],
         "missing": [StrOptions({"error", "mask"})],
         "checkpoint": [str, PathLike, None],
@@ -318,13 +333,13 @@ class TorchBetaNMF(BaseBetaNMF):
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
             Nonnegative data.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
         W : array-like of shape (n_samples, n_components), default=None
-            Where to begin, for init="custom"; of the same dtype as X. Without it W is
-            fitted to H first.
+            Initial W for init="custom", with the dtype of X. If None, W is first
+            fitted to H.
         H : array-like of shape (n_components, n_features), default=None
-            Where to begin, for init="custom"; of the same dtype as X. Without it H is
-            fitted to W first.
+            Initial H for init="custom", with the dtype of X. If None, H is first
+            fitted to W.
 
         Returns
         -------
@@ -337,26 +352,26 @@ class TorchBetaNMF(BaseBetaNMF):
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit_transform(self, X, y=None, W=None, H=None):
-        """Factorise X and return its weights W.
+        """Factorise X and return the weights W.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
             Nonnegative data.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
         W : array-like of shape (n_samples, n_components), default=None
-            Where to begin, for init="custom"; of the same dtype as X. Without it W is
-            fitted to H first.
+            Initial W for init="custom", with the dtype of X. If None, W is first
+            fitted to H.
         H : array-like of shape (n_components, n_features), default=None
-            Where to begin, for init="custom"; of the same dtype as X. Without it H is
-            fitted to W first.
+            Initial H for init="custom", with the dtype of X. If None, H is first
+            fitted to W.
 
         Returns
         -------
         W : ndarray of shape (n_samples, n_components)
-            The weights that the fit ended with; those of `transform` come close where
-            the fit has converged. A torch.Tensor on X's device if X is one.
+            The weights at the end of the fit, close to those of `transform` if the fit
+            has converged. A torch.Tensor on the device of X if X is a torch.Tensor.
         """
         with fit_session(self, X, max_iter=self.max_iter) as observers:
             data = self._check(X, "fit", reset=True)
@@ -377,12 +392,12 @@ class TorchBetaNMF(BaseBetaNMF):
         self.loss_history_ = best.loss_history
 
     @property
-    def _n_components(self):  # scikit-learn's tests look at it
+    def _n_components(self):  # scikit-learn's tests read it
         return self.n_components_
 
     @plain_torch
     def transform(self, X):
-        """Find the weights W of new rows, for the fitted components.
+        """Compute the weights W of new data, with the components fixed.
 
         Parameters
         ----------
@@ -392,9 +407,9 @@ class TorchBetaNMF(BaseBetaNMF):
         Returns
         -------
         W : ndarray of shape (n_samples, n_components)
-            Fitted by `solver` ("adam": by multiplicative updates) with the penalty on
-            W, to `tol` or in at most `max_iter` iterations. A torch.Tensor on X's
-            device if X is one.
+            Weights fitted by `solver` ("mu" in place of "adam") with the penalty on W,
+            until `tol` or `max_iter` is reached. A torch.Tensor on the device of X if X
+            is a torch.Tensor.
         """
         check_is_fitted(self)
         data = self._check(X, "transform", reset=False)
@@ -406,7 +421,7 @@ class TorchBetaNMF(BaseBetaNMF):
         return self.missing == "mask"
 
     def _fit_transform(self, X, y=None, W=None, H=None, update_H=True):
-        """W, H and the iterations: what `non_negative_factorization` returns."""
+        """W, H and the number of iterations, for `non_negative_factorization`."""
         data = self._check(X, "fit", reset=True)
         if update_H:
             shown = [IterationProgress(self.verbose)]
@@ -419,7 +434,7 @@ class TorchBetaNMF(BaseBetaNMF):
         return W, H, run.best.n_iter
 
     def _factorize(self, data, W, H, *, observers):
-        """W and H as arrays and the `Run`, from checked data."""
+        """Fit W and H to validated data; both as arrays, and the `Run`."""
         given = {"W": W, "H": H}
         if self.solver == "mu" and self.init == "nndsvd":
             warn_user(
@@ -443,7 +458,7 @@ class TorchBetaNMF(BaseBetaNMF):
         return self._run(X, W, HT, unit, masked=masked, **options)
 
     def _fit_weights(self, data, H, verbose):
-        """The same for W alone; H stays."""
+        """Fit W alone, with H fixed; returns as `_factorize`."""
         masked = self._masks(data)
         X = to_device(data, resolve_device(self.device))
         unit = Unit.of(X)
@@ -459,22 +474,23 @@ class TorchBetaNMF(BaseBetaNMF):
         if only is not None and self._beta != only:
             raise ValueError(
                 f"Invalid beta_loss parameter: solver {solver!r} does not handle "
-                f"beta_loss = {self.beta_loss!r}, only {only:g}; 'mu' handles all."
+                f"beta_loss = {self.beta_loss!r}, only {only:g}. Use solver='mu', "
+                "which handles any beta_loss."
             )
         given = [name for name in _ADAM_OPTIONS if getattr(self, name) is not None]
         if solver != "adam" and given:
             raise ValueError(
-                f"{' and '.join(given)} can be used by solver='adam' only; solver is "
-                f"{solver!r}. Leave it None, or choose 'adam'."
+                f"{' and '.join(given)} can be used by solver='adam' only, but "
+                f"solver is {solver!r}. Use None, or choose solver='adam'."
             )
         self._schedule()
         if solver in _LOSS_OF_SOLVER and self.missing == "mask":
             raise ValueError(
-                f"missing='mask' needs solver='mu' or 'adam'; solver is {solver!r}."
+                f"missing='mask' needs solver='mu' or 'adam', but solver is {solver!r}."
             )
 
     def _masks(self, data):
-        """Whether cells of X are unobserved."""
+        """Whether X has unobserved cells."""
         values = data.data if sp.issparse(data) else data
         return self._may_miss and bool(np.isnan(values).any())
 
@@ -491,7 +507,7 @@ class TorchBetaNMF(BaseBetaNMF):
         attributes=(),
         data=None,
     ):
-        """X and the factors are in `unit`; the results and their metrics are not."""
+        """Fit X and factors in `unit`; results and metrics are in the original unit."""
         solver = self._make_solver(X, W.shape[1], unit, masked, update_H)
         descends = isinstance(solver, ProjectedAdam)
         stop = SmallDecrease(0 if descends else self.tol)
@@ -502,10 +518,10 @@ class TorchBetaNMF(BaseBetaNMF):
         run = fit_from_starts(
             Rescaled(solver, scales),
             X,
-            [solver.begin(X, {"W": W, "HT": HT})],
+            [solver.init_state(X, W, HT)],
             max_iter=self.max_iter,
             stop=stop,
-            # A gradient step may lead uphill; for the others the last is the best.
+            # Only gradient steps may decrease the objective.
             select="best" if descends else "last",
             observers=observers,
             data=data,
@@ -533,13 +549,12 @@ class TorchBetaNMF(BaseBetaNMF):
             return KLCoordinateDescent(*shared)
         if self.solver == "mu" or not update_H:
             return MultiplicativeUpdate(*shared)
-        rate = self.learning_rate or _LEARNING_RATE
-        options = {"n_steps": self.max_iter, "schedule": self._schedule(rate)}
-        return ProjectedAdam(*shared, rate, init_scale(X, K), **options)
+        return ProjectedAdam(*shared, init_scale(X, K), self._schedule())
 
-    def _schedule(self, learning_rate=_LEARNING_RATE):
-        name = self.learning_rate_schedule or "cosine"
-        return make_schedule(name, self.schedule_params, learning_rate)
+    def _schedule(self):
+        choice = self.learning_rate_schedule or "cosine"
+        rate = self.learning_rate or _LEARNING_RATE
+        return make_schedule(choice, self.schedule_params, rate, self.max_iter)
 
     def _permutation(self):
         if not self.shuffle:
@@ -556,13 +571,13 @@ class TorchBetaNMF(BaseBetaNMF):
 
 
 class _Permutations:
-    """The n-th permutation that scikit-learn would draw, for n that grows."""
+    """The permutations that scikit-learn would draw, by increasing number."""
 
     def __init__(self, seed):
         self._rng, self._drawn = check_random_state(seed), 0
 
     def __call__(self, K, number):
-        while self._drawn <= number:  # more than one where a fit is resumed
+        while self._drawn <= number:  # more than one if a fit is resumed
             order = self._rng.permutation(K)
             self._drawn += 1
         return torch.from_numpy(order)

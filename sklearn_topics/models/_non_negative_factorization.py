@@ -30,54 +30,60 @@ def non_negative_factorization(
     missing="error",
     device="auto",
 ):
-    """Factorise X, or fit W to a given H: :class:`TorchBetaNMF` as a function.
+    """Compute a nonnegative matrix factorisation X ~ W H, or W for a given H.
+
+    A drop-in replacement for :func:`sklearn.decomposition.non_negative_factorization`.
+    It fits a :class:`TorchBetaNMF`, whose documentation describes the parameters in
+    more detail.
 
     Parameters
     ----------
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Nonnegative data.
     W : array-like of shape (n_samples, n_components), default=None
-        Initial weights, for init="custom". With None, W is fitted to H first.
+        Initial W for init="custom". If None, W is first fitted to H.
     H : array-like of shape (n_components, n_features), default=None
-        Initial components, for init="custom". With ``update_H=False`` the components
-        that W is fitted to.
+        Initial H for init="custom"; with ``update_H=False`` the components that W is
+        fitted to.
     n_components : int, {"auto"} or None, default="auto"
         Number of components.
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, default=None
-        Initialisation. This parameter and those below `update_H` are parameters of
-        :class:`TorchBetaNMF`, which describes them.
+        Initialisation.
     update_H : bool, default=True
-        Whether to fit H as well as W.
+        Whether to fit H too, not only W.
     solver : {"cd", "mu", "scd", "adam"}, default="cd"
-        Algorithm.
+        Solver.
     beta_loss : float or str, default="frobenius"
-        Beta-divergence between X and W H.
+        Beta-divergence to minimise.
     tol : float, default=1e-4
-        Tolerance of the stopping rule.
+        Tolerance of the stopping criterion.
     max_iter : int, default=200
-        Largest number of iterations.
+        Maximum number of iterations.
     alpha_W : float, default=0.0
         Weight of the penalty on W.
     alpha_H : float or "same", default="same"
-        Weight of the penalty on H.
+        Weight of the penalty on H. "same" is `alpha_W`.
     l1_ratio : float, default=0.0
-        Share of the penalty that is on sums; the rest is on squares.
+        Share of the L1 penalty (sum of entries); the rest is L2 (half the sum of
+        squares).
     random_state : int, RandomState instance or None, default=None
-        Determines the initialisation and the order of `shuffle`.
+        Determines random number generation for the initialisation and `shuffle`. Pass
+        an int for reproducible results.
     verbose : int, default=0
-        1 shows progress on standard error.
+        If 1, print progress to standard error.
     shuffle : bool, default=False
-        Whether "cd" visits the components in random order.
+        Whether "cd" updates the components in random order.
     learning_rate : float, default=None
-        Learning rate of "adam".
+        Used by solver "adam" only: initial step size.
     learning_rate_schedule : str, default=None
-        Schedule of the learning rate of "adam".
+        Used by solver "adam" only: schedule of the learning rate.
     schedule_params : dict, default=None
-        Parameters of the schedule.
+        Parameters of the scheduler.
     missing : {"error", "mask"}, default="error"
-        Whether NaN in X is an error or an unobserved cell.
+        Treatment of NaN in X: raise an error, or treat these cells as unobserved.
     device : str, default="auto"
-        Device to compute on.
+        Device to compute on: "auto" (a CUDA device if available, else the CPU), "cpu",
+        "cuda", "cuda:1", "mps" or "xpu".
 
     Returns
     -------

@@ -152,7 +152,7 @@ def test_in_a_pipeline_as_scikit_learns_takes_its_place():
         ({"missing": "mask"}, ValueError, "missing='mask' needs solver='mu' or 'adam'"),
         ({"n_components": 61}, None, None),
         ({"n_components": 61, "init": "nndsvd"}, ValueError, "61 is more than 60"),
-        ({"init": "custom"}, ValueError, "begins from W, H or both: pass"),
+        ({"init": "custom"}, ValueError, "needs W, H or both: pass"),
         ({"solver": "mu", "beta_loss": 0}, ValueError, "beta_loss <= 0 and X contains"),
         ({"solver": "newton"}, ValueError, "'solver' parameter"),
         ({"device": "tpu"}, ValueError, "Available: auto, cpu"),
@@ -510,12 +510,12 @@ def test_nothing_observed_is_refused():
     model = TorchBetaNMF(2, solver="mu", missing="mask", random_state=0).fit(X)
     nothing = np.full_like(X, np.nan)
     for method in (model.fit, model.score):
-        with pytest.raises(ValueError, match="No cell of X was observed"):
+        with pytest.raises(ValueError, match="All cells of X are NaN"):
             method(nothing)
     shown_only = X.copy()
     order = torch.randperm(40, generator=torch.Generator().manual_seed(20_210_512))
     shown_only[:, order[:20].numpy()] = np.nan
-    with pytest.raises(ValueError, match="No cell of the held-out columns"):
+    with pytest.raises(ValueError, match="All cells of the held-out columns"):
         model.score(shown_only)
 
 

@@ -299,8 +299,8 @@ def test_warm_start_needs_the_same_shape(X):
             {"inference": "variational", "transform_pseudocount": 0},
             "transform_pseudocount > 0",
         ),
-        ({"n_init": 2, "init": "nndsvd"}, "starts that differ"),
-        ({"n_init": 2, "init": "custom"}, "starts that differ"),
+        ({"n_init": 2, "init": "nndsvd"}, "needs a random initialisation"),
+        ({"n_init": 2, "init": "custom"}, "needs a random initialisation"),
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"n_init": 0}, "n_init"),
         ({"transform_pseudocount": -0.1}, "transform_pseudocount"),
@@ -537,7 +537,7 @@ def test_bad_parameters_name_what_is_allowed(X, parameters, allowed):
 @pytest.mark.parametrize(
     ("W", "H", "init", "message"),
     [
-        (None, None, "custom", "begins from W, H or both"),
+        (None, None, "custom", "needs W, H or both"),
         (np.ones((3, 3)), None, "custom", "wrong second dimension"),
         (None, np.ones((2, 3)), "custom", "wrong second dimension"),
         (None, np.ones((2, 4)), "random", "^H was given, but init is 'random': set"),
