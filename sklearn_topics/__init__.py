@@ -7,9 +7,10 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._boundary.embeddings import embedding_matrix
-    from .models._beta_nmf import TorchBetaNMF, non_negative_factorization
+    from .models._beta_nmf import TorchBetaNMF
     from .models._deep_nmf import TorchDeepNMF
     from .models._etm import TorchETM
+    from .models._non_negative_factorization import non_negative_factorization
     from .models._poisson_nmf import TorchPoissonNMF
     from .models._truncated_svd import TorchTruncatedSVD
 
@@ -34,7 +35,7 @@ _MODULES = {
     "TorchPoissonNMF": "models._poisson_nmf",
     "TorchTruncatedSVD": "models._truncated_svd",
     "embedding_matrix": "_boundary.embeddings",
-    "non_negative_factorization": "models._beta_nmf",
+    "non_negative_factorization": "models._non_negative_factorization",
 }
 _SUBMODULES = "callbacks", "datasets", "inspection", "metrics", "nn", "plot"
 

@@ -1,4 +1,4 @@
-"""Where a factorisation begins: scikit-learn's rules, words and random numbers."""
+"""Initialisation of NMF: the rules, messages and random numbers of scikit-learn."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,20 +10,20 @@ from .._boundary.transfer import to_device
 from .._boundary.warning import warn_user
 from .._core.init import initial_factors, mean_value
 
-#: Exponents of units in which NNDSVD begins as scikit-learn does. Beyond, what it fills
-#: zeros with would outweigh the factors, or vanish beside them.
+#: Largest exponent of the unit for which NNDSVD is that of scikit-learn. Beyond, its
+#: replacements of zeros would dominate the factors, or vanish.
 _LIKE_SKLEARN = 10
 
-#: How far the reconstruction may begin from the size of X, to begin as scikit-learn.
+#: Largest ratio of X and its initial reconstruction for scikit-learn's initial value.
 _NEAR = 1e3
 
 
 def nmf_start(estimator, X, W, H, *, unit, masked: bool):
-    """W (n x K) and HT (m x K) on X's device, to fit both factors from; X is in `unit`.
+    """Initial W (n x K) and HT (m x K) on the device of X; X is in `unit`.
 
-    As scikit-learn's NMF has it, whose parameters `init`, `n_components` and
-    `random_state` the estimator has. `masked` says that cells of X are NaN. W and H
-    are what `custom_factors` returned, or None.
+    Follows scikit-learn's NMF and its parameters `init`, `n_components` and
+    `random_state`. `masked`: whether cells of X are NaN. W and H are the results of
+    `custom_factors`, or None.
     """
     n, m = X.shape
     K, init = estimator.n_components, estimator.init
@@ -41,12 +41,12 @@ def nmf_start(estimator, X, W, H, *, unit, masked: bool):
     if init != "random" and K > min(n, m):
         raise ValueError(
             f"init = '{init}' can only be used when n_components <= min(n_samples, "
-            f"n_features): {K} is more than {min(n, m)}. Use 'random'."
+            f"n_features): {K} is more than {min(n, m)}. Use init='random'."
         )
     if init != "random" and masked:
         raise ValueError(
-            f"init={init!r} needs all cells of X, of which some are unobserved. Use "
-            "'random' or 'custom'."
+            f"init={init!r} needs all cells of X, but some are unobserved (NaN). Use "
+            "init='random' or 'custom'."
         )
     seed = estimator.random_state
     streams = {"draw": _normal(seed), "noise": _normal(seed), "order": "HW"}
@@ -55,21 +55,21 @@ def nmf_start(estimator, X, W, H, *, unit, masked: bool):
 
 
 def chosen_init(init, K, shape, *, masked: bool) -> str:
-    """What init=None stands for."""
+    """Resolve init=None."""
     if init is not None:
         return init
     return "random" if masked or K > min(shape) else "nndsvda"
 
 
 def custom_factors(estimator, data, W, H, weights):
-    """W and H of init="custom", validated; one that is missing is fitted to the other.
+    """Validate W and H of init="custom"; if one is None, fit it to the other.
 
     Parameters
     ----------
     estimator : estimator
-        Whose `n_components` the factors must have.
+        The estimator, with whose `n_components` the factors must agree.
     data : csr_array or ndarray
-        Checked X.
+        Validated X.
     W, H : array-like or None
     weights : callable
         (data, H) -> W: fits W alone.
@@ -77,7 +77,7 @@ def custom_factors(estimator, data, W, H, weights):
     (n, m), K = data.shape, estimator.n_components
     K = {"auto": None, None: m}.get(K, K)
     if W is None and H is None:
-        raise ValueError("init='custom' begins from W, H or both: pass them to fit.")
+        raise ValueError("init='custom' needs W, H or both: pass them to fit.")
     if H is not None:
         H = _custom(estimator, H, "H", (K, m), data.dtype)
         K = len(H)
@@ -91,7 +91,7 @@ def custom_factors(estimator, data, W, H, weights):
 
 
 def check_components(estimator, X, W, H):
-    """Validate what `non_negative_factorization` is to fit W to; W is not used."""
+    """Validate the H that `non_negative_factorization` fits W to; W is not used."""
     if W is not None:
         unused = "When update_H=False, the provided initial W is not used."
         warn_user(unused, RuntimeWarning)
@@ -103,10 +103,10 @@ def check_components(estimator, X, W, H):
 
 
 def weights_start(X, H, *, zero: bool):
-    """W and HT to fit W alone, which begins at zero or everywhere at one value.
+    """Initial W, constant or zero, and HT, to fit W alone.
 
-    That is scikit-learn's, where the reconstruction is then of about the size of X, and
-    else one that makes it so.
+    The constant is that of scikit-learn if the reconstruction is then of the order of
+    X, else one that makes it so.
     """
     K, value, size = len(H), init_scale(X, len(H)), float(H.mean(dtype=np.float64))
     natural = mean_value(X) / (K * size) if size > 0 else value
@@ -118,7 +118,7 @@ def weights_start(X, H, *, zero: bool):
 
 
 def init_scale(X, n_components: int) -> float:
-    """sqrt(mean(X) / K): the size of W and H if both have the same."""
+    """sqrt(mean(X) / K), the typical size of entries of W and H."""
     return (mean_value(X) / n_components) ** 0.5
 
 
@@ -137,6 +137,6 @@ def _transposed(H, device):
 
 
 def _normal(seed):
-    # An integer seed begins anew for each use, as in scikit-learn.
+    # An integer seed gives the same numbers for each use, as in scikit-learn.
     rng = check_random_state(seed)
     return lambda *shape: torch.from_numpy(rng.standard_normal(size=shape))

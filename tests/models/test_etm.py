@@ -225,7 +225,7 @@ def test_neighbors_by_name():
 
 
 def test_neighbors_of_unnamed_columns(X):
-    with pytest.raises(ValueError, match="had no names"):
+    with pytest.raises(ValueError, match="had no column names"):
         model().fit(X).word_neighbors(["b"])
 
 
@@ -528,7 +528,7 @@ def test_grid_over_topics_and_learning_rate(X):
         ({"hidden_layer_sizes": (3, 0)}, "at least one positive integer"),
         ({"train_embeddings": False}, "train_embeddings=False needs embeddings"),
         ({"activation": "sine"}, "activation"),
-        ({"embeddings": np.eye(80), "embedding_dim": 3}, "Leave it None"),
+        ({"embeddings": np.eye(80), "embedding_dim": 3}, "Use embedding_dim=None"),
     ],
 )
 def test_parameters_that_cannot_be(X, parameters, message):

@@ -183,5 +183,5 @@ def test_numbers_of_terms(n_terms):
 @pytest.mark.parametrize("layer", [2, -3, 0.0, True, "0", None])
 def test_layers(layer):
     model = TorchDeepNMF((3, 2), max_iter=2).fit(COUNTS)
-    with pytest.raises(ValueError, match="The model has 2 layers, 0 to 1; got "):
+    with pytest.raises(ValueError, match="integer from -2 to 1: the model has 2 lay"):
         model.topics(layer)

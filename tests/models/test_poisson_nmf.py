@@ -21,7 +21,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from sklearn_topics import TorchPoissonNMF
-from sklearn_topics._kernels import ops
+from sklearn_topics._kernels import registry
 from sklearn_topics.datasets import make_topic_corpus
 
 ML = {"doc_topic_pseudocount": 0, "topic_word_pseudocount": 0}
@@ -301,8 +301,8 @@ def test_warm_start_needs_the_same_shape(X):
             {"inference": "variational", "transform_pseudocount": 0},
             "transform_pseudocount > 0",
         ),
-        ({"n_init": 2, "init": "nndsvd"}, "starts that differ"),
-        ({"n_init": 2, "init": "custom"}, "starts that differ"),
+        ({"n_init": 2, "init": "nndsvd"}, "needs a random initialisation"),
+        ({"n_init": 2, "init": "custom"}, "needs a random initialisation"),
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"n_init": 0}, "n_init"),
         ({"transform_pseudocount": -0.1}, "transform_pseudocount"),
@@ -361,8 +361,9 @@ def test_other_devices_compute_the_same(known, monkeypatch, pseudocounts, contai
     options = {"max_iter": 30, "tol": 0, **pseudocounts}
     compiled = model(**options)
     theta = compiled.fit_transform(X)
-    modules = {("csr", None): ("reference",), ("dense", None): ("dense",)}
-    monkeypatch.setattr(ops, "_MODULES", modules)
+    reference = {k: v for k, v in registry.IMPLEMENTATIONS.items() if k[2] == "any"}
+    monkeypatch.setattr(registry, "IMPLEMENTATIONS", reference)
+    monkeypatch.setattr(registry, "_find", registry._find.__wrapped__)
     plain = model(**options)
     np.testing.assert_allclose(plain.fit_transform(X), theta, atol=1e-9)
     np.testing.assert_allclose(plain.components_, compiled.components_, atol=1e-10)
@@ -538,7 +539,7 @@ def test_bad_parameters_name_what_is_allowed(X, parameters, allowed):
 @pytest.mark.parametrize(
     ("W", "H", "init", "message"),
     [
-        (None, None, "custom", "begins from W, H or both"),
+        (None, None, "custom", "needs W, H or both"),
         (np.ones((3, 3)), None, "custom", "wrong second dimension"),
         (None, np.ones((2, 3)), "custom", "wrong second dimension"),
         (None, np.ones((2, 4)), "random", "^H was given, but init is 'random': set"),
