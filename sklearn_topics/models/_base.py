@@ -120,7 +120,7 @@ class BaseDecomposition(
 
 
 class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
-    """Base class of the topic models; holds no algorithm.
+    """Base class of the topic models, without an algorithm.
 
     A subclass sets ``components_`` (topics x terms, rows that sum to one) in fit and
     infers topic proportions in `_infer`.
@@ -234,7 +234,7 @@ _NULL_TOL, _NULL_MAX_ITER = 1e-6, 1000
 
 
 class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
-    """Base class of factorisations under a beta-divergence; holds no algorithm.
+    """Base class of factorisations with a beta-divergence, without an algorithm.
 
     A subclass has the parameters `beta_loss`, `alpha_W`, `alpha_H`, `l1_ratio` and
     `device`, and sets ``components_`` and ``feature_means_`` in fit.
