@@ -127,7 +127,7 @@ class BaseDecomposition(
 
 
 class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
-    """Base class of the topic models; holds no algorithm.
+    """Base class of the topic models, without an algorithm.
 
     A subclass sets ``components_`` (topics x terms, rows that sum to one) in fit and
     infers topic proportions in `_infer`.
@@ -238,7 +238,7 @@ LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 
 
 class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
-    """Base class of factorisations under a beta-divergence; holds no algorithm.
+    """Base class of factorisations with a beta-divergence, without an algorithm.
 
     A subclass has the parameters `beta_loss`, `alpha_W`, `alpha_H`, `l1_ratio` and
     `device`, and sets ``components_`` and ``feature_means_`` in fit.

@@ -360,7 +360,8 @@ class TorchDeepNMF(BaseBetaNMF):
         sizes = self.layer_sizes
         if not are_sizes(sizes):
             raise ValueError(
-                f"layer_sizes must hold at least one positive integer. Got {sizes!r}."
+                "layer_sizes must contain positive integers only, at least one. Got "
+                f"{sizes!r}."
             )
 
     def _starts(self, solver, X):

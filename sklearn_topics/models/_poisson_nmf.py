@@ -76,7 +76,7 @@ class TorchPoissonNMF(BaseTopicModel):
     Parameters
     ----------
     n_components : int, default=10
-        Number of topics.
+        Number of topics (`num_topics` in gensim).
 
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, default="random"
         Initialisation.
