@@ -13,8 +13,7 @@ from .transfer import numpy_dtype, to_device
 
 
 def training_and_validation(estimator, X: CSR | torch.Tensor, X_val):
-    """X without the validation documents, and these: on X's device, None if there are
-    none.
+    """Training documents and validation documents (or None), on the device.
 
     Parameters
     ----------
@@ -22,7 +21,7 @@ def training_and_validation(estimator, X: CSR | torch.Tensor, X_val):
         Whose `early_stopping`, `validation_fraction` and `random_state` decide, if
         there is no `X_val`.
     X : CSR or Tensor
-        Checked counts, on the device.
+        Validated counts, on the device.
     X_val : array-like, sparse matrix, DataFrame, torch.Tensor or None
         Validation documents of the user.
     """
@@ -32,8 +31,8 @@ def training_and_validation(estimator, X: CSR | torch.Tensor, X_val):
         return X, None
     if X.shape[0] < 2:
         raise ValueError(
-            "early_stopping=True holds documents out, but X has n_samples=1; pass "
-            "X_val."
+            "early_stopping=True needs held-out documents, but X has n_samples=1. "
+            "Pass X_val."
         )
     parts = train_test_split(
         np.arange(X.shape[0]),

@@ -67,7 +67,7 @@ def init_from_nmf(
         the embeddings may not be able to represent them.
     """
     K = len(module.topic_embeddings)
-    with progress(_NMF_ITERATIONS, "iterations of the start") as shown:
+    with progress(_NMF_ITERATIONS, "iterations of Poisson NMF") as shown:
         theta, topics = nmf_topics(
             X,
             K,
@@ -78,7 +78,7 @@ def init_from_nmf(
         )
     topic_error = set_topics(module, topics, keep_embeddings=keep_embeddings)
     documents = _ENCODER_EPOCHS * X.shape[0]
-    with progress(documents, "documents shown to the encoder") as shown:
+    with progress(documents, "documents to pretrain the encoder") as shown:
         pretrain_encoder(
             module,
             X,

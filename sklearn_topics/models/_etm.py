@@ -77,7 +77,7 @@ class TorchETM(BaseTopicModel):
     Parameters
     ----------
     n_components : int, default=10
-        Number of topics.
+        Number of topics (`num_topics` in gensim).
 
     embeddings : array-like of shape (n_features, E) or mapping, default=None
         Word vectors, the initial embeddings of the terms: an array aligned with the
@@ -146,14 +146,15 @@ class TorchETM(BaseTopicModel):
         embeddings.
 
     learning_rate_schedule : str or callable, default="cosine"
-        "constant"; "cosine", which decreases to zero over `max_iter` epochs; a callable
-        that returns the factor of the learning rates for a number of completed epochs;
-        or a scheduler of :mod:`torch.optim.lr_scheduler`: "StepLR", "MultiStepLR",
-        "ExponentialLR", "LinearLR", "PolynomialLR", "CosineAnnealingLR",
-        "CosineAnnealingWarmRestarts" or "ReduceLROnPlateau". Schedulers make one step
-        per epoch, with the parameters `schedule_params`; "ReduceLROnPlateau" monitors
-        minus the objective of `loss_history_`. Parameters such as `eta_min` refer to
-        `learning_rate`; `topic_learning_rate` changes in proportion.
+        Schedule of the learning rates: "constant"; "cosine", which decreases to zero
+        over `max_iter` epochs; a callable that returns the factor of the learning rates
+        for a number of completed epochs; or a scheduler of
+        :mod:`torch.optim.lr_scheduler`: "StepLR", "MultiStepLR", "ExponentialLR",
+        "LinearLR", "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"
+        or "ReduceLROnPlateau". Schedulers make one step per epoch, with the parameters
+        `schedule_params`; "ReduceLROnPlateau" monitors minus the objective of
+        `loss_history_`. Parameters such as `eta_min` refer to `learning_rate`;
+        `topic_learning_rate` changes in proportion.
 
     schedule_params : dict, default=None
         Parameters of the scheduler, such as ``{"step_size": 10, "gamma": 0.5}`` for
@@ -251,8 +252,9 @@ class TorchETM(BaseTopicModel):
     loss_history_ : dict of str to ndarray
         Metrics during the fit, recorded after each epoch: "iteration", "seconds",
         "elbo", "nll" and "kl" (means over the training documents during the epoch, in
-        nats), "learning_rate" and "objective", to be maximised: the same as "elbo" or,
-        with validation documents, as "validation", their mean `elbo`.
+        nats), "learning_rate", with validation documents "validation" (their mean
+        `elbo`), and "objective", to be maximised: "validation" if there is one, else
+        "elbo".
 
     n_features_in_ : int
         Number of terms seen during fit.
@@ -577,8 +579,8 @@ class TorchETM(BaseTopicModel):
         sizes = self.hidden_layer_sizes
         if not are_sizes(sizes):
             raise ValueError(
-                "hidden_layer_sizes must hold at least one positive integer. Got "
-                f"{sizes!r}."
+                "hidden_layer_sizes must contain positive integers only, at least one. "
+                f"Got {sizes!r}."
             )
         if self.embeddings is None and not self.train_embeddings:
             raise ValueError("train_embeddings=False needs embeddings: pass them.")
