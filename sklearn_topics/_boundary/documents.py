@@ -1,4 +1,4 @@
-"""Documents in any container -> counts, their tensors, and the labels of the rows."""
+"""Documents in any container -> counts, tensors of counts, and row labels."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -10,9 +10,9 @@ from .transfer import to_device
 
 
 def as_counts(X):
-    """Counts (n x m): a csr_array without duplicates and stored zeros, or an ndarray.
+    """Counts (n x m) as a csr_array without duplicates or stored zeros, or an ndarray.
 
-    It may share memory with X and is not written to.
+    The result may share memory with X, so never write to it.
     """
     X = _values(X, "X")
     if not sp.issparse(X):
@@ -28,18 +28,18 @@ def as_counts(X):
 
 
 def check_tokens(counts) -> None:
-    """Refuse counts that are negative, infinite or unobserved (NaN)."""
+    """Raise an error for counts that are negative, infinite or NaN (unobserved)."""
     values = counts.data if sp.issparse(counts) else counts
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(
-            "X contains NaN or infinity: replace them, or leave these documents out."
+            "X contains NaN or infinity. Replace them, or drop these documents."
         )
     if values.dtype.kind in "if" and values.min(initial=0) < 0:
-        raise ValueError("X contains negative values: pass counts.")
+        raise ValueError("X contains negative values. Pass counts.")
 
 
 def check_documents(X, n_terms: int):
-    """Counts of at least one document over the terms of a model."""
+    """Validate counts of at least one document over the terms of a model."""
     counts = as_counts(X)
     if counts.shape[0] == 0:
         raise ValueError("X has no documents.")
@@ -51,7 +51,7 @@ def check_documents(X, n_terms: int):
 
 
 def count_tokens(counts, axis: int) -> np.ndarray:
-    """Tokens of each document (axis 1) or term (axis 0), float64; NaN is unobserved."""
+    """Tokens of each document (axis 1) or term (axis 0), float64; NaN counts as 0."""
     values = counts.data if sp.issparse(counts) else counts
     if values.dtype.kind == "f" and np.isnan(values).any():
         values = np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf)
@@ -64,18 +64,18 @@ def count_tokens(counts, axis: int) -> np.ndarray:
 
 
 def as_array(values, name: str) -> np.ndarray:
-    """Topics or proportions, of any container, as an ndarray of two dimensions."""
+    """Topics or proportions, from any container, as a two-dimensional ndarray."""
     values = _values(values, name)
     values = values.toarray() if sp.issparse(values) else values
     if 0 in values.shape:
         raise ValueError(f"{name} is empty: its shape is {values.shape}.")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"{name} contains NaN or infinity.")
-    return np.ascontiguousarray(values)  # frames have their columns side by side
+    return np.ascontiguousarray(values)  # DataFrames are in column order
 
 
 def counts_to_tensor(counts) -> CSR | torch.Tensor:
-    """Counts in float64 on the CPU, as the kernels take them."""
+    """Counts in float64 on the CPU, as input of the kernels."""
     if sp.issparse(counts):
         counts = counts.astype(np.float64, copy=False)
     else:
@@ -92,10 +92,10 @@ def counts_from_tensor(X: CSR | torch.Tensor):
 
 
 def like_frame(values, like):
-    """Counts in the kind of frame that `like` is, with its names of columns.
+    """Counts as a DataFrame of the kind of `like`, with its column names.
 
-    Counts themselves if it is none: a sparse one as csr_matrix, as some models of
-    scikit-learn take no sparse array.
+    If `like` is not a DataFrame, the counts; sparse ones as csr_matrix, because some
+    models of scikit-learn do not accept sparse arrays.
     """
     if hasattr(like, "iloc"):
         labels = {"index": like.index, "columns": like.columns}
@@ -109,9 +109,9 @@ def like_frame(values, like):
 
 
 def row_labels(**containers):
-    """The index of pandas that containers of the same documents share, or None.
+    """The pandas index that containers of the same documents share, or None.
 
-    One that merely numbers the rows agrees with any.
+    A default index, which only numbers the rows, agrees with any other.
     """
     found = None
     for name, container in containers.items():
@@ -123,15 +123,15 @@ def row_labels(**containers):
         elif not _is_numbering(index) and not index.equals(found[1]):
             raise ValueError(
                 f"{found[0]} and {name} have different indexes, so their rows may be "
-                f"of different documents. Bring {name} into the order of {found[0]}, "
-                f"{name}.loc[{found[0]}.index], or pass {name}.to_numpy() if the rows "
-                "belong together as they are."
+                f"different documents. Pass {name} in the order of {found[0]}, "
+                f"{name}.loc[{found[0]}.index], or {name}.to_numpy() if the rows are "
+                "already in the same order."
             )
     return None if found is None else found[1]
 
 
 def is_missing(value) -> bool:
-    """Whether it is None, NaN, NaT, or pandas' NA, which is compared without answer."""
+    """Whether a value is None, NaN, NaT, or NA of pandas, whose comparison is NA."""
     same = value == value
     return value is None or not isinstance(same, bool | np.bool_) or not same
 
@@ -143,19 +143,19 @@ def _values(X, name):
     try:
         X = X if sp.issparse(X) else np.asarray(X)
         if X.dtype.kind in "SUT":
-            raise ValueError(f"there are texts, such as {str(X.flat[0])!r}")
+            raise ValueError(f"it contains text, such as {str(X.flat[0])!r}")
         if X.dtype.kind == "c":
-            raise ValueError("there are complex numbers")
+            raise ValueError("it contains complex numbers")
         if X.dtype.kind not in "biuf" or X.dtype.itemsize not in (1, 2, 4, 8):
             X = X.astype(np.float64)
     except (TypeError, ValueError) as error:
-        # Its advice is on documents, and on the model that they go into.
+        # The advice of `not_numbers` is for documents only.
         problem = not_numbers(given) if name == "X" else ""
-        expected = f"{name} must hold numbers, in rows of one length"
+        expected = f"{name} must contain numbers, in rows of equal length"
         raise ValueError(problem or f"{expected}: {error}.") from error
     if X.ndim != 2:
         raise ValueError(f"{name} must have 2 dimensions. Got {X.ndim}.")
-    # What neither scipy nor torch computes with.
+    # scipy and torch cannot compute with float16.
     return X.astype(np.float64) if X.dtype == np.float16 else X
 
 

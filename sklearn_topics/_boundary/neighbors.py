@@ -1,4 +1,4 @@
-"""Terms near each other in an embedding space, by name where they have names."""
+"""Nearest terms in an embedding space, by name if terms have names."""
 
 from numbers import Integral
 
@@ -17,7 +17,7 @@ def nearest_terms(vectors, embeddings, names, n_terms: int, *, without=None):
     names : list of str or None
     n_terms : int
     without : list of int, default=None
-        A term for each vector that is left out.
+        For each vector a term to leave out.
     """
     n_terms = check_integer(n_terms, "n_terms")
     cosines = _unit_rows(vectors) @ _unit_rows(embeddings).T
@@ -29,7 +29,7 @@ def nearest_terms(vectors, embeddings, names, n_terms: int, *, without=None):
 
 
 def neighbors_of_words(words, embeddings, names, n_terms: int):
-    """The terms nearest to given ones, without these: one row a word.
+    """The terms nearest to each given word, without the word itself.
 
     Parameters
     ----------
@@ -43,23 +43,23 @@ def neighbors_of_words(words, embeddings, names, n_terms: int):
     words = check_sequence(words, "words", "str or int")
     rows = [column_of(word, names, len(embeddings)) for word in words]
     if not rows:
-        raise ValueError("words is empty: name one term or more.")
+        raise ValueError("words is empty. Pass at least one term.")
     return nearest_terms(embeddings[rows], embeddings, names, n_terms, without=rows)
 
 
 def column_of(word, names, n_features: int) -> int:
-    """The column of a term given by its name or index."""
+    """The column of a term, given by name or index."""
     if isinstance(word, Integral) and not isinstance(word, bool):
         if not 0 <= word < n_features:
-            raise ValueError(f"There is no column {word}: X has {n_features}.")
+            raise ValueError(f"There is no column {word}: X has {n_features} columns.")
         return int(word)
     if not isinstance(word, str):
-        raise TypeError(f"words must be terms or their columns. Got {word!r}.")
+        raise TypeError(f"words must be terms or column numbers. Got {word!r}.")
     if names is None:
         raise ValueError(
-            f"The columns of X had no names in fit, so {word!r} cannot be found. Of a "
-            "pipeline, inspection.word_neighbors(pipe, ...) finds them; otherwise pass "
-            "feature_names to that function, or the index of the term."
+            f"{word!r} cannot be found, because X had no column names in fit. Use "
+            "sklearn_topics.inspection.word_neighbors with the pipeline, or pass "
+            "feature_names, or the column number of the term."
         )
     if word not in names:
         raise ValueError(

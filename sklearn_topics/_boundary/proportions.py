@@ -1,4 +1,4 @@
-"""Topic proportions of documents, by any model or given, and the dominant topics."""
+"""Topic proportions of documents, by any model or passed; dominant topics."""
 
 from copy import copy
 
@@ -16,32 +16,32 @@ from .documents import (
 from .pipelines import accepts_missing, model_input, split_pipeline
 from .topics import nonnegative_weights, normalize_rows, topic_weights
 
-#: Rows of weights are proportions where each sum differs from one by at most this.
+#: Largest difference from one of the row sums of proportions.
 _SUM_TOLERANCE = 1e-3
 
 
 def topic_proportions(model, X) -> np.ndarray:
-    """Topic proportions of documents by the model's own ``transform``: [n, K].
+    """Topic proportions [n, K] of documents, by the ``transform`` of the model.
 
-    Weights whose rows do not sum to one are those of a factorisation W H; they become
-    the proportions of the same topic model.
+    Weights whose rows do not sum to one are those of a factorisation W H; they are
+    converted to the proportions of the equivalent topic model.
     """
     weights = nonnegative_weights(model)
     if not hasattr(model, "transform"):
         raise TypeError(
-            f"model is a {type(model).__name__}, which has no transform: pass a fitted "
-            "model, or the proportions of the documents as theta."
+            f"model is a {type(model).__name__}, which has no transform. Pass a fitted "
+            "model, or the topic proportions of the documents as theta."
         )
-    name = f"What {type(model).__name__}.transform returns"
+    name = f"The output of {type(model).__name__}.transform"
     W = as_array(model.transform(_for_transform(model, X)), name)
     told = _gives_proportions(model)
     return _proportions(W, weights, _sum_to_one(W) if told is None else told, name)
 
 
 def given_proportions(theta, model, n_documents: int | None = None) -> np.ndarray:
-    """Proportions that the user passes, instead of calling ``transform``: [n, K].
+    """Proportions [n, K] that the user passes, in place of calling ``transform``.
 
-    The user may pass the weights of a factorisation W H too.
+    The user may also pass the weights of a factorisation W H.
     """
     _, model = split_pipeline(model)
     weights = nonnegative_weights(model)
@@ -62,8 +62,8 @@ def check_shape(theta, n_documents: int, n_topics: int) -> None:
 def proportions_and_counts(model, X, theta=None, verbose=0):
     """Topic proportions (n x K), and the counts that the topic model gets.
 
-    With `theta` the proportions are these; the model's ``transform`` is not called.
-    With `verbose` the ``transform`` of one of our models shows its progress.
+    If `theta` is given, ``transform`` is not called. With `verbose` the ``transform``
+    of our models prints progress.
     """
     before, last = split_pipeline(model)
     n_terms = topic_weights(last).shape[1]
@@ -94,19 +94,19 @@ def _sum_to_one(W) -> bool:
 
 
 def _proportions(W, weights, known: bool, name: str) -> np.ndarray:
-    """W, whose rows are normalised; scaled by its topics first unless `known`."""
+    """Normalise the rows of W, after scaling by the topics' sums unless `known`."""
     if W.min() < 0:
-        raise ValueError(f"{name} has negative entries, which are no proportions.")
+        raise ValueError(f"{name} has negative entries, not proportions.")
     return normalize_rows(W if known else W * weights.sum(axis=1, dtype=np.float64))
 
 
 def _for_transform(model, X):
-    """Counts in a container and dtype that the model's ``transform`` takes."""
+    """Counts in a container and dtype that the model's ``transform`` accepts."""
     narrow = isinstance(model, NMF | MiniBatchNMF)
     if hasattr(X, "columns") and not narrow:
         return X
     counts = as_counts(X)
-    if narrow:  # they refuse another dtype than they were fitted to
+    if narrow:  # NMF accepts only the dtype of its fit
         counts = counts.astype(model.components_.dtype, copy=False)
     return like_frame(counts, X)
 
@@ -114,8 +114,8 @@ def _for_transform(model, X):
 def unassigned(theta, counts=None) -> np.ndarray:
     """Whether each document has no dominant topic: a boolean array (n_documents,).
 
-    A document without known terms has none, if `counts` are given; nor has one whose
-    proportions are equal to the last bit, as those of such a document are.
+    It has none if all its proportions are equal to the last bit or, with `counts`, if
+    it contains no known terms.
     """
     theta = np.asarray(theta)
     none = np.zeros(len(theta), dtype=bool)

@@ -1,4 +1,4 @@
-"""The top terms of topics: of weights, or as lists of words or columns."""
+"""Top terms of topics, from weights or from lists of words or columns."""
 
 from numbers import Integral
 
@@ -10,13 +10,13 @@ from .topics import topic_weights
 
 
 def top_columns(topics, n_terms: int, names=None) -> list[np.ndarray]:
-    """Columns of each topic's top terms, best first, each once.
+    """Columns of the top terms of each topic, best first, without duplicates.
 
     Parameters
     ----------
     topics : fitted model, array of shape (n_topics, n_features), or list of lists
-        Lists hold terms, best first: names, or columns. A name that is not among
-        `names` is column -1: a term that occurs nowhere.
+        Lists contain terms, best first: names or columns. A name that is not among
+        `names` becomes column -1: a term that does not occur.
     n_terms : int
     names : sequence of str, default=None
         Names of the columns.
@@ -33,13 +33,13 @@ def top_columns(topics, n_terms: int, names=None) -> list[np.ndarray]:
 
 
 def _top(weights, n) -> np.ndarray:
-    """The n greatest; terms of weight 0 only where all are."""
+    """The n greatest weights; weights of 0 only if all are 0."""
     top = greatest(weights, n)
     return top[weights[top] > 0] if weights.any() else top
 
 
 def greatest(values, n: int) -> np.ndarray:
-    """Places of the n greatest values, descending; ties in order. No full sort."""
+    """Positions of the n greatest values, descending, ties in order; no full sort."""
     if n == 0:
         return np.arange(0)
     least = np.partition(values, -n)[-n] if n < len(values) else -np.inf
@@ -55,21 +55,21 @@ def is_listed(topics) -> bool:
 
 
 def check_listed(topics) -> None:
-    """Refuse an empty list of topics, an empty topic, and what is no term."""
+    """Raise an error for an empty list, an empty topic, or an invalid term."""
     if len(topics) == 0:
-        raise ValueError("topics is an empty list: there are no topics.")
+        raise ValueError("topics is an empty list. Pass at least one topic.")
     for k, topic in enumerate(topics):
         if isinstance(topic, str | bytes) or not hasattr(topic, "__len__"):
             raise ValueError(
-                "topics must be weights (n_topics x n_features), or a list of the "
-                f"terms of each topic; topics[{k}] is {topic!r}."
+                "topics must be weights (n_topics x n_features), or a list of terms "
+                f"for each topic. Got topics[{k}] = {topic!r}."
             )
         if len(topic) == 0:
             raise ValueError(f"topics[{k}] has no terms.")
         for term in topic:
             if not isinstance(term, str | Integral):
                 raise ValueError(
-                    f"topics[{k}] lists {term!r}: a term is a word or a column of X."
+                    f"topics[{k}] contains {term!r}, not a word or column number of X."
                 )
 
 
@@ -80,11 +80,12 @@ def _is_numeric(rows) -> bool:
 
 
 def _columns(topic, place) -> np.ndarray:
-    terms = dict.fromkeys(topic)  # each once, in their order
+    terms = dict.fromkeys(topic)  # without duplicates, in order
     if any(isinstance(term, str) for term in terms):
         if place is None:
             raise ValueError(
-                "Topics given as words need feature_names, the words of X's columns."
+                "Topics given as words need feature_names, the words of the columns of "
+                "X."
             )
         return np.array([place.get(term, -1) for term in terms], dtype=np.intp)
     return np.array([int(term) for term in terms], dtype=np.intp)

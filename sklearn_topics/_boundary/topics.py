@@ -1,4 +1,4 @@
-"""Topics in any form -> arrays and names: of models, pipelines, arrays of weights."""
+"""Topics in any form (model, pipeline, array of weights) -> arrays and names."""
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -21,31 +21,31 @@ def topic_weights(topics) -> np.ndarray:
 
 
 def nonnegative_weights(topics) -> np.ndarray:
-    """The same, or an error where a weight is negative."""
+    """Topics x terms as `topic_weights`; raises an error for negative weights."""
     weights = topic_weights(topics)
     if weights.min() < 0:
         _, model = split_pipeline(topics)
         raise ValueError(
-            f"{type(model).__name__} has topics with negative weights, which are no "
-            "distributions over terms: use a model whose components_ are nonnegative."
+            f"{type(model).__name__} has topics with negative weights, which are not "
+            "distributions over terms. Use a model with nonnegative components_."
         )
     return weights
 
 
 def topic_distributions(topics) -> np.ndarray:
-    """Topics as rows that sum to one, float64; a row of zeros becomes uniform."""
+    """Topics as distributions over terms, float64; a row of zeros becomes uniform."""
     return normalize_rows(nonnegative_weights(topics))
 
 
 def normalize_rows(A) -> np.ndarray:
-    """Rows that sum to one, float64; a row of zeros becomes uniform."""
+    """Normalise rows to sum to one, float64; a row of zeros becomes uniform."""
     A = np.asarray(A, np.float64)
     total = A.sum(1, keepdims=True)
     return np.where(total > 0, A / np.where(total > 0, total, 1), 1 / A.shape[1])
 
 
 def total_variation(A, B) -> np.ndarray:
-    """Total variation distances between distributions: rows of A x rows of B."""
+    """Total variation distances between the rows of A and the rows of B."""
     return cdist(A, B, "cityblock") / 2
 
 
@@ -56,14 +56,14 @@ def coinciding_topics(topics, distance: float) -> list[tuple[int, int]]:
 
 
 def match_topics(topics, known, distance: float) -> list[int]:
-    """For each topic the row of `known` that it is.
+    """Match each topic to a row of `known`.
 
     Raises
     ------
     ValueError
-        If a topic is farther than `distance`, by total variation, from all of them.
+        If the total variation distance of a topic from all rows exceeds `distance`.
     """
-    if len(topics) == len(known):  # in their order, even where some coincide
+    if len(topics) == len(known):  # in order, even if some coincide
         if (np.abs(topics - known).sum(1) / 2 < distance).all():
             return list(range(len(known)))
     away = total_variation(topics, known)
@@ -71,24 +71,24 @@ def match_topics(topics, known, distance: float) -> list[int]:
     far = ~(away.min(axis=1) < distance)
     if far.any():
         raise ValueError(
-            f"Row {far.argmax()} of components_ is none of the topics of the fit. Rows "
-            "may be dropped, repeated or reordered, but the encoder and the embeddings "
-            "know no other topics: fit the model again."
+            f"Row {far.argmax()} of components_ is not a topic of the fit. Rows may be "
+            "dropped, repeated or reordered, but the encoder and the embeddings have "
+            "no other topics. Fit the model again."
         )
     return nearest.tolist()
 
 
 def term_names(model, feature_names=None, *, numbers: bool = True) -> list | None:
-    """Names of the terms: given, of the pipeline, of the fitted data, or numbers.
+    """Names of the terms, as passed or from the pipeline or the fitted data.
 
-    Without `numbers`, None if the terms have no names.
+    Terms without names get their column numbers or, without `numbers`, None.
     """
     before, last = split_pipeline(model)
     m = topic_weights(model).shape[1]
     if feature_names is None and hasattr(before, "get_feature_names_out"):
         try:
             feature_names = before.get_feature_names_out()
-        except AttributeError:  # a step that has none, such as HashingVectorizer
+        except AttributeError:  # a step without names, such as HashingVectorizer
             feature_names = None
     for attribute in ("feature_names_in_", "vocabulary"):
         if feature_names is None:

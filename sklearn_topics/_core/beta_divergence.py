@@ -79,7 +79,20 @@ def _power(y: Tensor, exponent: float) -> Tensor:
     return (y.clamp(min=FLOOR) if exponent < 0 else y).pow(exponent)
 
 
-def _dense_rows(X: CSR | Tensor, start: int, stop: int) -> Tensor:
+def has_hidden(X: CSR | Tensor) -> bool:
+    """Whether cells of X are NaN: unobserved."""
+    return bool((X.data if isinstance(X, CSR) else X).isnan().any())
+
+
+def has_observed(X: CSR | Tensor) -> bool:
+    """Whether any cell of X is observed."""
+    values = X.data if isinstance(X, CSR) else X
+    everywhere = values.numel() == X.shape[0] * X.shape[1]
+    return not (everywhere and bool(values.isnan().all()))
+
+
+def dense_rows(X: CSR | Tensor, start: int, stop: int) -> Tensor:
+    """Rows [start, stop) as a dense tensor."""
     if not isinstance(X, CSR):
         return X[start:stop]
     local, cols, x = X.rows(start, stop)
@@ -103,7 +116,7 @@ def _terms_by_blocks(X, W, HT, beta, masked, shift):
     else:
         H = HT.T.contiguous()
         for start, stop in row_blocks(*X.shape):
-            x, y = _dense_rows(X, start, stop), _shifted(W[start:stop] @ HT.T, shift)
+            x, y = dense_rows(X, start, stop), _shifted(W[start:stop] @ HT.T, shift)
             above, below = _block_terms(x, y, beta, masked)
             numerator[:, start:stop] = H @ above.T
             denominator[:, start:stop] = H @ below.T
@@ -146,7 +159,7 @@ def _sums_by_blocks(X, W, HT, beta, masked):
     if not isinstance(X, CSR) and not X.is_contiguous():  # read as it lies in memory
         X, W, HT = X.T, HT, W
     for start, stop in row_blocks(*X.shape):
-        x, y = _dense_rows(X, start, stop), W[start:stop] @ HT.T
+        x, y = dense_rows(X, start, stop), W[start:stop] @ HT.T
         if masked:
             seen = ~x.isnan()
             x, y = x[seen], y[seen]

@@ -1,8 +1,8 @@
-"""scikit-learn's callbacks: an observer that calls them, and the base class of ours.
+"""scikit-learn's callbacks: the observer that calls them, and our base class.
 
-scikit-learn offers a callback a fitted copy of the estimator, which costs a download in
-each iteration. Our callbacks find a `WatchedFit` in the metadata of a task instead, and
-ask it for what they need.
+scikit-learn passes a fitted copy of the estimator to callbacks, which would copy the
+model from the device in each iteration. Our callbacks get a `WatchedFit` in the
+metadata of the task instead, and request only what they need.
 """
 
 from collections.abc import Iterator
@@ -17,16 +17,16 @@ _KEY = "sklearn_topics"
 
 
 class WatchedFit(Observer):
-    """A fit, which callbacks see as a task of ``n_init * max_iter`` iterations.
+    """A fit, a task of ``n_init * max_iter`` iterations for callbacks.
 
     Attributes
     ----------
     estimator, X : object
-        What is fitted to what.
-    run : Run
-        From the first iteration on.
+        The estimator, and the data that it is fitted to.
+    run : Run or None
+        The run; None before the first iteration.
     memories : dict
-        The callbacks' memories: plain values, so that checkpoints can hold them.
+        State of the callbacks: plain values, so that checkpoints can contain them.
     """
 
     def __init__(self, estimator, X, y, context):
@@ -36,7 +36,7 @@ class WatchedFit(Observer):
 
     @cached_property
     def path(self) -> str:
-        """Where the fit is in a pipeline or a search; "fit" where it is in none."""
+        """Place of the fit in a pipeline or search; "fit" without one."""
         names, context = [], self._context
         while context.parent is not None:
             name = context.source_task_name or context.task_name
@@ -46,39 +46,40 @@ class WatchedFit(Observer):
 
     @property
     def scores(self) -> dict[str, list]:
-        """Name -> [iteration, value] of the last measurements by callbacks.
+        """Name -> [iteration, value] of the last evaluations by callbacks.
 
-        A callback that measures announces the name, with NaN, before the iterations.
+        A callback that evaluates a score adds its name, with NaN, before the first
+        iteration.
         """
         return self.memories.setdefault("scores", {})
 
     def memory(self, callback) -> dict:
-        """Numbers and strings that a callback remembers of this fit.
+        """State of a callback for this fit: numbers and strings.
 
-        A callback may watch several fits at once, and be copied to other processes:
-        what it knows of one fit is here.
+        A callback may be attached to several fits at once and copied to other
+        processes, so its state for one fit is stored here.
         """
         names = watchers(self.estimator)
         return self.memories.setdefault(names[_place(callback, self.estimator)], {})
 
     def model(self):
-        """The estimator as if fit had stopped after the last iteration."""
+        """The estimator, fitted as of the last iteration."""
         model = copy(self.estimator)
         vars(model).update(self.run.fitted_attributes())
         return model
 
     def open(self) -> None:
-        """Tell the callbacks that fit begins."""
+        """Notify the callbacks that fit begins."""
         self._context.call_on_fit_task_begin(**self._task())
 
     def close(self) -> None:
-        """Tell our callbacks that fit has ended, however it did."""
-        if self.run is not None:  # else nothing was begun
+        """Notify our callbacks that fit has ended, also by an error."""
+        if self.run is not None:  # else no iteration has begun
             for callback in _ours(self.estimator):
                 callback._end(self)
 
     def complete(self) -> None:
-        """Tell the callbacks that fit has ended well."""
+        """Notify the callbacks that fit has succeeded."""
         self._context.call_on_fit_task_end(
             **self._task(), reconstruction_attributes=dict
         )
@@ -107,10 +108,10 @@ class WatchedFit(Observer):
 
 
 class FitWatcher:
-    """Base class of the callbacks: tells `_iteration` of each iteration of a fit.
+    """Base class of the callbacks, which override `_iteration`.
 
-    An instance may watch several fits at once and be copied to other processes, so it
-    changes nothing on itself; what it remembers of one fit is in ``fit.memory(self)``.
+    An instance may be attached to several fits at once and copied to other processes,
+    so it never changes itself; its state for one fit is in ``fit.memory(self)``.
     """
 
     def __init__(self):
@@ -120,7 +121,7 @@ class FitWatcher:
         """Called before the first iteration."""
 
     def _iteration(self, fit: WatchedFit) -> bool | None:
-        """Called after each iteration; True asks to stop."""
+        """Called after each iteration; return True to stop."""
         raise NotImplementedError
 
     def _end(self, fit: WatchedFit) -> None:
@@ -133,9 +134,9 @@ class FitWatcher:
         """Called by scikit-learn at the beginning of fit and of each iteration."""
         if _KEY not in (metadata or {}):
             raise TypeError(
-                f"{type(self).__name__} watches the iterative models of "
+                f"{type(self).__name__} works with the iterative models of "
                 f"sklearn_topics, not {type(estimator).__name__}. Attach it to the "
-                "model itself, in a pipeline or a search to its step."
+                "model itself, which may be a step of a pipeline or search."
             )
         if "iteration" not in metadata:
             self._begin(metadata[_KEY])
@@ -146,12 +147,12 @@ class FitWatcher:
         Returns
         -------
         stop : bool
-            Whether fit is to stop.
+            Whether to stop fit.
         """
         return "iteration" in metadata and bool(self._iteration(metadata[_KEY]))
 
     def teardown(self, estimator, context):
-        """Called by scikit-learn when fit has ended, however it did."""
+        """Called by scikit-learn when fit has ended, also by an error."""
 
 
 def _ours(estimator) -> Iterator[FitWatcher]:
@@ -165,7 +166,7 @@ def _place(callback, estimator) -> int:
 
 
 def watchers(estimator) -> list[str]:
-    """Names of our callbacks of an estimator, with the settings that matter."""
+    """Names of our callbacks of an estimator, with settings that affect the fit."""
     return [
         f"{place} {type(callback).__name__}{getattr(callback, '_settings', '')}"
         for place, callback in enumerate(_ours(estimator))

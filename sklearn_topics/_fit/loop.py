@@ -1,4 +1,4 @@
-"""The loop: iterations of a solver, from one or several starts."""
+"""The loop: iterations of a solver, from one or several initial states."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -13,10 +13,10 @@ from .stopping import StoppingRule
 
 
 def iterate(run: Run, stop: StoppingRule, observers: Sequence[Observer] = ()) -> None:
-    """Iterate from ``run.state`` until a rule, an observer or `max_iter` ends it.
+    """Iterate from ``run.state`` until a rule, an observer or `max_iter` stops the run.
 
-    Ctrl-C and a diverged step end it too: they are in ``run.interrupted``, and the
-    outcome is that of the last complete iteration.
+    Ctrl-C and a diverged step stop it too: they are stored in ``run.interrupted``, and
+    the outcome is that of the last complete iteration.
     """
     try:
         for observer in observers:
@@ -61,10 +61,10 @@ def fit_from_starts(
     attributes: Callable[[State, int], dict] = lambda state, n_iter: {},
     data: Mapping | None = None,
 ) -> Run:
-    """Iterate from each start in turn; ``best`` of the result has the best objective.
+    """Iterate from each initial state; ``best`` of the result has the best objective.
 
-    Ctrl-C and observers that ask to stop end all of it. Warns if the best outcome has
-    not converged. The parameters are those of `Run` and `iterate`.
+    Ctrl-C and observers can stop the whole run. Warns if the best outcome has not
+    converged. The parameters are those of `Run` and `iterate`.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def fit_from_starts(
     try:
         for number, state in enumerate(starts):
             if number < run.start:
-                continue  # done before; drawn again, so that the next starts follow
+                continue  # done before the resume; drawn to advance the generator
             if number > run.start or run.state is None:
                 run.begin(number, state)
             iterate(run, stop, observers)

@@ -1,4 +1,4 @@
-"""Rows that depend on nothing but themselves, block by block."""
+"""Computations on independent rows, block by block."""
 
 import torch
 from torch import Tensor
@@ -8,22 +8,22 @@ from .._kernels.chunks import row_blocks
 from .._kernels.csr import slice_rows
 from .progress import Progress
 
-#: Stored entries, or cells of dense X, in a block: some seconds of work, beside which
-#: what a block costs is nothing.
+#: Stored entries, or cells of dense X, in a block: some seconds of work, so that the
+#: overhead of a block is negligible.
 _ENTRIES = 1 << 22
 
 
 def in_row_blocks(infer, X: CSR | Tensor, *along: Tensor, verbose: int) -> Tensor:
-    """``infer(X, *along)``, with progress if there is more than a block and `verbose`.
+    """Return ``infer(X, *along)``; with `verbose` in blocks, with progress.
 
     Parameters
     ----------
     infer : callable
-        (X, *along) -> Tensor with a row for each row of X, which depends on that row
-        and those of `along` alone: so blocks change no bit.
+        (X, *along) -> Tensor with a row for each row of X that depends only on this row
+        of X and of `along`, so that blocks do not change the result.
     X : CSR or Tensor
     *along : Tensor
-        With a row for each row of X.
+        Tensors with a row for each row of X.
     verbose : int
     """
     blocks = list(_blocks(X)) if verbose else []

@@ -1,4 +1,4 @@
-"""A fit while it runs, and what watches it."""
+"""The state of a running fit, and its observers."""
 
 import math
 import time
@@ -15,20 +15,20 @@ from .._kernels.threads import threads_for
 
 @dataclass
 class Outcome:
-    """The result of the iterations from one start, until now.
+    """The current result of the iterations from one initial state.
 
     Attributes
     ----------
     state : dict or None
         The best state recorded, or the last one; None before the first iteration.
     metrics : dict of str to float
-        The solver's metrics of `state`, its objective among them.
+        The solver's metrics of `state`, including the objective.
     n_iter : int
-        Complete iterations.
+        Number of complete iterations.
     history : dict of str to list of float
-        "iteration", "seconds" and the solver's metrics, one entry a record.
+        "iteration", "seconds" and the solver's metrics, one entry per record.
     unconverged : str
-        Why `state` may be far from the optimum, or "".
+        The warning if `state` may be far from the optimum, else "".
     """
 
     state: State | None = None
@@ -43,46 +43,46 @@ class Outcome:
         return {name: np.array(column) for name, column in self.history.items()}
 
     def content(self) -> dict:
-        """Its fields; the history is copied, since it grows in place."""
+        """The fields; the history is copied, because it grows in place."""
         history = {name: list(column) for name, column in self.history.items()}
         return {**vars(self), "history": history}
 
 
 @dataclass
 class Run:
-    """A fit from one or several starts; observers see it after each iteration.
+    """A fit from one or several initial states, as observers see it.
 
     Parameters
     ----------
     solver : Solver
     X : CSR or Tensor
     max_iter : int
-        Most iterations from each start.
+        Maximum number of iterations from each initial state.
     select : {"best", "last"}
-        Which of the recorded states a start results in.
+        Which of the recorded states is the outcome of a start.
     attributes : callable
         (state, n_iter) -> fitted attributes, for observers that need a model.
     data : mapping of str to object
-        What decides the fit besides X and the parameters.
+        Other data that determine the fit, besides X and the parameters.
 
     Attributes
     ----------
     start : int
-        Number of the current start.
+        Number of the current start (initial state), from 0.
     state : dict or None
-        The state after the last complete iteration.
+        State after the last complete iteration.
     outcome : Outcome
-        The result of the current start.
+        Result of the current start.
     best : Outcome
-        The best result of the starts that have ended.
+        Best result of the starts that have ended.
     pinned : dict or None
-        The state that an observer wants the current start to result in.
+        State that an observer has chosen as the outcome of the current start.
     memories : dict
-        What callbacks remember of the fit, by callback: plain values.
+        State of each callback: plain values.
     stopped : bool
-        Whether an observer asked to stop.
+        Whether an observer has requested to stop.
     interrupted : KeyboardInterrupt, Diverged or None
-        To be raised once the fitted attributes are set.
+        Exception to raise once the fitted attributes are set.
     """
 
     solver: Solver
@@ -113,33 +113,33 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Time since the current start began."""
+        """Seconds since the beginning of the current start."""
         return time.perf_counter() - self._began
 
     @property
     def last_metrics(self) -> dict[str, float]:
-        """The metrics of the last record."""
+        """Metrics of the last record."""
         last = {name: column[-1] for name, column in self.history.items()}
         return {k: v for k, v in last.items() if k not in ("iteration", "seconds")}
 
     @property
     def recorded(self) -> bool:
-        """Whether the metrics of the last iteration are recorded."""
+        """Whether the last iteration is recorded."""
         return self.history.get("iteration", [])[-1:] == [self.n_iter]
 
     def begin(self, start: int, state: State) -> None:
-        """Go to the beginning of a start."""
+        """Begin a start."""
         self.start, self.state, self.outcome = start, state, Outcome()
         self.pinned, self._began = None, time.perf_counter()
 
     def step(self) -> None:
-        """One iteration."""
+        """Do one iteration."""
         with threads_for(self.X):
             state = self.solver.step(self.X, self.state)
         self.state, self.outcome.n_iter = state, self.n_iter + 1
 
     def record(self) -> None:
-        """Evaluate the state, add to the history, and select the state if it is best.
+        """Evaluate the state, append to the history, and select the better state.
 
         Raises
         ------
@@ -158,7 +158,7 @@ class Run:
 
     def finish(self) -> None:
         """Complete the outcome of a start whose iterations have ended."""
-        if isinstance(self.interrupted, Diverged):  # the state of the last record holds
+        if isinstance(self.interrupted, Diverged):  # the last record is valid
             self.outcome.n_iter = self.history.get("iteration", [0])[-1]
         if self.n_iter == 0:
             self.outcome.state = None
@@ -169,25 +169,25 @@ class Run:
             self.outcome.metrics = self.solver.evaluate(self.X, self.pinned)
 
     def pin(self) -> None:
-        """Have the start result in the state of this iteration, whatever follows."""
+        """Choose the current state as the outcome of the start, whatever follows."""
         self.pinned = self.state
 
     def fitted_attributes(self) -> dict:
-        """The attributes of a model as if fit had stopped after this iteration."""
+        """Fitted attributes as of the last iteration."""
         history = self.outcome.loss_history
         return {**self.attributes(self.state, self.n_iter), "loss_history_": history}
 
     def require_finite(self, name: str, value: float) -> None:
-        """Raise an error that names the dtype, where a likelihood is not finite."""
+        """Raise an error if a value, such as the objective, is not finite."""
         if not math.isfinite(value):
             raise FloatingPointError(
                 f"The {name} became {value} after {self.best.n_iter or self.n_iter} "
-                f"iterations, computed in {self.X.dtype}. Values may be too large or "
-                "too small for it: rescale X or pass it as float64."
+                f"iterations, computed in {self.X.dtype}. Values of X may be too large "
+                "or too small for it: rescale X, or pass it as float64."
             )
 
     def content(self) -> dict:
-        """What another process needs to continue the fit; a copy of what changes."""
+        """Content of a checkpoint, from which another process can resume the fit."""
         return {
             "start": self.start,
             "state": self.state,
@@ -199,7 +199,7 @@ class Run:
         }
 
     def restore(self, content: Mapping) -> None:
-        """Go to where another process was, by its `content`."""
+        """Restore the run from the `content` of another process."""
         self.begin(content["start"], content["state"])
         self.outcome, self.best = (Outcome(**content[n]) for n in ("outcome", "best"))
         self.pinned, self.memories = content["pinned"], content["memories"]
@@ -207,20 +207,20 @@ class Run:
 
 
 class Observer:
-    """What watches a run; each method does nothing until it is overridden."""
+    """Base class of observers of a run; methods do nothing unless overridden."""
 
     def resume(self, run: Run) -> None:
-        """Called once, before the first start is begun."""
+        """Called once, before the first start."""
 
     def begin(self, run: Run) -> None:
-        """Called when the iterations from a start begin, or go on."""
+        """Called when a start begins, or is resumed."""
 
     def begin_iteration(self, run: Run) -> None:
         """Called before each iteration."""
 
     def end_iteration(self, run: Run) -> bool:
-        """Called after each iteration; True asks to stop."""
+        """Called after each iteration; return True to stop."""
         return False
 
     def end(self, run: Run) -> None:
-        """Called when the iterations from a start have ended, also by an error."""
+        """Called when a start has ended, also by an error."""

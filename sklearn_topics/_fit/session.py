@@ -1,4 +1,4 @@
-"""What surrounds the loop in an estimator's fit."""
+"""The session around the loop in the fit of an estimator."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,22 +8,22 @@ from .checkpoint import Checkpoint
 from .progress import IterationProgress, announce_fit
 from .run import Observer
 
-#: What validation of X sets, before anything is fitted.
+#: Attributes that the validation of X sets before the fit.
 _SEEN = "n_features_in_", "feature_names_in_"
 
 
 @contextmanager
 def fit_session(estimator, X, y=None, *, max_iter: int) -> Iterator[list[Observer]]:
-    """Open the observers of one fit, and yield them in the order of their calls.
+    """Open the observers of one fit and yield them, in the order of their calls.
 
-    A fit that fails before it has set ``components_`` leaves the estimator as it was.
-    One that ends well removes its checkpoint. `max_iter` counts the iterations of all
-    starts.
+    A fit that fails before it has set ``components_`` leaves the estimator unchanged; a
+    fit that succeeds deletes its checkpoint. `max_iter` is the maximum number of
+    iterations of all starts together.
     """
     announce_fit(estimator, X)
     before = dict(vars(estimator))
     path = getattr(estimator, "checkpoint", None)
-    # A checkpoint is first: before an iteration, callbacks know of the last one only.
+    # First, so that a checkpoint has the callbacks' state after the last iteration.
     checkpoint = [] if path is None else [Checkpoint(path, estimator)]
     try:
         with _watched(estimator, X, y, max_iter) as watched:
@@ -40,7 +40,7 @@ def fit_session(estimator, X, y=None, *, max_iter: int) -> Iterator[list[Observe
 
 @contextmanager
 def _watched(estimator, X, y, max_iter) -> Iterator[list[WatchedFit]]:
-    """The observer of scikit-learn's callbacks, where some are attached."""
+    """Yield the observer of scikit-learn's callbacks, if any are attached."""
     if not hasattr(estimator, "_init_callback_context"):  # scikit-learn < 1.9
         yield []
         return

@@ -1,4 +1,4 @@
-"""Stopping rules: when a fit has converged, and what to say where it has not."""
+"""Stopping rules: when a fit has converged, and the warning if it has not."""
 
 import math
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ History = dict[str, list[float]]
 
 
 class StoppingRule(Protocol):
-    """When to stop.
+    """Decides when to stop.
 
     Attributes
     ----------
     every : int
-        Iterations from one record of the metrics, and test of the rule, to the next.
+        Number of iterations between records of the metrics and tests of the rule.
     from_start : bool
-        Whether metrics are recorded before the first iteration too.
+        Whether to record metrics before the first iteration, too.
     tol : float
-        0 runs all iterations and never warns.
+        Tolerance; 0 runs all iterations and never warns.
     """
 
     every: int
@@ -28,12 +28,12 @@ class StoppingRule(Protocol):
         """Whether to stop after the last record."""
 
     def missed(self, history: History, max_iter: int) -> str:
-        """The warning where `max_iter` iterations were not enough."""
+        """The warning if `max_iter` iterations were not enough."""
 
 
 @dataclass(frozen=True)
 class SmallGain:
-    """Stop when the objective gains at most ``tol * scale`` between two records."""
+    """Stop when the objective increases by at most ``tol * scale`` between records."""
 
     tol: float
     scale: float
@@ -49,9 +49,9 @@ class SmallGain:
 
     def missed(self, history: History, max_iter: int) -> str:
         gain = self._gain(history) / self.scale
-        seen = "too few to tell whether the objective still rises"
+        seen = "too few to tell whether the objective has converged"
         if math.isfinite(gain):
-            seen = f"while the objective still gains {gain:.1e} per token"
+            seen = f"while the objective still increased by {gain:.1e} per token"
             seen += f" in {self.every} iterations"
         return (
             f"Stopped after max_iter={max_iter} iterations, {seen} (tol={self.tol:g}). "
@@ -61,7 +61,7 @@ class SmallGain:
 
 @dataclass(frozen=True)
 class _AsNMF:
-    """The warning of scikit-learn's NMF."""
+    """The convergence warning of scikit-learn's NMF."""
 
     tol: float
     from_start: bool = False
@@ -75,7 +75,7 @@ class _AsNMF:
 
 @dataclass(frozen=True)
 class SmallDecrease(_AsNMF):
-    """Stop when the error falls by less than `tol` of the first error."""
+    """Stop when the error decreases by less than `tol` times the first error."""
 
     every: int = 10
     from_start: bool = True
@@ -88,7 +88,7 @@ class SmallDecrease(_AsNMF):
 
 @dataclass(frozen=True)
 class SmallViolation(_AsNMF):
-    """Stop when the violation is at most `tol` of the first iteration's violation."""
+    """Stop when the violation is at most `tol` times the first violation."""
 
     every: int = 1
 
@@ -99,7 +99,7 @@ class SmallViolation(_AsNMF):
 
 @dataclass(frozen=True)
 class NoImprovement:
-    """Stop when the objective has not risen for `patience` iterations."""
+    """Stop when the objective has not improved for `patience` iterations."""
 
     patience: int | None  # None runs all iterations
     min_iter: int = 1

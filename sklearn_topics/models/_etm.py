@@ -16,6 +16,7 @@ from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_
 from .._boundary.topics import coinciding_topics, match_topics, term_names
 from .._boundary.transfer import (
     make_generator,
+    numpy_dtype,
     resolve_device,
     to_device,
     to_numpy,
@@ -78,7 +79,7 @@ class TorchETM(BaseTopicModel):
     Parameters
     ----------
     n_components : int, default=10
-        Number of topics.
+        Number of topics (`num_topics` in gensim).
 
     embeddings : array-like of shape (n_features, E) or mapping, default=None
         Word vectors, the initial embeddings of the terms: an array aligned with the
@@ -147,14 +148,15 @@ class TorchETM(BaseTopicModel):
         embeddings.
 
     learning_rate_schedule : str or callable, default="cosine"
-        "constant"; "cosine", which decreases to zero over `max_iter` epochs; a callable
-        that returns the factor of the learning rates for a number of completed epochs;
-        or a scheduler of :mod:`torch.optim.lr_scheduler`: "StepLR", "MultiStepLR",
-        "ExponentialLR", "LinearLR", "PolynomialLR", "CosineAnnealingLR",
-        "CosineAnnealingWarmRestarts" or "ReduceLROnPlateau". Schedulers make one step
-        per epoch, with the parameters `schedule_params`; "ReduceLROnPlateau" monitors
-        minus the objective of `loss_history_`. Parameters such as `eta_min` refer to
-        `learning_rate`; `topic_learning_rate` changes in proportion.
+        Schedule of the learning rates: "constant"; "cosine", which decreases to zero
+        over `max_iter` epochs; a callable that returns the factor of the learning rates
+        for a number of completed epochs; or a scheduler of
+        :mod:`torch.optim.lr_scheduler`: "StepLR", "MultiStepLR", "ExponentialLR",
+        "LinearLR", "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"
+        or "ReduceLROnPlateau". Schedulers make one step per epoch, with the parameters
+        `schedule_params`; "ReduceLROnPlateau" monitors minus the objective of
+        `loss_history_`. Parameters such as `eta_min` refer to `learning_rate`;
+        `topic_learning_rate` changes in proportion.
 
     schedule_params : dict, default=None
         Parameters of the scheduler, such as ``{"step_size": 10, "gamma": 0.5}`` for
@@ -252,8 +254,9 @@ class TorchETM(BaseTopicModel):
     loss_history_ : dict of str to ndarray
         Metrics during the fit, recorded after each epoch: "iteration", "seconds",
         "elbo", "nll" and "kl" (means over the training documents during the epoch, in
-        nats), "learning_rate" and "objective", to be maximised: the same as "elbo" or,
-        with validation documents, as "validation", their mean `elbo`.
+        nats), "learning_rate", with validation documents "validation" (their mean
+        `elbo`), and "objective", to be maximised: "validation" if there is one, else
+        "elbo".
 
     n_features_in_ : int
         Number of terms seen during fit.
@@ -578,8 +581,8 @@ class TorchETM(BaseTopicModel):
         sizes = self.hidden_layer_sizes
         if not are_sizes(sizes):
             raise ValueError(
-                "hidden_layer_sizes must hold at least one positive integer. Got "
-                f"{sizes!r}."
+                "hidden_layer_sizes must contain positive integers only, at least one. "
+                f"Got {sizes!r}."
             )
         if self.embeddings is None and not self.train_embeddings:
             raise ValueError("train_embeddings=False needs embeddings: pass them.")
@@ -604,7 +607,7 @@ class TorchETM(BaseTopicModel):
             slow = self.init == "nmf"
             rate = self.learning_rate * (_SLOW_TOPICS if slow else 1.0)
             return self._fitted_module(X), rate, None
-        m, dtype = X.shape[1], np.dtype(str(X.dtype).removeprefix("torch."))
+        m, dtype = X.shape[1], numpy_dtype(X)
         given, coverage = check_embeddings(
             self.embeddings,
             self.vocabulary,

@@ -260,7 +260,7 @@ def test_texts_in_a_pipeline(container):
 def test_lazy_frames_are_refused(X, model):
     lazy = pl.LazyFrame(X, schema=NAMES)
     for function in dominant_topics, completion_score, coherence:
-        with pytest.raises(ValueError, match=r"pass X\.collect\(\)"):
+        with pytest.raises(ValueError, match=r"Pass X\.collect\(\)"):
             function(named(model, NAMES), lazy)
 
 
@@ -381,7 +381,7 @@ def test_dominant_topics_of_proportions_alone(X, model):
         (lambda theta: theta - 1, "theta has negative"),
         (lambda theta: theta * np.nan, "theta contains NaN"),
         (lambda theta: theta[0], "theta must have 2 dimensions"),
-        (lambda theta: [["a", "b", "c"]] * 40, "theta must hold numbers"),
+        (lambda theta: [["a", "b", "c"]] * 40, "theta must contain numbers"),
         (lambda theta: pl.LazyFrame(theta), r"theta\.collect"),
     ],
 )

@@ -147,7 +147,7 @@ def test_joblib_in_another_process(fitted, elsewhere, module):
 def test_a_model_of_a_machine_with_cuda_elsewhere(elsewhere, module):
     """It loads; what is asked of the absent device is a clear error; "auto" works."""
     message = (elsewhere / f"{module}.txt").read_text()
-    assert "device='cuda' is not available here. Available: auto, cpu" in message
+    assert "this machine. Available: auto, cpu" in message
     assert np.isfinite(np.load(elsewhere / f"{module}.npy")).all()
 
 
@@ -170,7 +170,7 @@ def test_models_are_stamped_with_our_version(fitted, module, monkeypatch, recwar
     assert _version.__version__ == __version__
     monkeypatch.setattr(_base, "__version__", "99.0")
     name = type(model).__name__
-    message = f"This {name} was stored by sklearn_topics {__version__} and .* by 99.0"
+    message = f"This {name} was saved with sklearn_topics {__version__} .* with 99.0"
     for load in (
         lambda: pickle.loads(data),
         lambda: skops.io.loads(file, trusted=trusted_types()),
