@@ -46,7 +46,7 @@ topics = make_pipeline(
 
 topics[-1].set_output(transform="pandas")
 theta = topics.transform(test)
-print(theta.iloc[:4, :5].round(3))
+print(theta.iloc[:4, :5].round(3).to_string())
 
 # %%
 # Accuracy by number of labels

@@ -81,7 +81,7 @@ for word in ("cluster", "matrix", "filter", "probability"):
 # search the remaining text of the other documents, and compute how many of the ten
 # results come from the same subpackage (precision at 10). Few dimensions are too
 # coarse. TF-IDF weights without SVD find only the words of the query and have a lower
-# precision.
+# precision than LSA with 50 or more dimensions.
 
 import matplotlib.pyplot as plt
 

@@ -71,6 +71,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 results = pd.DataFrame(search.cv_results_)
+means = ["mean_test_completion", "mean_test_npmi"]
+settings = ["param_topics__n_components", "param_topics__topic_word_pseudocount"]
+print(results[settings + means].round(3).to_string(index=False))
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 for ax, score in zip(axes, ("completion", "npmi"), strict=True):
     for pseudocount, rows in results.groupby("param_topics__topic_word_pseudocount"):
