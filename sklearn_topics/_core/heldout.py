@@ -6,6 +6,7 @@ from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.csr import accumulation_dtype, map_positive
+from .solver import on_host
 
 #: Weight of the uniform distribution, so that no token has probability zero.
 _BACKGROUND = 1e-3
@@ -62,8 +63,9 @@ def completion_score(held_out: CSR | Tensor, theta: Tensor, topics: Tensor) -> f
     wide = accumulation_dtype(theta.device)
     for x, p in _probabilities(held_out, theta, topics):
         p = (1 - _BACKGROUND) * p.to(wide) + _BACKGROUND / topics.shape[1]
-        total += float(torch.xlogy(x.to(wide), p).sum())
-        tokens += float(x.sum(dtype=wide))
+        total = total + torch.xlogy(x.to(wide), p).sum()
+        tokens = tokens + x.sum(dtype=wide)
+    total, tokens = on_host({"total": total, "tokens": tokens}).values()
     if tokens == 0:
         raise ValueError(
             "X holds no tokens to score: the half of each document that is held out "

@@ -100,7 +100,7 @@ class SoftmaxAdam(PoissonObjective):
             loss = 0.0
             if self.schedule.needs_loss:
                 new["objective"] = self.objective(X, new)
-                loss = -new["objective"]
+                loss = -float(new["objective"])
             new |= self.schedule.advance(state, loss)
         return new
 
