@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
+from .._kernels.csr import slice_rows
 
 #: Most entries of the covariances that are held at a time (128 MiB).
 _ENTRIES = 2**24
@@ -41,8 +42,7 @@ def term_rates(
     cost = ops.column_sums(L).to(L.dtype) + 1
     size = min(_ENTRIES // K**2, m * _NONZEROS // max(_n_stored(XT), 1))
     for first in range(0, m, max(1, size)):
-        stop = min(first + max(1, size), m)
-        part = XT[first:stop] if isinstance(XT, Tensor) else XT.rows(first, stop)
+        part = slice_rows(XT, first, min(first + max(1, size), m))
         rates, _ = ops.scd_rows(
             part,
             L.new_ones(part.shape[0], K),

@@ -2,4 +2,5 @@
 
 from .registry import table
 
-print(table())
+if __name__ == "__main__":
+    print(table())

@@ -3,16 +3,11 @@
 import torch
 from torch import Tensor
 
+from ..chunks import row_blocks
 from ..csr import accumulation_dtype
 from .descent import Descent
 
 _BLOCK = 1 << 20  # cells: the temporaries of a block stay in cache
-
-
-def _blocks(X: Tensor):
-    n, m = X.shape
-    step = max(1, _BLOCK // max(m, 1))
-    return ((start, min(start + step, n)) for start in range(0, n, step))
 
 
 def dense_column_sums(A: Tensor, B: Tensor | None) -> Tensor:
@@ -115,11 +110,11 @@ def dense_ratio_product(
     out = W.new_zeros(W.shape[1], W.shape[0])
     if X.is_contiguous():
         H = HT.T.contiguous()
-        for start, stop in _blocks(X):
+        for start, stop in row_blocks(*X.shape, _BLOCK):
             out[:, start:stop] = H @ ratios(X[start:stop], W[start:stop] @ HT.T).T
     else:  # the transpose of what lies in memory, which is read as it lies
         XT = X.T
-        for start, stop in _blocks(XT):
+        for start, stop in row_blocks(*XT.shape, _BLOCK):
             part = HT[start:stop]
             out.addmm_(part.T, ratios(XT[start:stop], part @ W.T))
     return out.T.contiguous()
@@ -127,7 +122,7 @@ def dense_ratio_product(
 
 def dense_log_sums(X: Tensor, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     out = W.new_empty(W.shape[0], dtype=accumulation_dtype(W.device))
-    for start, stop in _blocks(X):
+    for start, stop in row_blocks(*X.shape, _BLOCK):
         y = (W[start:stop] @ HT.T).clamp_(min=floor)
         logs = y.to(out.dtype).log_()
         torch.sum(logs.mul_(X[start:stop]), 1, out=out[start:stop])
@@ -160,7 +155,7 @@ class _DenseRows(Descent):
 
 def dense_scd_rows(X, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor):
     parts = []
-    for start, stop in _blocks(X):
+    for start, stop in row_blocks(*X.shape, _BLOCK):
         rows = _DenseRows(X[start:stop], W[start:stop], HT, floor)
         parts.append(rows.run(u, share, pseudocount, l2, n_sweeps, tol))
     W, log_sums = map(torch.cat, zip(*parts, strict=True))
