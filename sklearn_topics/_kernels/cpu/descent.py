@@ -18,7 +18,8 @@ from numba.extending import overload
 from torch import Tensor
 
 from ..csr import CSR
-from ..reference.descent import LEAST, unit_exponents
+from ..floors import SQUARE_FLOOR
+from ..reference.descent import unit_exponents
 from .blocks import run_blocks
 from .jit import CALLED, JIT, array_of, arrays_of
 from .vectors import (
@@ -84,7 +85,7 @@ def _scd_arguments(W: Tensor, pseudocount, l2, n_sweeps, tol, floor):
     """
     real = array_of(W).dtype.type
     tiny = np.finfo(real).eps / 100
-    least = LEAST[W.dtype]
+    least = SQUARE_FLOOR[W.dtype]
     rates = real(pseudocount), float(l2), n_sweeps, real(tol)
     units = _units(array_of(W).dtype)
     options = *rates, real(floor), real(tiny), real(least), units

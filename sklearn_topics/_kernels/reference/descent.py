@@ -6,9 +6,7 @@ import torch
 from torch import Tensor
 
 from ..csr import accumulation_dtype
-
-#: Smallest reconstruction, in a row's unit: its inverse squared is a number.
-LEAST = {torch.float32: 1e-14, torch.float64: 1e-30}
+from ..floors import SQUARE_FLOOR
 
 #: A row whose size is between these powers of two is computed on as it is; others in a
 #: unit, the power of two that makes their size about one: that is exact.
@@ -96,7 +94,7 @@ class Descent(ABC):
         unit = self._unit(pseudocount)
         W, x = self.W * unit[:, None], self.x * self.spread(unit)
         a, l2 = pseudocount * unit[:, None] + share * W, l2 and l2 / unit
-        floor = self.spread((self.floor * unit).clamp(min=LEAST[W.dtype]))
+        floor = self.spread((self.floor * unit).clamp(min=SQUARE_FLOOR[W.dtype]))
         W[:, ~used] = 0
         topics = torch.nonzero(used).flatten().tolist()
         size = self.row_sum(x)
