@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from .._core.beta_divergence import FLOOR
 from .._core.beta_nmf import mu_exponent
+from .._kernels.floors import BETA_FLOOR
 from ._arguments import is_number
 from ._nmf import check_target
 
@@ -204,7 +204,7 @@ def _powers(x: Tensor | None, y: Tensor, beta: float):
         return x, y
     if beta == 1 and x is None:
         return None, None
-    y = y + FLOOR
+    y = y + BETA_FLOOR
     if beta == 1:
         return torch.div(x, y, out=y), None
     above = y.pow(beta - 2)  # one power for both: it costs as much as all the rest
@@ -230,8 +230,8 @@ def _update(parameter, numerator, denominator, group) -> None:
     # Out of place at first: a gradient may share memory with the target.
     l1, l2, apart = (group[name] for name in _PENALTIES)
     with torch.no_grad():
-        above = numerator.clamp(min=0).add_(FLOOR)
-        below = denominator.clamp(min=0).add_(FLOOR + l1)
+        above = numerator.clamp(min=0).add_(BETA_FLOOR)
+        below = denominator.clamp(min=0).add_(BETA_FLOOR + l1)
         if l2 > 0:
             below.add_(parameter, alpha=l2)
         if apart > 0:

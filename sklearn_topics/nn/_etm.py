@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from .._core.topic_model import document_sizes
 from .._kernels import CSR, autograd
 from .._kernels.csr import accumulation_dtype, map_positive
+from .._kernels.floors import QUOTIENT_FLOOR
 from ._arguments import check_shares, check_sizes, is_number, is_size
 from ._tensors import as_dtype, draw, to_csr
 
@@ -22,9 +23,6 @@ ACTIVATIONS = {
     "elu": nn.functional.elu,
     "leaky_relu": nn.functional.leaky_relu,
 }
-
-#: Smallest probability of a term in a document: a count divided by it is a number.
-_FLOOR = {torch.float32: 1e-20, torch.float64: 1e-30}
 
 
 class Bound(NamedTuple):
@@ -370,7 +368,7 @@ class ETM(nn.Module):
         if self.background > 0:  # one topic more, of that weight in all terms
             theta = nn.functional.pad(theta, (0, 1), value=self.background)
             terms = nn.functional.pad(terms, (0, 1), value=1.0)
-        floor = _FLOOR.get(terms.dtype, 1e-20)
+        floor = QUOTIENT_FLOOR.get(terms.dtype, 1e-20)
         found = autograd.log_likelihood(X, theta, terms, floor=floor)
         return Bound(found, gaussian_kl(mean, log_variance, self.prior_scale))
 
