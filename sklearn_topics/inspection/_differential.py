@@ -5,13 +5,18 @@ import torch
 
 from .._boundary.arguments import check_integer, check_number
 from .._boundary.contexts import plain_torch
+from .._boundary.documents import (
+    check_tokens,
+    count_tokens,
+    counts_to_tensor,
+    row_labels,
+)
+from .._boundary.proportions import proportions_and_counts
+from .._boundary.topics import term_names
 from .._boundary.transfer import to_numpy
 from .._core.differential import term_rates
 from .._fit.progress import Progress
-from ..metrics._containers import check_tokens, count_tokens, row_labels
-from ..metrics._models import proportions, upload
 from ._tables import data_frame
-from ._terms import term_names
 
 _LOG_2 = np.log(2)
 
@@ -50,13 +55,13 @@ def differential_terms(
     model : fitted model, pipeline or search
         Whose topics, by its ``transform``.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Counts; with a pipeline, what goes into it.
+        Document-term counts; with a pipeline, the pipeline's input.
     theta : array-like of shape (n_samples, n_topics), default=None
         What the model's ``transform`` returns of X, which is not called then: that is
         about half of the time.
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
     against : {"least_extreme", "overall"} or int, default="least_extreme"
         What the rate is compared with: the nearest among the other topics; the rate in
         all documents together, taken as known; or the topic of that number.
@@ -95,7 +100,7 @@ def differential_terms(
     if n_terms is not None:
         n_terms = check_integer(n_terms, "n_terms", also=", or None for all")
     row_labels(X=X, theta=theta)
-    theta, counts = proportions(model, X, theta, verbose)
+    theta, counts = proportions_and_counts(model, X, theta, verbose)
     check_tokens(counts)
     n_topics = theta.shape[1]
     if n_topics == 1 and against != "overall":
@@ -113,7 +118,7 @@ def differential_terms(
     with Progress(len(names), "terms", verbose) as progress:
         progress.show(0)
         for first, rates, covariance in term_rates(
-            upload(counts), loadings, pseudocount=pseudocount
+            counts_to_tensor(counts), loadings, pseudocount=pseudocount
         ):
             found = compare(to_numpy(rates), to_numpy(covariance), overall[first:])
             blocks.append(found)

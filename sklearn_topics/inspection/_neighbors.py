@@ -1,10 +1,7 @@
 """Terms near words, or near topics, in the embeddings of a fitted TorchETM."""
 
-import numpy as np
-
-from ..metrics._models import split_pipeline
-from ..models._etm import TorchETM
-from ._terms import term_names
+from .._boundary.pipelines import split_pipeline
+from .._boundary.topics import term_names
 
 
 def word_neighbors(model, words, n_terms=10, *, feature_names=None):
@@ -22,8 +19,8 @@ def word_neighbors(model, words, n_terms=10, *, feature_names=None):
     n_terms : int, default=10
         Terms for each of them, without itself.
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
 
     Returns
     -------
@@ -52,7 +49,7 @@ def word_neighbors(model, words, n_terms=10, *, feature_names=None):
     array([['dog']], dtype=object)
     """
     etm, names = _embedded(model, feature_names)
-    return etm._near_words(words, names, n_terms)
+    return etm.word_neighbors(words, n_terms, feature_names=names)
 
 
 def topic_neighbors(model, n_terms=10, *, feature_names=None):
@@ -68,8 +65,8 @@ def topic_neighbors(model, n_terms=10, *, feature_names=None):
     n_terms : int, default=10
         Terms for each topic.
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
 
     Returns
     -------
@@ -91,16 +88,15 @@ def topic_neighbors(model, n_terms=10, *, feature_names=None):
     (2, 3)
     """
     etm, names = _embedded(model, feature_names)
-    return etm._near_topics(names, n_terms)
+    return etm.topic_neighbors(n_terms, feature_names=names)
 
 
 def _embedded(model, feature_names):
     """The TorchETM within, and the names of its terms (None if they have none)."""
     _, last = split_pipeline(model)
-    if not isinstance(last, TorchETM):
+    if not hasattr(last, "word_neighbors"):
         raise TypeError(
             f"{type(last).__name__} has no embeddings of terms: pass a fitted "
             "TorchETM, or a pipeline that ends in one."
         )
-    names = term_names(model, feature_names, numbers=False)
-    return last, None if names is None else np.asarray(names, dtype=object)
+    return last, term_names(model, feature_names, numbers=False)

@@ -2,19 +2,21 @@
 
 import numpy as np
 
-from ..metrics._containers import as_array, check_tokens, count_tokens, row_labels
-from ..metrics._models import (
-    check_shape,
-    documents_of,
-    may_miss,
-    model_input,
-    proportions,
-    shares,
-    split_pipeline,
+from .._boundary.documents import (
+    as_array,
+    check_documents,
+    check_tokens,
+    count_tokens,
+    row_labels,
+)
+from .._boundary.pipelines import accepts_missing, model_input, split_pipeline
+from .._boundary.proportions import check_shape, proportions_and_counts
+from .._boundary.topics import (
+    normalize_rows,
+    term_names,
     topic_distributions,
     topic_weights,
 )
-from ._terms import term_names
 
 
 def to_pyldavis(
@@ -35,12 +37,13 @@ def to_pyldavis(
     model : fitted model, pipeline or search
         Whose topics, of ours or of scikit-learn.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Counts; with a pipeline, what goes into it.
+        Document-term counts; with a pipeline, the pipeline's input.
     theta : array-like of shape (n_samples, n_topics), default=None
-        What the model's ``transform`` returns of X, which is not called then.
+        Topic proportions as ``model.transform(X)`` returns them. If None, they are
+        computed.
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
     sort_topics : bool, default=False
         Whether topics are numbered anew, by size. By default topic k is row k of
         ``components_``, counted from 0.
@@ -87,7 +90,7 @@ def to_pyldavis(
     if topic_weights(model).min() < 0:
         theta, topics, counts = _poles(model, X, theta)
     else:
-        theta, counts = proportions(model, X, theta)
+        theta, counts = proportions_and_counts(model, X, theta)
         topics = topic_distributions(model)
     if len(topics) < 3:
         raise ValueError(
@@ -117,8 +120,9 @@ def to_pyldavis(
 def _poles(model, X, theta):
     """Proportions, topics and counts of a model whose components have two poles."""
     before, last = split_pipeline(model)
-    given, H = model_input(before, X, may_miss(last)), topic_weights(last)
-    counts = documents_of(given, H.shape[1])
+    given = model_input(before, X, missing=accepts_missing(last))
+    H = topic_weights(last)
+    counts = check_documents(given, H.shape[1])
     if theta is None:
         W = as_array(last.transform(given), "What transform returns")
     else:
@@ -127,6 +131,6 @@ def _poles(model, X, theta):
     W = W.astype(np.float64)
     W = np.hstack([np.maximum(W, 0), np.maximum(-W, 0)])
     H = np.vstack([np.maximum(H, 0), np.maximum(-H, 0)])
-    W, H = W * H.sum(axis=1), shares(H)
+    W, H = W * H.sum(axis=1), normalize_rows(H)
     some = W.any(axis=0)  # a pole without terms has weight 0 in every document
-    return shares(W[:, some]), H[some], counts
+    return normalize_rows(W[:, some]), H[some], counts

@@ -5,18 +5,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._boundary.arguments import check_integer, check_sequence
-from ..metrics import coherence, topic_diversity
-from ..metrics._containers import row_labels
-from ..metrics._models import (
+from .._boundary.documents import row_labels
+from .._boundary.pipelines import split_pipeline
+from .._boundary.proportions import (
     given_proportions,
-    greatest,
-    proportions,
-    split_pipeline,
+    proportions_and_counts,
     strongest_topics,
     token_shares,
-    topic_distributions,
 )
-from ._terms import term_names, top_terms
+from .._boundary.top_terms import greatest
+from .._boundary.topics import term_names, topic_distributions
+from ..metrics import coherence, topic_diversity
+from ._terms import top_terms
 
 #: The row of documents without a dominant topic in `topic_info`.
 _NO_TOPIC = "-1_(no known terms)"
@@ -33,8 +33,8 @@ def topic_words(model, feature_names=None):
     model : fitted model, pipeline or search
         Whose topics.
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
 
     Returns
     -------
@@ -62,9 +62,11 @@ def dominant_topics(model, X=None, *, theta=None):
     model : fitted model, pipeline or search
         Whose topics.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Counts; with a pipeline, what goes into it. May be left out with `theta`.
+        Document-term counts; with a pipeline, the pipeline's input. May be left out
+        with `theta`.
     theta : array-like of shape (n_samples, n_topics), default=None
-        What the model's ``transform`` returns of X, which is not called then.
+        Topic proportions as ``model.transform(X)`` returns them. If None, they are
+        computed.
 
     Returns
     -------
@@ -88,7 +90,7 @@ def dominant_topics(model, X=None, *, theta=None):
     if X is None:
         topic, proportion = strongest_topics(given_proportions(theta, model))
     else:
-        topic, proportion = strongest_topics(*proportions(model, X, theta))
+        topic, proportion = strongest_topics(*proportions_and_counts(model, X, theta))
     return data_frame({"Topic": topic, "Proportion": proportion}, index=index)
 
 
@@ -112,16 +114,17 @@ def topic_info(
     model : fitted model, pipeline or search
         Whose topics.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Counts; with a pipeline, what goes into it.
+        Document-term counts; with a pipeline, the pipeline's input.
     texts : sequence of str, default=None
         The documents, for "Representative_Docs". None takes X if it is text, and else
         the labels of its index if it is a DataFrame of pandas, or the documents'
         numbers.
     theta : array-like of shape (n_samples, n_topics), default=None
-        What the model's ``transform`` returns of X, which is not called then.
+        Topic proportions as ``model.transform(X)`` returns them. If None, they are
+        computed.
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
     n_terms : int, default=10
         Terms in "Representation", by which coherence is judged too.
     n_docs : int, default=3
@@ -168,12 +171,13 @@ def summary(model, X, *, theta=None, feature_names=None, n_terms=8):
     model : fitted model, pipeline or search
         Whose topics.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Counts; with a pipeline, what goes into it.
+        Document-term counts; with a pipeline, the pipeline's input.
     theta : array-like of shape (n_samples, n_topics), default=None
-        What the model's ``transform`` returns of X, which is not called then.
+        Topic proportions as ``model.transform(X)`` returns them. If None, they are
+        computed.
     feature_names : sequence of str, default=None
-        Names of the terms. None takes those of the pipeline or of the fitted data, or
-        the numbers of the columns.
+        Names of the terms. If None, they come from the pipeline or from the data that
+        the model was fitted on; without names, terms are column numbers.
     n_terms : int, default=8
         Terms of each topic.
 
@@ -223,7 +227,7 @@ def _about_topics(model, X, texts, theta, feature_names, n_terms, n_docs, verbos
     if isinstance(X, Iterator) and split_pipeline(model)[0] is not None:
         X = list(X)  # read by the pipeline and here
     index = row_labels(X=X, texts=texts, theta=theta)
-    theta, counts = proportions(model, X, theta, verbose)
+    theta, counts = proportions_and_counts(model, X, theta, verbose)
     n, K = theta.shape
     documents = _names_of_documents(X, texts, index, n)
     share = token_shares(theta, counts)

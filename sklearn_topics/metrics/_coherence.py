@@ -5,17 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._boundary.arguments import check_choice, check_integer, check_sequence
+from .._boundary.documents import as_counts
+from .._boundary.pipelines import model_input, split_pipeline
+from .._boundary.top_terms import check_listed, is_listed, top_columns
+from .._boundary.topics import term_names, topic_weights
 from .._boundary.warning import warn_user
-from ._containers import as_counts
 from ._cooccurrence import document_counts, window_counts
-from ._models import (
-    check_listed,
-    is_listed,
-    model_input,
-    split_pipeline,
-    top_terms,
-    topic_weights,
-)
 
 #: In the logarithms of the measures that have it, as in gensim.
 _EPSILON = 1e-12
@@ -148,7 +143,7 @@ def coherence(
         window = _WINDOWS.get(measure, 10)
         if window_size is not None:
             window = check_integer(window_size, "window_size")
-    topics = top_terms(topics, n_terms, feature_names)
+    topics = top_columns(topics, n_terms, feature_names)
     sizes = np.array([len(topic) for topic in topics], dtype=np.intp)
     # Padded to one length by -1, which also stands for terms that occur nowhere.
     columns = np.full((len(topics), sizes.max(initial=0)), -1)
@@ -233,27 +228,18 @@ def _check_columns(topics, m):
 
 def _names_for_texts(topics, feature_names):
     """The words of the topics' columns, or of lists of words."""
-    before, model = split_pipeline(topics)
-    if feature_names is None and before is not None:
-        feature_names = before.get_feature_names_out()
-    if feature_names is None:
-        feature_names = getattr(model, "feature_names_in_", None)
-    if feature_names is not None:
-        if not is_listed(topics):
-            n_terms = topic_weights(topics).shape[1]
-            if len(feature_names) != n_terms:
-                raise ValueError(
-                    f"feature_names has {len(feature_names)} names, but the topics "
-                    f"have {n_terms} terms."
-                )
+    if not is_listed(topics):
+        feature_names = term_names(topics, feature_names, numbers=False)
+    elif feature_names is not None:
         _check_columns(topics, len(feature_names))
-        return feature_names
-    if is_listed(topics):
+    else:
         check_listed(topics)
         words = [word for topic in topics for word in topic]
         if all(isinstance(word, str) for word in words):
             return list(dict.fromkeys(words))
-    raise ValueError("texts need feature_names, the words of the topics' columns.")
+    if feature_names is None:
+        raise ValueError("texts need feature_names, the words of the topics' columns.")
+    return feature_names
 
 
 # The measures take shares of several topics: n_topics x n_terms x n_terms.

@@ -216,7 +216,7 @@ class NMF(nn.Module):
         )
         begin = (A.detach().to(X.dtype).contiguous() for A in factors)
         with torch.no_grad():
-            begin = solver.begin(X, dict(zip(("W", "HT"), begin, strict=True)))
+            begin = solver.init_state(X, *begin)
             n_iter, state = 0, begin
             states = _iterate(solver, X, begin, tol, max_iter, verbose)
             try:

@@ -1,8 +1,8 @@
-"""Pictures of topic models: displays as in scikit-learn.
+"""Visualise topic models with displays, as in scikit-learn.
 
-A display holds the numbers of a picture; ``from_estimator`` or ``from_predictions``
-makes and draws it, ``plot(ax=...)`` draws it again. matplotlib is imported when
-something is drawn.
+``from_estimator`` or ``from_predictions`` computes a display and draws it; the display
+stores the numbers, so that ``plot(ax=...)`` can draw it again. matplotlib is imported
+when something is drawn.
 """
 
 from ._convergence import ConvergenceDisplay

@@ -1,4 +1,4 @@
-"""How fits went on, several together."""
+"""Convergence of one or several fits."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -6,31 +6,35 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from ..metrics._models import split_pipeline
+from .._boundary.arguments import did_you_mean
+from .._boundary.pipelines import split_pipeline
 
 
 class ConvergenceDisplay:
-    """A column of ``loss_history_`` against seconds or iterations.
+    """Compare how fits converge: the loss against seconds or iterations.
 
-    Make it with :meth:`from_estimators`.
+    The values come from the ``loss_history_`` of the fitted models. Create the display
+    with :meth:`from_estimators`.
 
     Parameters
     ----------
     traces : dict of str to tuple of ndarray
-        For each name the values along x and y.
+        Label of each line -> its x values and its y values.
     x : str
-        What is along the axis.
+        Label of the x axis.
     y : str
-        What is drawn.
+        Label of the y axis.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes of the last drawing.
     figure_ : matplotlib Figure
+        Figure of the axes.
 
     See Also
     --------
-    sklearn_topics.TorchPoissonNMF : Has a ``loss_history_``, as all models here.
+    sklearn_topics.TorchPoissonNMF : A model that records ``loss_history_``.
 
     Examples
     --------
@@ -52,24 +56,25 @@ class ConvergenceDisplay:
 
     @classmethod
     def from_estimators(cls, models, *, x="seconds", y="objective", ax=None):
-        """Histories of fitted models.
+        """Plot the loss histories of fitted models.
 
         Parameters
         ----------
         models : fitted model, list of fitted models, or dict of str to fitted model
-            Pipelines and searches too; each needs ``loss_history_``. The keys of a dict
-            are the labels; those of a list are the parameters that differ, or numbers.
+            Models with a ``loss_history_``; fitted pipelines and searches also work.
+            The keys of a dict are the labels. The models of a list are labelled by the
+            parameters in which they differ, or numbered.
         x : {"seconds", "iteration"}, default="seconds"
-            Along the axis.
+            Column of the histories for the x axis.
         y : str, default="objective"
-            A column of the histories: "objective", "kkt", "elbo", ...
+            Column of the histories for the y axis: "objective", "kkt", "elbo", ...
         ax : matplotlib Axes, default=None
-            None makes a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
         display : ConvergenceDisplay
-            With the picture drawn.
+            The drawn display.
         """
         traces = {}
         for name, model in _named(models).items():
@@ -77,20 +82,19 @@ class ConvergenceDisplay:
             history = getattr(model, "loss_history_", {})
             for column in (x, y):
                 if column not in history:
-                    known = ", ".join(history) or "none"
-                    raise ValueError(
-                        f"{name} has no column {column!r} in loss_history_: {known}."
-                    )
+                    raise ValueError(_missing_column(name, column, history))
             traces[name] = np.asarray(history[x]), np.asarray(history[y])
         return cls(traces, x=x, y=y).plot(ax=ax)
 
     def plot(self, ax=None):
-        """Draw it; a column without negative values that falls gets logarithms.
+        """Draw the display.
+
+        The y axis is logarithmic if the values are positive and span a factor of 20.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            None makes a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
@@ -119,26 +123,36 @@ class ConvergenceDisplay:
 
 
 def _named(models) -> dict:
-    """Label -> topic model, without the steps before it."""
+    """Label -> topic model, without the other steps of its pipeline."""
     if _is_model(models):
         models = [models]
     if isinstance(models, str) or not isinstance(models, Iterable):
         raise TypeError(
-            "models must be a fitted model, a list of them, or a dict {name: model}. "
-            f"Got {models!r:.60}."
+            "models must be a fitted model, a list of fitted models, or a dict "
+            f"{{label: model}}. Got {models!r:.60}."
         )
     keyed = models if isinstance(models, Mapping) else dict(enumerate(models))
     if not keyed:
-        raise ValueError("models is empty: there is nothing to draw.")
-    found = {key: split_pipeline(model)[1] for key, model in keyed.items()}
-    for key, model in found.items():
+        raise ValueError("models is empty. Pass at least one fitted model.")
+    topic_models = {key: split_pipeline(model)[1] for key, model in keyed.items()}
+    for key, model in topic_models.items():
         if not _is_model(model):
             raise TypeError(
                 f"models[{key!r}] must be a fitted model. Got {model!r:.60}."
             )
     if isinstance(models, Mapping):
-        return found
-    return dict(zip(_labels(found.values()), found.values(), strict=True))
+        return topic_models
+    models = topic_models.values()
+    return dict(zip(_labels(models), models, strict=True))
+
+
+def _missing_column(name, column, history) -> str:
+    if not history:
+        return f"{name} has no loss_history_. Leave it out, or pass an iterative model."
+    return (
+        f"{name} has no column {column!r} in loss_history_. Expected one of "
+        f"{', '.join(history)}.{did_you_mean(column, history)}"
+    )
 
 
 def _is_model(model) -> bool:
@@ -146,24 +160,24 @@ def _is_model(model) -> bool:
 
 
 def _labels(models) -> list[str]:
-    """The parameters that differ among models of a class; a number where none does."""
-    kinds = {type(model) for model in models}
-    found = []
+    """The parameters that differ among models of a class, numbered if labels repeat."""
+    classes = {type(model) for model in models}
+    labels = []
     for model in models:
         others = [_settings(other) for other in models if type(other) is type(model)]
-        varied = [
+        differing = [
             f"{key}={value}"
             for key, value in _settings(model).items()
             if any(other[key] != value for other in others)
         ]
-        name = [type(model).__name__] if len(kinds) > 1 or not varied else []
-        found.append(" ".join([*name, ", ".join(varied)]).strip())
-    times, seen = Counter(found), Counter()
-    for i, label in enumerate(found):
-        if times[label] > 1:
-            seen[label] += 1
-            found[i] = f"{label} ({seen[label]})"
-    return found
+        name = [type(model).__name__] if len(classes) > 1 or not differing else []
+        labels.append(" ".join([*name, ", ".join(differing)]).strip())
+    total, so_far = Counter(labels), Counter()
+    for i, label in enumerate(labels):
+        if total[label] > 1:
+            so_far[label] += 1
+            labels[i] = f"{label} ({so_far[label]})"
+    return labels
 
 
 def _settings(model) -> dict[str, str]:

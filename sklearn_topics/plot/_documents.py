@@ -1,24 +1,23 @@
-"""What displays are given -> proportions of documents, and names of topics."""
+"""Arguments of displays -> topic proportions of the documents, and topic names."""
 
 import numpy as np
 
 from .._boundary.containers import readable
 from .._boundary.inputs import count_rows
-from ..inspection import top_terms
-from ..metrics._models import (
+from .._boundary.pipelines import accepts_missing, split_pipeline
+from .._boundary.proportions import (
     given_proportions,
-    may_miss,
-    proportions,
-    split_pipeline,
+    proportions_and_counts,
     unassigned,
 )
+from ..inspection import top_terms
 
-#: How far the sum of a row of proportions may be from one.
+#: Largest deviation from one of the sum of a row of proportions.
 _TOLERANCE = 1e-2
 
 
 def name_topics(model, feature_names, n_terms: int) -> list[str]:
-    """Number and first terms of each topic, as in "3: cat dog"."""
+    """Number and top terms of each topic, as in "3: cat dog"."""
     return [
         f"{k}: {' '.join(str(term) for term, _ in row)}"
         for k, row in enumerate(top_terms(model, feature_names, n_terms))
@@ -26,78 +25,83 @@ def name_topics(model, feature_names, n_terms: int) -> list[str]:
 
 
 def count_documents(X, theta=None, model=None) -> int:
-    """How many documents there are, by the proportions or the data.
+    """Number of documents in the proportions or the data.
 
-    Without a pipeline, the data must be in a container that its `model` reads.
+    Without a pipeline, X must be in a container that the `model` itself reads.
     """
     if X is None and theta is None:
         raise ValueError(
-            "Pass the documents as X, or their topic proportions as theta."
+            "X and theta are both None. Pass the documents as X, or their topic "
+            "proportions as theta."
         )
     if theta is not None:
         readable(theta, "theta")
     if X is not None and split_pipeline(model)[0] is None:
-        readable(X, missing=may_miss(model))
+        readable(X, missing=accepts_missing(model))
     if isinstance(X, str):
-        raise ValueError("X is one string. Pass a list of texts.")
+        raise ValueError("X is a single text. Pass a list of texts.")
     for name, given in (("X", X), ("theta", theta)):
         if given is not None and not hasattr(given, "__len__"):
-            raise TypeError(f"{name} must hold documents. Got {given!r}.")
+            expected = "documents" if name == "X" else "one row per document"
+            raise TypeError(f"{name} must contain {expected}. Got {given!r}.")
     n = count_rows(X if theta is None else theta)
     if X is not None and count_rows(X) != n:
         raise ValueError(f"X has {count_rows(X)} documents, but theta has {n} rows.")
     if n == 0:
-        raise ValueError("There are no documents to draw.")
+        name = "X" if theta is None else "theta"
+        raise ValueError(f"{name} has no rows. Pass at least one document.")
     return n
 
 
 def require_transform(model) -> None:
-    """Refuse what has topics, but cannot find them in documents."""
+    """Refuse topics without a ``transform`` that infers topic proportions."""
     _, last = split_pipeline(model)
     if not hasattr(last, "transform"):
         raise TypeError(
-            f"X needs a fitted model; topics of type {type(last).__name__} cannot "
-            "transform documents. Pass the proportions that are known as theta."
+            f"{type(last).__name__} cannot transform the documents in X. Pass a fitted "
+            "model, or the topic proportions of the documents as theta."
         )
 
 
 def known_proportions(model, X, theta):
-    """Proportions by the model, or given; a row of NaN where there is no topic."""
+    """Topic proportions, inferred or given; NaN for a document without a topic."""
     if theta is None:
         require_transform(model)
     if X is None:
-        found, counts = given_proportions(theta, split_pipeline(model)[1]), None
-    else:
-        found, counts = proportions(model, X, theta)
-    return without_topic(found, counts)
+        return without_topic(given_proportions(theta, split_pipeline(model)[1]))
+    return without_topic(*proportions_and_counts(model, X, theta))
 
 
 def check_proportions(theta) -> np.ndarray:
-    """Validate proportions without a model: float64, a row of NaN for no topic."""
+    """Validate given proportions: float64, NaN for a document without a topic."""
     try:
         theta = np.array(readable(theta, "theta"), np.float64)
     except (TypeError, ValueError) as error:
-        reason = f"theta must hold numbers, in rows of one length: {error}."
-        raise ValueError(reason) from error
+        raise ValueError(
+            f"theta must contain numbers, in rows of equal length: {error}."
+        ) from error
     if theta.ndim != 2 or theta.shape[1] == 0:
         raise ValueError(
-            "theta must have a row for each document and a column for each topic. Got "
-            f"shape {theta.shape}."
+            "theta must have one row per document and one column per topic. Got shape "
+            f"{theta.shape}."
         )
     if np.nanmin(theta, initial=0) < 0:
-        raise ValueError("theta has negative entries, which are no proportions.")
+        raise ValueError(
+            "theta has negative entries. Expected topic proportions, which are at "
+            "least 0."
+        )
     theta[theta.sum(axis=1) == 0] = np.nan
     total = theta.sum(axis=1)
     wrong = np.flatnonzero(np.abs(total - 1) > _TOLERANCE)
     if len(wrong):
         raise ValueError(
-            f"Rows of theta must sum to one; row {wrong[0]} sums to "
-            f"{total[wrong[0]]:.3g}. Divide each by its sum, or pass the model too: "
-            "from_estimator(model, theta=...) knows the scale of its topics."
+            f"The rows of theta must sum to one. Row {wrong[0]} sums to "
+            f"{total[wrong[0]]:.3g}. Divide each row by its sum, or call "
+            "from_estimator(model, theta=...), which scales the weights of the model."
         )
     return without_topic(theta)
 
 
 def without_topic(theta, counts=None) -> np.ndarray:
-    """Proportions with NaN for the documents that have no dominant topic."""
+    """Proportions, NaN in the rows of documents without a dominant topic."""
     return np.where(unassigned(theta, counts)[:, None], np.nan, theta)

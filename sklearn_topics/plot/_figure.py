@@ -1,6 +1,6 @@
-"""The one place that knows matplotlib: axes, colours, and texts of the user's.
+"""Axes, colours, legends and labels; the only file that imports matplotlib.
 
-Displays import it when they draw.
+Displays import this file when they draw.
 """
 
 import warnings
@@ -15,9 +15,9 @@ from matplotlib.patches import Patch, Rectangle, StepPatch
 from .._boundary.arguments import check_integer
 from ._columns import paint
 
-#: Colours that can be told apart, all with a contrast of 2 or more on white. The first
-#: six are Okabe and Ito's; the first eight are distinct to readers of all kinds of
-#: sight, and each later one is the farthest from those before it, in Oklab.
+#: Distinguishable colours with a contrast of at least 2 on white. The first six are
+#: from Okabe and Ito; the first eight stay distinct under colour blindness, and each
+#: later one is farthest in Oklab from those before it.
 _PALETTE = (
     "#0072B2",
     "#E69F00",
@@ -41,28 +41,28 @@ _PALETTE = (
     "#F3556D",
 )
 
-#: Most topics that get a colour of their own.
+#: Largest number of topics with their own colours.
 MAX_TOPICS = len(_PALETTE)
 
-#: Colour of the other topics, in all displays.
+#: Colour of all other topics, in all displays.
 OTHER = "#B4B4B4"
 
 _DASHES = "solid", "dashed", "dotted", "dashdot"
 
-#: Documents without a topic.
+#: Style of documents without a topic.
 _BLANK = {"facecolor": "white", "edgecolor": OTHER, "hatch": "////", "linewidth": 0}
 
-#: Most characters of an entry of a legend.
+#: Largest number of characters in a legend entry.
 _LEGEND = 40
 
-#: For texts of the user's: "$" is a dollar, and a backslash no command of TeX.
+#: For user texts: "$" is a dollar sign, and a backslash starts no TeX command.
 PLAIN = {"parse_math": False, "usetex": False}
 
 
 def axes(ax, *, figsize):
-    """`ax`, or that of a new figure."""
+    """Return `ax`, or the axes of a new figure."""
     if ax is not None and not isinstance(ax, Axes):
-        raise TypeError(f"ax must be one matplotlib Axes. Got {type(ax).__name__}.")
+        raise TypeError(f"ax must be a matplotlib Axes. Got {type(ax).__name__}.")
     if ax is not None:
         return ax
     _, ax = plt.subplots(figsize=figsize, layout="constrained")
@@ -70,16 +70,16 @@ def axes(ax, *, figsize):
 
 
 def panels(ax, n_rows, n_columns, *, figsize):
-    """A grid of axes in the place of `ax`, or in a new figure; row by row."""
+    """Replace `ax`, or the axes of a new figure, by a grid of axes, row by row."""
     ax = axes(ax, figsize=figsize)
     ax.set_axis_off()
-    place = ax.get_subplotspec()
-    if place is None:
+    cell = ax.get_subplotspec()
+    if cell is None:
         raise ValueError(
-            "Several panels take the place of ax, which must be one of a grid: make it "
-            "by plt.subplots or figure.add_subplot, not by add_axes."
+            "ax was created by add_axes and cannot be divided into panels. Create it "
+            "with plt.subplots or figure.add_subplot."
         )
-    grid = place.subgridspec(n_rows, n_columns)
+    grid = cell.subgridspec(n_rows, n_columns)
     return [
         ax.figure.add_subplot(grid[row, column])
         for row in range(n_rows)
@@ -88,11 +88,11 @@ def panels(ax, n_rows, n_columns, *, figsize):
 
 
 def colored_topics(sizes, max_topics=MAX_TOPICS) -> np.ndarray:
-    """The topics with a colour of their own: all, or the largest, largest first."""
+    """The topics with their own colours: all, or the largest ones, largest first."""
     if not 1 <= check_integer(max_topics, "max_topics") <= MAX_TOPICS:
         raise ValueError(
-            f"max_topics must lie between 1 and {MAX_TOPICS}, as many colors as can be "
-            f"told apart. Got {max_topics!r}."
+            f"max_topics must be between 1 and {MAX_TOPICS}, the number of "
+            f"distinguishable colors. Got {max_topics!r}."
         )
     if len(sizes) <= max_topics:
         return np.arange(len(sizes))
@@ -100,15 +100,13 @@ def colored_topics(sizes, max_topics=MAX_TOPICS) -> np.ndarray:
 
 
 def topic_colors(n_topics: int, sizes=None) -> list[str]:
-    """A colour for each topic; beyond 20 topics for the largest, and grey for others.
+    """One colour per topic.
 
-    Where nobody knows which ones are the largest (`sizes` is None), more than 20 topics
-    have one colour.
+    Beyond 20 topics, the largest have their own colours and the others are grey. If
+    their `sizes` are unknown, the colours repeat.
     """
-    if n_topics <= MAX_TOPICS:
-        return list(_PALETTE[:n_topics])
-    if sizes is None:
-        return [_PALETTE[0]] * n_topics
+    if n_topics <= MAX_TOPICS or sizes is None:
+        return [_PALETTE[k % MAX_TOPICS] for k in range(n_topics)]
     colors = [OTHER] * n_topics
     for color, k in zip(_PALETTE, colored_topics(sizes), strict=True):
         colors[k] = color
@@ -116,20 +114,17 @@ def topic_colors(n_topics: int, sizes=None) -> list[str]:
 
 
 def line_styles(n_lines: int) -> list[dict]:
-    """A style for each line: the colours of topics, dashed from the 21st on."""
+    """One style per line: the colours of topics, dashed from the 21st line on."""
     return [
-        {
-            "color": _PALETTE[i % MAX_TOPICS],
-            "linestyle": _DASHES[i // MAX_TOPICS % len(_DASHES)],
-        }
-        for i in range(n_lines)
+        {"color": color, "linestyle": _DASHES[i // MAX_TOPICS % len(_DASHES)]}
+        for i, color in enumerate(topic_colors(n_lines))
     ]
 
 
 def one_line(text, width: int) -> str:
-    """A text of the user's in one line of at most `width` characters.
+    """A user text in one line of at most `width` characters.
 
-    What is too long loses its middle: names often differ at the end.
+    Longer texts lose their middle, because names often differ at the end.
     """
     text = "".join(c if c.isprintable() else " " for c in str(text))
     text = " ".join(text.split())
@@ -140,8 +135,8 @@ def one_line(text, width: int) -> str:
 
 
 def add_legend(ax, handles, labels, **options):
-    """A legend with any text, also such as begin with an underscore."""
-    # matplotlib drops those, so that labels are set afterwards.
+    """A legend with any texts, including those that begin with an underscore."""
+    # matplotlib drops labels with an underscore, so they are set afterwards.
     legend = ax.legend(handles, [str(i) for i in range(len(labels))], **options)
     for text, label in zip(legend.get_texts(), labels, strict=True):
         text.set(text=one_line(label, _LEGEND), **PLAIN)
@@ -149,9 +144,9 @@ def add_legend(ax, handles, labels, **options):
 
 
 def line_legend(labels) -> tuple[dict, float]:
-    """Options for a legend of lines, and the inches that it takes beside the axes.
+    """Options of a legend of lines, and the width in inches that it needs.
 
-    It stands among the lines, or to their right if it is long.
+    A short legend is inside the axes, a long one to their right.
     """
     if len(labels) <= 6:
         return {"fontsize": "small"}, 0.0
@@ -164,27 +159,27 @@ def line_legend(labels) -> tuple[dict, float]:
 
 
 def lay_out(figure) -> None:
-    """Find the places of all texts, as drawing does."""
-    while figure.figure is not figure:  # a figure within a figure
+    """Compute the positions of all texts, as drawing does."""
+    while figure.figure is not figure:  # a subfigure
         figure = figure.figure
     with warnings.catch_warnings():
-        # Drawing will say it, where it is the user's to choose another font.
+        # Drawing repeats these warnings, where the user can choose another font.
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         warnings.filterwarnings("ignore", "Matplotlib currently does not support")
         figure.draw_without_rendering()
 
 
 def fit_tick_labels(ax, order, angle=60) -> None:
-    """Turn the labels along x if they would touch, and leave the first that have room.
+    """Rotate the tick labels of the x axis if they would touch, and hide overlaps.
 
     Parameters
     ----------
     ax : matplotlib Axes
-        Its ticks have labels.
+        Axes with tick labels.
     order : ndarray of int
-        Which labels matter most.
+        The labels by priority, most important first.
     angle : float
-        To which they are turned, in degrees.
+        Rotation in degrees.
     """
     labels = ax.get_xticklabels()
     lay_out(ax.figure)
@@ -194,13 +189,13 @@ def fit_tick_labels(ax, order, angle=60) -> None:
         return
     for label in labels:
         label.set(rotation=angle, ha="right", va="center", rotation_mode="anchor")
-    # Turned texts are apart if the lines that they stand on are.
+    # Rotated labels do not overlap if their baselines are far enough apart.
     room = max(box.height for box in boxes) / np.sin(np.radians(angle))
     lay_out(ax.figure)
-    places = ax.transData.transform([(tick, 0) for tick in ax.get_xticks()])[:, 0]
+    x = ax.transData.transform([(tick, 0) for tick in ax.get_xticks()])[:, 0]
     shown = []
     for i in order:
-        labels[i].set_visible(all(abs(places[i] - places[j]) >= room for j in shown))
+        labels[i].set_visible(all(abs(x[i] - x[j]) >= room for j in shown))
         if labels[i].get_visible():
             shown.append(i)
 
@@ -211,7 +206,7 @@ def _crowded(centers, widths) -> bool:
 
 
 def keep_inside(ax, annotations) -> None:
-    """Move texts at offsets in points sideways until they are within the axes."""
+    """Move annotations horizontally until they are within the axes."""
     lay_out(ax.figure)
     for text in annotations:
         box, room = text.get_window_extent(), ax.get_window_extent()
@@ -220,9 +215,9 @@ def keep_inside(ax, annotations) -> None:
 
 
 def hide_overlaps(texts, owners=None) -> None:
-    """Leave only those texts that cover none of the earlier ones.
+    """Hide each text that covers an earlier one.
 
-    A text that `owners` names one of (text -> text) is hidden with it.
+    A text is also hidden if its owner is; `owners` maps texts to their owners.
     """
     owners = owners or {}
     if not texts:
@@ -239,24 +234,24 @@ def hide_overlaps(texts, owners=None) -> None:
 
 
 def color_handles(colors, *, blank: bool) -> list:
-    """Boxes for a legend, the last one hatched if there is anything `blank`."""
+    """Colour patches for a legend; the last one is hatched if `blank`."""
     handles = [Patch(color=color) for color in colors]
     return [*handles, Patch(**_BLANK)] if blank else handles
 
 
 def draw_columns(ax, layers, colors, blank) -> None:
-    """Stack the layers of all documents, each document one unit wide.
+    """Draw each document as a column of stacked layers, one unit wide.
 
     Parameters
     ----------
     ax : matplotlib Axes
-        Its limits stay as they are.
+        Axes to draw on; their limits do not change.
     layers : ndarray of shape (n_documents, n_layers)
-        Heights; at most 1 in all.
+        Heights of the layers; each row sums to at most 1.
     colors : list of color
-        Of the layers.
+        Colours of the layers.
     blank : ndarray of bool of shape (n_documents,)
-        Documents that are hatched.
+        Whether a document is hatched instead.
     """
     tops = np.cumsum(layers, axis=1)
     ax.add_artist(_Pixels(tops, colors))
@@ -264,7 +259,7 @@ def draw_columns(ax, layers, colors, blank) -> None:
     for top, color in zip(tops.T, colors, strict=True):
         layer = _Layer(top, edges, baseline=bottom, fill=True, color=color, linewidth=0)
         layer.set_in_layout(False)
-        # add_patch would look for the extent of every step, in a loop of Python's.
+        # add_patch would compute the extent of every step in a Python loop.
         ax.add_artist(layer)
         bottom = top
     changes = np.diff(blank.astype(int), prepend=0, append=0)
@@ -274,7 +269,7 @@ def draw_columns(ax, layers, colors, blank) -> None:
 
 
 class _Layer(StepPatch):
-    """The shares of a topic, for renderers of vectors."""
+    """The proportions of one topic, for vector graphics only."""
 
     def draw(self, renderer):
         if renderer.option_scale_image():
@@ -282,11 +277,11 @@ class _Layer(StepPatch):
 
 
 class _Pixels(Artist):
-    """All layers, each pixel the mean of what lies in it.
+    """An image of all layers: each pixel is the mean of the colours that it covers.
 
-    Polygons narrower than a pixel are blended one after the other: the background shows
-    through, or the last one prevails. Under the polygons of vector graphics this image
-    keeps the background from showing.
+    A renderer blends polygons narrower than a pixel one after the other, so that the
+    background shows through or the last polygon prevails. In vector graphics this
+    image lies under the polygons and hides the background.
     """
 
     def __init__(self, tops, colors):

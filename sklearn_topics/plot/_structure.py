@@ -1,12 +1,12 @@
-"""Topic proportions of many documents at once."""
+"""Topic proportions of many documents in one plot."""
 
 import numpy as np
 
 from .._boundary.arguments import check_integer
 from .._boundary.containers import readable
+from .._boundary.documents import row_labels
 from .._boundary.inputs import count_rows, take_rows
 from ..metrics import sort_documents
-from ..metrics._containers import row_labels
 from ._documents import (
     check_proportions,
     count_documents,
@@ -16,40 +16,42 @@ from ._documents import (
 )
 from ._groups import number_groups
 
-#: Tick of the documents whose label is missing, and legend of those without a topic.
+#: Tick label of documents without a group, legend entry of documents without a topic.
 _NO_GROUP, _NO_TOPIC = "(none)", "(no known terms)"
 
 
 class StructureDisplay:
-    """Stacked topic proportions, one column a document ("Structure plot").
+    """Structure plot: stacked topic proportions, one column per document.
 
-    Documents are sorted by their dominant topic and its proportion, within groups if
-    there are any. Documents without a dominant topic come last, hatched: those without
-    known terms, and those whose proportions are all the same, as the proportions of
-    such a document are. Make the display with :meth:`from_estimator` or
-    :meth:`from_predictions`.
+    It shows which topics the documents use, and how groups of documents differ.
+    Documents are sorted by their dominant topic and its proportion, within each group
+    if groups are given. Documents without a dominant topic come last and are hatched:
+    they have no known terms, or all their proportions are equal. Create the display
+    with :meth:`from_estimator` or :meth:`from_predictions`.
 
     Parameters
     ----------
     theta : ndarray of shape (n_documents, n_topics)
-        Proportions, in the order of the picture; NaN for a document without a topic.
+        Topic proportions, in the order of the plot; NaN for a document without a topic.
     groups : ndarray of shape (n_documents,) or None
-        Group of each document, in the same order; None where it is missing.
+        Group of each document, in the same order; None if the group is missing.
     topic_names : list of str
-        For the legend.
+        Names of the topics in the legend.
     max_topics : int, default=20
-        Most topics that have a colour of their own. Beyond them the largest have one,
-        by their proportions in the documents drawn, and the others are one grey area,
+        Largest number of topics with their own colours. If there are more topics, the
+        largest in the documents drawn have colours, and the others are one grey area,
         "other".
 
     Attributes
     ----------
     ax_ : matplotlib Axes
+        Axes of the last drawing.
     figure_ : matplotlib Figure
+        Figure of the axes.
 
     See Also
     --------
-    TopTermsDisplay : What the topics are about.
+    TopTermsDisplay : Top terms of each topic.
 
     Examples
     --------
@@ -81,42 +83,46 @@ class StructureDisplay:
         random_state=0,
         ax=None,
     ):
-        """Proportions by a fitted model; the legend has each topic's first terms.
+        """Plot the topic proportions that a fitted model infers.
+
+        The legend shows the top terms of each topic.
 
         Parameters
         ----------
         model : fitted model, pipeline or search
-            Whose proportions.
+            The model that infers the proportions.
         X : {array-like, sparse matrix, torch.Tensor} of shape \
                 (n_samples, n_features), default=None
-            Counts; with a pipeline, what goes into it. Only the documents drawn are
-            transformed. May be None if `theta` is given; with both, X tells which
-            documents have no known terms.
+            Document-term counts; with a pipeline, the pipeline's input. Only the
+            documents drawn are transformed. May be None if `theta` is given; if both
+            are given, X shows which documents have no known terms.
         theta : array-like of shape (n_samples, n_topics), default=None
-            Topic proportions as ``model.transform(X)`` returns them, if they are known
-            already. None computes them.
+            Topic proportions as ``model.transform(X)`` returns them. If None, they are
+            computed.
         groups : array-like of shape (n_samples,), default=None
-            Known groups, drawn side by side: sorted, or in the order of the categories
-            of a pandas Categorical or a polars Enum. Documents whose label is missing
-            (None, NaN) are a group of their own, "(none)", the last. Indexes of pandas
-            must agree with those of the documents.
+            Known groups of the documents, drawn side by side: sorted, or in the order
+            of the categories of a pandas Categorical or a polars Enum. Documents
+            without a label (None, NaN) form the last group, "(none)". A pandas index
+            must equal that of the documents.
         feature_names : sequence of str, default=None
-            Names of the terms. None takes those of the pipeline or of the fitted data,
-            or the numbers of the columns.
+            Names of the terms. If None, they come from the pipeline or from the data
+            that the model was fitted on; without names, terms are column numbers.
         max_topics : int, default=20
-            Most topics that have a colour of their own, at most 20; the largest ones if
-            there are more, and the others are one grey area, "other".
+            Largest number of topics with their own colours, at most 20. If there are
+            more topics, the largest have colours, and the others are one grey area,
+            "other".
         n_documents : int, default=2000
-            Most documents drawn; more are sampled.
+            Largest number of documents drawn; if there are more, a random sample is
+            drawn.
         random_state : int, default=0
-            Draws the sample.
+            Seed of the sample.
         ax : matplotlib Axes, default=None
-            None makes a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
         display : StructureDisplay
-            With the picture drawn.
+            The drawn display.
         """
         names = name_topics(model, feature_names, 3)
         row_labels(X=X, theta=theta, groups=groups)
@@ -138,34 +144,36 @@ class StructureDisplay:
         random_state=0,
         ax=None,
     ):
-        """Proportions given.
+        """Plot given topic proportions.
 
         Parameters
         ----------
         theta : array-like of shape (n_samples, n_topics)
-            Topic proportions; each row sums to one, or is zero or NaN for a document
-            without a topic.
+            Topic proportions. Each row sums to one, or is all zero or NaN for a
+            document without a topic.
         groups : array-like of shape (n_samples,), default=None
-            Known groups, drawn side by side: sorted, or in the order of the categories
-            of a pandas Categorical or a polars Enum. Documents whose label is missing
-            (None, NaN) are a group of their own, "(none)", the last. Indexes of pandas
-            must agree with those of the documents.
+            Known groups of the documents, drawn side by side: sorted, or in the order
+            of the categories of a pandas Categorical or a polars Enum. Documents
+            without a label (None, NaN) form the last group, "(none)". A pandas index
+            must equal that of the documents.
         topic_names : list of str, default=None
-            For the legend. None numbers the topics.
+            Names of the topics in the legend. If None, the topics are numbered.
         max_topics : int, default=20
-            Most topics that have a colour of their own, at most 20; the largest ones if
-            there are more, and the others are one grey area, "other".
+            Largest number of topics with their own colours, at most 20. If there are
+            more topics, the largest have colours, and the others are one grey area,
+            "other".
         n_documents : int, default=2000
-            Most documents drawn; more are sampled.
+            Largest number of documents drawn; if there are more, a random sample is
+            drawn.
         random_state : int, default=0
-            Draws the sample.
+            Seed of the sample.
         ax : matplotlib Axes, default=None
-            None makes a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
         display : StructureDisplay
-            With the picture drawn.
+            The drawn display.
         """
         row_labels(theta=theta, groups=groups)
         n = count_documents(None, theta)
@@ -179,7 +187,7 @@ class StructureDisplay:
 
     @classmethod
     def _arranged(cls, theta, numbered, topic_names, max_topics):
-        """Documents in the order of the picture."""
+        """Sort the documents into the order of the plot."""
         sequence = _sequence(theta, max_topics)
         order = sort_documents(np.nan_to_num(theta)[:, sequence])
         blank = np.isnan(theta).any(axis=1)
@@ -194,12 +202,12 @@ class StructureDisplay:
         )
 
     def plot(self, ax=None):
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            None makes a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
@@ -212,7 +220,8 @@ class StructureDisplay:
         n, K = theta.shape
         if len(self.topic_names) != K:
             raise ValueError(
-                f"There are {len(self.topic_names)} topic names, but {K} topics."
+                f"topic_names has {len(self.topic_names)} names, but theta has {K} "
+                "topics."
             )
         blank = np.isnan(theta).any(axis=1)
         layers, colors, names = self._layers(np.nan_to_num(theta))
@@ -225,14 +234,14 @@ class StructureDisplay:
         if self.groups is None:
             ax.set(xticks=[], xlabel=f"{n} documents")
         else:
-            below = self._mark_groups(ax, n)
+            label_height = self._mark_groups(ax, n)
             if own:
-                self.figure_.set_figheight(height + below)
+                self.figure_.set_figheight(height + label_height)
         draw_columns(ax, layers, colors, blank)
         return self
 
     def _layers(self, theta):
-        """Heights, colours and names of the topics, and of the others together."""
+        """Heights, colours and names of the topics shown and of all others together."""
         from ._figure import OTHER, colored_topics, topic_colors
 
         shown = colored_topics(_sizes(theta), self.max_topics)
@@ -254,11 +263,11 @@ class StructureDisplay:
         options = {"fontsize": "small", "borderaxespad": 0, **place}
         K = len(self.topic_names)
         if self.max_topics < K:
-            options["title"] = f"the {self.max_topics} largest of {K} topics"
+            options["title"] = f"{self.max_topics} largest of {K} topics"
         add_legend(ax, handles, names, **options)
 
     def _mark_groups(self, ax, n):
-        """Lines between the groups, and their names; the inches that these take."""
+        """Separate and label the groups; return the height of the labels in inches."""
         from ._figure import PLAIN, fit_tick_labels, one_line
 
         names, numbers = number_groups(self.groups)
@@ -288,22 +297,25 @@ def _part(A, chosen, n):
 
 
 def _numbered(groups, chosen, n):
-    """Names of the groups, and the number of the group of each document drawn."""
+    """Names of the groups, and the group number of each document drawn."""
     if groups is None:
         return None
     groups = readable(groups, "groups")
     if count_rows(groups) != n:
-        raise ValueError(f"There are {count_rows(groups)} groups, but {n} documents.")
+        raise ValueError(
+            f"groups has {count_rows(groups)} labels, but there are {n} documents. "
+            "Pass one label per document."
+        )
     return number_groups(_part(groups, chosen, n))
 
 
 def _sizes(theta) -> np.ndarray:
-    """Each topic's share of the documents that have topics."""
+    """Total proportion of each topic, over the documents that have topics."""
     return np.nan_to_num(theta).sum(axis=0)
 
 
 def _sequence(theta, max_topics) -> np.ndarray:
-    """Topics from left to right: those with a colour, and the others by size."""
+    """Topics from left to right: those with colours, then the others by size."""
     from ._figure import colored_topics
 
     sizes = _sizes(theta)

@@ -1,4 +1,4 @@
-"""The first terms of every topic, as bars."""
+"""Top terms of each topic as bar charts."""
 
 import math
 
@@ -8,26 +8,27 @@ from ..inspection import top_terms
 
 
 class TopTermsDisplay:
-    """Bars of the first terms, one panel a topic.
+    """Bar charts of the top terms, one panel per topic.
 
-    Make it with :meth:`from_estimator`.
+    They show what the topics are about. Create the display with :meth:`from_estimator`.
 
     Parameters
     ----------
     terms : list of list of tuple
-        For each topic (term, weight), greatest first.
+        The pairs (term, weight) of each topic, largest weight first.
     by : str
-        What the weights are, for the label.
+        Label of the weights.
 
     Attributes
     ----------
     axes_ : list of matplotlib Axes
-        One for each topic.
+        Axes of the last drawing, one per topic.
     figure_ : matplotlib Figure
+        Figure of the axes.
 
     See Also
     --------
-    StructureDisplay : Where the topics are.
+    StructureDisplay : Topic proportions of the documents.
 
     Examples
     --------
@@ -52,28 +53,31 @@ class TopTermsDisplay:
         relevance_weight=0.6,
         ax=None,
     ):
-        """The first terms of a fitted model.
+        """Plot the top terms of a fitted model.
 
         Parameters
         ----------
         model : fitted model, pipeline or search, or array-like
-            Whose topics; an array holds their weights (n_topics x n_features).
+            The model whose topics are shown, or an array of topic weights (n_topics x
+            n_features).
         feature_names : sequence of str, default=None
-            Names of the terms. None takes those of the pipeline or of the fitted data,
-            or the numbers of the columns.
+            Names of the terms. If None, they come from the pipeline or from the data
+            that the model was fitted on; without names, terms are column numbers.
         n_terms : int, default=8
-            Terms for each topic.
+            Number of terms per topic.
         by : {"probability", "relevance", "lift"}, default="probability"
-            As for :func:`sklearn_topics.inspection.top_terms`.
+            Weight by which terms are ranked, as in
+            :func:`sklearn_topics.inspection.top_terms`.
         relevance_weight : float, default=0.6
-            For by="relevance".
+            Weight of the probability in the relevance, between 0 and 1; used for
+            ``by="relevance"`` only.
         ax : matplotlib Axes, default=None
-            Whose place the panels take. None makes a new figure.
+            Axes that the panels replace. If None, a new figure is created.
 
         Returns
         -------
         display : TopTermsDisplay
-            With the picture drawn.
+            The drawn display.
         """
         options = {"by": by, "relevance_weight": relevance_weight}
         terms = top_terms(model, feature_names, n_terms, **options)
@@ -81,12 +85,12 @@ class TopTermsDisplay:
         return cls(terms, by=by).plot(ax=ax)
 
     def plot(self, ax=None):
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Whose place the panels take. None makes a new figure.
+            Axes that the panels replace. If None, a new figure is created.
 
         Returns
         -------
@@ -108,7 +112,7 @@ class TopTermsDisplay:
         for k, (panel, row) in enumerate(zip(self.axes_, self.terms, strict=True)):
             names, weights = zip(*row[::-1], strict=True)
             names = [one_line(name, 24) for name in names]
-            # Weights that are logarithms have no zero to begin at.
+            # Weights on a logarithmic scale have no zero where bars could start.
             low = 0
             if weights[0] <= 0:
                 low = weights[0] - (0.1 * (weights[-1] - weights[0]) or 1.0)

@@ -1,48 +1,51 @@
-"""Topics as circles in a plane, near where they are alike."""
+"""Topics as circles in a plane; similar topics are close to each other."""
 
 import numpy as np
 from sklearn.decomposition import KernelPCA
 from sklearn.manifold import smacof
 
+from .._boundary.documents import row_labels
+from .._boundary.proportions import proportions_and_counts, token_shares
+from .._boundary.topics import topic_distributions
 from ..metrics import topic_distances
-from ..metrics._containers import row_labels
-from ..metrics._models import proportions, token_shares, topic_distributions
 from ._documents import known_proportions, name_topics, require_transform
 
-#: Greatest area of all circles together, as a part of the axes, and of each on average,
-#: in points squared.
+#: Largest total area of the circles, as a share of the axes, and their largest mean
+#: area, in points squared.
 _AREA, _MEAN_AREA = 0.2, 4_000
 
 
 class TopicMapDisplay:
-    """Topics in a plane: distances between them, and their sizes.
+    """Topic map: the sizes of the topics, and which topics are similar.
 
-    The distances in the plane are as near as can be to those between the topics
-    (multidimensional scaling by majorization [1]_, begun from classical scaling); the
-    areas of the circles are the topics' shares of the tokens. Names that would cover
-    others are left out. Make it with :meth:`from_estimator`.
+    Multidimensional scaling places the topics so that the distances in the plane
+    approximate the distances between the topics (majorization [1]_, initialised by
+    classical scaling). The area of a circle is the share of the tokens in its topic.
+    Names that would overlap are omitted. Create the display with
+    :meth:`from_estimator`.
 
     Parameters
     ----------
     places : ndarray of shape (n_topics, 2)
         Centers of the circles.
     shares : ndarray of shape (n_topics,)
-        Of the tokens; they sum to one.
+        Share of the tokens in each topic; the shares sum to one.
     topic_names : list of str
-        Number and first terms of each, as in "3: cat dog".
+        Number and top terms of each topic, as in "3: cat dog".
     correlation : float
-        Correlation of the distances in the plane with those between the topics.
+        Correlation between the distances in the plane and the distances between the
+        topics.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn last.
+        Axes of the last drawing.
     figure_ : matplotlib Figure
-        What they belong to.
+        Figure of the axes.
 
     See Also
     --------
-    TopicSimilarityDisplay : All the distances.
+    TopicSimilarityDisplay : Heat map of all similarities between topics.
     sklearn_topics.inspection.to_pyldavis : An interactive map.
 
     References
@@ -77,32 +80,35 @@ class TopicMapDisplay:
         distance="hellinger",
         ax=None,
     ):
-        """The map of a fitted model.
+        """Plot the topic map of a fitted model.
 
         Parameters
         ----------
         model : fitted model, pipeline or search, or array-like
-            Whose topics; an array holds their weights (n_topics x n_features).
+            The model whose topics are shown, or an array of topic weights (n_topics x
+            n_features).
         X : {array-like, sparse matrix, torch.Tensor} of shape \
                 (n_samples, n_features), default=None
-            Counts; with a pipeline, what goes into it: for the sizes. None draws
-            circles of one size, unless `theta` is given.
+            Document-term counts, from which the sizes are computed; with a pipeline,
+            the pipeline's input. If X and `theta` are None, all circles have the same
+            size.
         theta : array-like of shape (n_samples, n_topics), default=None
-            Topic proportions as ``model.transform(X)`` returns them, if they are known
-            already. None computes them. Without `X` the areas are the mean proportions:
-            each document counts the same, however long it is.
+            Topic proportions as ``model.transform(X)`` returns them. If None, they are
+            computed from `X`. Without `X`, the areas are the mean proportions: every
+            document has the same weight, whatever its length.
         feature_names : sequence of str, default=None
-            Names of the terms. None takes those of the pipeline or of the fitted data,
-            or the numbers of the columns.
+            Names of the terms. If None, they come from the pipeline or from the data
+            that the model was fitted on; without names, terms are column numbers.
         distance : str, default="hellinger"
-            As for :func:`sklearn_topics.metrics.topic_distances`.
+            Distance between topics, as in
+            :func:`sklearn_topics.metrics.topic_distances`.
         ax : matplotlib Axes, default=None
-            None makes a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
         display : TopicMapDisplay
-            With the picture drawn.
+            The drawn display.
         """
         row_labels(X=X, theta=theta)
         topics = topic_distributions(model)
@@ -111,10 +117,10 @@ class TopicMapDisplay:
         if X is not None and theta is None:
             require_transform(model)
         if X is not None:
-            shares = token_shares(*proportions(model, X, theta))
+            shares = token_shares(*proportions_and_counts(model, X, theta))
         elif theta is not None:
-            found = known_proportions(model, None, theta)
-            shares = np.nan_to_num(found).mean(axis=0)
+            known = known_proportions(model, None, theta)
+            shares = np.nan_to_num(known).mean(axis=0)
             shares = shares / (shares.sum() or 1)
         between = topic_distances(topics, distance=distance)
         names = name_topics(model, feature_names, 2)
@@ -125,12 +131,12 @@ class TopicMapDisplay:
         return display.plot(ax=ax)
 
     def plot(self, ax=None):
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            None makes a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
@@ -138,6 +144,7 @@ class TopicMapDisplay:
             The display itself.
         """
         from ._figure import (
+            MAX_TOPICS,
             PLAIN,
             axes,
             hide_overlaps,
@@ -151,10 +158,12 @@ class TopicMapDisplay:
         self.figure_ = ax.figure
         room = ax.get_window_extent().size * 72 / ax.figure.dpi  # in points
         areas = min(_AREA * room.prod(), _MEAN_AREA * K) * self.shares
+        # Without sizes, colours of many topics would repeat and suggest groups.
+        one_color = K > MAX_TOPICS and np.ptp(self.shares) == 0
         ax.scatter(
             *self.places.T,
             s=areas,
-            color=topic_colors(K, self.shares if np.ptp(self.shares) else None),
+            color=topic_colors(1) if one_color else topic_colors(K, self.shares),
             alpha=0.6,
             linewidth=0.8,
             edgecolor="black",
@@ -164,13 +173,13 @@ class TopicMapDisplay:
             number, _, terms = one_line(self.topic_names[k], 40).partition(": ")
             at = {"xy": self.places[k], "ha": "center", "textcoords": "offset points"}
             at |= PLAIN
-            above, below = {"xytext": (0, 1), **at}, {"xytext": (0, -2), **at}
-            texts.append(ax.annotate(number, va="bottom", weight="bold", **above))
-            texts.append(ax.annotate(terms, va="top", fontsize="x-small", **below))
+            upper, lower = {"xytext": (0, 1), **at}, {"xytext": (0, -2), **at}
+            texts.append(ax.annotate(number, va="bottom", weight="bold", **upper))
+            texts.append(ax.annotate(terms, va="top", fontsize="x-small", **lower))
         xlim, ylim = _limits(self.places, room, np.sqrt(areas.max() / np.pi))
         ax.set(xlim=xlim, ylim=ylim, aspect="equal")
         title = f"{K} topics" if K > 1 else "1 topic"
-        if K > 3:
+        if K > 3:  # the distances of three topics are exact in a plane
             title += f" (map vs. true distances: r = {self.correlation:.2f})"
         ax.set(xticks=[], yticks=[], title=title)
         keep_inside(ax, texts)
@@ -179,21 +188,21 @@ class TopicMapDisplay:
 
 
 def _in_plane(distances):
-    """Places in a plane, found by majorization from those of classical scaling."""
+    """Positions in a plane by majorization, initialised by classical scaling."""
     K = len(distances)
     if K < 2:
         return np.zeros((K, 2))
-    # Kernel PCA of minus half the squared distances is classical scaling.
+    # Kernel PCA of the squared distances, times -1/2, is classical scaling.
     scaling = KernelPCA(
         kernel="precomputed", eigen_solver="dense", remove_zero_eig=True
     ).set_output(transform="default")
-    found = scaling.fit_transform(-(distances**2) / 2)[:, :2]
+    scaled = scaling.fit_transform(-(distances**2) / 2)[:, :2]
     places = np.zeros((K, 2))
-    places[:, : found.shape[1]] = found
-    # The sign of an axis is arbitrary: the largest entry of each is positive.
-    strongest = places[np.abs(places).argmax(axis=0), [0, 1]]
-    places *= np.where(strongest < 0, -1, 1)
-    if K < 4 or distances.max() == 0:  # they fit into a plane
+    places[:, : scaled.shape[1]] = scaled
+    # The sign of an axis is arbitrary: make its largest entry positive.
+    largest = places[np.abs(places).argmax(axis=0), [0, 1]]
+    places *= np.where(largest < 0, -1, 1)
+    if K < 4 or distances.max() == 0:  # the distances are exact in a plane
         return places
     precise = {"max_iter": 3000, "eps": 1e-9}
     moved, _ = smacof(distances, init=places, n_init=1, random_state=0, **precise)
@@ -201,10 +210,13 @@ def _in_plane(distances):
 
 
 def _limits(places, room, radius):
-    """Limits along x and y, of one scale, with room for circles; all in points."""
+    """Limits of x and y on one scale, with room for the circles.
+
+    `room` and `radius` are in points.
+    """
     low, high = places.min(axis=0), places.max(axis=0)
     free = np.maximum(room - 2 * np.maximum(0.12 * room, 1.2 * radius), 1)
-    unit = max(*((high - low) / free), 1e-9)  # of the data, for each point
+    unit = max(*((high - low) / free), 1e-9)  # data units per point
     center, half = (low + high) / 2, room * unit / 2
     return np.transpose([center - half, center + half])
 

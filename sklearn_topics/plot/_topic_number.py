@@ -1,4 +1,4 @@
-"""Scores against the number of topics, read from a fitted search."""
+"""Scores against the number of topics, from a fitted search."""
 
 from itertools import combinations
 from numbers import Integral
@@ -8,36 +8,38 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._boundary.arguments import check_integer
+from .._boundary.topics import topic_distributions
 from .._boundary.warning import warn_user
 from ..metrics import topic_stability
-from ..metrics._models import topic_distributions
 
-#: Parameters whose values are only seeds.
+#: Parameter whose values are only seeds.
 _SEED = "random_state"
 
 
 class TopicNumberDisplay:
-    """Scores against the number of topics, with their spread over folds and seeds.
+    """Choose the number of topics: scores with their spread over folds and seeds.
 
-    One panel for each score of a fitted search: held-out likelihood, coherence,
-    diversity, whatever it was run with; and one for the stability of the topics if
-    asked for. Make it with :meth:`from_search`.
+    There is one panel per score of a fitted search, such as held-out likelihood,
+    coherence or diversity, and optionally one for the stability of the topics. A dotted
+    line marks the best number of topics. Create the display with :meth:`from_search`.
 
     Parameters
     ----------
     curves : dict of str to dict of str to ndarray of shape (n_numbers, 4)
-        Score -> other parameters -> rows of (number of topics, mean, least and
-        greatest over folds and seeds).
+        Score -> values of the other parameters -> rows of (number of topics, mean,
+        minimum, maximum over folds and seeds).
     best : dict of str to int
-        Score -> the number of topics of its greatest mean; None if there is none.
+        Score -> the number of topics with the highest mean score; None if all scores
+        are NaN.
     parameter : str
-        What was varied.
+        Name of the parameter that is the number of topics.
 
     Attributes
     ----------
     axes_ : list of matplotlib Axes
-        One for each score.
+        Axes of the last drawing, one per score.
     figure_ : matplotlib Figure
+        Figure of the axes.
 
     See Also
     --------
@@ -72,49 +74,49 @@ class TopicNumberDisplay:
         verbose=0,
         ax=None,
     ):
-        """Curves of a fitted ``GridSearchCV`` or ``RandomizedSearchCV``.
+        """Plot the scores of a fitted ``GridSearchCV`` or ``RandomizedSearchCV``.
 
         Parameters
         ----------
         search : fitted search
-            Over the number of topics, and whatever else: each combination of the
-            others is a line, seeds aside, which add to the spread. A search with
-            several scores has several panels.
+            A search over the number of topics and, optionally, other parameters. Each
+            combination of the other parameters is a line; seeds only add to the spread.
+            A search with several scores has several panels.
         X : array-like, default=None
-            What the search was fitted on; with `n_seeds`, for the stability of the
-            topics.
+            The data that the search was fitted on; needed with `n_seeds` only.
         parameter : str, default=None
-            Name of the number of topics in the grid. None finds "n_components", alone
-            or at the end of a name such as "nmf__n_components".
+            Name of the number of topics in the grid. If None, it is "n_components",
+            alone or at the end of a name such as "nmf__n_components".
         n_seeds : int, default=None
-            Adds the stability of the topics, which needs `X`: for each number of topics
-            in the grid the estimator is fitted to all of `X` this many times, with
-            ``random_state`` 0, 1, ..., at the best of the other parameters; three seeds
-            and five numbers are 15 fits. None fits nothing.
+            Number of fits that measure the stability of the topics. For each number of
+            topics in the grid, the estimator is fitted to `X` with ``random_state`` 0,
+            1, ..., `n_seeds` - 1 and the best values of the other parameters; three
+            seeds and five numbers of topics are 15 fits. If None, nothing is fitted.
         n_jobs : int, default=None
-            Number of these fits at the same time. None is one, unless in a
+            Number of these fits that run in parallel. None is 1, unless in a
             :obj:`joblib.parallel_backend` context; -1 uses all processors.
         verbose : int, default=0
-            If positive, :class:`joblib.Parallel` reports how many of the fits are done;
-            the larger, the more often.
+            If positive, :class:`joblib.Parallel` reports the progress of the fits;
+            larger values report more often.
         ax : matplotlib Axes, default=None
-            Whose place the panels take. None makes a new figure.
+            Axes that the panels replace. If None, a new figure is created.
 
         Returns
         -------
         display : TopicNumberDisplay
-            With the picture drawn.
+            The drawn display.
         """
         results = getattr(search, "cv_results_", None)
         if results is None:
             raise ValueError(
-                "TopicNumberDisplay needs a fitted search with cv_results_; got "
-                f"{type(search).__name__}."
+                "TopicNumberDisplay needs a fitted search with cv_results_, such as "
+                f"GridSearchCV. Got {type(search).__name__}."
             )
         if "n_resources" in results:
             raise ValueError(
-                "A successive-halving search compares candidates on different amounts "
-                "of data; use GridSearchCV or RandomizedSearchCV."
+                f"{type(search).__name__} scores its candidates on different amounts "
+                "of data, so the scores are not comparable. Use GridSearchCV or "
+                "RandomizedSearchCV."
             )
         parameter = _find_parameter(results["params"], parameter)
         _check_numbers(results["params"], parameter)
@@ -122,22 +124,9 @@ class TopicNumberDisplay:
             score: _curves(results, score, parameter)
             for score in (name[10:] for name in results if name[:10] == "mean_test_")
         }
+        numbers = sorted({params[parameter] for params in results["params"]})
         if n_seeds is not None:
-            if X is None:
-                raise ValueError(
-                    f"Stability with n_seeds={n_seeds} needs X, what the search was "
-                    "fitted on."
-                )
-            if not hasattr(search, "best_params_"):
-                raise ValueError(
-                    "Stability needs the best of the other parameters: fit the search "
-                    "with refit=, or leave n_seeds out."
-                )
-            if check_integer(n_seeds, "n_seeds") < 2:
-                raise ValueError(
-                    f"Stability needs n_seeds of 2 or more. Got {n_seeds}."
-                )
-            numbers = sorted({params[parameter] for params in results["params"]})
+            _check_stability(search, X, n_seeds)
             fits = [(K, seed) for K in numbers for seed in range(n_seeds)]
             topics = Parallel(n_jobs=n_jobs, verbose=verbose)(
                 delayed(_fitted_topics)(search, X, parameter, *fit) for fit in fits
@@ -146,23 +135,22 @@ class TopicNumberDisplay:
             rows = [_stability(group) for group in groups]
             curves["stability"] = {"": np.column_stack([numbers, rows])}
         elif X is not None:
-            n = len({params[parameter] for params in results["params"]})
             warn_user(
-                "X is only used for the stability of the topics, and n_seeds is not "
-                f"given, so nothing was fitted. Pass n_seeds=3 for it, which takes "
-                f"{3 * n} fits (see n_jobs and verbose), or leave X out.",
+                "X is ignored: it is only used to measure the stability of the topics. "
+                f"Pass n_seeds=3 to measure it, which takes {3 * len(numbers)} fits "
+                "(see n_jobs and verbose), or leave X out.",
                 UserWarning,
             )
         best = {score: _best(lines) for score, lines in curves.items()}
         return cls(curves, best=best, parameter=parameter).plot(ax=ax)
 
     def plot(self, ax=None):
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Whose place the panels take. None makes a new figure.
+            Axes that the panels replace. If None, a new figure is created.
 
         Returns
         -------
@@ -182,10 +170,10 @@ class TopicNumberDisplay:
         n = len(self.curves)
         n_columns = n if n <= 3 else 2 if n == 4 else 3
         n_rows = -(-n // n_columns)
-        # One legend for all panels with the same lines, in the last one.
+        # Panels with the same lines share one legend, in the last of them.
         legends = {tuple(lines): score for score, lines in self.curves.items()}
-        beside = max(line_legend(lines)[1] for lines in legends)
-        size = 4.2 * n_columns + beside, 3.2 * n_rows
+        legend_width = max(line_legend(lines)[1] for lines in legends)
+        size = 4.2 * n_columns + legend_width, 3.2 * n_rows
         grid = panels(ax, n_rows, n_columns, figsize=size)
         self.figure_, self.axes_ = grid[0].figure, grid[:n]
         for unused in grid[n:]:
@@ -195,9 +183,9 @@ class TopicNumberDisplay:
             for style, rows in zip(
                 line_styles(len(lines)), lines.values(), strict=True
             ):
-                K, mean, least, greatest = rows.T
+                K, mean, low, high = rows.T
                 band = {"color": style["color"], "alpha": 0.15, "linewidth": 0}
-                panel.fill_between(K, least, greatest, **band)
+                panel.fill_between(K, low, high, **band)
                 drawn += panel.plot(K, mean, marker="o", markersize=4, **style)
             if self.best[score] is not None:
                 panel.axvline(self.best[score], color="0.6", linestyle=":", zorder=0)
@@ -206,7 +194,7 @@ class TopicNumberDisplay:
                 panel.set_xscale("log")
             panel.set_xticks(numbers, [f"{K:g}" for K in numbers])
             panel.minorticks_off()
-            panel.set(xlabel="topics")
+            panel.set(xlabel="number of topics")
             panel.set_title(one_line(str(score).replace("_", " "), 40), **PLAIN)
             if len(lines) > 1 and legends[tuple(lines)] == score:
                 options, _ = line_legend(lines)
@@ -216,24 +204,44 @@ class TopicNumberDisplay:
         return self
 
 
+def _check_stability(search, X, n_seeds) -> None:
+    if X is None:
+        raise ValueError(
+            f"n_seeds={n_seeds} needs X, the data that the search was fitted on."
+        )
+    if not hasattr(search, "best_params_"):
+        raise ValueError(
+            f"n_seeds={n_seeds} needs search.best_params_. Fit the search with refit=, "
+            "or leave n_seeds out."
+        )
+    if check_integer(n_seeds, "n_seeds") < 2:
+        raise ValueError(
+            "n_seeds must be at least 2, because stability compares fits with "
+            f"different seeds. Got {n_seeds}."
+        )
+
+
 def _find_parameter(params, name):
-    varied = list(dict.fromkeys(key for found in params for key in found))
+    """Name of the parameter that is the number of topics."""
+    varied = list(dict.fromkeys(key for candidate in params for key in candidate))
     if name is None:
-        fitting = [key for key in varied if key.split("__")[-1] == "n_components"]
-        if len(fitting) == 1:
-            return fitting[0]
+        matching = [key for key in varied if key.split("__")[-1] == "n_components"]
+        if len(matching) == 1:
+            return matching[0]
     elif name in varied:
         return name
-    numbered = [key for key in varied if any(_is_number(p.get(key)) for p in params)]
-    if not numbered:
+    integers = [key for key in varied if any(_is_number(p.get(key)) for p in params)]
+    if not integers:
         raise ValueError(
             f"The search varies {', '.join(varied)}, none of which is a number of "
             "topics. Search over integers, as in {'n_components': [5, 10, 20]}."
         )
-    raise ValueError(
-        "Which parameter is the number of topics? Pass parameter=, one of "
-        f"{', '.join(numbered)}." + ("" if name is None else f" Got {name!r}.")
+    problem = (
+        "It is unclear which parameter is the number of topics."
+        if name is None
+        else f"parameter={name!r} is not varied by the search."
     )
+    raise ValueError(f"{problem} Pass parameter=, one of {', '.join(integers)}.")
 
 
 def _is_number(value) -> bool:
@@ -241,42 +249,46 @@ def _is_number(value) -> bool:
 
 
 def _check_numbers(params, parameter) -> None:
-    """Refuse values that are no numbers of topics, and candidates without one."""
-    for found in params:
-        if not _is_number(found.get(parameter)):
-            got = f"has {found[parameter]!r}" if parameter in found else "leaves it out"
+    """Refuse candidates whose parameter is missing or is not a number of topics."""
+    for candidate in params:
+        if not _is_number(candidate.get(parameter)):
+            got = (
+                f"has {candidate[parameter]!r}"
+                if parameter in candidate
+                else "does not set it"
+            )
             raise ValueError(
                 f"{parameter} must be a number of topics in every candidate of the "
-                f"search, to draw scores against it; candidate {found} {got}. Search "
-                "over integers, as in {'n_components': [5, 10, 20]}."
+                f"search. Candidate {candidate} {got}. Search over integers, as in "
+                "{'n_components': [5, 10, 20]}."
             )
 
 
 def _curves(results, score, parameter):
-    """Other parameters -> rows of (number, mean, least, greatest)."""
+    """Values of the other parameters -> rows of (number of topics, mean, min, max)."""
     folds = [
         results[name]
         for name in results
         if name.startswith("split") and name.partition("_test_")[2] == score
     ]
     values = np.array(folds, np.float64).T  # [candidates, folds]
-    found = {}
+    scores = {}  # values of the other parameters -> number of topics -> rows of folds
     for params, row in zip(results["params"], values, strict=True):
         others = ", ".join(
             f"{key.split('__')[-1]}={_short(value)}"
             for key, value in params.items()
             if key != parameter and key.split("__")[-1] != _SEED
         )
-        numbers = found.setdefault(others, {})
-        numbers.setdefault(params[parameter], []).append(row)
+        by_number = scores.setdefault(others, {})
+        by_number.setdefault(params[parameter], []).append(row)
     return {
         others: np.array(
             [
                 [K, np.mean(rows), np.min(rows), np.max(rows)]
-                for K, rows in sorted(numbers.items())
+                for K, rows in sorted(by_number.items())
             ]
         )
-        for others, numbers in found.items()
+        for others, by_number in scores.items()
     }
 
 
@@ -285,27 +297,27 @@ def _short(value):
 
 
 def _best(lines):
-    """The number of topics of the greatest mean, over all lines."""
+    """The number of topics with the highest mean score, over all lines."""
     rows = np.concatenate(list(lines.values()))
     known = rows[~np.isnan(rows[:, 1])]
     return int(known[known[:, 1].argmax(), 0]) if len(known) else None
 
 
 def _fitted_topics(search, X, parameter, K, seed):
-    """Topics x terms of one fit, at the best of the other parameters."""
-    # Copies: a value may itself be an estimator, which belongs to the search.
-    given = {
+    """Topics (n_topics x n_features) of one fit with the best other parameters."""
+    # Clone the values: one may be an estimator that belongs to the search.
+    best = {
         key: clone(value, safe=False)
         for key, value in search.best_params_.items()
         if key.split("__")[-1] != _SEED
     }
-    within, dots, _ = parameter.rpartition("__")
-    model = clone(search.estimator).set_params(**given)
-    model.set_params(**{parameter: K, f"{within}{dots}{_SEED}": seed})
+    step, separator, _ = parameter.rpartition("__")
+    model = clone(search.estimator).set_params(**best)
+    model.set_params(**{parameter: K, f"{step}{separator}{_SEED}": seed})
     return topic_distributions(model.fit(X))
 
 
 def _stability(topics):
-    """Mean, least and greatest stability of pairs of fits."""
+    """Mean, minimum and maximum stability over the pairs of fits."""
     pairs = [topic_stability(pair) for pair in combinations(topics, 2)]
     return np.mean(pairs), np.min(pairs), np.max(pairs)

@@ -1,44 +1,46 @@
-"""How alike topics are, as a heat map."""
+"""Similarities of topics as a heat map."""
 
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
+from .._boundary.topics import topic_distributions
 from ..metrics import align_topics, topic_distances
-from ..metrics._models import topic_distributions
 from ._documents import name_topics
 
 
 class TopicSimilarityDisplay:
-    """Similarities of topics, 1 minus their distances, ordered so that like are near.
+    """Heat map of the similarities between topics.
 
-    Of one model, where neighbors come from a hierarchical clustering and the diagonal
-    is left white, or of two, where matched topics stand on the diagonal. Make it with
+    It shows redundant topics of one model, or which topics of two models correspond.
+    The similarity is 1 minus the distance. The topics of one model are ordered by
+    hierarchical clustering, so that similar topics are neighbors, and the diagonal is
+    white. For two models, matched topics are on the diagonal. Create the display with
     :meth:`from_estimator`.
 
     Parameters
     ----------
     similarity : ndarray of shape (n_rows, n_columns)
-        In the order of the picture.
+        Similarities, in the order of the plot.
     rows, columns : ndarray of int
-        The topics that they are, in the order of the picture.
+        Numbers of the topics in the rows and columns, in the order of the plot.
     row_names : list of str
-        Number and first terms of the topic in each row.
+        Number and top terms of the topic in each row.
     labels : tuple of str
-        What rows and columns are.
+        Labels of the rows and of the columns.
     of_one_model : bool
         Whether rows and columns are the same topics.
 
     Attributes
     ----------
     ax_ : matplotlib Axes
-        Where it was drawn last.
+        Axes of the last drawing.
     figure_ : matplotlib Figure
-        What they belong to.
+        Figure of the axes.
 
     See Also
     --------
-    TopicMapDisplay : The distances in a plane.
+    TopicMapDisplay : The topics in a plane.
 
     Examples
     --------
@@ -76,34 +78,36 @@ class TopicSimilarityDisplay:
         labels=None,
         ax=None,
     ):
-        """Similarities within a fitted model, or between two.
+        """Plot the topic similarities within a fitted model, or between two models.
 
         Parameters
         ----------
         model : fitted model, pipeline or search, or array-like
-            Whose topics, in the rows; an array holds their weights
+            The model whose topics are in the rows, or an array of topic weights
             (n_topics x n_features).
         other : fitted model, pipeline or search, or array-like, default=None
-            Whose topics are in the columns, over the same terms. None takes `model`.
+            The model whose topics are in the columns, over the same terms. If None, the
+            topics of `model` are compared with each other.
         feature_names : sequence of str, default=None
-            Names of the terms. None takes those of the pipeline or of the fitted data,
-            or the numbers of the columns.
+            Names of the terms. If None, they come from the pipeline or from the data
+            that the model was fitted on; without names, terms are column numbers.
         distance : str, default="hellinger"
-            As for :func:`sklearn_topics.metrics.topic_distances`.
+            Distance between topics, as in
+            :func:`sklearn_topics.metrics.topic_distances`.
         labels : tuple of two str, default=None
-            What the rows and the columns are.
+            Labels of the rows and of the columns.
         ax : matplotlib Axes, default=None
-            None makes a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
         display : TopicSimilarityDisplay
-            With the picture drawn.
+            The drawn display.
         """
         topics = topic_distributions(model)
         others = None if other is None else topic_distributions(other)
         between = topic_distances(topics, others, distance=distance)
-        rows = columns = _by_likeness(between) if other is None else None
+        rows = columns = _by_similarity(between) if other is None else None
         if other is not None:
             rows, columns = _matched(align_topics(topics, others, distance=distance))
             rows = np.r_[rows, np.setdiff1d(np.arange(len(between)), rows)]
@@ -113,8 +117,8 @@ class TopicSimilarityDisplay:
             labels = ("topic", "topic") if other is None else ("model", "other")
         elif isinstance(labels, str) or len(labels) != 2:
             raise ValueError(
-                "labels must be two texts, for the rows and for the columns. Got "
-                f"{labels!r}."
+                "labels must be a tuple of two texts, for the rows and the columns. "
+                f"Got {labels!r}."
             )
         display = cls(
             1 - between[np.ix_(rows, columns)],
@@ -127,12 +131,12 @@ class TopicSimilarityDisplay:
         return display.plot(ax=ax)
 
     def plot(self, ax=None):
-        """Draw it.
+        """Draw the display.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            None makes a new figure.
+            Axes to draw on. If None, a new figure is created.
 
         Returns
         -------
@@ -143,14 +147,14 @@ class TopicSimilarityDisplay:
 
         n, m = self.similarity.shape
         names = [one_line(name, 40) for name in self.row_names]
-        # Cells that are nearly square, beside them names and a scale, in inches. (Where
-        # cells must be square, constrained layout cuts labels off.)
-        beside = 2 + 0.08 * max(len(name) for name in names)
-        size = [max(2.5, 0.25 * cells) for cells in (m, n)]
-        self.ax_ = ax = axes(ax, figsize=(size[0] + beside, size[1] + 0.7))
+        # Cells are nearly square, with room for names and a colour bar, in inches.
+        # (Exactly square cells make the constrained layout cut labels off.)
+        margin = 2 + 0.08 * max(len(name) for name in names)
+        width, height = (max(2.5, 0.25 * cells) for cells in (m, n))
+        self.ax_ = ax = axes(ax, figsize=(width + margin, height + 0.7))
         self.figure_ = ax.figure
         shown = np.array(self.similarity)
-        if self.of_one_model:  # each topic with itself says nothing
+        if self.of_one_model:  # the similarity of a topic with itself is always 1
             np.fill_diagonal(shown, np.nan)
         image = ax.imshow(shown, cmap="cividis", aspect="auto")
         small = {"fontsize": "small" if max(n, m) <= 25 else "x-small"}
@@ -165,8 +169,8 @@ class TopicSimilarityDisplay:
         return self
 
 
-def _by_likeness(distances):
-    """Leaves of the clustering of the topics, neighbors as alike as can be."""
+def _by_similarity(distances):
+    """Order the topics by hierarchical clustering, similar topics side by side."""
     if len(distances) < 3:
         return np.arange(len(distances))
     condensed = squareform(distances, checks=False)
@@ -174,6 +178,6 @@ def _by_likeness(distances):
 
 
 def _matched(alignment):
-    """Pairs, the most alike first."""
+    """Matched topics of both models, most similar pair first."""
     order = np.argsort(alignment.distance, kind="stable")
     return alignment.reference[order], alignment.matched[order]

@@ -60,13 +60,13 @@ def test_topics_with_negative_weights(draw):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "Pass the documents as X, or their topic proportions as theta"),
+        ({}, "X and theta are both None. Pass the documents as X, or their topic"),
         ({"theta": THETA[:, :2]}, "column for each of the 3 topics. Got shape (30, 2)"),
         ({"X": X, "theta": THETA[:9]}, "30 documents"),
         ({"theta": -THETA}, "theta has negative entries"),
-        ({"X": X[:0]}, "documents"),
+        ({"X": X[:0]}, "X has no rows"),
         ({"X": "a text"}, "X is a single text. Documents are a list"),
-        ({"theta": 3}, "theta must hold documents. Got 3"),
+        ({"theta": 3}, "theta must contain one row per document. Got 3"),
         ({"X": X, "feature_names": ["a"]}, "8 terms"),
     ],
 )
@@ -80,7 +80,7 @@ def test_documents_and_proportions_that_do_not_fit(model, arguments, message):
 
 @pytest.mark.parametrize("kind", [StructureDisplay, TopicMapDisplay])
 def test_topics_alone_transform_nothing(kind, model):
-    with pytest.raises(TypeError, match="of type ndarray cannot transform documents"):
+    with pytest.raises(TypeError, match="ndarray cannot transform the documents in X"):
         kind.from_estimator(model.components_, X)
     assert kind.from_estimator(model.components_, X, theta=THETA)
 
@@ -88,18 +88,22 @@ def test_topics_alone_transform_nothing(kind, model):
 @pytest.mark.parametrize(
     ("theta", "options", "message"),
     [
-        ([0.5, 0.5], {}, "row for each document and a column for each topic"),
-        ([[0.5, 0.5], [3, 4]], {}, "must sum to one; row 1 sums to 7"),
+        ([0.5, 0.5], {}, "one row per document and one column per topic"),
+        ([[0.5, 0.5], [3, 4]], {}, "must sum to one. Row 1 sums to 7"),
         ([[-1, 2]], {}, "negative entries"),
-        ([["a", "b"]], {}, "must hold numbers"),
-        ([[np.inf, 0]], {}, "row 0 sums to inf"),
-        (np.ones((0, 3)), {}, "no documents"),
-        (THETA, {"topic_names": ["a"]}, "1 topic names, but 3 topics"),
-        (THETA, {"groups": ["a"]}, "1 groups, but 30 documents"),
+        ([["a", "b"]], {}, "must contain numbers"),
+        ([[np.inf, 0]], {}, "Row 0 sums to inf"),
+        (np.ones((0, 3)), {}, "theta has no rows"),
+        (
+            THETA,
+            {"topic_names": ["a"]},
+            "1 names, but theta has 3 topics",
+        ),
+        (THETA, {"groups": ["a"]}, "groups has 1 labels, but there are 30 documents"),
         (THETA, {"n_documents": 0}, "n_documents must be an integer of at least 1"),
         (THETA, {"n_documents": 1.5}, "n_documents must be an integer of at least 1"),
         (THETA, {"max_topics": 2.5}, "max_topics must be an integer"),
-        (THETA, {"ax": np.zeros(2)}, "ax must be one matplotlib Axes. Got ndarray"),
+        (THETA, {"ax": np.zeros(2)}, "ax must be a matplotlib Axes. Got ndarray"),
     ],
 )
 def test_predictions_that_do_not_fit(theta, options, message):
@@ -109,7 +113,7 @@ def test_predictions_that_do_not_fit(theta, options, message):
 
 @pytest.mark.parametrize("labels", ["ab", "topics", ("a",), ("a", "b", "c")])
 def test_labels_of_similarities(model, labels):
-    with pytest.raises(ValueError, match="labels must be two texts"):
+    with pytest.raises(ValueError, match="labels must be a tuple of two texts"):
         TopicSimilarityDisplay.from_estimator(model, labels=labels)
 
 
@@ -143,9 +147,9 @@ def test_lists_of_models_are_labelled_by_what_differs(model):
     [
         ([], "models is empty"),
         ({}, "models is empty"),
-        ("model", "a list of them, or a dict {name: model}. Got 'model'"),
-        (3, "a list of them, or a dict {name: model}. Got 3"),
-        (TorchPoissonNMF, "a dict {name: model}. Got <class"),
+        ("model", "fitted models, or a dict {label: model}. Got 'model'"),
+        (3, "fitted models, or a dict {label: model}. Got 3"),
+        (TorchPoissonNMF, "a dict {label: model}. Got <class"),
         ([3], "models[0] must be a fitted model. Got 3"),
         ({"a": "b"}, "models['a'] must be a fitted model. Got 'b'"),
     ],

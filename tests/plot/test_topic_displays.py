@@ -171,7 +171,7 @@ def test_axes_within_a_figure_within_a_figure():
     topics = np.random.default_rng(0).dirichlet([0.1] * 30, 5)
     assert TopicMapDisplay.from_estimator(topics, ax=left.subplots()).figure_ is left
     TopTermsDisplay.from_estimator(topics, ax=right.subplots())
-    with pytest.raises(ValueError, match="not by add_axes"):
+    with pytest.raises(ValueError, match="ax was created by add_axes"):
         TopTermsDisplay.from_estimator(topics, ax=figure.add_axes([0, 0, 1, 1]))
 
 
@@ -260,7 +260,7 @@ def test_nothing_is_fitted_unless_asked_for(corpus, capfd):
     search = GridSearchCV(model, {"n_components": [2, 3, 4]}, cv=2).fit(X)
     before = Counting.fits
     assert list(TopicNumberDisplay.from_search(search).curves) == ["score"]
-    with pytest.warns(UserWarning, match=r"Pass n_seeds=3 for it, which takes 9 fits"):
+    with pytest.warns(UserWarning, match="Pass n_seeds=3 .* takes 9 fits"):
         display = TopicNumberDisplay.from_search(search, X)
     assert list(display.curves) == ["score"]
     assert Counting.fits == before
@@ -333,7 +333,7 @@ def test_numbers_of_topics_do_not_overlap():
         ([{"layer_sizes": (4, 2)}, {"layer_sizes": (8,)}], "has (4, 2)"),
         ([{"n_components": 2}, {"n_components": "auto"}], "has 'auto'"),
         ([{"n_components": None}, {"n_components": 2}], "has None"),
-        ([{"n_components": 2}, {"tol": 0.1}], "leaves it out"),
+        ([{"n_components": 2}, {"tol": 0.1}], "does not set it"),
     ],
 )
 def test_values_that_are_no_numbers_of_topics(candidates, got):
@@ -358,13 +358,13 @@ def test_what_is_no_search_over_topics(corpus):
     with pytest.raises(ValueError, match="needs a fitted search"):
         TopicNumberDisplay.from_search(model)
     search = GridSearchCV(model, {"max_iter": [5, 12]}, cv=2).fit(X)
-    with pytest.raises(ValueError, match=r"Pass parameter=, one of max_iter\."):
+    with pytest.raises(ValueError, match=r"unclear .* one of max_iter\."):
         TopicNumberDisplay.from_search(search)
     assert TopicNumberDisplay.from_search(search, parameter="max_iter").best
-    with pytest.raises(ValueError, match="Got 'k'"):
+    with pytest.raises(ValueError, match="parameter='k' is not varied by the search"):
         TopicNumberDisplay.from_search(search, parameter="k")
     search = GridSearchCV(model, {"n_components": [2]}, cv=2).fit(X)
-    with pytest.raises(ValueError, match="n_seeds of 2 or more"):
+    with pytest.raises(ValueError, match="n_seeds must be at least 2"):
         TopicNumberDisplay.from_search(search, X, n_seeds=1)
 
 

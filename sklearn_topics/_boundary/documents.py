@@ -1,15 +1,18 @@
-"""Documents in any container -> counts, proportions, and the labels of their rows."""
+"""Documents in any container -> counts, tensors of counts, and row labels."""
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 
-from .._boundary.containers import not_numbers, readable
+from .._kernels import CSR
+from .containers import not_numbers, readable
+from .transfer import to_device
 
 
 def as_counts(X):
-    """Counts (n x m): a csr_array without duplicates and stored zeros, or an ndarray.
+    """Counts (n x m) as a csr_array without duplicates or stored zeros, or an ndarray.
 
-    It may share memory with X and is not written to.
+    The result may share memory with X, so never write to it.
     """
     X = _values(X, "X")
     if not sp.issparse(X):
@@ -25,18 +28,30 @@ def as_counts(X):
 
 
 def check_tokens(counts) -> None:
-    """Refuse counts that are negative, infinite or unobserved (NaN)."""
+    """Raise an error for counts that are negative, infinite or NaN (unobserved)."""
     values = counts.data if sp.issparse(counts) else counts
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(
-            "X contains NaN or infinity: replace them, or leave these documents out."
+            "X contains NaN or infinity. Replace them, or drop these documents."
         )
     if values.dtype.kind in "if" and values.min(initial=0) < 0:
-        raise ValueError("X contains negative values: pass counts.")
+        raise ValueError("X contains negative values. Pass counts.")
+
+
+def check_documents(X, n_terms: int):
+    """Validate counts of at least one document over the terms of a model."""
+    counts = as_counts(X)
+    if counts.shape[0] == 0:
+        raise ValueError("X has no documents.")
+    if counts.shape[1] != n_terms:
+        raise ValueError(
+            f"X has {counts.shape[1]} columns, but the topics have {n_terms} terms."
+        )
+    return counts
 
 
 def count_tokens(counts, axis: int) -> np.ndarray:
-    """Tokens of each document (axis 1) or term (axis 0), float64; NaN is unobserved."""
+    """Tokens of each document (axis 1) or term (axis 0), float64; NaN counts as 0."""
     values = counts.data if sp.issparse(counts) else counts
     if values.dtype.kind == "f" and np.isnan(values).any():
         values = np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf)
@@ -49,21 +64,38 @@ def count_tokens(counts, axis: int) -> np.ndarray:
 
 
 def as_array(values, name: str) -> np.ndarray:
-    """Topics or proportions, of any container, as an ndarray of two dimensions."""
+    """Topics or proportions, from any container, as a two-dimensional ndarray."""
     values = _values(values, name)
     values = values.toarray() if sp.issparse(values) else values
     if 0 in values.shape:
         raise ValueError(f"{name} is empty: its shape is {values.shape}.")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(f"{name} contains NaN or infinity.")
-    return np.ascontiguousarray(values)  # frames have their columns side by side
+    return np.ascontiguousarray(values)  # DataFrames are in column order
+
+
+def counts_to_tensor(counts) -> CSR | torch.Tensor:
+    """Counts in float64 on the CPU, as input of the kernels."""
+    if sp.issparse(counts):
+        counts = counts.astype(np.float64, copy=False)
+    else:
+        counts = np.ascontiguousarray(counts, np.float64)
+    return to_device(counts, torch.device("cpu"))
+
+
+def counts_from_tensor(X: CSR | torch.Tensor):
+    """The inverse of `counts_to_tensor`, without stored zeros."""
+    if not isinstance(X, CSR):
+        return X.numpy()
+    parts = tuple(part.numpy() for part in (X.data, X.indices, X.indptr))
+    return as_counts(sp.csr_array(parts, shape=X.shape))
 
 
 def like_frame(values, like):
-    """Counts in the kind of frame that `like` is, with its names of columns.
+    """Counts as a DataFrame of the kind of `like`, with its column names.
 
-    Counts themselves if it is none: a sparse one as csr_matrix, as some models of
-    scikit-learn take no sparse array.
+    If `like` is not a DataFrame, the counts; sparse ones as csr_matrix, because some
+    models of scikit-learn do not accept sparse arrays.
     """
     if hasattr(like, "iloc"):
         labels = {"index": like.index, "columns": like.columns}
@@ -77,9 +109,9 @@ def like_frame(values, like):
 
 
 def row_labels(**containers):
-    """The index of pandas that containers of the same documents share, or None.
+    """The pandas index that containers of the same documents share, or None.
 
-    One that merely numbers the rows agrees with any.
+    A default index, which only numbers the rows, agrees with any other.
     """
     found = None
     for name, container in containers.items():
@@ -91,33 +123,39 @@ def row_labels(**containers):
         elif not _is_numbering(index) and not index.equals(found[1]):
             raise ValueError(
                 f"{found[0]} and {name} have different indexes, so their rows may be "
-                f"of different documents. Bring {name} into the order of {found[0]}, "
-                f"{name}.loc[{found[0]}.index], or pass {name}.to_numpy() if the rows "
-                "belong together as they are."
+                f"different documents. Pass {name} in the order of {found[0]}, "
+                f"{name}.loc[{found[0]}.index], or {name}.to_numpy() if the rows are "
+                "already in the same order."
             )
     return None if found is None else found[1]
 
 
-def _values(X, name, ndim=2):
+def is_missing(value) -> bool:
+    """Whether a value is None, NaN, NaT, or NA of pandas, whose comparison is NA."""
+    same = value == value
+    return value is None or not isinstance(same, bool | np.bool_) or not same
+
+
+def _values(X, name):
     X = given = readable(X, name)
     if _is_sparse_frame(X):
         X = X.sparse.to_coo()
     try:
         X = X if sp.issparse(X) else np.asarray(X)
         if X.dtype.kind in "SUT":
-            raise ValueError(f"there are texts, such as {str(X.flat[0])!r}")
+            raise ValueError(f"it contains text, such as {str(X.flat[0])!r}")
         if X.dtype.kind == "c":
-            raise ValueError("there are complex numbers")
+            raise ValueError("it contains complex numbers")
         if X.dtype.kind not in "biuf" or X.dtype.itemsize not in (1, 2, 4, 8):
             X = X.astype(np.float64)
     except (TypeError, ValueError) as error:
-        # Its advice is on documents, and on the model that they go into.
+        # The advice of `not_numbers` is for documents only.
         problem = not_numbers(given) if name == "X" else ""
-        expected = f"{name} must hold numbers, in rows of one length"
+        expected = f"{name} must contain numbers, in rows of equal length"
         raise ValueError(problem or f"{expected}: {error}.") from error
-    if X.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimensions. Got {X.ndim}.")
-    # What neither scipy nor torch computes with.
+    if X.ndim != 2:
+        raise ValueError(f"{name} must have 2 dimensions. Got {X.ndim}.")
+    # scipy and torch cannot compute with float16.
     return X.astype(np.float64) if X.dtype == np.float16 else X
 
 
