@@ -1,4 +1,4 @@
-"""Documents in any container -> counts, proportions, and the labels of their rows."""
+"""Documents in any container -> counts, proportions and row labels."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -9,7 +9,7 @@ from .._boundary.containers import not_numbers, readable
 def as_counts(X):
     """Counts (n x m): a csr_array without duplicates and stored zeros, or an ndarray.
 
-    It may share memory with X and is not written to.
+    The result may share memory with X; do not write to it.
     """
     X = _values(X, "X")
     if not sp.issparse(X):
@@ -29,14 +29,15 @@ def check_tokens(counts) -> None:
     values = counts.data if sp.issparse(counts) else counts
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(
-            "X contains NaN or infinity: replace them, or leave these documents out."
+            "X contains NaN or infinity. Replace these values, or leave the documents "
+            "out."
         )
     if values.dtype.kind in "if" and values.min(initial=0) < 0:
-        raise ValueError("X contains negative values: pass counts.")
+        raise ValueError("X contains negative values. Pass counts.")
 
 
 def count_tokens(counts, axis: int) -> np.ndarray:
-    """Tokens of each document (axis 1) or term (axis 0), float64; NaN is unobserved."""
+    """Tokens per document (axis 1) or term (axis 0), float64; NaN is unobserved."""
     values = counts.data if sp.issparse(counts) else counts
     if values.dtype.kind == "f" and np.isnan(values).any():
         values = np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf)
@@ -49,21 +50,21 @@ def count_tokens(counts, axis: int) -> np.ndarray:
 
 
 def as_array(values, name: str) -> np.ndarray:
-    """Topics or proportions, of any container, as an ndarray of two dimensions."""
+    """Topics or proportions in any container, as an ndarray of two dimensions."""
     values = _values(values, name)
     values = values.toarray() if sp.issparse(values) else values
     if 0 in values.shape:
-        raise ValueError(f"{name} is empty: its shape is {values.shape}.")
+        raise ValueError(f"{name} is empty. Got shape {values.shape}.")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise ValueError(f"{name} contains NaN or infinity.")
-    return np.ascontiguousarray(values)  # frames have their columns side by side
+        raise ValueError(f"{name} contains NaN or infinity. Replace these values.")
+    return np.ascontiguousarray(values)  # the columns of frames are contiguous
 
 
 def like_frame(values, like):
-    """Counts in the kind of frame that `like` is, with its names of columns.
+    """Counts in a frame of the type of `like`, with the same column names.
 
-    Counts themselves if it is none: a sparse one as csr_matrix, as some models of
-    scikit-learn take no sparse array.
+    If `like` is no frame, the counts stay an ndarray or become a csr_matrix, because
+    some models of scikit-learn accept no sparse array.
     """
     if hasattr(like, "iloc"):
         labels = {"index": like.index, "columns": like.columns}
@@ -77,25 +78,25 @@ def like_frame(values, like):
 
 
 def row_labels(**containers):
-    """The index of pandas that containers of the same documents share, or None.
+    """The pandas index that containers of the same documents share, or None.
 
-    One that merely numbers the rows agrees with any.
+    A default index, which numbers the rows, agrees with any other.
     """
-    found = None
+    shared = None  # name of the container, its index
     for name, container in containers.items():
         if not hasattr(container, "iloc"):
             continue
         index = container.index
-        if found is None or _is_numbering(found[1]):
-            found = name, index
-        elif not _is_numbering(index) and not index.equals(found[1]):
+        if shared is None or _is_numbering(shared[1]):
+            shared = name, index
+        elif not _is_numbering(index) and not index.equals(shared[1]):
             raise ValueError(
-                f"{found[0]} and {name} have different indexes, so their rows may be "
-                f"of different documents. Bring {name} into the order of {found[0]}, "
-                f"{name}.loc[{found[0]}.index], or pass {name}.to_numpy() if the rows "
-                "belong together as they are."
+                f"{shared[0]} and {name} have different indexes, so their rows may "
+                f"belong to different documents. Pass {name}.loc[{shared[0]}.index] to "
+                f"sort the rows, or {name}.to_numpy() if they are already in the same "
+                "order."
             )
-    return None if found is None else found[1]
+    return None if shared is None else shared[1]
 
 
 def _values(X, name, ndim=2):
@@ -105,19 +106,19 @@ def _values(X, name, ndim=2):
     try:
         X = X if sp.issparse(X) else np.asarray(X)
         if X.dtype.kind in "SUT":
-            raise ValueError(f"there are texts, such as {str(X.flat[0])!r}")
+            raise ValueError(f"found text, such as {str(X.flat[0])!r}")
         if X.dtype.kind == "c":
-            raise ValueError("there are complex numbers")
+            raise ValueError("found complex numbers")
         if X.dtype.kind not in "biuf" or X.dtype.itemsize not in (1, 2, 4, 8):
             X = X.astype(np.float64)
     except (TypeError, ValueError) as error:
-        # Its advice is on documents, and on the model that they go into.
+        # The advice of not_numbers is about documents, which only X contains.
         problem = not_numbers(given) if name == "X" else ""
-        expected = f"{name} must hold numbers, in rows of one length"
+        expected = f"{name} must contain numbers, in rows of equal length"
         raise ValueError(problem or f"{expected}: {error}.") from error
     if X.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimensions. Got {X.ndim}.")
-    # What neither scipy nor torch computes with.
+    # Neither scipy nor torch computes with float16.
     return X.astype(np.float64) if X.dtype == np.float16 else X
 
 

@@ -346,7 +346,7 @@ def test_dominant_topics_of_proportions_alone(X, model):
         (lambda theta: theta - 1, "theta has negative"),
         (lambda theta: theta * np.nan, "theta contains NaN"),
         (lambda theta: theta[0], "theta must have 2 dimensions"),
-        (lambda theta: [["a", "b", "c"]] * 40, "theta must hold numbers"),
+        (lambda theta: [["a", "b", "c"]] * 40, "theta must contain numbers"),
         (lambda theta: pl.LazyFrame(theta), r"theta\.collect"),
     ],
 )

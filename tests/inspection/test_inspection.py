@@ -195,9 +195,7 @@ def test_without_pandas_there_is_a_summary_but_no_table(pipe, monkeypatch):
     monkeypatch.setattr(sys, "meta_path", [_WithoutPandas, *sys.meta_path])
     assert summary(pipe, TEXTS) == expected
     for function in (topic_info, dominant_topics):
-        with pytest.raises(
-            ImportError, match=r"install 'sklearn_topics\[tables\]'"
-        ):
+        with pytest.raises(ImportError, match=r"install 'sklearn_topics\[tables\]'"):
             function(pipe, TEXTS)
 
 

@@ -187,7 +187,7 @@ def test_few_topics_have_similarities(K):
 
 
 def test_models_of_other_terms_are_refused():
-    with pytest.raises(ValueError, match="3 and of 2 terms cannot be compared"):
+    with pytest.raises(ValueError, match="3 and 2 terms and cannot be compared"):
         TopicSimilarityDisplay.from_estimator(np.ones((2, 3)), np.ones((2, 2)))
 
 
