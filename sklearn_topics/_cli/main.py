@@ -227,11 +227,11 @@ def _add_data(command):
     command.add_argument(
         "--format",
         choices=FORMATS,
-        help="format of DATA (default: that of the fit, or the file extension)",
+        help="format of DATA (default: as in the fit, or by the file extension)",
     )
     command.add_argument(
         "--field",
-        help="JSONL field or CSV column with the text (default: that of the fit)",
+        help="JSONL field or CSV column with the text (default: as in the fit)",
     )
 
 
