@@ -8,7 +8,7 @@ from .._boundary.contexts import plain_torch
 from .._boundary.transfer import to_numpy
 from .._core.differential import term_rates
 from .._fit.progress import Progress
-from ..metrics._containers import check_tokens, count_tokens, row_labels
+from ..metrics._containers import row_labels, token_totals
 from ..metrics._models import proportions, upload
 from ._tables import data_frame
 from ._terms import term_names
@@ -99,7 +99,7 @@ def differential_terms(
         n_terms = check_integer(n_terms, "n_terms", also=", or None for all")
     row_labels(X=X, theta=theta)
     theta, counts = proportions(model, X, theta, verbose)
-    check_tokens(counts)
+    sizes, overall = token_totals(counts)
     n_topics = theta.shape[1]
     if n_topics == 1 and against != "overall":
         raise ValueError(
@@ -108,11 +108,6 @@ def differential_terms(
         )
     compare = _comparison(against, n_topics)
     names = term_names(model, feature_names)
-    sizes, overall = count_tokens(counts, axis=1), count_tokens(counts, axis=0)
-    if not sizes.any():
-        raise ValueError(
-            "X contains no tokens. Pass documents with terms of the model."
-        )
     overall /= sizes.sum()
     loadings = torch.from_numpy(np.ascontiguousarray(theta * sizes[:, None]))
     blocks = []

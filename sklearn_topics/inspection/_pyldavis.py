@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..metrics._containers import as_array, check_tokens, count_tokens, row_labels
+from ..metrics._containers import as_array, row_labels, token_totals
 from ..metrics._models import (
     check_shape,
     documents_of,
@@ -98,13 +98,8 @@ def to_pyldavis(
             "pyLDAvis needs at least three topics, which it places in a plane. Got "
             f"{len(topics)}."
         )
-    check_tokens(counts)
-    lengths, frequency = count_tokens(counts, axis=1), count_tokens(counts, axis=0)
+    lengths, frequency = token_totals(counts)
     documents, terms = lengths > 0, frequency > 0
-    if not documents.any():
-        raise ValueError(
-            "X contains no tokens. Pass documents with terms of the model."
-        )
     topics = topics[:, terms]
     names = np.asarray([str(name) for name in term_names(model, feature_names)])
     # pyLDAvis takes the logarithm of every probability.

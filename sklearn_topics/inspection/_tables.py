@@ -6,7 +6,7 @@ import numpy as np
 
 from .._boundary.arguments import check_integer, check_sequence
 from ..metrics import coherence, topic_diversity
-from ..metrics._containers import row_labels
+from ..metrics._containers import check_documents, row_labels
 from ..metrics._models import (
     given_proportions,
     greatest,
@@ -86,11 +86,7 @@ def dominant_topics(model, X=None, *, theta=None):
     >>> dominant_topics(model, X).columns.tolist()
     ['Topic', 'Proportion']
     """
-    if X is None and theta is None:
-        raise ValueError(
-            "X and theta are both None. Pass the documents as X, or their topic "
-            "proportions as theta."
-        )
+    check_documents(X, theta)
     index = row_labels(X=X, theta=theta)
     if X is None:
         topic, proportion = strongest_topics(given_proportions(theta, model))

@@ -130,7 +130,7 @@ class BetaMu(Optimizer):
                 parameter.requires_grad_(True)
                 with torch.enable_grad():
                     given, prediction = closure()
-                if target is None or not target.contains(given):
+                if target is None or not target.matches(given):
                     target = _Target(given, prediction)
                 gradients = _gradients(target, prediction, parameter, group["beta"])
                 parameter.requires_grad_(False)
@@ -142,7 +142,7 @@ class BetaMu(Optimizer):
                 parameter.requires_grad_(True)
         if not used:
             raise ValueError(
-                "The prediction depends on no parameter of this optimizer. Compute it "
+                "The prediction depends on no parameter of this optimiser. Compute it "
                 "from the parameters in the closure, with gradients."
             )
 
@@ -170,7 +170,7 @@ class _Target:
         check_target(values)
         self._values = values.detach().to(prediction.dtype)
 
-    def contains(self, given: Tensor) -> bool:
+    def matches(self, given: Tensor) -> bool:
         return _key(given) == self._key
 
     def weights(self, y: Tensor, beta: float) -> tuple[Tensor, Tensor]:

@@ -5,6 +5,7 @@ import numpy as np
 from .._boundary.containers import readable
 from .._boundary.inputs import count_rows
 from ..inspection import top_terms
+from ..metrics._containers import check_documents
 from ..metrics._models import (
     given_proportions,
     may_miss,
@@ -30,11 +31,7 @@ def count_documents(X, theta=None, model=None) -> int:
 
     Without a pipeline, X must be in a container that the `model` itself reads.
     """
-    if X is None and theta is None:
-        raise ValueError(
-            "X and theta are both None. Pass the documents as X, or their topic "
-            "proportions as theta."
-        )
+    check_documents(X, theta)
     if theta is not None:
         readable(theta, "theta")
     if X is not None and split_pipeline(model)[0] is None:
@@ -47,7 +44,10 @@ def count_documents(X, theta=None, model=None) -> int:
             raise TypeError(f"{name} must contain {expected}. Got {given!r}.")
     n = count_rows(X if theta is None else theta)
     if X is not None and count_rows(X) != n:
-        raise ValueError(f"X has {count_rows(X)} documents, but theta has {n} rows.")
+        raise ValueError(
+            f"X has {count_rows(X)} documents, but theta has {n} rows. Pass one row "
+            "per document."
+        )
     if n == 0:
         name = "X" if theta is None else "theta"
         raise ValueError(f"{name} has no rows. Pass at least one document.")
