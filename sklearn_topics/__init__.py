@@ -7,9 +7,10 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._boundary.embeddings import embedding_matrix
-    from .models._beta_nmf import TorchBetaNMF, non_negative_factorization
+    from .models._beta_nmf import TorchBetaNMF
     from .models._deep_nmf import TorchDeepNMF
     from .models._etm import TorchETM
+    from .models._non_negative_factorization import non_negative_factorization
     from .models._poisson_nmf import TorchPoissonNMF
     from .models._truncated_svd import TorchTruncatedSVD
 
@@ -22,6 +23,7 @@ __all__ = [
     "__version__",
     "embedding_matrix",
     "non_negative_factorization",
+    "trusted_types",
 ]
 
 #: Name -> its module, imported when first asked for: the command line's help needs no
@@ -33,9 +35,33 @@ _MODULES = {
     "TorchPoissonNMF": "models._poisson_nmf",
     "TorchTruncatedSVD": "models._truncated_svd",
     "embedding_matrix": "_boundary.embeddings",
-    "non_negative_factorization": "models._beta_nmf",
+    "non_negative_factorization": "models._non_negative_factorization",
 }
 _SUBMODULES = "callbacks", "datasets", "inspection", "metrics", "nn", "plot"
+
+
+def trusted_types():
+    """The types that a file of skops with a model of this package must be trusted with.
+
+    A skops file is loaded only if every type in it is trusted. skops trusts numpy's,
+    scipy's and scikit-learn's own types; these are the ones of this package.
+
+    Returns
+    -------
+    types : list of str
+        The full names of the estimators, sorted.
+
+    Examples
+    --------
+    >>> import skops.io
+    >>> from sklearn_topics import TorchPoissonNMF, trusted_types
+    >>> model = TorchPoissonNMF(2, random_state=0).fit([[3, 0, 1], [0, 4, 1]])
+    >>> file = skops.io.dumps(model)
+    >>> skops.io.loads(file, trusted=trusted_types()).n_components
+    2
+    """
+    models = [name for name in _MODULES if name.startswith("Torch")]
+    return sorted(f"{__name__}.{_MODULES[name]}.{name}" for name in models)
 
 
 def __getattr__(name):

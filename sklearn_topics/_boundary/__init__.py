@@ -1,1 +1,1 @@
-"""The only code that knows scikit-learn and scipy as well as torch."""
+"""The boundary: the only code that uses scikit-learn and scipy as well as torch."""

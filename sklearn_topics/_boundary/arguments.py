@@ -1,4 +1,4 @@
-"""Arguments of functions, checked: what is wrong is named, and what was expected."""
+"""Validation of arguments; messages name the argument and what was expected."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def check_integer(value, name: str, *, least: int = 1, also: str = "") -> int:
-    """A whole number of at least `least`; `also` says what else may be passed."""
+    """Validate an integer >= `least`; `also` describes other allowed values."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
         raise TypeError(
             f"{name} must be an integer of at least {least}{also}. Got {value!r}."
@@ -21,7 +21,7 @@ def check_integer(value, name: str, *, least: int = 1, also: str = "") -> int:
 
 
 def check_number(value, name: str, least: float, most: float, *, open: bool) -> float:
-    """A number between two, which are allowed themselves unless `open`."""
+    """Validate a number between two bounds, which are included unless `open`."""
     between = (
         f"above {least:g}" if most == np.inf else f"between {least:g} and {most:g}"
     )
@@ -34,7 +34,7 @@ def check_number(value, name: str, least: float, most: float, *, open: bool) -> 
 
 
 def check_choice(value, name: str, choices, aliases: Mapping | None = None) -> str:
-    """One of the names in `choices`, also if it is called by an alias."""
+    """Validate a name among `choices`; aliases are replaced by their choice."""
     aliases = aliases or {}
     if isinstance(value, str) and (value in choices or value in aliases):
         return aliases.get(value, value)
@@ -45,7 +45,7 @@ def check_choice(value, name: str, choices, aliases: Mapping | None = None) -> s
 
 
 def check_sequence(values, name: str, of: str) -> list:
-    """The values of a sequence, which a single str is not, nor a number."""
+    """Validate a sequence, not a single str or number; returns a list."""
     found = values.tolist() if hasattr(values, "tolist") else values
     if isinstance(found, str | bytes) or not hasattr(found, "__iter__"):
         raise TypeError(f"{name} must be a sequence of {of}. Got {values!r}.")
@@ -53,7 +53,7 @@ def check_sequence(values, name: str, of: str) -> list:
 
 
 def did_you_mean(word, words) -> str:
-    """A sentence that names those of `words` that are spelled nearly so, or none."""
+    """A sentence that suggests those of `words` with similar spelling, or ""."""
     spelled = {str(known).lower(): str(known) for known in words}
     near = get_close_matches(str(word).lower(), spelled, n=3)
     if not near:

@@ -1,4 +1,4 @@
-"""The modes of torch that a user may call us in, and which are not meant for us."""
+"""Protection from the torch modes (no_grad, autocast) of the caller."""
 
 from contextlib import ExitStack
 from functools import wraps
@@ -9,11 +9,11 @@ _AUTOCAST = "cpu", "cuda", "mps", "xpu"
 
 
 def plain_torch(function):
-    """Decorate a public function that computes: the caller's modes do not reach it.
+    """Decorate a public function so that it ignores the torch modes of the caller.
 
-    Without gradients (`no_grad`, `inference_mode`) nothing could be trained, and
-    `autocast` would compute in bfloat16 what was asked for in float32. Nothing is to be
-    done about the default dtype and device: no tensor of ours is made by them.
+    `no_grad` and `inference_mode` would prevent training, and `autocast` would compute
+    in bfloat16 instead of float32. The default dtype and device need no protection,
+    because no tensor of this package is created with them.
     """
 
     @wraps(function)

@@ -1,41 +1,41 @@
-"""Whether data are counts of tokens, as the topic models take them."""
+"""Whether data are token counts, as the topic models expect."""
 
 import numpy as np
 import scipy.sparse as sp
 
 from .warning import warn_user
 
-#: Entries, or cells of dense data, that are looked at.
+#: Number of entries, or cells of dense data, to inspect.
 _SAMPLE = 100_000
 
 
 def require_tokens(data, name="X") -> None:
-    """Refuse checked data that are zero everywhere.
+    """Raise an error if validated data are zero everywhere.
 
     Raises
     ------
     ValueError
-        If there is no token to learn from.
+        If there are no tokens.
     """
     values = data.data if sp.issparse(data) else data
     if not values.any():
         raise ValueError(
             f"{name} holds no tokens: all of its {data.shape[0]} documents are empty. "
-            "Is the vocabulary that of these documents?"
+            "Check that the vocabulary is that of these documents."
         )
 
 
 def warn_unless_counts(estimator, data, prior: str) -> None:
-    """Warn if more than half of the positive values are no integers.
+    """Warn if more than half of the positive values are not integers.
 
     Parameters
     ----------
     estimator : estimator
-        What is fitted.
+        The estimator that is fitted.
     data : csr_array or ndarray
-        Checked counts.
+        Validated counts.
     prior : str
-        What the model's prior adds to a document, for the message.
+        Weight of the model's prior in a document, for the message.
     """
     share = _fractional(data)
     if share <= 0.5:
@@ -44,24 +44,24 @@ def warn_unless_counts(estimator, data, prior: str) -> None:
     name = type(estimator).__name__
     warn_user(
         f"X does not look like counts: {share:.0%} of its positive values are not "
-        f"integers. {name} takes them as numbers of tokens: a document has "
-        f"{plain_number(tokens)} on average, and {prior}. Pass the raw counts "
-        "instead. If X holds shares, multiply each row by the length of its document; "
-        "TF-IDF is data for TorchBetaNMF.",
+        f"integers. {name} expects numbers of tokens: a document has "
+        f"{plain_number(tokens)} on average, and {prior}. Pass raw counts instead. If "
+        "X contains relative frequencies, multiply each row by the length of its "
+        "document; for TF-IDF use TorchBetaNMF.",
         UserWarning,
         once=True,
     )
 
 
 def plain_number(number: float) -> str:
-    """Two significant digits, or all before the point, without an exponent."""
+    """Format with two significant digits, or as an integer; without exponent."""
     if number >= 10 or number == 0:
         return f"{number:,.0f}"
     return f"{float(f'{number:.2g}'):.15f}".rstrip("0").rstrip(".")
 
 
 def _fractional(data) -> float:
-    """Share of values that are no integers, among positive ones of a sample."""
+    """Fraction of non-integers among the positive values, from a sample."""
     if sp.issparse(data):
         step = max(1, data.nnz // _SAMPLE)
         values = data.data[::step]

@@ -1,4 +1,4 @@
-"""Where the documentation is published, for the links in scikit-learn's diagrams."""
+"""Address of the documentation, for the links in scikit-learn's diagrams."""
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, metadata
@@ -6,10 +6,10 @@ from importlib.metadata import PackageNotFoundError, metadata
 
 @cache
 def page_template() -> str:
-    """Address of a model's page, to be formatted with its `estimator_name`.
+    """URL template of a model's page, to be formatted with its `estimator_name`.
 
-    It begins with the URL that the package's metadata declare as "Documentation", and
-    is empty, which scikit-learn takes for no link, where they declare none.
+    It begins with the "Documentation" URL of the package's metadata. Without one the
+    template is empty, and scikit-learn shows no link.
     """
     try:
         declared = metadata("sklearn_topics").get_all("Project-URL", [])

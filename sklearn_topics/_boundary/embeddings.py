@@ -1,4 +1,4 @@
-"""Word vectors in any common form -> one array, aligned with the columns of X."""
+"""Word vectors in any common form -> an array aligned with the columns of X."""
 
 from collections.abc import Mapping, Set
 from os import PathLike
@@ -10,39 +10,38 @@ from sklearn.utils import check_array, check_random_state
 from .containers import readable
 from .warning import warn_user
 
-#: Below this share of words with a vector there is a warning, which names some.
+#: Coverage below which a warning is issued, and how many words it names.
 _ENOUGH, _NAMED = 0.5, 5
 
-#: Standard deviation of the vectors of words that have none, as in the ETM's code.
+#: Standard deviation of random vectors, as in the reference code of the ETM.
 _UNKNOWN_SCALE = 0.6
 
 
 def embedding_matrix(words, vectors, *, random_state=None, return_found=False):
-    """Word vectors as an array, one row a word.
+    """Look up word vectors and return them as an array, one row per word.
 
-    For `TorchETM`'s parameter `embeddings`. In a pipeline give the same words to
-    ``CountVectorizer(vocabulary=words)``, so that rows and columns are aligned.
+    For the parameter `embeddings` of :class:`TorchETM`. In a pipeline pass the same
+    words to ``CountVectorizer(vocabulary=words)``, so that rows and columns agree.
 
     Parameters
     ----------
     words : sequence of str
-        Words, in the order of the columns of X: a vectorizer's
-        ``get_feature_names_out()``.
+        Words, in the order of the columns of X: ``get_feature_names_out()`` of a
+        vectorizer.
     vectors : mapping or pandas DataFrame
         Anything with ``word in vectors`` and ``vectors[word]``: a dict, as
         :func:`sklearn_topics.datasets.load_word_vectors` reads it from a file, or
-        gensim's KeyedVectors. Of a DataFrame the index holds the words and a row is a
-        vector.
+        gensim's KeyedVectors. A DataFrame has the words as index and vectors as rows.
     random_state : int, RandomState instance or None, default=None
-        Draws the vectors of words that have none, from N(0, 0.6^2). Pass an int for
-        reproducible results.
+        Determines random number generation for words without a vector, which get a
+        random one from N(0, 0.6^2). Pass an int for reproducible results.
     return_found : bool, default=False
-        Whether to return too which words have a vector.
+        Whether to also return which words have a vector.
 
     Returns
     -------
     embeddings : ndarray of shape (len(words), embedding_dim), float32
-        Vectors of the words.
+        Word vectors.
     found : ndarray of shape (len(words),), bool
         Whether a word has a vector; its mean is the coverage. Only with
         `return_found`.
@@ -50,13 +49,13 @@ def embedding_matrix(words, vectors, *, random_state=None, return_found=False):
     Raises
     ------
     ValueError
-        If no word has a vector, if two vectors have different lengths, or if one
-        holds NaN, infinity or masked cells.
+        If no word has a vector, if vectors have different lengths, or if a vector
+        contains NaN, infinity or masked cells.
 
     Warns
     -----
     UserWarning
-        If fewer than half of the words have a vector: the others are random.
+        If fewer than half of the words have a vector; the others are random.
 
     Examples
     --------
@@ -76,15 +75,15 @@ def embedding_matrix(words, vectors, *, random_state=None, return_found=False):
     }
     if not found:
         raise ValueError(
-            f"None of the {len(words)} words has a vector: the mapping is empty, or "
-            "its keys are written in another way (case, accents)."
+            f"None of the {len(words)} words has a vector. Check that the mapping is "
+            "not empty, and that its words have the same spelling (case, accents)."
         )
     first, width = next(iter(found)), next(iter(found.values())).shape
     for row, vector in found.items():
         if vector.shape != width or vector.ndim != 1:
             raise ValueError(
                 f"The vector of {words[row]!r} has the shape {vector.shape}, that of "
-                f"{words[first]!r} has {width}; all must have one dimension, of the "
+                f"{words[first]!r} has {width}. All must be one-dimensional and of the "
                 "same length."
             )
     rng = check_random_state(random_state)
@@ -102,27 +101,27 @@ def _vector(vector, word):
     with np.errstate(over="ignore"):
         vector = np.asarray(vector, dtype=np.float32)
     if not np.isfinite(vector).all():
-        raise ValueError(f"The vector of {word!r} holds NaN or infinity, in float32.")
+        raise ValueError(f"The vector of {word!r} contains NaN or infinity in float32.")
     return vector
 
 
 def _rows_of_frame(frame, words) -> dict:
-    """Word -> vector, of a DataFrame whose index holds words."""
+    """Word -> vector, from a DataFrame with words as index."""
     if not _has_words(frame):
-        advice = "frame.set_index(column) of pandas sets it"
+        advice = "Set the column of words with vectors.set_index(column)"
         if any(word in frame.columns for word in words):
-            advice = "its columns are words, so pass vectors.T"
-        raise ValueError(f"vectors is a DataFrame whose index has no words: {advice}.")
+            advice = "Its columns are words: pass vectors.T"
+        raise ValueError(f"vectors is a DataFrame without words as index. {advice}.")
     if not frame.index.is_unique:
         twice = frame.index[frame.index.duplicated()][0]
-        raise ValueError(f"The index of vectors has {twice!r} more than once.")
+        raise ValueError(f"The index of vectors contains {twice!r} more than once.")
     if not frame.index.isin(words).any() and frame.columns.isin(words).any():
-        raise ValueError("The columns of vectors are words, not its index: vectors.T.")
+        raise ValueError("The columns of vectors are words, not the index: vectors.T.")
     return dict(zip(frame.index, frame.to_numpy(), strict=True))
 
 
 def _has_words(embeddings) -> bool:
-    """Whether this is a DataFrame of pandas with an index of text."""
+    """Whether embeddings are a pandas DataFrame with text as index."""
     index = getattr(embeddings, "index", None)
     if callable(index) or index is None or not hasattr(embeddings, "columns"):
         return False
@@ -135,24 +134,24 @@ def _warn_of_gaps(words, is_found):
     warn_user(
         f"Only {is_found.sum()} of {len(words)} words have a vector "
         f"({is_found.mean():.0%}); {', '.join(missing[:_NAMED])}{others} get random "
-        "ones. Are words and vectors written in the same way (case, accents, stems)? "
-        "If so, drop the other words, or leave train_embeddings True.",
+        "ones. Check that words and vectors have the same spelling (case, accents, "
+        "stems). If so, drop the other words, or use train_embeddings=True.",
         UserWarning,
     )
 
 
 def check_embeddings(embeddings, vocabulary, names, n_features, dtype, random_state):
-    """Validate an array, or look words up in a mapping.
+    """Validate an array, or look up words in a mapping.
 
     Parameters
     ----------
     embeddings : array-like, mapping or None
-        A DataFrame with an index of words is looked up by it where those of the columns
-        are known, and any other array is aligned with them.
+        A DataFrame with words as index is aligned with the columns of X if their words
+        are known; any other array must be aligned already.
     vocabulary : sequence of str or None
-        The parameter.
+        The parameter of the model.
     names : ndarray of str or None
-        Those of X's columns.
+        Column names of X.
     n_features : int
     dtype : numpy dtype
     random_state : int, RandomState instance or None
@@ -161,7 +160,7 @@ def check_embeddings(embeddings, vocabulary, names, n_features, dtype, random_st
     -------
     matrix : ndarray of shape (n_features, E), or None
     coverage : float
-        Share of the terms whose embedding was given.
+        Fraction of the terms whose embedding was given.
     """
     embeddings = _check_kind(embeddings)
     is_array = isinstance(embeddings, list | tuple) or hasattr(embeddings, "__array__")
@@ -171,8 +170,9 @@ def check_embeddings(embeddings, vocabulary, names, n_features, dtype, random_st
     if embeddings is None or is_array:
         if vocabulary is not None:
             raise ValueError(
-                "vocabulary is used with a mapping of embeddings; without one, or with "
-                "an array, which is aligned with the columns of X, leave it None."
+                "vocabulary can be used with a mapping of embeddings only. With an "
+                "array, which must be aligned with the columns of X, use "
+                "vocabulary=None."
             )
         if embeddings is None:
             return None, 0.0
@@ -185,27 +185,27 @@ def check_embeddings(embeddings, vocabulary, names, n_features, dtype, random_st
 
 
 def _rows_of(frame, words):
-    """The rows of a DataFrame in the order of the words, which must be its index."""
+    """Rows of a DataFrame in the order of the words, which must be its index."""
     odd = set(words) ^ set(frame.index) or set(frame.index[frame.index.duplicated()])
     if odd:
         raise ValueError(
-            "The index of embeddings and the words of X's columns differ, as in "
-            f"{min(odd, key=str)!r}. Pass embedding_matrix(words, embeddings), which "
-            "looks words up, or embeddings.to_numpy() if the rows are in the order of "
-            "the columns."
+            "The index of embeddings and the words of the columns of X differ, for "
+            f"example in {min(odd, key=str)!r}. Pass embedding_matrix(words, "
+            "embeddings), or embeddings.to_numpy() if the rows are in the order of the "
+            "columns."
         )
     return frame.loc[words]
 
 
 def _check_kind(embeddings):
-    """What is neither array nor mapping is named; a frame is an array."""
+    """Raise an error unless embeddings are an array, DataFrame, mapping or None."""
     if isinstance(embeddings, str | bytes | PathLike):
         raise ValueError(
-            f"embeddings is {embeddings!r}: a path is not read. Load the file with "
+            f"embeddings is {embeddings!r}, but files are not read. Load the file with "
             "sklearn_topics.datasets.load_word_vectors(path, vocabulary=words)."
         )
     if isinstance(embeddings, torch.nn.Module):
-        raise ValueError("embeddings is a module of torch: pass its weight.")
+        raise ValueError("embeddings is a torch module. Pass its weight.")
     is_array = isinstance(embeddings, list | tuple) or hasattr(embeddings, "__array__")
     if embeddings is not None and not is_array:
         _check_mapping(embeddings, "embeddings")
@@ -214,26 +214,26 @@ def _check_kind(embeddings):
 
 def _check_mapping(vectors, name):
     if hasattr(vectors, "wv"):
-        raise ValueError(f"{name} is a model of gensim: pass its vectors, {name}.wv.")
+        raise ValueError(f"{name} is a gensim model. Pass its vectors, {name}.wv.")
     kind = type(vectors)
     if isinstance(vectors, str | bytes | PathLike) or not (
         hasattr(kind, "__getitem__") and hasattr(kind, "__contains__")
     ):
         raise ValueError(
             f"{name} must be a mapping from words to vectors, such as a dict or "
-            f"gensim's KeyedVectors; it is of type {kind.__name__}. Files are read by "
-            "sklearn_topics.datasets.load_word_vectors."
+            f"gensim's KeyedVectors. Got type {kind.__name__}. Use "
+            "sklearn_topics.datasets.load_word_vectors to read a file."
         )
 
 
 def _check_list(words, name):
-    """A list of words, in the order of the columns, which a dict has not."""
+    """Validate words in the order of the columns, which a dict or set has not."""
     if isinstance(words, str):
-        raise ValueError(f"{name} is one str; pass a list of words.")
+        raise ValueError(f"{name} is a single str. Pass a list of words.")
     if isinstance(words, Mapping | Set):
         raise ValueError(
-            f"{name} is a {type(words).__name__}, whose order is not that of the "
-            "columns: pass the vectorizer's get_feature_names_out()."
+            f"{name} is a {type(words).__name__}, whose order may differ from that of "
+            "the columns. Pass get_feature_names_out() of the vectorizer."
         )
     return list(words)
 
@@ -242,8 +242,9 @@ def _check_words(vocabulary, names, n_features):
     if vocabulary is None and names is None:
         raise ValueError(
             "A mapping of embeddings needs vocabulary, the words of the columns of X, "
-            "which has no names. In a pipeline, put CountVectorizer(vocabulary=words) "
-            "before the model and pass embeddings=embedding_matrix(words, vectors)."
+            "because X has no column names. In a pipeline, use "
+            "CountVectorizer(vocabulary=words) and "
+            "embeddings=embedding_matrix(words, vectors)."
         )
     if vocabulary is None:
         return list(names)
@@ -254,8 +255,8 @@ def _check_words(vocabulary, names, n_features):
         )
     if names is not None and list(names) != list(vocabulary):
         raise ValueError(
-            "vocabulary differs from the names of X's columns. Leave it None: the "
-            "names are looked up."
+            "vocabulary differs from the column names of X. Use vocabulary=None to "
+            "look up the column names."
         )
     return vocabulary
 
@@ -265,14 +266,14 @@ def _check_array(embeddings, n_features, dtype):
     embeddings = check_array(embeddings, dtype=dtype, input_name="embeddings")
     if len(embeddings) != n_features:
         raise ValueError(
-            f"embeddings has {len(embeddings)} rows, but X has {n_features} columns: "
-            "one row for each term is needed, in their order."
+            f"embeddings has {len(embeddings)} rows, but X has {n_features} columns. "
+            "Pass one row for each column, in the same order."
         )
     return embeddings
 
 
 def _on_host(vectors):
-    """Tensors of any device and dtype, parameters too, as an array."""
+    """Convert a tensor or parameter, on any device, to an array."""
     if isinstance(vectors, torch.Tensor):
         return vectors.detach().cpu().double().numpy()
     return vectors

@@ -1,4 +1,4 @@
-"""Any container of counts -> one canonical scipy CSR array or ndarray."""
+"""Any container of counts -> a canonical scipy CSR array or an ndarray."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -7,31 +7,31 @@ from sklearn.utils.validation import check_array, check_non_negative, validate_d
 from .containers import from_torch, not_numbers, readable
 from .sklearn_private import _safe_indexing
 
-#: Integers up to here are exact in float32.
+#: Integers up to this one are exact in float32.
 _FLOAT32_EXACT = 2**24
 
 
 def check_counts(estimator, X, *, reset: bool, method: str):
-    """Validate nonnegative data and bring it into the form that all models compute on.
+    """Validate nonnegative data and convert them to the form that all models use.
 
     Parameters
     ----------
     estimator : estimator
-        Whose feature names and counts are set (`reset`) or checked.
+        The estimator; its feature names and number are set (`reset`) or checked.
     X : array-like, sparse matrix or array, DataFrame, or torch.Tensor
-        Documents x terms.
+        Document-term counts.
     reset : bool
         True in fit.
     method : str
-        The method called, for error messages.
+        Name of the calling method, for messages.
 
     Returns
     -------
     X : csr_array or ndarray
         Sparse X as CSR with sorted distinct indices and no stored zeros; dense X
         C-contiguous. float32 for float32 and for integers below 2^24, which float32
-        holds exactly; float64 otherwise. Never written to: it may share memory with
-        the argument.
+        represents exactly; float64 otherwise. It may share memory with the argument, so
+        never write to it.
     """
     whom = f"{type(estimator).__name__}.{method}"
 
@@ -43,10 +43,10 @@ def check_counts(estimator, X, *, reset: bool, method: str):
 
 
 def check_matrix(estimator, X, *, reset: bool, min_features: int = 1):
-    """Validate data of any sign, under scikit-learn's rule for dtypes.
+    """Validate data of any sign, with scikit-learn's rule for dtypes.
 
-    Parameters and result as for `check_counts`, but that float32 stays float32 and
-    everything else becomes float64.
+    As `check_counts`, except that float32 stays float32 and everything else becomes
+    float64.
     """
     options = {"ensure_min_features": min_features if reset else 1}
     return _checked(estimator, X, reset, _check_finite, _float_dtype, **options)
@@ -55,11 +55,11 @@ def check_matrix(estimator, X, *, reset: bool, min_features: int = 1):
 def check_nonnegative(
     estimator, X, *, reset: bool, method: str, missing: bool, positive: bool
 ):
-    """Validate nonnegative data, under scikit-learn's rule for dtypes.
+    """Validate nonnegative data, with scikit-learn's rule for dtypes.
 
-    Parameters and result as for `check_counts`, but that float32 stays float32 and
-    everything else becomes float64. With `missing`, NaN is kept; with `positive`, zeros
-    are refused, whether stored or not.
+    As `check_counts`, except that float32 stays float32 and everything else becomes
+    float64. With `missing`, NaN are allowed; with `positive`, zeros raise an error,
+    stored or not.
     """
     whom = f"{type(estimator).__name__}.{method}"
 
@@ -70,15 +70,15 @@ def check_nonnegative(
             _check_positive(X, values)
         if missing and values.dtype.kind == "f" and np.isnan(values).all():
             if values.size == np.prod(X.shape):
-                raise ValueError("No cell of X was observed: all are NaN.")
+                raise ValueError("All cells of X are NaN (unobserved).")
 
     return _checked(estimator, X, reset, check, _float_dtype, missing=missing)
 
 
 def check_coordinates(estimator, X):
-    """Validate what `inverse_transform` takes: a column for each component.
+    """Validate the coordinates passed to `inverse_transform`: a column per component.
 
-    Returns an ndarray or a sparse container, float32 if X is and else float64.
+    Returns an ndarray or a sparse container, float32 if X is float32, else float64.
     """
     options = {"accept_sparse": True, "dtype": "numeric", "input_name": "X"}
     W = check_array(readable(X), estimator=estimator, **options)
@@ -86,13 +86,13 @@ def check_coordinates(estimator, X):
     if W.shape[1] != K:
         raise ValueError(
             f"X has {W.shape[1]} columns, but {type(estimator).__name__} has {K} "
-            "components: pass what transform returns."
+            "components. Pass the output of transform."
         )
     return W.astype(_float_dtype(W), copy=False)
 
 
 def check_components(estimator, *, nonnegative: bool) -> np.ndarray:
-    """The fitted components, which the user may have edited; never copied."""
+    """Validate the fitted components, which the user may have edited; never copies."""
     H, m = estimator.components_, estimator.n_features_in_
     found = ""
     if not isinstance(H, np.ndarray) or isinstance(H, np.ma.MaskedArray | np.matrix):
@@ -115,24 +115,24 @@ def check_components(estimator, *, nonnegative: bool) -> np.ndarray:
 
 
 def some_rows(X, n: int):
-    """At most n rows, evenly spread over X, of any container that fit takes."""
+    """At most n rows of X, evenly spread; X in any container that fit accepts."""
     total = count_rows(X)
     return take_rows(X, np.linspace(0, total - 1, min(n, total)).round().astype(int))
 
 
 def count_rows(X) -> int:
-    """How many documents a container has: counts, texts, labels or proportions."""
+    """Number of documents in a container: counts, texts, labels or proportions."""
     return X.shape[0] if hasattr(X, "shape") else len(X)
 
 
 def take_rows(X, rows):
-    """Rows by their positions, of any container that fit takes."""
+    """Rows of X by position; X in any container that fit accepts."""
     X = from_torch(X)
     return _safe_indexing(X.tocsr() if sp.issparse(X) else X, rows)
 
 
 def column_means(data):
-    """Means of the columns over their observed cells."""
+    """Column means over the observed cells."""
     n = data.shape[0]
     if sp.issparse(data):
         hidden, values, gaps = np.isnan(data.data), data.data, 0
@@ -148,9 +148,9 @@ def column_means(data):
 
 
 def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
-    """Validate a factor to begin with, W or H, in scikit-learn's words.
+    """Validate an initial factor, W or H, with the messages of scikit-learn.
 
-    An entry of `shape` may be None: any number. The dtype is left as it is.
+    None in `shape` allows any size. The dtype is not changed.
     """
     whom = f"{type(estimator).__name__} (input {name})"
     factor = check_array(readable(factor, name), order="C", input_name=name)
@@ -164,7 +164,7 @@ def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
     check_non_negative(factor, whom)
     if not factor.any():
         raise ValueError(
-            f"Array passed to {whom} is full of zeros, which no update can leave."
+            f"Array passed to {whom} is full of zeros, which updates cannot change."
         )
     return factor
 
@@ -174,27 +174,27 @@ def _checked(estimator, X, reset, check, dtype_of, *, missing=False, **options):
     options |= {
         "accept_sparse": "csr",
         "dtype": "numeric",
-        "ensure_all_finite": False,  # by `check`, with positions
+        "ensure_all_finite": False,  # `check` does, and reports positions
     }
     try:
         if reset:
             X = check_array(named, estimator=estimator, input_name="X", **options)
         else:
             X = validate_data(estimator, named, reset=False, **options)
-        if X.dtype.kind == "O":  # such as polars' mixed columns, or None among numbers
+        if X.dtype.kind == "O":  # such as mixed columns in polars, or None
             X = X.astype(np.float64)
     except (TypeError, ValueError) as error:
         problem = not_numbers(named)
         if not problem:
             raise
-        if isinstance(error, TypeError):  # in scikit-learn's words too
+        if isinstance(error, TypeError):  # with scikit-learn's message, too
             raise TypeError(f"{problem[:-1]}: {error}") from error
         raise ValueError(problem) from error
     if X.dtype.kind not in "biuf":
-        problem = not_numbers(named) or f"X must hold numbers, but is of {X.dtype}."
+        problem = not_numbers(named) or f"X must contain numbers. Got dtype {X.dtype}."
         raise ValueError(problem)
     check(X, X.data if sp.issparse(X) else X)
-    if reset:  # last, so that data which are refused leave no mark on the estimator
+    if reset:  # last, so that invalid data do not change the estimator
         validate_data(estimator, named, reset=True, skip_check_array=True)
     if sp.issparse(X):
         return _canonical(X, dtype_of)
@@ -209,12 +209,12 @@ def _check_finite(X, values, missing: bool = False) -> None:
         what = "NaN" if np.isnan(values[bad]).any() else "infinity"
         raise ValueError(
             f"Input X contains {what}: {_count_and_place(X, bad)}. Remove or replace "
-            "non-finite values first."
+            "them first."
         )
 
 
 def _has_finite_sum(values) -> bool:
-    """Without a copy; if not, single values have to be looked at."""
+    """Whether the sum is finite, without a copy; if not, check single values."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(values.sum(dtype=np.float64)))
 
@@ -222,10 +222,10 @@ def _has_finite_sum(values) -> bool:
 def _check_nonnegative(X, values, whom: str) -> None:
     if values.size == 0 or values.dtype.kind in "bu":
         return
-    if np.fmin.reduce(values, axis=None) < 0:  # which passes over NaN
+    if np.fmin.reduce(values, axis=None) < 0:  # fmin ignores NaN
         raise ValueError(
             f"Negative values in data passed to {whom}: "
-            f"{_count_and_place(X, values < 0)}. X must hold counts or other "
+            f"{_count_and_place(X, values < 0)}. X must contain counts or other "
             "nonnegative numbers."
         )
 
@@ -264,8 +264,8 @@ def _count_dtype(values) -> np.dtype:
 
 
 def _canonical(X, dtype_of) -> sp.csr_array:
-    # has_canonical_format looks at the indices and notes what it finds on X; all that
-    # changes them is done on a copy.
+    # has_canonical_format checks the indices and caches the result on X; everything
+    # that changes them is done on a copy.
     if not (X.has_canonical_format and X.has_sorted_indices):
         X = X.copy()
         X.sum_duplicates()

@@ -18,7 +18,7 @@ except ImportError:  # scikit-learn < 1.9
     HAS_CALLBACKS = False
 
     class CallbackSupportMixin:
-        """Stands in where scikit-learn has no callbacks."""
+        """Replacement if scikit-learn has no callbacks."""
 
 
 __all__ = [
@@ -35,12 +35,12 @@ __all__ = [
 
 
 def gives_frames(estimator) -> bool:
-    """Whether `set_output` makes DataFrames of what `transform` returns."""
+    """Whether `set_output` makes `transform` return DataFrames."""
     return _get_output_config("transform", estimator)["dense"] != "default"
 
 
 class Interval(_Interval):
-    """scikit-learn's, for numbers that torch takes: not True, and no fractions."""
+    """scikit-learn's Interval, for numbers that torch accepts: no bool, no Fraction."""
 
     def is_satisfied_by(self, val):
         number = isinstance(val, int | float | np.integer | np.floating)
@@ -57,6 +57,6 @@ def require_callbacks(name: str) -> None:
     """Raise if the installed scikit-learn never calls callbacks."""
     if not HAS_CALLBACKS:
         raise ImportError(
-            f"{name} needs scikit-learn >= 1.9, the first with callbacks; installed is "
-            f"{sklearn.__version__}."
+            f"{name} needs scikit-learn >= 1.9, the first version with callbacks. "
+            f"Installed: {sklearn.__version__}."
         )

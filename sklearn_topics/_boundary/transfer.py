@@ -1,4 +1,4 @@
-"""Devices, random generators, and the way of the data to the device and back."""
+"""Devices, random generators, and transfer of data to the device and back."""
 
 import warnings
 
@@ -11,7 +11,7 @@ from .._kernels import CSR
 
 
 def available_devices() -> list[str]:
-    """The values of `device` that work on this machine, "auto" aside."""
+    """The values of `device` that work on this machine, except "auto"."""
     devices = ["cpu"]
     if torch.cuda.is_available():
         devices += ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
@@ -28,27 +28,27 @@ def resolve_device(device: str) -> torch.device:
     Raises
     ------
     ValueError
-        If this machine has no such device.
+        If the device is not available on this machine.
     """
     available = available_devices()
     if device == "auto":
         return torch.device("cuda" if "cuda" in available else "cpu")
     if device not in available and device != "cpu:0":
         raise ValueError(
-            f"device={device!r} is not available here. Available: "
+            f"device={device!r} is not available on this machine. Available: "
             f"{', '.join(['auto', *available])}."
         )
     return torch.device(device)
 
 
 def make_generator(random_state) -> torch.Generator:
-    """A private generator on the host, seeded by scikit-learn's `random_state`."""
+    """Create a generator on the CPU, seeded by scikit-learn's `random_state`."""
     seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
     return torch.Generator("cpu").manual_seed(int(seed))
 
 
 def to_device(X, device: torch.device) -> CSR | torch.Tensor:
-    """Upload what `check_counts` returned (or a factor); shared on the CPU."""
+    """Copy the result of `check_counts`, or a factor, to the device; shared on CPU."""
     if not sp.issparse(X):
         return _tensor(X, device)
     wide = X.shape[1] > np.iinfo(np.int32).max
@@ -60,6 +60,11 @@ def to_device(X, device: torch.device) -> CSR | torch.Tensor:
     )
 
 
+def numpy_dtype(X: CSR | torch.Tensor) -> np.dtype:
+    """numpy's name of a tensor's dtype."""
+    return np.dtype(str(X.dtype).removeprefix("torch."))
+
+
 def _tensor(array: np.ndarray, device: torch.device) -> torch.Tensor:
     if device.type == "mps" and array.dtype == np.float64:
         warnings.warn(
@@ -67,18 +72,18 @@ def _tensor(array: np.ndarray, device: torch.device) -> torch.Tensor:
         )
         array = array.astype(np.float32)
     with warnings.catch_warnings():
-        # Read-only memory maps are only read here, whatever torch fears.
+        # torch warns of read-only arrays, such as memory maps; they are only read.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
         return torch.from_numpy(array).to(device)
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:
-    """Download; always memory of its own, so that no buffer outlives the fit."""
+    """Copy to the CPU, always to new memory, so that no buffer outlives the fit."""
     return tensor.detach().cpu().numpy().copy()
 
 
 def like_input(array: np.ndarray, X) -> np.ndarray | torch.Tensor:
-    """A result in the kind of container that X came in: torch in, torch out."""
+    """Convert a result to the kind of container of X: torch in, torch out."""
     if isinstance(X, torch.Tensor):
         return _tensor(array, X.device)
     return array

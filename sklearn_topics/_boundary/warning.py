@@ -1,4 +1,4 @@
-"""Warnings that name the user's line."""
+"""Warnings that point to the user's line of code."""
 
 import sys
 import warnings
@@ -7,17 +7,17 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 
 class OtherVersionWarning(InconsistentVersionWarning):
-    """A model was stored by another version of sklearn_topics.
+    """A model was saved with another version of sklearn_topics.
 
-    scikit-learn's warning, in our words and with our versions.
+    scikit-learn's warning, with the versions of this package.
     """
 
     def __str__(self):
         return (
-            f"This {self.estimator_name} was stored by sklearn_topics "
-            f"{self.original_sklearn_version} and is loaded by "
+            f"This {self.estimator_name} was saved with sklearn_topics "
+            f"{self.original_sklearn_version} and is loaded with "
             f"{self.current_sklearn_version}: its results may differ, or it may fail. "
-            "Fit it again, or install the version that it was stored by."
+            "Fit it again, or install the version that it was saved with."
         )
 
 
@@ -28,13 +28,13 @@ _SHOWN: set[tuple] = set()
 def warn_user(
     text: str | Warning, category: type[Warning], *, once: bool = False
 ) -> None:
-    """Warn, as if from the first caller outside this package, scikit-learn and joblib.
+    """Warn at the first caller outside this package, scikit-learn and joblib.
 
     The number of frames in between depends on the method, on pipelines and on
-    scikit-learn's decorators. With `once`, Python's default filter shows the text once
-    for each line of the user's, as it is documented to do: it forgets what it has
-    shown whenever filters change, and scikit-learn changes them in each fit, so that a
-    search would show it as often as it fits.
+    scikit-learn's decorators. With `once`, the default filter of Python shows the text
+    once for each line of the user, as documented. Without, a search would show it for
+    each fit: Python forgets what it has shown whenever filters change, and scikit-learn
+    changes them in each fit.
     """
     level, frame = 1, sys._getframe(0)
     while frame is not None:

@@ -2,6 +2,7 @@
 
 import math
 
+from .._boundary.topics import topic_weights
 from ..metrics import (
     coherence,
     completion_score,
@@ -9,7 +10,6 @@ from ..metrics import (
     topic_diversity,
     topic_quality,
 )
-from ..metrics._models import topic_weights
 
 
 def is_signed(model) -> bool:

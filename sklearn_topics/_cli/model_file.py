@@ -5,8 +5,8 @@ import zipfile
 from sklearn.pipeline import Pipeline
 from skops import io
 
+from .. import trusted_types
 from .errors import CommandError, one_line, within
-from .steps import own_estimators
 
 
 def save_model(pipeline, path):
@@ -21,7 +21,7 @@ def load_model(path):
     CommandError
         If the file is not a model file, or contains other types.
     """
-    ours = [f"{cls.__module__}.{cls.__qualname__}" for cls in own_estimators().values()]
+    ours = trusted_types()
     with within(path):
         try:
             foreign = sorted(set(io.get_untrusted_types(file=path)) - set(ours))

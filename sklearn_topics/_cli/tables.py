@@ -2,11 +2,9 @@
 
 import csv
 
-import numpy as np
-
+from .._boundary.top_terms import greatest
+from .._boundary.topics import term_names, topic_weights
 from ..inspection import top_terms
-from ..inspection._terms import term_names
-from ..metrics._models import topic_weights
 from .errors import CommandError
 from .measures import is_signed
 
@@ -31,11 +29,7 @@ def topic_rows(model, names, n_terms, by="probability") -> list[tuple]:
 
 
 def _signed(weights, names, n_terms):
-    best = np.argsort(-weights, axis=1, kind="stable")[:, :n_terms]
-    return [
-        [(names[j], row[j]) for j in order]
-        for row, order in zip(weights, best, strict=True)
-    ]
+    return [[(names[j], row[j]) for j in greatest(row, n_terms)] for row in weights]
 
 
 def topic_lines(rows) -> list[str]:

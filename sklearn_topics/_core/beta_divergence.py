@@ -16,18 +16,15 @@ they enter no sum. Then blocks of rows are made dense for every beta: sums over 
 cells less those over the hidden ones would cancel where the hidden ones are large.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
+from .._kernels.chunks import row_blocks, wide_sums
 from .._kernels.csr import accumulation_dtype
 
 #: Smallest reconstruction, and what replaces a denominator of zero: scikit-learn's.
 FLOOR = torch.finfo(torch.float32).eps
-
-_BLOCK = 1 << 18  # cells
 
 #: Share of sums over all cells below which their difference is mostly rounding: then
 #: the divergence is summed cell by cell.
@@ -37,11 +34,6 @@ CLOSE = {torch.float32: 1e-3, torch.float64: 1e-9}
 #: others powers of outliers overflow in float32, or what cancelled is divided by a
 #: small beta or beta - 1.
 _NARROW = 0.0, 0.5, 1.0, 1.5
-
-
-def _blocks(n: int, m: int):
-    step = max(1, _BLOCK // max(m, 1))
-    return ((start, min(start + step, n)) for start in range(0, n, step))
 
 
 def gradient_terms(
@@ -69,7 +61,7 @@ def gradient_terms(
         return _terms_by_blocks(X, W, HT, beta, masked, shift)
     weights = _power(_shifted(ops.sddmm(X, W, HT), shift), beta - 2) * X.data
     denominator = torch.empty_like(W)
-    for start, stop in _blocks(*X.shape):
+    for start, stop in row_blocks(*X.shape):
         below = _power(_shifted(W[start:stop] @ HT.T, shift), beta - 1)
         torch.matmul(below, HT, out=denominator[start:stop])
     return ops.spmm(X.with_data(weights), HT), denominator
@@ -87,7 +79,20 @@ def _power(y: Tensor, exponent: float) -> Tensor:
     return (y.clamp(min=FLOOR) if exponent < 0 else y).pow(exponent)
 
 
-def _dense_rows(X: CSR | Tensor, start: int, stop: int) -> Tensor:
+def has_hidden(X: CSR | Tensor) -> bool:
+    """Whether cells of X are NaN: unobserved."""
+    return bool((X.data if isinstance(X, CSR) else X).isnan().any())
+
+
+def has_observed(X: CSR | Tensor) -> bool:
+    """Whether any cell of X is observed."""
+    values = X.data if isinstance(X, CSR) else X
+    everywhere = values.numel() == X.shape[0] * X.shape[1]
+    return not (everywhere and bool(values.isnan().all()))
+
+
+def dense_rows(X: CSR | Tensor, start: int, stop: int) -> Tensor:
+    """Rows [start, stop) as a dense tensor."""
     if not isinstance(X, CSR):
         return X[start:stop]
     local, cols, x = X.rows(start, stop)
@@ -102,7 +107,7 @@ def _terms_by_blocks(X, W, HT, beta, masked, shift):
     numerator, denominator = W.new_zeros(shape), W.new_zeros(shape)
     if isinstance(X, Tensor) and not X.is_contiguous():  # read as it lies in memory
         XT = X.T
-        for start, stop in _blocks(*XT.shape):
+        for start, stop in row_blocks(*XT.shape):
             part = HT[start:stop]
             y = _shifted(part @ W.T, shift)
             above, below = _block_terms(XT[start:stop], y, beta, masked)
@@ -110,8 +115,8 @@ def _terms_by_blocks(X, W, HT, beta, masked, shift):
             denominator.addmm_(part.T, below)
     else:
         H = HT.T.contiguous()
-        for start, stop in _blocks(*X.shape):
-            x, y = _dense_rows(X, start, stop), _shifted(W[start:stop] @ HT.T, shift)
+        for start, stop in row_blocks(*X.shape):
+            x, y = dense_rows(X, start, stop), _shifted(W[start:stop] @ HT.T, shift)
             above, below = _block_terms(x, y, beta, masked)
             numerator[:, start:stop] = H @ above.T
             denominator[:, start:stop] = H @ below.T
@@ -153,8 +158,8 @@ def _sums_by_blocks(X, W, HT, beta, masked):
     wide = accumulation_dtype(W.device)
     if not isinstance(X, CSR) and not X.is_contiguous():  # read as it lies in memory
         X, W, HT = X.T, HT, W
-    for start, stop in _blocks(*X.shape):
-        x, y = _dense_rows(X, start, stop), W[start:stop] @ HT.T
+    for start, stop in row_blocks(*X.shape):
+        x, y = dense_rows(X, start, stop), W[start:stop] @ HT.T
         if masked:
             seen = ~x.isnan()
             x, y = x[seen], y[seen]
@@ -191,16 +196,8 @@ def _cells(x: Tensor, y: Tensor, beta: float) -> Tensor:
 def data_term(X: CSR | Tensor, beta: float) -> float:
     """What of the sum depends on X alone, for beta 1 and 2."""
     if beta == 2:
-        return _value_sum(X, lambda x: x * x) / 2
-    return _value_sum(X, lambda x: torch.xlogy(x, x) - x)
-
-
-def _value_sum(X: CSR | Tensor, of: Callable[[Tensor], Tensor]) -> float:
-    """Sum of a function of the values, wide; no copy of all of them is made."""
-    values = X.data if isinstance(X, CSR) else X
-    step = max(1, (1 << 18) // max(values[:1].numel(), 1))
-    wide = accumulation_dtype(values.device)
-    return sum(float(of(part.to(wide)).sum()) for part in values.split(step))
+        return float(wide_sums(X, torch.square)) / 2
+    return float(wide_sums(X, lambda x: torch.xlogy(x, x) - x))
 
 
 def _sparse_divergence(X, W, HT, beta, known) -> tuple[float, float]:
@@ -240,5 +237,5 @@ def _all_everywhere(W: Tensor, HT: Tensor, beta: float) -> float:
     W, HT = W.to(wide), HT.to(wide)
     if beta == 2:
         return float(((W.T @ W) * (HT.T @ HT)).sum() / 2)
-    blocks = _blocks(len(W), len(HT))
+    blocks = row_blocks(len(W), len(HT))
     return float(sum(_everywhere(W[a:b] @ HT.T, beta).sum() for a, b in blocks))

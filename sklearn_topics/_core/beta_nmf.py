@@ -9,10 +9,10 @@ H. Where a solver has a choice, scikit-learn's decides: equal starts have equal 
 With ``update_H=False`` H stays, and W is fitted to it.
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ from .beta_divergence import (
     gradient_terms,
 )
 from .extrapolation import extrapolated_step
-from .schedule import Scheduler
+from .schedule import Schedule, make_schedule
 from .solver import State
 from .unit import Unit
 
@@ -99,12 +99,13 @@ class BetaSolver(ABC):
     masked: bool = False
     update_H: bool = True
 
-    def begin(self, X: CSR | Tensor, state: State) -> State:
+    def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
         """The state of a start: with what of D depends on X alone, where it is used."""
         used = self.beta == 2 or (self.beta == 1 and isinstance(X, CSR))
-        if used and not self.masked:
-            state = {**state, "data_term": data_term(X, self.beta)}
-        return state
+        known = (
+            {"data_term": data_term(X, self.beta)} if used and not self.masked else {}
+        )
+        return {"W": W, "HT": HT, **known}
 
     @abstractmethod
     def step(self, X: CSR | Tensor, state: State) -> State:
@@ -273,9 +274,9 @@ class KLCoordinateDescent(BetaSolver):
             HT, log_sums = ops.scd_rows(X.T, HT, W, cost, l2=p.l2_H, **options)
         return {**state, "W": W, "HT": HT, "iteration": done + 1}, log_sums
 
-    def begin(self, X: CSR | Tensor, state: State) -> State:
+    def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
         """The state of a start: with what of D depends on X alone."""
-        return {**state, "data_term": data_term(X, 1)}
+        return {"W": W, "HT": HT, "data_term": data_term(X, 1)}
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """As for every solver, from what the last step found."""
@@ -298,63 +299,47 @@ class ProjectedAdam(BetaSolver):
 
     Parameters
     ----------
-    learning_rate : float
-        First step of an entry, about, in units of its scale.
     unit : float
         The size of a typical entry.
-    n_steps : int
-        With the schedule "cosine" the steps fall to zero in so many.
-    schedule : {"constant", "cosine"} or Scheduler
-        A scheduler makes one step an iteration.
+    schedule : Schedule
+        The learning rate: about the first step of an entry, in units of its scale.
     """
 
-    learning_rate: float = 1.0
     unit: float = 1.0
-    n_steps: int = 200
-    schedule: str | Scheduler = "cosine"
+    schedule: Schedule = make_schedule("constant", None, 1.0, 1)
 
     def step(self, X: CSR | Tensor, state: State) -> State:
         W, HT, p = state["W"], state["HT"], self.penalties
         done = state.get("iteration", 0)
-        rate = self._rate(state, done)
+        rate = self.schedule.rate(state, done)
         new = {**state, "iteration": done + 1, "learning_rate": rate}
         terms = gradient_terms(X, W, HT, self.beta, masked=self.masked)
         new |= self._descend("W", terms, p.l1_W, p.l2_W, state, done, rate)
         if self.update_H:
             terms = gradient_terms(X.T, HT, W, self.beta, masked=self.masked)
             new |= self._descend("HT", terms, p.l1_H, p.l2_H, state, done, rate)
-        if isinstance(self.schedule, Scheduler):
-            loss = 0.0
-            if self.schedule.needs_loss:
-                loss = -super().evaluate(X, new)["objective"]
-            new |= self.schedule.advance(state, loss)
-        return new
+        loss = partial(self._loss, X, new)
+        return new | self.schedule.advance(state, loss)
+
+    def _loss(self, X: CSR | Tensor, state: State) -> float:
+        return -super().evaluate(X, state)["objective"]
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """As for every solver, and the learning rate of the last step."""
         found = super().evaluate(X, state)
         return {**found, "learning_rate": state["learning_rate"]}
 
-    def _rate(self, state: State, done: int) -> float:
-        if isinstance(self.schedule, Scheduler):
-            return self.schedule.rate(state)
-        if self.schedule == "constant":
-            return self.learning_rate
-        return self.learning_rate * ((1 + math.cos(math.pi * done / self.n_steps)) / 2)
-
-    def begin(self, X: CSR | Tensor, state: State) -> State:
+    def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
         """The state of a start: with the typical weight of each row and column.
 
         Rows and columns in which nothing was observed, or zeros only, begin at 0.
         """
-        new = dict(state)
-        if isinstance(self.schedule, Scheduler):
-            new |= self.schedule.begin()
-        new["learning_rate"] = self._rate(new, 0)
+        new = {"W": W, "HT": HT, **self.schedule.init_state()}
+        new["learning_rate"] = self.schedule.rate(new, 0)
         for name, data in ("W", X), ("HT", X.T):
             new[f"unit_{name}"] = unit = _unit(data, self.unit)
             if name == "W" or self.update_H:
-                new[name] = state[name].where(unit > 0, 0)
+                new[name] = new[name].where(unit > 0, 0)
         return new
 
     def _descend(self, name, terms, l1, l2, state, done, rate) -> State:

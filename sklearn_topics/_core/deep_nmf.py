@@ -69,7 +69,7 @@ class DeepNMF:
         finer = range(1, self.n_layers) if self.fine_weight > 0 else ()
         return {**dict.fromkeys(finer, self.fine_weight), self.n_layers: 1.0}
 
-    def init(
+    def init_state(
         self, X: CSR | Tensor, sizes: Sequence[int], init: str, draw: Draw, steps: int
     ) -> State:
         """Layer by layer: NMF of X, then of the weights that it gives, and so on.
@@ -82,7 +82,7 @@ class DeepNMF:
         for layer, K in enumerate(sizes, 1):
             start = init if K <= min(target.shape) else "random"
             W, HT = initial_factors(target, K, start, draw, order="HW")
-            found = self._rule.begin(target, {"W": W, "HT": HT})
+            found = self._rule.init_state(target, W, HT)
             for _ in range(steps):
                 found = self._rule.step(target, found)
             W, HT = found["W"], found["HT"]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
+from .._kernels.csr import slice_rows
 
 #: Most entries of the covariances that are held at a time (128 MiB).
 _ENTRIES = 2**24
@@ -41,7 +42,7 @@ def term_rates(
     cost = ops.column_sums(L).to(L.dtype) + 1
     size = min(_ENTRIES // K**2, m * _NONZEROS // max(_n_stored(XT), 1))
     for first in range(0, m, max(1, size)):
-        part = _rows(XT, first, min(first + max(1, size), m))
+        part = slice_rows(XT, first, min(first + max(1, size), m))
         rates, _ = ops.scd_rows(
             part,
             L.new_ones(part.shape[0], K),
@@ -60,16 +61,6 @@ def term_rates(
 
 def _n_stored(X: CSR | Tensor) -> int:
     return X.numel() if isinstance(X, Tensor) else len(X.data)
-
-
-def _rows(X: CSR | Tensor, first: int, stop: int) -> CSR | Tensor:
-    """The rows [first, stop), in X's memory."""
-    if isinstance(X, Tensor):
-        return X[first:stop]
-    begin, end = int(X.indptr[first]), int(X.indptr[stop])
-    indptr = X.indptr[first : stop + 1] - begin
-    shape = stop - first, X.shape[1]
-    return CSR(indptr, X.indices[begin:end], X.data[begin:end], shape)
 
 
 def _curvature(XT: CSR | Tensor, F: Tensor, L: Tensor, floor: float) -> Tensor:

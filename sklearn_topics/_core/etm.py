@@ -17,7 +17,7 @@ from .._kernels.csr import accumulation_dtype, take
 from .._kernels.threads import one_torch_thread
 from .init import initial_factors, standard_normal
 from .poisson_nmf import SCD
-from .schedule import Scheduler
+from .schedule import Schedule
 from .solver import Diverged, State
 from .topic_model import document_sizes, normalize_rows
 from .topic_model import topics_of as nmf_topics_of
@@ -85,11 +85,10 @@ class ETMTrainer:
     ----------
     module : Module
         Whose parameters are trained. Between steps the state holds them.
-    learning_rate, topic_learning_rate : float
-        Of the encoder, and of the embeddings.
-    schedule : callable or Scheduler
-        Epochs done -> factor of both; or a scheduler of `learning_rate`, to which the
-        other one stays in proportion.
+    schedule : Schedule
+        The learning rate of the encoder.
+    topic_learning_rate : float
+        The first rate of the embeddings, which stays in proportion.
     weight_decay : float
         L2 penalty, added to the gradient.
     batch_size : int
@@ -103,20 +102,18 @@ class ETMTrainer:
     """
 
     module: torch.nn.Module
-    learning_rate: float
+    schedule: Schedule
     topic_learning_rate: float
-    schedule: Callable[[int], float] | Scheduler
     weight_decay: float
     batch_size: int
     kl_warmup: int
     max_grad_norm: float | None
     held_out: CSR | Tensor | None = None
 
-    def begin(self, generator: torch.Generator) -> State:
+    def init_state(self, X: CSR | Tensor, generator: torch.Generator) -> State:
         """The state that holds the module's parameters as they are."""
         state = {"epoch": 0, "generator": generator.get_state()}
-        if isinstance(self.schedule, Scheduler):
-            state |= self.schedule.begin()
+        state |= self.schedule.init_state()
         for name, value in self.module.state_dict().items():
             state[f"module.{name}"] = value.clone()
         return state | Adam(self._trained()).state()
@@ -126,14 +123,10 @@ class ETMTrainer:
         generator = torch.Generator("cpu")
         generator.set_state(state["generator"])
         self.load(state)
-        if isinstance(self.schedule, Scheduler):
-            rate = self.schedule.rate(state)
-            factor = rate / self.learning_rate
-        else:
-            factor = self.schedule(state["epoch"])
-            rate = self.learning_rate * factor
+        rate = self.schedule.rate(state, state["epoch"])
+        factor = rate / self.schedule.learning_rate
+        rates = rate, self.topic_learning_rate * factor
         optimizer = Adam(self._trained(), state)
-        rates = self.learning_rate * factor, self.topic_learning_rate * factor
         sums = torch.zeros(2, dtype=accumulation_dtype(X.device), device=X.device)
         batches = -(-X.shape[0] // self.batch_size)
         for number, rows in enumerate(batches_of(X, self.batch_size, generator)):
@@ -152,12 +145,11 @@ class ETMTrainer:
         self._check(X, log_likelihood - kl, new["epoch"])
         new |= {"elbo": log_likelihood - kl, "nll": -log_likelihood, "kl": kl}
         new["learning_rate"] = rate
-        if isinstance(self.schedule, Scheduler):
-            loss = 0.0
-            if self.schedule.needs_loss:
-                loss = -self.evaluate(X, new)["objective"]
-            new |= self.schedule.advance(state, loss)
-        return new
+        loss = partial(self._loss, X, new)
+        return new | self.schedule.advance(state, loss)
+
+    def _loss(self, X: CSR | Tensor, state: State) -> float:
+        return -self.evaluate(X, state)["objective"]
 
     @one_torch_thread()
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
@@ -217,9 +209,9 @@ class ETMTrainer:
     def _diverged(self, epoch: int, bound: float) -> Diverged:
         return Diverged(
             f"Training diverged in epoch {epoch}: the loss became {-bound:g}, with "
-            f"learning_rate={self.learning_rate:g}. Choose a smaller learning_rate, or "
-            "clip gradients with max_grad_norm. The model is as it was before that "
-            "epoch."
+            f"learning_rate={self.schedule.learning_rate:g}. Choose a smaller "
+            "learning_rate, or clip gradients with max_grad_norm. The model is as it "
+            "was before that epoch."
         )
 
 
@@ -287,7 +279,7 @@ def nmf_topics(
     X, pseudocounts = unit.measure(X), (unit.data * p for p in pseudocounts)
     solver = SCD(*pseudocounts)
     W, HT = initial_factors(X, K, "random", standard_normal(generator))
-    state = solver.begin(W, HT, generator)
+    state = solver.init_state(X, W, HT, generator)
     for done in range(1, n_iter + 1):
         state = solver.step(X, state)
         watch(done)

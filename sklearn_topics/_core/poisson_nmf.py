@@ -126,7 +126,9 @@ class Alternating(PoissonObjective, ABC):
 
     extrapolate: bool = True
 
-    def begin(self, W: Tensor, HT: Tensor, generator: torch.Generator) -> State:
+    def init_state(
+        self, X: CSR | Tensor, W: Tensor, HT: Tensor, generator: torch.Generator
+    ) -> State:
         """The state of a start; nothing more is drawn."""
         return {"W": W, "HT": HT}
 

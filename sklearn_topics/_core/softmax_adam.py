@@ -13,7 +13,6 @@ the documents that are in the batch. Only the rows of A that are in the batch ar
 touched, and each has moments of its own (Kingma and Ba 2015).
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -23,14 +22,12 @@ from .._kernels import CSR, ops
 from .._kernels.csr import take
 from .._kernels.threads import one_torch_thread
 from .poisson_nmf import PoissonObjective
-from .schedule import Scheduler
+from .schedule import Schedule, make_schedule
 from .solver import State
 from .topic_model import document_sizes
 
 #: A share of this is the least that a start gives to a topic or a term.
 _LEAST_SHARE = 1e-6
-
-SCHEDULES = ("constant", "cosine")
 
 
 @dataclass(frozen=True)
@@ -39,20 +36,18 @@ class SoftmaxAdam(PoissonObjective):
 
     Parameters
     ----------
-    learning_rate : float
     batch_size : int
         Documents in a batch.
-    schedule : {"constant", "cosine"} or Scheduler
-        "cosine" falls from `learning_rate` to zero in `n_epochs`.
-    n_epochs : int
+    schedule : Schedule
+        The learning rate.
     """
 
-    learning_rate: float = 0.2
     batch_size: int = 1024
-    schedule: str | Scheduler = "cosine"
-    n_epochs: int = 100
+    schedule: Schedule = make_schedule("constant", None, 0.2, 1)
 
-    def begin(self, W: Tensor, HT: Tensor, generator: torch.Generator) -> State:
+    def init_state(
+        self, X: CSR | Tensor, W: Tensor, HT: Tensor, generator: torch.Generator
+    ) -> State:
         """The state whose topic model is that of the factors."""
         logits = {"A": _logits(W * ops.column_sums(HT), 1), "BT": _logits(HT, 0)}
         moments = {
@@ -61,8 +56,7 @@ class SoftmaxAdam(PoissonObjective):
             for moment in ("first", "second")
         }
         counters = {"epoch": 0, "generator": generator.get_state()}
-        if isinstance(self.schedule, Scheduler):
-            counters |= self.schedule.begin()
+        counters |= self.schedule.init_state()
         return {"W": W, "HT": HT, **logits, **moments, **counters}
 
     @one_torch_thread()
@@ -78,7 +72,7 @@ class SoftmaxAdam(PoissonObjective):
         terms = state["HT"] if epoch else torch.softmax(BT[0], 0)
         for number, rows in enumerate(batches):
             done = epoch * len(batches) + number
-            rate = self._rate(state, done / (self.n_epochs * len(batches)))
+            rate = self.schedule.rate(state, epoch + number / len(batches))
             batch = take(X, rows)
             theta = torch.softmax(A[0][rows], 1)
             of_A, of_BT = self._gradients(batch, theta, terms, len(rows) / n)
@@ -94,28 +88,20 @@ class SoftmaxAdam(PoissonObjective):
             **factors,
             "epoch": epoch + 1,
             "generator": generator.get_state(),
-            "learning_rate": self._rate(state, epoch / self.n_epochs),
+            "learning_rate": self.schedule.rate(state, epoch),
         }
-        if isinstance(self.schedule, Scheduler):
-            loss = 0.0
-            if self.schedule.needs_loss:
-                new["objective"] = self.objective(X, new)
-                loss = -new["objective"]
-            new |= self.schedule.advance(state, loss)
-        return new
+
+        def loss():
+            new["objective"] = self.objective(X, new)  # `evaluate` need not do it again
+            return -new["objective"]
+
+        return new | self.schedule.advance(state, loss)
 
     @one_torch_thread()
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """Objective, KKT residual, and the rate that the last epoch began with."""
         found = super().evaluate(X, state)
         return {**found, "learning_rate": state["learning_rate"]}
-
-    def _rate(self, state: State, progress: float) -> float:
-        if isinstance(self.schedule, Scheduler):
-            return self.schedule.rate(state)
-        if self.schedule == "constant":
-            return self.learning_rate
-        return self.learning_rate * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
     def _gradients(self, batch, theta: Tensor, terms: Tensor, share: float):
         """Of A, for the batch's rows, and of BT."""

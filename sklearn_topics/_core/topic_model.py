@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
+from .._kernels.chunks import wide_sums
 from .._kernels.csr import accumulation_dtype
 from .solver import State
 
@@ -30,21 +31,13 @@ class CorpusSums:
 
     @classmethod
     def of(cls, X: CSR | Tensor) -> "CorpusSums":
-        values = X.data if isinstance(X, CSR) else X
-        wide = accumulation_dtype(values.device)
-        sums = torch.zeros(3, dtype=wide, device=values.device)
-        # In chunks, because the wide temporaries would outweigh X itself.
-        for chunk in values.flatten().split(1 << 18):
-            x = chunk.to(wide)
-            sums += torch.stack(
-                [x.sum(), torch.lgamma(x + 1).sum(), torch.xlogy(x, x).sum()]
-            )
-        tokens, log_factorial, entropy = sums.tolist()
-        return cls(
-            tokens,
-            log_factorial,
-            saturated=entropy - tokens - log_factorial,
-        )
+        tokens, log_factorial, entropy = wide_sums(
+            X,
+            lambda x: x,
+            lambda x: torch.lgamma(x + 1),
+            lambda x: torch.xlogy(x, x),
+        ).tolist()
+        return cls(tokens, log_factorial, saturated=entropy - tokens - log_factorial)
 
 
 def document_log_likelihood(X: CSR | Tensor, state: State, floor: float) -> float:

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import log2
 
-import torch
 from torch import Tensor
 
 from .._kernels import CSR
-from .._kernels.csr import accumulation_dtype
+from .._kernels.chunks import wide_sums
 from .solver import Solver, State
 
 #: Between these powers of two a typical entry stays as it is.
@@ -92,17 +91,10 @@ class Unit:
 
 def geometric_mean(X: CSR | Tensor) -> float:
     """Geometric mean of the positive entries; 1 if there is none."""
-    values = X.data if isinstance(X, CSR) else X
-    wide = accumulation_dtype(values.device)
-    total = torch.zeros((), dtype=wide, device=values.device)
-    count = torch.zeros((), dtype=torch.int64, device=values.device)
-    step = max(1, (1 << 18) // max(values[:1].numel(), 1))
-    for part in values.split(step):  # no wide copy of all of them
-        positive = part > 0  # not NaN
-        logs = part.to(wide).where(positive, 1).log2_()
-        total += logs.sum()
-        count += positive.sum()
-    return 2.0 ** float(total / count.clamp(min=1))
+    total, count = wide_sums(
+        X, lambda x: x.where(x > 0, 1).log2_(), lambda x: (x > 0).to(x)
+    ).tolist()  # NaN is not positive
+    return 2.0 ** (total / max(count, 1))
 
 
 @dataclass(frozen=True)

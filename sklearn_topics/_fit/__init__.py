@@ -1,1 +1,1 @@
-"""What takes long: the loop around a solver, its observers, and where it starts."""
+"""Fitting: the loop around a solver, its observers, and initialisation."""

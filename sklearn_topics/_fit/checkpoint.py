@@ -1,50 +1,50 @@
-"""The state of a fit to a file and back, atomically.
+"""Checkpoints: save the state of a fit to a file, atomically, and resume from it.
 
-The file is a zip archive of arrays, as `numpy.savez` writes it, one of which holds all
-that is not an array as JSON. Reading it runs nothing.
+The file is a zip archive of arrays, as `numpy.savez` writes it; one of them contains
+everything else as JSON. Reading it executes no code.
 """
 
 import json
 import os
 import time
 import zipfile
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from numbers import Integral
 from pathlib import Path
-from types import FunctionType
 
 import numpy as np
 import torch
 
 from .._kernels import CSR
 from .._version import __version__
+from .callbacks import watchers
+from .run import Observer, Run
 
-#: A write is followed by at least so many times its duration without one.
+#: Minimum time between two writes, in units of the duration of a write.
 _PAUSE = 9.0
 
-#: The entry that is not an array of the state.
+#: Name of the entry with the JSON.
 _TREE = "sklearn_topics"
 
-#: Parameters that do not change the result.
-_NO_MATTER = "checkpoint", "device", "verbose"
+#: Parameters that do not change the result, or that are part of the data of the run.
+_NOT_COMPARED = "checkpoint", "device", "verbose", "embeddings"
 
 
-class Checkpoint:
-    """The file of one fit: read before the first iteration, written between them.
+class Checkpoint(Observer):
+    """The checkpoint of one fit: read at its beginning, written between iterations.
 
     Parameters
     ----------
     path : str or path-like
     estimator : estimator
-        With its parameters. `random_state` must be an int.
+        The estimator to fit. `random_state` must be an int.
 
     Raises
     ------
     ValueError
-        If a resumed fit could not begin where this one does.
+        If `random_state` or `warm_start` would let a resumed fit start differently.
     FileNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     """
 
     def __init__(self, path, estimator):
@@ -57,42 +57,71 @@ class Checkpoint:
         if not isinstance(estimator.random_state, Integral):
             raise ValueError(
                 "checkpoint needs an int as random_state, so that a resumed fit draws "
-                f"what this one draws; it is {estimator.random_state!r}."
+                f"the same random numbers. Got {estimator.random_state!r}."
             )
         if getattr(estimator, "warm_start", False):
             raise ValueError(
-                "checkpoint and warm_start=True do not go together: a fit that was "
-                "interrupted would begin from another model than the one it resumes."
+                "checkpoint cannot be used with warm_start=True: a resumed fit would "
+                "start from another model. Use checkpoint=None or warm_start=False."
             )
         self._estimator = estimator
+        self._parameters = _parameters(estimator)
         self._identity = None
         self._next = -float("inf")
+        self._content = None  # content of the run before the current iteration
+
+    def resume(self, run: Run) -> None:
+        """Restore the run from the file, if an earlier process has written it."""
+        content = self.read({"X": run.X, **run.data})
+        if content is not None:
+            run.restore(content)
+
+    def begin_iteration(self, run: Run) -> None:
+        """Write the file, unless writing would take too much of the time.
+
+        Before an iteration, because after the last one there is nothing to resume.
+        """
+        if run.n_iter == 0:
+            return
+        self._content = run.content()
+        if time.monotonic() >= self._next:
+            self.write(self._content)
+
+    def end(self, run: Run) -> None:
+        """After Ctrl-C write the state of the last complete iteration."""
+        if isinstance(run.interrupted, KeyboardInterrupt) and self._content:
+            self.write(self._content)
 
     def read(self, data: Mapping) -> dict | None:
-        """What was written of this very fit, or None if there is no file.
+        """The content of the file, or None if there is no file.
 
         Parameters
         ----------
         data : mapping of str to CSR, Tensor, array-like or None
-            What is fitted; "X" decides the device.
+            The data of the fit; "X" determines the device.
 
         Raises
         ------
         ValueError
-            If the file is not one of this fit: it names the difference.
+            If the file is not a checkpoint of this fit; the message names the
+            differences.
         """
-        self._identity = _identity(self._estimator, data)
+        self._identity = {
+            "fit": _circumstances(self._estimator, data["X"].device),
+            "parameters": self._parameters,
+            "data": {name: fingerprint(value) for name, value in data.items()},
+        }
         if not self.path.exists():
             return None
         try:
             with np.load(self.path, allow_pickle=False) as file:
                 tree = dict(json.loads(str(file[_TREE])))
                 arrays = [file[f"array{i}"] for i in range(tree["arrays"])]
-        # A TypeError: an array alone, or JSON of another kind.
+        # TypeError: a single array, or JSON that is not a dict.
         except (ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
             raise ValueError(
-                f"checkpoint={str(self.path)!r} is no checkpoint of sklearn_topics. "
-                "Name another file."
+                f"checkpoint={str(self.path)!r} exists and is not a checkpoint of "
+                "sklearn_topics. Choose another file."
             ) from error
         self._compare(tree["identity"])
         device = data["X"].device
@@ -107,17 +136,13 @@ class Checkpoint:
         ]
         if wrong:
             raise ValueError(
-                f"checkpoint={str(self.path)!r} is that of another fit: "
-                f"{'; '.join(wrong)}. To begin anew delete the file, or name another."
+                f"checkpoint={str(self.path)!r} belongs to another fit: "
+                f"{'; '.join(wrong)}. Delete the file to start again, or choose "
+                "another file."
             )
 
-    def offer(self, content: Callable[[], dict]) -> None:
-        """Write, unless that would take too much of the time."""
-        if time.monotonic() >= self._next:
-            self.write(content())
-
     def write(self, content: dict) -> None:
-        """Replace the file, at once: whoever reads it finds the old or the new one."""
+        """Replace the file atomically: readers find the old or the new one."""
         begin = time.monotonic()
         arrays: dict[int, tuple[int, torch.Tensor]] = {}
         plain = _plain(content, arrays)
@@ -133,12 +158,12 @@ class Checkpoint:
         self._next = end + _PAUSE * (end - begin)
 
     def remove(self) -> None:
-        """The fit has ended: there is nothing to resume."""
+        """Delete the file: the fit has succeeded, there is nothing to resume."""
         self.path.unlink(missing_ok=True)
 
 
 def _plain(value, arrays):
-    """What JSON can hold; tensors as numbers in `arrays`, each one once."""
+    """Convert to JSON types; tensors become numbers in `arrays`, each once."""
     if isinstance(value, torch.Tensor):
         number, _ = arrays.setdefault(id(value), (len(arrays), value.detach()))
         return {"array": number, "host": value.device.type == "cpu"}
@@ -150,7 +175,7 @@ def _plain(value, arrays):
         return value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise TypeError(f"A checkpoint cannot hold a {type(value).__name__}: {value!r}.")
+    raise TypeError(f"A checkpoint cannot contain a {type(value).__name__}: {value!r}.")
 
 
 def _rebuild(value, tensors, device):
@@ -164,22 +189,28 @@ def _rebuild(value, tensors, device):
     return tensor if value["host"] else tensor.to(device)
 
 
-def _identity(estimator, data) -> dict[str, dict[str, str]]:
-    """What must be the same in a fit that resumes this one."""
-    parameters = {
-        name: _description(value)
-        for name, value in estimator.get_params(deep=False).items()
-        if name not in _NO_MATTER
-    }
+def _circumstances(estimator, device) -> dict[str, str]:
     return {
-        "fit": {
-            "estimator": type(estimator).__name__,
-            "sklearn_topics": __version__,
-            "torch": str(torch.__version__),
-            "the device": data["X"].device.type,
-        },
-        "parameters": parameters,
-        "data": {name: fingerprint(value) for name, value in data.items()},
+        "estimator": type(estimator).__name__,
+        "sklearn_topics": __version__,
+        "torch": str(torch.__version__),
+        "the device": device.type,
+        "the list of callbacks": ", ".join(watchers(estimator)) or "empty",
+    }
+
+
+def _parameters(estimator) -> dict[str, str]:
+    """Parameters as text.
+
+    Raises
+    ------
+    ValueError
+        If a parameter contains a value that cannot be compared, such as a function.
+    """
+    return {
+        name: _description(name, value)
+        for name, value in estimator.get_params(deep=False).items()
+        if name not in _NOT_COMPARED
     }
 
 
@@ -187,33 +218,28 @@ def _text(value) -> str:
     return "not there" if value is None else value
 
 
-def _description(value) -> str:
-    """A parameter, by its value where it has a short one."""
+def _description(name, value) -> str:
+    """The value of a parameter as text; a hash if it is long."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return repr(value)
     if isinstance(value, tuple | list) and len(value) < 100:
-        return f"[{', '.join(map(_description, value))}]"
-    if type(value) is dict and len(value) < 100:
-        items = (f"{name!r}: {_description(v)}" for name, v in value.items())
+        return f"[{', '.join(_description(name, v) for v in value)}]"
+    if type(value) is dict:
+        items = (f"{key!r}: {_description(name, v)}" for key, v in value.items())
         return f"{{{', '.join(items)}}}"
-    if isinstance(value, np.ndarray | torch.Tensor | tuple | list):
+    if isinstance(value, torch.Tensor | tuple | list) or hasattr(value, "__array__"):
         return fingerprint(value)
-    if isinstance(value, FunctionType):
-        code = value.__code__
-        cells = [cell.cell_contents for cell in value.__closure__ or ()]
-        parts = code.co_code, code.co_consts, value.__defaults__, cells
-        number = zlib.crc32(repr(parts).encode())
-        return f"{value.__module__}.{value.__qualname__}, hash {number:08x}"
-    if hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
-    size = f" of {len(value)}" if hasattr(value, "__len__") else ""
-    return f"a {type(value).__name__}{size}"
+    raise ValueError(
+        f"{name} contains a {type(value).__name__}, but checkpoint needs parameters of "
+        f"numbers, strings and arrays, to compare fits. Use a named value of {name}, "
+        "or checkpoint=None."
+    )
 
 
 def fingerprint(value) -> str:
-    """Shape, dtype and a hash of all entries and their places; on their device."""
+    """Shape, dtype and a hash of all entries and their positions, on their device."""
     if value is None:
         return "None"
     if isinstance(value, CSR):
@@ -223,7 +249,7 @@ def fingerprint(value) -> str:
     else:
         if not isinstance(value, torch.Tensor):
             array = np.asarray(value)
-            if array.dtype.kind not in "fiub" or array.itemsize > 8:  # words, say
+            if array.dtype.kind not in "fiub" or array.itemsize > 8:  # such as words
                 array = np.frombuffer(repr(array.tolist()).encode(), np.uint8)
             native = array.dtype.newbyteorder("=")
             value = torch.from_numpy(array.astype(native, order="C"))
@@ -233,7 +259,7 @@ def fingerprint(value) -> str:
 
 
 def _hash(values: torch.Tensor) -> int:
-    """Of the bits, in integers: the order in which a device sums does not matter."""
+    """Hash of the bits in integers, independent of the order of summation."""
     bits = values.detach().reshape(-1).contiguous()
     same_size = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
     bits = bits.view(same_size[bits.element_size()])

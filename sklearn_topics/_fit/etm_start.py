@@ -1,4 +1,4 @@
-"""Where the training of an embedded topic model begins, and on which documents."""
+"""Initialisation of an embedded topic model, and its training documents."""
 
 import numpy as np
 import torch
@@ -11,26 +11,26 @@ from .._boundary.transfer import to_device
 from .._core import etm
 from .progress import Progress
 
-#: Documents in a batch: at most, at least, and batches in an epoch of few documents.
+#: Documents in a batch, maximum and minimum; batches per epoch of a small corpus.
 MAX_BATCH, _LEAST_BATCH, _BATCHES = 250, 16, 20
 
-#: Of init="nmf": iterations of Poisson NMF and its pseudocounts, epochs in which the
-#: encoder learns its proportions, and their learning rate.
+#: init="nmf": iterations and pseudocounts of Poisson NMF, then epochs and learning rate
+#: of pretraining the encoder on its proportions.
 _NMF_ITERATIONS, _NMF_PSEUDOCOUNTS = 60, (0.02, 0.2)
 _TEACHING_EPOCHS, _TEACHING_RATE = 4, 0.01
 
 
 def batch_size(model, X):
-    """Documents in a batch."""
+    """Maximum number of documents in a batch."""
     if model.batch_size is not None:
         return int(model.batch_size)
     return min(MAX_BATCH, max(_LEAST_BATCH, X.shape[0] // _BATCHES))
 
 
 def training_and_validation(model, data, X, X_val):
-    """The documents to train on and those to validate with, or None, on the device.
+    """Training documents and validation documents (or None), on the device.
 
-    `data` are the checked counts, and `X` the same on the device.
+    `data` are the validated counts, `X` the same on the device.
     """
     if X_val is not None:
         X_val = readable(X_val, "X_val")
@@ -47,8 +47,8 @@ def training_and_validation(model, data, X, X_val):
         return X, None
     if X.shape[0] < 2:
         raise ValueError(
-            "early_stopping=True holds documents out, but X has n_samples=1; pass "
-            "X_val."
+            "early_stopping=True needs held-out documents, but X has n_samples=1. "
+            "Pass X_val."
         )
     parts = train_test_split(
         np.arange(X.shape[0]),
@@ -60,11 +60,12 @@ def training_and_validation(model, data, X, X_val):
 
 
 def begin_from_nmf(model, module, X, generator, given):
-    """Set the module to the topics of Poisson NMF.
+    """Initialise the module from the topics and proportions of Poisson NMF.
 
-    Returns how far the topics are from those: they may not fit into the embeddings.
+    Returns the distance of the topics of the module from those of the NMF, which given
+    embeddings may not be able to represent.
     """
-    with Progress(_NMF_ITERATIONS, "iterations of the start", model.verbose) as nmf:
+    with Progress(_NMF_ITERATIONS, "iterations of Poisson NMF", model.verbose) as nmf:
         theta, topics = etm.nmf_topics(
             X,
             model.n_components,
@@ -76,7 +77,7 @@ def begin_from_nmf(model, module, X, generator, given):
     miss = etm.set_topics(module, topics, given=given)
     documents = _TEACHING_EPOCHS * X.shape[0]
     with Progress(
-        documents, "documents shown to the encoder", model.verbose
+        documents, "documents to pretrain the encoder", model.verbose
     ) as teaching:
         etm.teach(
             module,

@@ -1,4 +1,4 @@
-"""Progress of what takes long: lines on standard error, by time."""
+"""Progress of long computations: lines on standard error, by time."""
 
 import sys
 import time
@@ -6,32 +6,33 @@ import time
 import numpy as np
 
 from .._boundary.transfer import resolve_device
+from .run import Observer, Run
 
 _WIDTH = 30
-#: Seconds between two lines of a log: few at first, then more; and of a terminal's one.
+#: Seconds between two lines: at first, later, and on a terminal.
 _SOON, _LATER, _IN_PLACE = 1.0, 5.0, 0.2
 
 
 class Progress:
-    """How much is done, on standard error: at once, and then every few seconds.
+    """Print progress to standard error: at once, then every few seconds.
 
-    On a terminal one line is rewritten in place. Use it in a ``with`` statement, which
-    ends that line.
+    On a terminal a single line is updated in place. Use it in a ``with`` statement,
+    which ends that line.
 
     Parameters
     ----------
     total : int
-        How much there is to do.
+        Number of units to do.
     unit : str
-        What is counted, in the plural: "iterations".
+        Name of the unit, in the plural, such as "iterations".
     verbose : int or bool
-        0 shows nothing; nor is anything shown where there is no standard error.
+        0 prints nothing; without standard error nothing is printed either.
     """
 
     def __init__(self, total: int, unit: str, verbose: int):
         self._total, self._unit = total, unit
         self._out = sys.stderr if verbose > 0 else None
-        # A replacement of standard error, such as a window, may have no other method.
+        # A replacement of standard error, such as a window, may have only `write`.
         self._terminal = getattr(self._out, "isatty", bool)()
         self._begin = time.perf_counter()
         self._due, self._numbers_due = 0.0, _SOON
@@ -41,17 +42,17 @@ class Progress:
         return self
 
     def show(self, done: int, numbers: dict | None = None, *, last: bool = False):
-        """Show it if it is time.
+        """Print a line if one is due.
 
         Parameters
         ----------
         done : int
-            How much is done.
+            Number of units done.
         numbers : dict of str to float, default=None
-            What is known of the result now. A line that has them need not wait for the
-            next one without.
+            Current metrics. A line with metrics need not wait for the next line that is
+            due without.
         last : bool, default=False
-            Whether this is the end, which is always shown.
+            Whether this is the last line, which is always printed.
         """
         if self._out is None or (done, numbers) == self._shown:
             return
@@ -72,7 +73,7 @@ class Progress:
         line = f"[{bar}] {done:,}/{self._total:,} {self._unit}  {seconds:.1f} s"
         line += "".join(f"  {name} {value:.6g}" for name, value in numbers.items())
         if self._terminal:
-            line = line.ljust(self._width)  # over what stood there
+            line = line.ljust(self._width)  # to overwrite the previous line
             self._width = len(line.rstrip())
         end = "\r" if self._terminal else "\n"
         print(line, end=end, file=self._out, flush=self._terminal)
@@ -82,8 +83,27 @@ class Progress:
             print(file=self._out)
 
 
+class IterationProgress(Observer):
+    """Print the progress of a run, with metrics when they were recorded."""
+
+    def __init__(self, verbose: int):
+        self._verbose, self._progress = verbose, None
+
+    def begin(self, run: Run) -> None:
+        self._progress = Progress(run.max_iter, "iterations", self._verbose)
+        self._progress.show(run.n_iter)
+
+    def end_iteration(self, run: Run) -> bool:
+        self._progress.show(run.n_iter, run.last_metrics if run.recorded else None)
+        return False
+
+    def end(self, run: Run) -> None:
+        with self._progress:
+            self._progress.show(run.n_iter, run.last_metrics or None, last=True)
+
+
 def announce_fit(estimator, X) -> None:
-    """Say what is fitted to how much data, before anything takes its time."""
+    """Print the model, the size of the data and the device before the fit."""
     if sys.stderr is None or not getattr(estimator, "verbose", 0) > 0:
         return
     parts, shape = [], getattr(X, "shape", ())

@@ -93,6 +93,29 @@ def take(X: CSR | Tensor, rows: Tensor) -> CSR | Tensor:
     return X.take(rows) if isinstance(X, CSR) else X[rows]
 
 
+def take_columns(X: CSR | Tensor, columns: Tensor) -> CSR | Tensor:
+    """A copy of the given columns of either container, which ascend."""
+    if not isinstance(X, CSR):
+        return X.index_select(1, columns)
+    place = X.indices.new_full((X.shape[1],), -1)
+    place[columns] = torch.arange(len(columns), dtype=place.dtype, device=X.device)
+    indices = place[X.indices]
+    taken = indices >= 0
+    ends = torch.cat([X.indptr.new_zeros(1), taken.cumsum(0)])
+    shape = X.shape[0], len(columns)
+    return CSR(ends[X.indptr], indices[taken], X.data[taken], shape)
+
+
+def slice_rows(X: CSR | Tensor, start: int, stop: int) -> CSR | Tensor:
+    """Rows [start, stop) of either container, in its memory."""
+    if not isinstance(X, CSR):
+        return X[start:stop]
+    first, last = int(X.indptr[start]), int(X.indptr[stop])
+    indptr = X.indptr[start : stop + 1] - first
+    parts = X.indices[first:last], X.data[first:last]
+    return CSR(indptr, *parts, (stop - start, X.shape[1]))
+
+
 def map_positive(X: CSR | Tensor, function: Callable[[Tensor], Tensor]) -> CSR | Tensor:
     """X with `function` of its positive entries, row by row, and zeros elsewhere.
 

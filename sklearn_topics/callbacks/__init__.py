@@ -1,7 +1,7 @@
-"""Watching a fit, through scikit-learn's callbacks (from scikit-learn 1.9 on).
+"""Callbacks to monitor, log and stop a fit; they need scikit-learn >= 1.9.
 
-A callback is attached with ``model.set_callbacks(...)`` to one of the iterative models
-of this package, alone or as a step of a pipeline, and sees each of its iterations.
+Attach callbacks with ``model.set_callbacks(...)`` to an iterative model of this
+package, alone or as a step of a pipeline. They are called after each iteration.
 """
 
 from ._early_stopping import EarlyStopping

@@ -1,62 +1,65 @@
-"""EarlyStopping: ends a fit when a held-out score no longer rises."""
+"""EarlyStopping: stop a fit when a held-out score no longer improves."""
 
 import math
 from numbers import Real
 
-from ._base import FitWatcher, check_count
+from .._fit.callbacks import FitWatcher
+from ._arguments import check_count
 
-#: Under this name loggers find the score.
+#: Name of the score in logs.
 _SCORE = "validation_score"
 
 
 class EarlyStopping(FitWatcher):
-    """Stop a fit when a score of held-out data no longer improves.
+    """Stop a fit when a score on held-out data no longer improves.
 
-    The score is that of the model as if fit had stopped after the iteration. For all
+    After each iteration the current model is evaluated on held-out data. For all
     iterative models of this package; needs scikit-learn >= 1.9.
 
     Parameters
     ----------
     X_valid : {array-like, sparse matrix, torch.Tensor} of shape (n_valid, n_features)
-        Data that the model is not fitted to, as the model gets them: for a model in a
-        pipeline, what the steps before it make of them.
+        Held-out data, in the form that the model gets: for a model in a pipeline,
+        transformed by the steps before it.
 
     metric : "completion" or callable, default="completion"
-        - "completion": the model's own `score`. For topic models this is document
-          completion, the mean log-probability of a held-out token; for
-          :class:`~sklearn_topics.TorchBetaNMF` the share of the divergence explained in
-          held-out columns.
-        - a callable (model, X_valid) -> float, of which greater is better, such as a
-          scorer of :func:`sklearn_topics.metrics.topic_scorer`.
+        Score to monitor; higher is better.
+
+        - "completion": the `score` method of the model. For topic models this is
+          document completion, the mean held-out log-likelihood per token; for
+          :class:`~sklearn_topics.TorchBetaNMF` the fraction of the divergence explained
+          in held-out columns.
+        - a callable (model, X_valid) -> float, such as a scorer of
+          :func:`sklearn_topics.metrics.topic_scorer`.
 
     patience : int, default=3
-        Scores in a row without improvement after which fit stops.
+        Number of consecutive evaluations without improvement after which fit stops.
 
     min_delta : float, default=0.0
-        An improvement is a rise by more than this over the best score so far.
+        Minimum increase over the best score so far that counts as an improvement.
 
     every : int, default=1
-        Iterations from one score to the next. A score costs as much as inferring the
-        topics of `X_valid`: for the models whose iterations are many and short, such as
-        :class:`~sklearn_topics.TorchPoissonNMF`, choose 10.
+        Number of iterations between evaluations. An evaluation takes as long as
+        inferring the topics of `X_valid`: choose 10 for models with many short
+        iterations, such as :class:`~sklearn_topics.TorchPoissonNMF`.
 
     restore_best : bool, default=True
-        Which model fit returns: True, that of the iteration with the best score, so the
-        last one that was an improvement; False, the model that it would return had
-        `max_iter` been reached here. `n_iter_` counts all iterations either way.
+        Whether fit returns the model with the best score, i.e. of the last improvement.
+        If False, it returns the model as if `max_iter` had been reached. `n_iter_`
+        counts all iterations in both cases.
 
     See Also
     --------
-    HistoryLogger : What the scores were.
-    sklearn_topics.metrics.completion_score : The score.
+    HistoryLogger : Log losses and scores to a file.
+    sklearn_topics.metrics.completion_score : Document completion as a function.
 
     Notes
     -----
-    Of several starts (`n_init`) each is judged by itself, and the first that stops ends
-    them all.
+    With several initialisations (`n_init`) each is monitored separately, and the first
+    that stops ends the fit.
 
-    The scores are in the logs of a :class:`HistoryLogger` or :class:`TensorBoardLogger`
-    that is attached after this, as "validation_score".
+    A :class:`HistoryLogger` or :class:`TensorBoardLogger` attached after this callback
+    logs the scores as "validation_score".
 
     Examples
     --------
@@ -67,9 +70,9 @@ class EarlyStopping(FitWatcher):
     ...     n_samples=300, n_features=50, n_topics=3, random_state=0
     ... )
     >>> model = TorchETM(n_components=3, max_iter=100, random_state=0)
-    >>> model = model.set_callbacks(EarlyStopping(X[:50], patience=2)).fit(X[50:])
-    >>> model.n_iter_ < 100
-    True
+    >>> stopping = EarlyStopping(X[:50], patience=2, min_delta=0.01)
+    >>> model.set_callbacks(stopping).fit(X[50:]).n_iter_
+    3
     """
 
     def __init__(
@@ -85,11 +88,11 @@ class EarlyStopping(FitWatcher):
         super().__init__()
         if metric != "completion" and not callable(metric):
             raise ValueError(
-                "metric must be 'completion' or a callable (model, X_valid) -> float; "
-                f"got {metric!r}."
+                "metric must be 'completion' or a callable (model, X_valid) -> float, "
+                f"such as topic_scorer('npmi'). Got {metric!r}."
             )
         if not isinstance(min_delta, Real) or not 0 <= min_delta < math.inf:
-            raise ValueError(f"min_delta must be a number >= 0; got {min_delta!r}.")
+            raise ValueError(f"min_delta must be a number >= 0. Got {min_delta!r}.")
         self.X_valid = X_valid
         self.metric = metric
         self.patience = check_count("patience", patience)
@@ -99,7 +102,7 @@ class EarlyStopping(FitWatcher):
 
     @property
     def _settings(self):
-        """What a resumed fit must have in common with the killed one."""
+        """The settings that a resumed fit must share with the interrupted one."""
         metric = getattr(self.metric, "__qualname__", self.metric)
         numbers = self.patience, self.min_delta, self.every, self.restore_best
         return f" by {metric}, {numbers}"
@@ -109,16 +112,16 @@ class EarlyStopping(FitWatcher):
 
     def _iteration(self, fit):
         memory = fit.memory(self)
-        if memory.get("start") != fit.start:
-            memory.update(start=fit.start, best=-math.inf, waited=0)
-        if fit.n_iter % self.every:
+        if memory.get("start") != fit.run.start:
+            memory.update(start=fit.run.start, best=-math.inf, waited=0)
+        if fit.run.n_iter % self.every:
             return False
         score = self._score(fit.model())
-        fit.scores[_SCORE] = [fit.n_iter, score]
+        fit.scores[_SCORE] = [fit.run.n_iter, score]
         if score > memory["best"] + self.min_delta:
             memory.update(best=score, waited=0)
             if self.restore_best:
-                fit.keep()
+                fit.run.pin()
         else:
             memory["waited"] += 1
         return memory["waited"] >= self.patience
@@ -130,7 +133,7 @@ class EarlyStopping(FitWatcher):
             score = self.metric(model, self.X_valid)
         if not math.isfinite(score):
             raise ValueError(
-                f"The score of X_valid is {score} after {model.n_iter_} iterations: "
-                "there is nothing to compare. Check X_valid and metric."
+                f"The score of X_valid is {score} after {model.n_iter_} iterations. It "
+                "must be finite: check X_valid and metric."
             )
         return float(score)

@@ -1,4 +1,4 @@
-"""HistoryLogger: the loss history in a file while fit runs."""
+"""HistoryLogger: log the loss history to a file while fit runs."""
 
 import contextlib
 import csv
@@ -9,40 +9,41 @@ import os
 from pathlib import Path
 from uuid import uuid4
 
-from ._base import FitWatcher
+from .._fit.callbacks import FitWatcher
 
 _FORMATS = ".csv", ".jsonl"
 
 
 class HistoryLogger(FitWatcher):
-    """Log the loss history of fits to a file, line by line.
+    """Log the loss history of fits to a CSV or JSON Lines file.
 
-    A line is written as soon as the model has computed a row of its `loss_history_`:
-    after every epoch of :class:`~sklearn_topics.TorchETM`, every iteration of the
-    solver "cd", and every tenth of the others. Needs scikit-learn >= 1.9.
+    A line is written whenever the model records its `loss_history_`: after each epoch
+    of :class:`~sklearn_topics.TorchETM`, each iteration of solver "cd", and each tenth
+    iteration of the other models. Needs scikit-learn >= 1.9.
 
     Parameters
     ----------
     path : str or path-like
-        The file: comma-separated values if it ends in ".csv", one JSON object a line if
-        it ends in ".jsonl". Lines are appended to what is there.
+        Log file: comma-separated values if it ends in ".csv", one JSON object per line
+        if it ends in ".jsonl". Lines are appended to an existing file.
 
     See Also
     --------
-    EarlyStopping : Stop by a held-out score.
-    TensorBoardLogger : Curves and topics in a browser.
+    EarlyStopping : Stop a fit by a held-out score.
+    TensorBoardLogger : Monitor losses and topics in TensorBoard.
 
     Notes
     -----
-    The columns are "fit", the same eight random hexadecimal digits for all lines of one
-    fit; "task", where the fit is in a pipeline or a search, else "fit"; "start", the
-    number of the start, of several; and those of `loss_history_`. After an
-    :class:`EarlyStopping` attached before this, also "validation_score", the last one.
+    The columns are "fit", an identifier of the fit (eight random hexadecimal digits);
+    "task", the place of the fit in a pipeline or search, else "fit"; "start", the
+    number of the initialisation (see `n_init`); and those of `loss_history_`. If an
+    :class:`EarlyStopping` is attached before this logger, "validation_score" is its
+    last score.
 
-    A line is written whole, by one call, and is on its way to the disk before the next
-    iteration. So several fits, of a search with ``n_jobs=2`` for instance, may share a
-    file: their lines mix, and "fit" tells them apart. Of a fit that was killed and
-    resumed from a checkpoint, the lines after the checkpoint appear twice.
+    Each line is written by a single call before the next iteration begins. Several
+    fits, for instance of a search with ``n_jobs=2``, can therefore share a file; "fit"
+    identifies their lines. If a fit is resumed from a checkpoint, the lines after the
+    checkpoint appear twice.
 
     Examples
     --------
@@ -67,11 +68,11 @@ class HistoryLogger(FitWatcher):
         self.path = Path(path)
         if self.path.suffix not in _FORMATS:
             raise ValueError(
-                f"path must end in one of {', '.join(_FORMATS)}, which names the "
-                f"format; got {str(path)!r}."
+                f"path must end in one of {', '.join(_FORMATS)}, the formats of the "
+                f"log. Got {str(path)!r}."
             )
         if not self.path.parent.is_dir():
-            raise FileNotFoundError(f"There is no folder {str(self.path.parent)!r}.")
+            raise FileNotFoundError(f"path: no folder {str(self.path.parent)!r}.")
 
     def _begin(self, fit):
         fit.memory(self).update(fit=uuid4().hex[:8], start=0, written=0)
@@ -80,20 +81,20 @@ class HistoryLogger(FitWatcher):
         self._write_new_rows(fit)
 
     def _end(self, fit):
-        self._write_new_rows(fit)  # a last look after the last iteration
+        self._write_new_rows(fit)  # the record after the last iteration
 
     def _write_new_rows(self, fit):
         memory = fit.memory(self)
-        if memory["start"] != fit.start:
-            memory.update(start=fit.start, written=0)
-        found = len(fit.history.get("iteration", ()))
+        if memory["start"] != fit.run.start:
+            memory.update(start=fit.run.start, written=0)
+        found = len(fit.run.history.get("iteration", ()))
         for row in range(memory["written"], found):
-            losses = {name: column[row] for name, column in fit.history.items()}
+            losses = {name: column[row] for name, column in fit.run.history.items()}
             scores = {
                 name: score if iteration <= losses["iteration"] else math.nan
                 for name, (iteration, score) in fit.scores.items()
             }
-            identity = {"fit": memory["fit"], "task": fit.path, "start": fit.start}
+            identity = {"fit": memory["fit"], "task": fit.path, "start": fit.run.start}
             self._write({**identity, **losses, **scores})
         memory["written"] = found
 
@@ -124,7 +125,7 @@ def _csv_line(values) -> str:
 
 
 def _append(path: Path, line: str) -> None:
-    """One call, so that lines of several processes do not mix."""
+    """Append by a single call, so that lines of several processes do not mix."""
     file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         os.write(file, line.encode())
@@ -133,7 +134,7 @@ def _append(path: Path, line: str) -> None:
 
 
 def _create(path: Path, content: str) -> None:
-    """A file with this content, unless there is one: never a part of it."""
+    """Create the file with this content, never a part of it, unless it exists."""
     if path.exists() and path.stat().st_size > 0:
         return
     new = path.with_name(f"{path.name}.{uuid4().hex}")

@@ -1,4 +1,4 @@
-"""TensorBoardLogger: losses, topics and their use, for TensorBoard."""
+"""TensorBoardLogger: losses, topics and topic usage in TensorBoard."""
 
 import time
 import warnings
@@ -9,54 +9,55 @@ from uuid import uuid4
 import numpy as np
 
 from .._boundary.inputs import some_rows
-from ._base import FitWatcher, check_count
+from .._fit.callbacks import FitWatcher
+from ._arguments import check_count
 
-#: Documents whose topics show how much each topic is used.
+#: Number of documents for the topic usage.
 _SAMPLE = 256
 
 
 class TensorBoardLogger(FitWatcher):
-    """Log fits for TensorBoard: losses, learning rate, topics, and their use.
+    """Log losses, learning rate, topics and topic usage of fits to TensorBoard.
 
-    Watch with ``tensorboard --logdir <log_dir>``. Needs scikit-learn >= 1.9 and the
-    extra ``tensorboard``.
+    View the logs with ``tensorboard --logdir <log_dir>``. Needs scikit-learn >= 1.9 and
+    the extra ``tensorboard``.
 
     Parameters
     ----------
     log_dir : str or path-like
-        Folder of the runs. Each fit writes to a new folder in it, named by the model,
-        the time and eight random digits: fits never mix, not even those of a search
-        with ``n_jobs=2``.
+        Folder of the logs. Each fit writes to a new subfolder, named by the model, the
+        time and eight random digits, so that fits never mix, not even in a search with
+        ``n_jobs=2``.
 
     feature_names : sequence of str, default=None
-        Names of the columns of X, for the topics. None takes `feature_names_in_` where
-        the model has them, else the columns' numbers.
+        Names of the terms. If None, `feature_names_in_` of the model; without names,
+        terms are column numbers.
 
     n_terms : int, default=10
-        Terms of each topic: those with the greatest weights.
+        Number of top terms of each topic.
 
     every : int, default=1
-        Iterations from one report of the topics and their use to the next; it costs a
-        download of the topics and inference for a sample of documents.
+        Number of iterations between logs of topics and topic usage, which take a copy
+        of the topics from the device and inference for a sample of documents.
 
     See Also
     --------
-    HistoryLogger : A table in a file.
-    EarlyStopping : Stop by a held-out score.
+    HistoryLogger : Log losses and scores to a file.
+    EarlyStopping : Stop a fit by a held-out score.
 
     Notes
     -----
-    Logged are
+    The logs contain
 
-    - scalars: every column of `loss_history_` when the model has computed it, so the
-      losses and, where there is one, the learning rate; and "validation_score" of an
-      :class:`EarlyStopping` attached before this;
-    - the text "topics": a table of the first terms of each topic;
-    - the histogram "topic usage": each topic's share of at most 256 documents spread
-      over X, by ``transform``;
-    - the text "model": its parameters, and where it is in a pipeline or a search.
+    - scalars: the columns of `loss_history_` whenever the model records them, such as
+      losses and learning rate; and "validation_score" of an :class:`EarlyStopping`
+      attached before this logger;
+    - the text "topics": a table of the top terms of each topic;
+    - the histogram "topic usage": the mean proportion of each topic in at most 256
+      documents spread over X, by ``transform``;
+    - the text "model": its parameters, and its place in a pipeline or search.
 
-    The step is the iteration, counted through several starts.
+    The step is the iteration, counted over all initialisations (see `n_init`).
 
     Examples
     --------
@@ -77,7 +78,7 @@ class TensorBoardLogger(FitWatcher):
 
     def __init__(self, log_dir, feature_names=None, n_terms=10, every=1):
         super().__init__()
-        _summary_writer()  # an error now, not in the middle of a search
+        _summary_writer()  # raise now, not in the middle of a search
         self.log_dir = Path(log_dir)
         self.feature_names = feature_names
         self.n_terms = check_count("n_terms", n_terms)
@@ -102,31 +103,31 @@ class TensorBoardLogger(FitWatcher):
         return self._writers[fit]
 
     def _iteration(self, fit):
-        writer, step = self._writer(fit), self._step(fit, fit.n_iter)
+        writer, step = self._writer(fit), self._step(fit, fit.run.n_iter)
         self._add_scalars(fit)
         for name, (iteration, score) in fit.scores.items():
-            if iteration == fit.n_iter:
+            if iteration == fit.run.n_iter:
                 writer.add_scalar(name, score, step)
-        if fit.n_iter % self.every == 0:
+        if fit.run.n_iter % self.every == 0:
             model = fit.model()
             writer.add_text("topics", self._table(model), step)
             writer.add_histogram("topic usage", _usage(model, fit.X), step)
 
     def _end(self, fit):
-        self._add_scalars(fit)  # a last look after the last iteration
+        self._add_scalars(fit)  # the record after the last iteration
         if fit in self._writers:
             self._writers.pop(fit).close()
 
     def _step(self, fit, iteration):
-        return fit.start * fit.max_iter + iteration
+        return fit.run.start * fit.run.max_iter + iteration
 
     def _add_scalars(self, fit):
         memory = fit.memory(self)
-        if memory["start"] != fit.start:
-            memory.update(start=fit.start, written=0)
-        iterations = fit.history.get("iteration", ())
+        if memory["start"] != fit.run.start:
+            memory.update(start=fit.run.start, written=0)
+        iterations = fit.run.history.get("iteration", ())
         for row in range(memory["written"], len(iterations)):
-            for name, column in fit.history.items():
+            for name, column in fit.run.history.items():
                 if name != "iteration":
                     step = self._step(fit, iterations[row])
                     self._writer(fit).add_scalar(name, column[row], step)
@@ -151,12 +152,12 @@ class TensorBoardLogger(FitWatcher):
 
 def _usage(model, X):
     model = copy(model)
-    model.verbose = 0  # of this nobody wants to know how far it is
+    model.verbose = 0  # no progress of this transform
     with warnings.catch_warnings():
-        # A sample that is not inferred to the end shows enough.
+        # Convergence does not matter here.
         warnings.simplefilter("ignore")
         W = np.asarray(model.transform(some_rows(X, _SAMPLE)))
-    # The rows of a topic model's components sum to one; those of others do not.
+    # Scale W by the topics' sums, which are one for topic models only.
     share = W.mean(axis=0, dtype=np.float64) * model.components_.sum(axis=1)
     return share / (share.sum() or 1.0)
 
@@ -166,7 +167,7 @@ def _summary_writer():
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as missing:
         raise ImportError(
-            "TensorBoardLogger needs tensorboard: pip install tensorboard, or the "
-            "extra 'tensorboard' of this package."
+            "TensorBoardLogger needs tensorboard: pip install tensorboard, or "
+            "pip install sklearn_topics[tensorboard]."
         ) from missing
     return SummaryWriter

@@ -5,13 +5,13 @@ import torch
 
 from .._boundary.arguments import check_integer, check_number, did_you_mean
 from .._boundary.contexts import plain_torch
+from .._boundary.documents import counts_to_tensor, row_labels, token_totals
+from .._boundary.proportions import proportions_and_counts
+from .._boundary.topics import term_names
 from .._boundary.transfer import to_numpy
 from .._core.differential import term_rates
 from .._fit.progress import Progress
-from ..metrics._containers import row_labels, token_totals
-from ..metrics._models import proportions, upload
 from ._tables import data_frame
-from ._terms import term_names
 
 _LOG_2 = np.log(2)
 
@@ -98,7 +98,7 @@ def differential_terms(
     if n_terms is not None:
         n_terms = check_integer(n_terms, "n_terms", also=", or None for all")
     row_labels(X=X, theta=theta)
-    theta, counts = proportions(model, X, theta, verbose)
+    theta, counts = proportions_and_counts(model, X, theta, verbose)
     sizes, overall = token_totals(counts)
     n_topics = theta.shape[1]
     if n_topics == 1 and against != "overall":
@@ -114,7 +114,7 @@ def differential_terms(
     with Progress(len(names), "terms", verbose) as progress:
         progress.show(0)
         for first, rates, covariance in term_rates(
-            upload(counts), loadings, pseudocount=pseudocount
+            counts_to_tensor(counts), loadings, pseudocount=pseudocount
         ):
             block = to_numpy(rates), to_numpy(covariance), overall[first:]
             blocks.append(compare(*block))

@@ -1,10 +1,7 @@
 """Nearest terms of words or topics in the embedding space of a fitted TorchETM."""
 
-import numpy as np
-
-from ..metrics._models import split_pipeline
-from ..models._etm import TorchETM
-from ._terms import term_names
+from .._boundary.pipelines import split_pipeline
+from .._boundary.topics import term_names
 
 
 def word_neighbors(model, words, n_terms=10, *, feature_names=None):
@@ -52,7 +49,7 @@ def word_neighbors(model, words, n_terms=10, *, feature_names=None):
     array([['dog']], dtype=object)
     """
     etm, names = _embedded(model, feature_names)
-    return etm._near_words(words, names, n_terms)
+    return etm.word_neighbors(words, n_terms, feature_names=names)
 
 
 def topic_neighbors(model, n_terms=10, *, feature_names=None):
@@ -91,16 +88,15 @@ def topic_neighbors(model, n_terms=10, *, feature_names=None):
     (2, 3)
     """
     etm, names = _embedded(model, feature_names)
-    return etm._near_topics(names, n_terms)
+    return etm.topic_neighbors(n_terms, feature_names=names)
 
 
 def _embedded(model, feature_names):
     """The TorchETM in `model`, and the names of its terms or None."""
     _, last = split_pipeline(model)
-    if not isinstance(last, TorchETM):
+    if not hasattr(last, "word_neighbors"):
         raise TypeError(
             f"{type(last).__name__} has no word embeddings. Pass a fitted TorchETM, or "
             "a pipeline that ends in one."
         )
-    names = term_names(model, feature_names, numbers=False)
-    return last, None if names is None else np.asarray(names, dtype=object)
+    return last, term_names(model, feature_names, numbers=False)

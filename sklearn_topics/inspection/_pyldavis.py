@@ -2,19 +2,20 @@
 
 import numpy as np
 
-from ..metrics._containers import as_array, row_labels, token_totals
-from ..metrics._models import (
-    check_shape,
-    documents_of,
-    may_miss,
-    model_input,
-    proportions,
-    shares,
-    split_pipeline,
+from .._boundary.documents import (
+    as_array,
+    check_documents,
+    row_labels,
+    token_totals,
+)
+from .._boundary.pipelines import accepts_missing, model_input, split_pipeline
+from .._boundary.proportions import check_shape, proportions_and_counts
+from .._boundary.topics import (
+    normalize_rows,
+    term_names,
     topic_distributions,
     topic_weights,
 )
-from ._terms import term_names
 
 
 def to_pyldavis(
@@ -91,7 +92,7 @@ def to_pyldavis(
     if topic_weights(model).min() < 0:
         theta, topics, counts = _split_signs(model, X, theta)
     else:
-        theta, counts = proportions(model, X, theta)
+        theta, counts = proportions_and_counts(model, X, theta)
         topics = topic_distributions(model)
     if len(topics) < 3:
         raise ValueError(
@@ -119,8 +120,9 @@ def to_pyldavis(
 def _split_signs(model, X, theta):
     """Proportions, topics and counts; each component becomes two nonnegative topics."""
     before, last = split_pipeline(model)
-    given, H = model_input(before, X, may_miss(last)), topic_weights(last)
-    counts = documents_of(given, H.shape[1])
+    given = model_input(before, X, missing=accepts_missing(last))
+    H = topic_weights(last)
+    counts = check_documents(given, H.shape[1])
     if theta is None:
         W = as_array(last.transform(given), "The result of transform")
     else:
@@ -129,6 +131,6 @@ def _split_signs(model, X, theta):
     W = W.astype(np.float64)
     W = np.hstack([np.maximum(W, 0), np.maximum(-W, 0)])
     H = np.vstack([np.maximum(H, 0), np.maximum(-H, 0)])
-    W, H = W * H.sum(axis=1), shares(H)
+    W, H = W * H.sum(axis=1), normalize_rows(H)
     used = W.any(axis=0)  # a part without terms has weight 0 in every document
-    return shares(W[:, used]), H[used], counts
+    return normalize_rows(W[:, used]), H[used], counts

@@ -5,18 +5,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from .._boundary.arguments import check_integer, check_sequence
-from ..metrics import coherence, topic_diversity
-from ..metrics._containers import check_documents, row_labels
-from ..metrics._models import (
+from .._boundary.documents import require_documents, row_labels
+from .._boundary.pipelines import split_pipeline
+from .._boundary.proportions import (
     given_proportions,
-    greatest,
-    proportions,
-    split_pipeline,
+    proportions_and_counts,
     strongest_topics,
     token_shares,
-    topic_distributions,
 )
-from ._terms import term_names, top_terms
+from .._boundary.top_terms import greatest
+from .._boundary.topics import term_names, topic_distributions
+from ..metrics import coherence, topic_diversity
+from ._terms import top_terms
 
 #: Name of the row of documents without a dominant topic in `topic_info`.
 _NO_TOPIC = "-1_(no known terms)"
@@ -86,12 +86,12 @@ def dominant_topics(model, X=None, *, theta=None):
     >>> dominant_topics(model, X).columns.tolist()
     ['Topic', 'Proportion']
     """
-    check_documents(X, theta)
+    require_documents(X, theta)
     index = row_labels(X=X, theta=theta)
     if X is None:
         topic, proportion = strongest_topics(given_proportions(theta, model))
     else:
-        topic, proportion = strongest_topics(*proportions(model, X, theta))
+        topic, proportion = strongest_topics(*proportions_and_counts(model, X, theta))
     return data_frame({"Topic": topic, "Proportion": proportion}, index=index)
 
 
@@ -228,7 +228,7 @@ def _topic_columns(model, X, texts, theta, feature_names, n_terms, n_docs, verbo
     if isinstance(X, Iterator) and split_pipeline(model)[0] is not None:
         X = list(X)  # the pipeline and this function both read it
     index = row_labels(X=X, texts=texts, theta=theta)
-    theta, counts = proportions(model, X, theta, verbose)
+    theta, counts = proportions_and_counts(model, X, theta, verbose)
     n, K = theta.shape
     documents = _names_of_documents(X, texts, index, n)
     share = token_shares(theta, counts)

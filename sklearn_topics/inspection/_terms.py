@@ -6,10 +6,10 @@ from .._boundary.arguments import (
     check_choice,
     check_integer,
     check_number,
-    check_sequence,
 )
 from .._boundary.containers import readable
-from ..metrics._models import split_pipeline, topic_distributions, topic_weights
+from .._boundary.top_terms import greatest
+from .._boundary.topics import term_names, topic_distributions
 
 _ORDERS = "probability", "relevance", "lift"
 
@@ -73,37 +73,10 @@ def top_terms(
     topics = topic_distributions(model)
     names = term_names(model, feature_names)
     weights = _weights(topics, by, weight, topic_shares)
-    order = np.argsort(-weights, axis=1, kind="stable")[:, :n_terms]
     return [
-        [(names[j], float(weights[k, j])) for j in row if topics[k, j] > 0]
-        for k, row in enumerate(order)
+        [(names[j], float(row[j])) for j in greatest(row, n_terms) if topics[k, j] > 0]
+        for k, row in enumerate(weights)
     ]
-
-
-def term_names(model, feature_names=None, *, numbers=True) -> list | None:
-    """Names of the terms: given, from the pipeline, from the fitted data, or numbers.
-
-    If `numbers` is false, the result is None for terms without names.
-    """
-    before, last = split_pipeline(model)
-    m = topic_weights(model).shape[1]
-    if feature_names is None and hasattr(before, "get_feature_names_out"):
-        try:
-            feature_names = before.get_feature_names_out()
-        except AttributeError:  # a step without names, such as HashingVectorizer
-            feature_names = None
-    for attribute in ("feature_names_in_", "vocabulary"):
-        if feature_names is None:
-            feature_names = getattr(last, attribute, None)
-    if feature_names is None:
-        return list(range(m)) if numbers else None
-    names = check_sequence(feature_names, "feature_names", "str")
-    if len(names) != m:
-        raise ValueError(
-            f"feature_names has {len(names)} names, but the model has {m} terms. Pass "
-            "one name per term."
-        )
-    return names
 
 
 def _weights(topics, by, relevance_weight, topic_shares):

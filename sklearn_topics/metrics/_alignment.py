@@ -10,9 +10,10 @@ from scipy.spatial.distance import cdist
 from scipy.special import rel_entr
 
 from .._boundary.arguments import check_choice
+from .._boundary.documents import as_array
+from .._boundary.proportions import strongest_topics
+from .._boundary.topics import topic_distributions, total_variation
 from .._boundary.transfer import like_input
-from ._containers import as_array
-from ._models import strongest_topics, topic_distributions
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,7 @@ def _jensen_shannon(A, B):
 
 _DISTANCES = {
     "hellinger": _hellinger,
-    "total_variation": lambda A, B: cdist(A, B, "cityblock") / 2,
+    "total_variation": total_variation,
     "jensen_shannon": _jensen_shannon,
     "cosine": lambda A, B: cdist(A, B, "cosine"),
 }

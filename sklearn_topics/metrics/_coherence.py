@@ -5,17 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._boundary.arguments import check_choice, check_integer, check_sequence
+from .._boundary.documents import as_counts
+from .._boundary.pipelines import model_input, split_pipeline
+from .._boundary.top_terms import check_listed, is_listed, top_columns
+from .._boundary.topics import term_names, topic_weights
 from .._boundary.warning import warn_user
-from ._containers import as_counts
 from ._cooccurrence import document_counts, window_counts
-from ._models import (
-    check_listed,
-    is_listed,
-    model_input,
-    split_pipeline,
-    top_terms,
-    topic_weights,
-)
 
 #: Added to co-occurrence probabilities in logarithms, as in gensim.
 _EPSILON = 1e-12
@@ -158,7 +153,7 @@ def coherence(
         window = _WINDOWS.get(measure, 10)
         if window_size is not None:
             window = check_integer(window_size, "window_size")
-    topics = top_terms(topics, n_terms, feature_names)
+    topics = top_columns(topics, n_terms, feature_names)
     sizes = np.array([len(topic) for topic in topics], dtype=np.intp)
     # Rows are padded by -1, which also stands for terms that do not occur.
     columns = np.full((len(topics), sizes.max(initial=0)), -1)
@@ -248,30 +243,21 @@ def _check_columns(topics, m):
 
 def _names_for_texts(topics, feature_names):
     """Names of the terms: of the columns, or the words in lists of words."""
-    before, model = split_pipeline(topics)
-    if feature_names is None and before is not None:
-        feature_names = before.get_feature_names_out()
-    if feature_names is None:
-        feature_names = getattr(model, "feature_names_in_", None)
-    if feature_names is not None:
-        if not is_listed(topics):
-            n_terms = topic_weights(topics).shape[1]
-            if len(feature_names) != n_terms:
-                raise ValueError(
-                    f"feature_names has {len(feature_names)} names, but topics has "
-                    f"{n_terms} terms."
-                )
+    if not is_listed(topics):
+        feature_names = term_names(topics, feature_names, numbers=False)
+    elif feature_names is not None:
         _check_columns(topics, len(feature_names))
-        return feature_names
-    if is_listed(topics):
+    else:
         check_listed(topics)
         words = [word for topic in topics for word in topic]
         if all(isinstance(word, str) for word in words):
             return list(dict.fromkeys(words))
-    raise ValueError(
-        "texts needs the words of the topics. Pass feature_names, one word per column "
-        "of the topics."
-    )
+    if feature_names is None:
+        raise ValueError(
+            "texts needs the words of the topics. Pass feature_names, one word per "
+            "column of the topics."
+        )
+    return feature_names
 
 
 # Each measure takes the pair shares p of several topics: n_topics x n_terms x n_terms.

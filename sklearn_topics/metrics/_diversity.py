@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 
 from .._boundary.arguments import check_number
+from .._boundary.top_terms import is_listed, top_columns
 from ._coherence import coherence
-from ._models import is_listed, top_terms
 
 
 def topic_diversity(topics, *, n_terms=25):
@@ -121,7 +121,7 @@ def _top_lists(topics, n_terms):
             for term in topic
             if isinstance(term, str)
         )
-    return top_terms(topics, n_terms, names or None)
+    return top_columns(topics, n_terms, names or None)
 
 
 def _overlap(a, b, p):

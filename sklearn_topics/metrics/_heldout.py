@@ -2,22 +2,21 @@
 
 import math
 
-import scipy.sparse as sp
 import torch
 
 from .._boundary.contexts import plain_torch
+from .._boundary.documents import (
+    check_documents,
+    check_tokens,
+    counts_from_tensor,
+    counts_to_tensor,
+    like_frame,
+)
+from .._boundary.pipelines import model_input, split_pipeline
+from .._boundary.proportions import topic_proportions
+from .._boundary.topics import topic_distributions
 from .._core.heldout import completion_score as _completion_score
 from .._core.heldout import split_counts
-from .._kernels import CSR
-from ._containers import as_counts, check_tokens, like_frame
-from ._models import (
-    documents_of,
-    model_input,
-    split_pipeline,
-    topic_distributions,
-    topic_proportions,
-    upload,
-)
 
 
 @plain_torch
@@ -59,10 +58,10 @@ def completion_score(estimator, X, y=None):
     before, model = split_pipeline(estimator)
     topics = topic_distributions(model)
     X = model_input(before, X)
-    counts = documents_of(X, topics.shape[1])
+    counts = check_documents(X, topics.shape[1])
     check_tokens(counts)
-    observed, held_out = split_counts(upload(counts))
-    theta = topic_proportions(model, like_frame(_download(observed), X))
+    observed, held_out = split_counts(counts_to_tensor(counts))
+    theta = topic_proportions(model, like_frame(counts_from_tensor(observed), X))
     parts = map(torch.from_numpy, (theta, topics))
     return _completion_score(held_out, *parts)
 
@@ -97,11 +96,3 @@ def perplexity(estimator, X, y=None):
     True
     """
     return math.exp(-completion_score(estimator, X))
-
-
-def _download(X):
-    """Counts as a scipy or numpy array, without stored zeros."""
-    if not isinstance(X, CSR):
-        return X.numpy()
-    parts = tuple(part.numpy() for part in (X.data, X.indices, X.indptr))
-    return as_counts(sp.csr_array(parts, shape=X.shape))

@@ -7,9 +7,9 @@ from sklearn.metrics import normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
 from .._boundary.containers import readable
+from .._boundary.documents import as_array, is_missing, row_labels
+from .._boundary.proportions import strongest_topics
 from .._boundary.warning import warn_user
-from ._containers import as_array, row_labels
-from ._models import strongest_topics
 
 
 def purity(labels, theta):
@@ -129,9 +129,3 @@ def _one_each(values, name) -> np.ndarray:
             "these documents out."
         )
     return array
-
-
-def is_missing(value) -> bool:
-    """Whether a value is None, NaN, NaT, or pandas' NA, whose comparison is NA."""
-    same = value == value
-    return value is None or not isinstance(same, bool | np.bool_) or not same

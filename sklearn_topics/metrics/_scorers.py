@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from .._boundary.arguments import check_choice, check_integer
+from .._boundary.documents import row_labels
+from .._boundary.pipelines import split_pipeline
+from .._boundary.proportions import proportions_and_counts, strongest_topics
 from ._coherence import ALIASES, coherence
-from ._containers import row_labels
 from ._diversity import rbo_diversity, topic_diversity, topic_quality
 from ._heldout import completion_score, perplexity
 from ._labels import label_agreement, purity
-from ._models import proportions, split_pipeline, strongest_topics
 
 _MEASURES = "npmi", "umass", "c_v", "c_uci", "c_npmi"
 _DIVERSITIES = {"diversity": topic_diversity, "rbo_diversity": rbo_diversity}
@@ -64,7 +65,7 @@ class _TopicScorer:
             )
         if not _may_be_folds(X, y):
             row_labels(X=X, y=y)
-        topics, _ = strongest_topics(*proportions(estimator, X))
+        topics, _ = strongest_topics(*proportions_and_counts(estimator, X))
         return _LABELLED[self.name](y, topics)
 
 

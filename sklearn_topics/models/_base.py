@@ -1,11 +1,10 @@
-"""What the models share: tags, inputs and outputs, held-out scores."""
+"""Base classes of the models: tags, input and output, held-out scores."""
 
 import math
 from abc import ABCMeta, abstractmethod
 from inspect import signature
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -22,30 +21,38 @@ from .._boundary.inputs import (
     check_nonnegative,
 )
 from .._boundary.sklearn_private import CallbackSupportMixin, gives_frames
-from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
+from .._boundary.transfer import (
+    like_input,
+    numpy_dtype,
+    resolve_device,
+    to_device,
+    to_numpy,
+)
 from .._boundary.warning import OtherVersionWarning, warn_user
-from .._core.beta_divergence import divergence
-from .._core.beta_nmf import MultiplicativeUpdate, Penalties
-from .._core.heldout import completion_score, split_columns, split_counts
-from .._core.unit import Unit, geometric_mean
-from .._fit.loop import SmallDecrease, run_fit
-from .._fit.starts import init_scale
-from .._fit.task import FitTask
-from .._kernels import CSR
+from .._core.beta_divergence import has_hidden, has_observed
+from .._core.beta_nmf import Penalties
+from .._core.heldout import (
+    completion_score,
+    d2_score,
+    null_weights,
+    split_columns,
+    split_counts,
+)
+from .._kernels.csr import take_columns
 from .._version import __version__
 
-#: Under this name a stored model has the version that stored it.
+#: Key of the package's version in a saved model.
 _STAMP = "_sklearn_topics_version"
 
 
 class BaseDecomposition(
     ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, metaclass=ABCMeta
 ):
-    """Base class of every model: X is about W @ ``components_``."""
+    """Base class of all models: X is approximated by W @ ``components_``."""
 
     _doc_link_module = "sklearn_topics"
 
-    #: Whether components_ may have no negative entries, also when edited.
+    #: Whether components_ must be nonnegative, also if edited.
     _nonnegative_components = False
 
     @property
@@ -54,7 +61,7 @@ class BaseDecomposition(
 
     @property
     def n_components_(self):
-        """Number of components: that of the rows of ``components_``, also if edited."""
+        """Number of components: rows of ``components_``, also if these were edited."""
         return self.components_.shape[0]
 
     @property
@@ -65,7 +72,7 @@ class BaseDecomposition(
         return {**super().__getstate__(), _STAMP: __version__}
 
     def __setstate__(self, state):
-        # A parameter that the version which stored it had not has its default.
+        # Parameters that the saving version did not have get their defaults.
         parameters = signature(type(self)).parameters.values()
         defaults = {p.name: p.default for p in parameters}
         stamp = state.get(_STAMP, "before 0.1")
@@ -80,7 +87,7 @@ class BaseDecomposition(
             warn_user(warning, type(warning))
 
     def __sklearn_is_fitted__(self):
-        # Not any attribute with an underscore: a fit that fails half-way sets some.
+        # Not any attribute_ (as by default): a failed fit may have set some.
         return hasattr(self, "components_")
 
     def __sklearn_tags__(self):
@@ -91,27 +98,27 @@ class BaseDecomposition(
 
     @plain_torch
     def _like_input(self, rows, X):
-        """What transform returns: torch if X is, but arrays to make DataFrames of."""
+        """The output of transform: torch if X is, but arrays for `set_output`."""
         return rows if gives_frames(self) else like_input(rows, X)
 
     def _components(self):
-        """components_, checked, since they may have been edited."""
+        """Validated components_: the user may have edited them."""
         return check_components(self, nonnegative=self._nonnegative_components)
 
     def inverse_transform(self, X):
-        """Data with these coordinates, in the original space.
+        """Transform coordinates back to the original space.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape \
                 (n_samples, n_components)
-            What `transform` returns.
+            Coordinates as `transform` returns them.
 
         Returns
         -------
         X_original : ndarray of shape (n_samples, n_features)
-            ``X @ components_``; always dense. In float32 if X is, else in float64. A
-            torch.Tensor on X's device if X is one.
+            ``X @ components_``; always dense, float32 if X is float32, else float64. A
+            torch.Tensor on the device of X if X is a torch.Tensor.
         """
         check_is_fitted(self)
         components = self._components()
@@ -120,7 +127,7 @@ class BaseDecomposition(
 
 
 class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
-    """Base class of the topic models; holds no algorithm.
+    """Base class of the topic models, without an algorithm.
 
     A subclass sets ``components_`` (topics x terms, rows that sum to one) in fit and
     infers topic proportions in `_infer`.
@@ -128,17 +135,21 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
 
     _nonnegative_components = True
 
+    #: What `transform` returns, and that it shows its progress if `verbose`: read by
+    #: `_boundary.proportions`.
+    _gives_proportions, _shows_progress = True, True
+
     @abstractmethod
     def _infer(self, X, topics, verbose=0):
-        """Topic proportions (n x K tensor) of X (on the device), given the topics."""
+        """Topic proportions (n x K tensor) of X for fixed topics, all on the device."""
 
     def _proportions(self, X, topics, verbose=0):
-        """The same, or an error where an overflow has left none."""
+        """Topic proportions, checked for overflow."""
         theta = self._infer(X, topics, verbose)
         if not bool(theta.sum().isfinite()):
             raise FloatingPointError(
-                f"Proportions of documents are not finite, computed in {X.dtype}. "
-                "Values of X are too large for it: rescale X or pass it as float64."
+                f"The topic proportions are not finite: values of X are too large for "
+                f"{X.dtype}. Rescale X, or pass it as float64."
             )
         return theta
 
@@ -148,7 +159,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         return tags
 
     def _upload(self, X, method):
-        """X, checked against the fitted model, and the topics: on the device."""
+        """X, validated against the fitted model, and the topics, on the device."""
         check_is_fitted(self)
         data = check_counts(self, X, reset=False, method=method)
         device = resolve_device(self.device)
@@ -157,19 +168,19 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
 
     @plain_torch
     def transform(self, X):
-        """Topic proportions of documents.
+        """Infer the topic proportions of documents.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms.
+            Document-term counts.
 
         Returns
         -------
         theta : ndarray of shape (n_samples, n_components)
-            Each row sums to one. A row depends on its document alone; a document
-            without tokens gets the uniform row. A torch.Tensor on X's device if X
-            is one.
+            Topic proportions. Each row sums to one and depends only on its document;
+            a document without tokens gets uniform proportions. A torch.Tensor on the
+            device of X if X is a torch.Tensor.
         """
         X_device, topics = self._upload(X, "transform")
         theta = self._proportions(X_device, topics, self.verbose)
@@ -177,78 +188,94 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
 
     @plain_torch
     def score(self, X, y=None):
-        """Mean log-probability of a held-out token: greater is better.
+        """Mean held-out log-likelihood per token; higher is better.
 
-        Document completion: the tokens of every document are split in two halves
-        (each count binomially, by a fixed seed; a value that is not an integer goes
-        whole to one half). Topic proportions are inferred from the first half as
-        `transform` does; the second half is scored by
-        ``log((1 - l) * (theta @ components_) + l / n_features)`` with l = 0.001.
+        Evaluated by document completion: the tokens of each document are split into two
+        halves (binomially, with a fixed seed; a non-integer value goes entirely to one
+        half). Topic proportions theta are inferred from the first half as `transform`
+        does; the tokens of the second half are evaluated with
+        ``log((1 - l) * (theta @ components_) + l / n_features)``, where l = 0.001.
         Use documents that the model was not fitted on.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms.
+            Document-term counts.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
         score : float
-            Natural logarithm per token. Comparable between all models of the same
-            vocabulary.
+            Natural logarithm, per token. Comparable between all topic models with the
+            same vocabulary.
         """
         X_device, topics = self._upload(X, "score")
         shown, held_out = split_counts(X_device)
         return completion_score(held_out, self._proportions(shown, topics), topics)
 
     def perplexity(self, X, y=None):
-        """Held-out perplexity per token, ``exp(-score(X))``: smaller is better.
+        """Held-out perplexity per token, ``exp(-score(X))``; lower is better.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms.
+            Document-term counts.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
         perplexity : float
-            Between 1 and about 1000 times `n_features`; `n_features` is the value of
-            the uniform distribution over terms.
+            Between 1 and about 1000 times `n_features`. The uniform distribution over
+            the terms has perplexity `n_features`.
         """
         return math.exp(-self.score(X))
 
 
-#: Names of a `beta_loss`.
+#: Names of values of `beta_loss`.
 LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
-
-# The null model of `score` has one component and is fitted until nothing moves.
-_NULL_TOL, _NULL_MAX_ITER = 1e-6, 1000
 
 
 class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
-    """Base class of factorisations under a beta-divergence; holds no algorithm.
+    """Base class of factorisations with a beta-divergence, without an algorithm.
 
     A subclass has the parameters `beta_loss`, `alpha_W`, `alpha_H`, `l1_ratio` and
     `device`, and sets ``components_`` and ``feature_means_`` in fit.
     """
 
+    #: What `transform` returns, and that it shows its progress if `verbose`: read by
+    #: `_boundary.proportions`.
+    _gives_proportions, _shows_progress = False, True
+
     @abstractmethod
-    def _weights(self, data, H, verbose=0):
-        """W of checked data for the components H, an array."""
+    def _weights(self, X, HT, verbose=0):
+        """W (n x K) of X for fixed components HT (m x K): Tensors on one device."""
+
+    def _transposed_components(self, X):
+        """components_^T on the device of X, in its dtype."""
+        HT = np.ascontiguousarray(self.components_.T, numpy_dtype(X))
+        return to_device(HT, X.device)
+
+    def _transform(self, X, X_device=None):
+        """What transform returns for X; `X_device` is X, validated and uploaded."""
+        if X_device is None:
+            check_is_fitted(self)
+            data = self._check(X, "transform", reset=False)
+            X_device = to_device(data, resolve_device(self.device))
+        HT = self._transposed_components(X_device)
+        W = self._weights(X_device, HT, self.verbose)
+        return self._like_input(to_numpy(W), X)
 
     #: Whether cells of X may be NaN.
     _may_miss = False
 
     def _check_parameters(self):
-        """Refuse what does not go together; also what was set since fit."""
+        """Validate the parameters, which may have been set after fit."""
         self._validate_params()
 
     def _check(self, X, method, *, reset):
-        """Parameters, and X, validated: CSR or ndarray."""
+        """Validate the parameters and X; X as CSR or ndarray."""
         self._check_parameters()
         if not reset:
             self._components()
@@ -262,17 +289,17 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         )
 
     def _penalties(self, n, m):
-        """Weights of the penalties for X of n x m."""
-        # Python's numbers: the kernels know no other float16 or longdouble.
+        """Weights of the penalties for X of shape (n, m)."""
+        # As Python floats: the kernels have no float16 or longdouble.
         rho, alpha_W = float(self.l1_ratio), m * float(self.alpha_W)
         alpha_H = n * float(self.alpha_W if self.alpha_H == "same" else self.alpha_H)
         return Penalties(
             alpha_W * rho, alpha_H * rho, alpha_W * (1 - rho), alpha_H * (1 - rho)
         )
 
-    def _masks(self, data):
-        """Whether cells of checked data are NaN: unobserved."""
-        return False
+    def _masks(self, X):
+        """Whether cells of X, on the device, are NaN, i.e. unobserved."""
+        return self._may_miss and has_hidden(X)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -285,75 +312,44 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
 
     @plain_torch
     def score(self, X, y=None):
-        r"""D2 on held-out columns: the share of the divergence that is explained.
+        r"""D2 on held-out columns, the fraction of the divergence explained.
 
-        Half of the columns, the same ones for every X of this width, are held out. W
-        is fitted to the others as `transform` does, and
+        Half of the columns are held out, the same for every X with this number of
+        columns. W is fitted to the others as `transform` does, and
 
         .. math:: D^2 = 1 - \frac{d_\beta(X_{out}, W H_{out})}
                                 {d_\beta(X_{out}, w \bar{x}_{out})}
 
-        compares the rest with a model of one component, the means of the columns in
-        fit, and its own weights w. 1 is perfect, 0 no better than that model. It
-        does not grow with the number of components for ever: use it to choose that.
+        compares the held-out columns with a null model: one component, the column
+        means of the training data, with its own weights w. 1 is a perfect fit, 0 no
+        better than the null model. Unlike the training error, the score does not
+        improve indefinitely with the number of components: use it to choose that.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Nonnegative data, best of rows that the model was not fitted on.
+            Nonnegative data, preferably samples that the model was not fitted on.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
         score : float
-            At most 1; greater is better.
+            At most 1; higher is better.
         """
         check_is_fitted(self)
         data = self._check(X, "score", reset=False)
-        shown, hidden = (c.numpy() for c in split_columns(data.shape[1]))
-        seen, rest = data[:, shown], data[:, hidden]
-        values = rest.data if sp.issparse(rest) else rest
-        if values.size == rest.shape[0] * rest.shape[1] and np.isnan(values).all():
-            raise ValueError("No cell of the held-out columns was observed.")
-        H, mean = self.components_, np.atleast_2d(self.feature_means_)
-        mean = mean / (mean.mean() or 1)  # of any size: its weights are fitted
-        W = self._weights(seen, H[:, shown])
-        w = self._null_weights(seen, mean[:, shown])
-        found = self._divergence(rest, W, H[:, hidden])
-        null = self._divergence(rest, w, mean[:, hidden])
-        if null == 0:
-            return 1.0 if found == 0 else 0.0
-        return 1 - found / null
-
-    def _null_weights(self, data, row):
-        """Weights of a single component, without penalties."""
         X = to_device(data, resolve_device(self.device))
-        unit = Unit.of(X)
-        X = unit.measure(X)
-        W = np.full((X.shape[0], 1), init_scale(X, 1), data.dtype)
-        HT = np.ascontiguousarray(row.T.astype(data.dtype))
-        state = {"W": to_device(W, X.device), "HT": to_device(HT, X.device)}
-        masked = self._masks(data)
-        solver = MultiplicativeUpdate(self._beta, masked=masked, update_H=False)
-        fit = run_fit(
-            solver,
-            X,
-            solver.begin(X, state),
-            max_iter=_NULL_MAX_ITER,
-            criterion=SmallDecrease(_NULL_TOL),
-            task=FitTask(self, None, None),
-            attributes=lambda state, n_iter: {},  # nobody watches
-        )
-        if fit.interrupted is not None:
-            raise fit.interrupted
-        return to_numpy(fit.state["W"] / unit.data)
-
-    def _divergence(self, data, W, H):
-        """In units of a typical entry of the data, so that floors mean the same."""
-        X = to_device(data, resolve_device(self.device))
-        typical = geometric_mean(X)
-        X = X.with_data(X.data / typical) if isinstance(X, CSR) else X / typical
-        HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
-        W, HT = (to_device(A, X.device) / typical**0.5 for A in (W, HT))
-        return divergence(X, W, HT, self._beta, masked=self._masks(data))
+        shown, hidden = split_columns(X.shape[1])
+        seen, held_out = (take_columns(X, c.to(X.device)) for c in (shown, hidden))
+        if not has_observed(held_out):
+            raise ValueError("All cells of the held-out columns are NaN (unobserved).")
+        means = np.asarray(self.feature_means_, np.float64)
+        means = means / (means.mean() or 1)  # their weights are fitted
+        means = to_device(means.astype(numpy_dtype(X))[:, None], X.device)
+        HT = self._transposed_components(X)
+        W = self._weights(seen, HT[shown])
+        w = null_weights(seen, means[shown], self._beta, masked=self._masks(seen))
+        factors, null = (W, HT[hidden]), (w, means[hidden])
+        masked = self._masks(held_out)
+        return d2_score(held_out, factors, null, self._beta, masked=masked)

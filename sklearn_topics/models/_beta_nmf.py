@@ -1,18 +1,16 @@
-"""TorchBetaNMF: scikit-learn's NMF on any device, and what it lacks."""
+"""TorchBetaNMF: scikit-learn's NMF on any device, with extensions."""
 
 from numbers import Integral, Real
 from os import PathLike
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.contexts import plain_torch
 from .._boundary.inputs import column_means
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
-from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
+from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._boundary.warning import warn_user
 from .._core.beta_divergence import divergence
 from .._core.beta_nmf import (
@@ -22,28 +20,33 @@ from .._core.beta_nmf import (
     ProjectedAdam,
 )
 from .._core.init import INITS
-from .._core.schedule import SCHEDULERS, make_schedule
+from .._core.schedule import SCHEDULES, make_schedule
 from .._core.unit import Rescaled, Unit
-from .._fit.loop import SmallDecrease, SmallViolation, run_fits
+from .._fit.loop import fit_from_starts
+from .._fit.progress import IterationProgress
+from .._fit.session import fit_session
 from .._fit.starts import (
-    check_components,
     chosen_init,
     custom_factors,
+    given_factor,
     init_scale,
+    initial_weights,
     nmf_start,
-    weights_start,
 )
-from .._fit.task import FitTask, fit_task
+from .._fit.stopping import SmallDecrease, SmallViolation
 from ._base import LOSSES, BaseBetaNMF
 
-#: The only losses that a solver minimises, where it does not minimise all of them.
+#: The only `beta_loss` of solvers that do not minimise all of them.
 _LOSS_OF_SOLVER = {"cd": 2.0, "scd": 1.0}
 
-#: Of "adam". From .03 to 10 tried: nips (beta 1), TF-IDF of newsgroups4 (beta 2), and
-#: small corpora with 3 topics (beta .5 to 2).
+#: Default for "adam", the best of .03 to 10 on nips (beta 1), TF-IDF of newsgroups4
+#: (beta 2), and small corpora with 3 topics (beta .5 to 2).
 _LEARNING_RATE = 1.0
+_IGNORED = (  # as in scikit-learn
+    "When init!='custom', provided W or H are ignored. Set  init='custom' to use them "
+    "as initialization."
+)
 _ADAM_OPTIONS = "learning_rate", "learning_rate_schedule", "schedule_params"
-_SCHEDULES = "constant", "cosine"
 
 
 def _components(state, unit):
@@ -51,25 +54,26 @@ def _components(state, unit):
 
 
 def _attributes(state, unit, n_iter):
-    """What a callback needs to see the model as if fit had stopped here."""
+    """Fitted attributes of the current state, for callbacks."""
     H = _components(state, unit)
     return {"components_": H, "n_iter_": n_iter}
 
 
 class TorchBetaNMF(BaseBetaNMF):
-    r"""Nonnegative matrix factorisation: X is about W H, both without negatives.
+    r"""Nonnegative matrix factorisation (NMF) on the CPU or another device.
 
-    A drop-in for :class:`sklearn.decomposition.NMF`: the same parameters, attributes,
-    starts and results, in parallel on the CPU or on another device. Beyond it: a fast
-    solver for the Kullback-Leibler divergence ("scd"), gradient steps ("adam"),
-    unobserved cells (`missing`), and a `score` for choosing the number of components.
+    Approximates X by W H, where W and H are nonnegative. A drop-in replacement for
+    :class:`sklearn.decomposition.NMF` with the same parameters, attributes,
+    initialisation and results, parallel on the CPU or on a GPU. It adds a fast solver
+    for the Kullback-Leibler divergence ("scd"), gradient steps ("adam"), unobserved
+    cells (`missing`), and a `score` for choosing the number of components.
 
     With :math:`d_\beta` the beta-divergence, the sum over all cells of
 
     .. math:: \frac{x^\beta + (\beta - 1) y^\beta - \beta x y^{\beta - 1}}
                    {\beta (\beta - 1)}, \quad y = (W H)_{ij},
 
-    and its limits for beta 0 and 1 [2]_, the objective is
+    and its limits for beta 0 and 1 [2]_, the objective to minimise is
 
     .. math:: d_\beta(X, W H) + m \alpha_W \left[ \rho \sum W
               + \tfrac{1 - \rho}{2} \sum W^2 \right] + n \alpha_H \left[ \rho \sum H
@@ -82,135 +86,145 @@ class TorchBetaNMF(BaseBetaNMF):
     Parameters
     ----------
     n_components : int, {"auto"} or None, default="auto"
-        Number of components. "auto": that of W and H if they are given, else the
-        number of features; None: the number of features.
+        Number of components. "auto" takes it from W or H if these are passed to fit,
+        else from the number of features; None is the number of features.
 
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, default=None
-        Where to begin: scaled random numbers, or a nonnegative double SVD whose zeros
-        stay, become the mean of X, or small random numbers; or the W, H or both that
-        are given to fit. None is "nndsvda" if
-        ``n_components <= min(n_samples, n_features)`` and X has no unobserved cells,
-        else "random".
+        Initialisation.
+
+        - "random": absolute normal random numbers, scaled by
+          sqrt(X.mean() / n_components).
+        - "nndsvd": nonnegative double singular value decomposition (NNDSVD), which
+          contains zeros.
+        - "nndsvda", "nndsvdar": NNDSVD with the zeros replaced by the mean of X, or by
+          small random numbers.
+        - "custom": the W, H or both passed to `fit` or `fit_transform`.
+        - None: "nndsvda" if ``n_components <= min(n_samples, n_features)`` and X has no
+          unobserved cells, else "random".
 
     solver : {"cd", "mu", "scd", "adam"}, default="cd"
         - "cd": coordinate descent (fast HALS [1]_), for `beta_loss` 2.
         - "mu": multiplicative updates, for any `beta_loss`.
         - "scd": sequential coordinate descent with extrapolation, for `beta_loss` 1
           [3]_; far faster than "mu".
-        - "adam": gradient steps that leave at least half of each weight, so that
-          none becomes negative, for any `beta_loss`; always `max_iter` of them.
+        - "adam": gradient steps, for any `beta_loss`; a step at most halves a weight,
+          so that weights stay nonnegative. Always runs `max_iter` iterations.
 
     beta_loss : float or str, default="frobenius"
-        The divergence: any number, or "frobenius" (2), "kullback-leibler" (1) or
-        "itakura-saito" (0). X must be positive for values up to 0. For other values
-        than 1 and 2 an iteration costs as much as if X were dense, but not its memory.
+        Beta-divergence to minimise: any number, or "frobenius" (2), "kullback-leibler"
+        (1) or "itakura-saito" (0). X must be positive if `beta_loss` <= 0. With sparse
+        X, values other than 1 and 2 take as much time, but not memory, as with dense X.
 
     tol : float, default=1e-4
-        "cd" stops when the projected gradient has fallen to this share of the first
-        one; "mu" and "scd" when the error falls in ten iterations by less than this
-        share of the first one. Not used by "adam".
+        Tolerance of the stopping criterion. "cd" stops when the projected gradient is
+        at most `tol` times that of the first iteration; "mu" and "scd" stop when the
+        error decreases in ten iterations by less than `tol` times the initial error.
+        Not used by "adam".
 
     max_iter : int, default=200
-        Most iterations. A warning says if the tolerance was not reached.
+        Maximum number of iterations. A warning is issued if `tol` is not reached.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the start and the order of `shuffle`; drawn as scikit-learn draws.
+        Determines random number generation for the initialisation and `shuffle`, drawn
+        as in scikit-learn. Pass an int for reproducible results.
 
     alpha_W : float, default=0.0
         Weight of the penalty on W.
 
     alpha_H : float or "same", default="same"
-        Weight of the penalty on H.
+        Weight of the penalty on H. "same" is `alpha_W`.
 
     l1_ratio : float, default=0.0
-        Share of the penalty that is on sums; the rest is on squares.
+        Share of the L1 penalty (sum of entries); the rest is L2 (half the sum of
+        squares).
 
     verbose : int, default=0
-        1 shows progress on standard error: the size of the data at once, then a line
-        every few seconds, with the numbers of `loss_history_` where they are known.
-        `transform` shows its own.
+        If 1, print progress to standard error: the size of the data at once, then a
+        line every few seconds, with the metrics of `loss_history_` when they are known.
+        Long calls of `transform` print progress too.
 
     shuffle : bool, default=False
-        Whether "cd" visits the components in random order.
+        Whether "cd" updates the components in random order.
 
     learning_rate : float, default=None
-        Of "adam" only: the first step of a weight, in units of the size of a typical
-        one, ``sqrt(X.mean() / n_components)`` times the mean of its row (or column)
-        in that of X; later steps fall as `learning_rate_schedule` says. None is 1.
+        Used by solver "adam" only: initial step size, relative to the typical size of
+        a weight: ``sqrt(X.mean() / n_components)`` times the mean of its row (or
+        column) of X, divided by ``X.mean()``. None is 1.
 
     learning_rate_schedule : str, default=None
-        Of "adam" only: "constant", or "cosine", which falls to zero in `max_iter`
-        iterations. None is "cosine".
-        The schedulers of :mod:`torch.optim.lr_scheduler` go by their
-        names: "StepLR", "MultiStepLR", "ExponentialLR", "LinearLR", "PolynomialLR",
-        "CosineAnnealingLR", "CosineAnnealingWarmRestarts" and "ReduceLROnPlateau". They
-        make one step an iteration, with `schedule_params`;
-        "ReduceLROnPlateau" looks at minus the objective.
+        Used by solver "adam" only: "constant"; "cosine", which decreases to zero over
+        `max_iter` iterations; or a scheduler of :mod:`torch.optim.lr_scheduler`:
+        "StepLR", "MultiStepLR", "ExponentialLR", "LinearLR", "PolynomialLR",
+        "CosineAnnealingLR", "CosineAnnealingWarmRestarts" or "ReduceLROnPlateau".
+        Schedulers make one step per iteration, with the parameters `schedule_params`;
+        "ReduceLROnPlateau" monitors minus the objective. None is "cosine".
 
     schedule_params : dict, default=None
-        Of "adam" only: parameters of a scheduler of torch, as
-        ``{"step_size": 10, "gamma": 0.5}`` for "StepLR".
+        Parameters of the scheduler, such as ``{"step_size": 10, "gamma": 0.5}`` for
+        "StepLR".
 
     missing : {"error", "mask"}, default="error"
-        What NaN in X means: an error, or a cell that was not observed and enters no
-        sum. Solvers "mu" and "adam" only. Of a sparse X the cells that are stored as
-        NaN are unobserved; the others that are not stored are zeros.
+        Treatment of NaN in X: raise an error, or treat these cells as unobserved and
+        leave them out of all sums. "mask" needs solver "mu" or "adam". In sparse X,
+        cells stored as NaN are unobserved; cells not stored are zeros.
 
     checkpoint : str or path-like, default=None
-        A file in which fit keeps its state while it runs, at most a tenth of the time,
-        to continue from there if it is killed and the same program is run again. It is
-        removed when fit has ended well. Needs an int as `random_state`, and a file of
-        its own for each fit, so not for searches. See :ref:`checkpoints`.
+        File in which fit saves its state while it runs, which takes at most a tenth of
+        the time. If fit is killed, running the same program again resumes from the
+        file; the file is deleted when fit succeeds. Needs an int as `random_state` and
+        a separate file for each fit, so not for searches. See :ref:`checkpoints`.
 
     device : str, default="auto"
-        Where to compute: "auto" (a CUDA device if there is one, else the CPU),
-        "cpu", "cuda", "cuda:1", "mps" or "xpu".
+        Device to compute on: "auto" (a CUDA device if available, else the CPU), "cpu",
+        "cuda", "cuda:1", "mps" or "xpu".
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        H.
+        The matrix H.
 
     n_components_ : int
-        Number of components: rows of ``components_``, also where they were edited.
+        Number of components: rows of ``components_``, also if these were edited.
 
     init_ : str
-        The init that was used, where `init` is None.
+        The initialisation that was used, in case `init` is None.
 
     reconstruction_err_ : float
-        ``sqrt(2 D)`` for the divergence D between X and W H: for `beta_loss` 2 the
-        Frobenius norm of the difference.
+        ``sqrt(2 D)`` for the divergence D between X and W H; for `beta_loss` 2 the
+        Frobenius norm of X - W H.
 
     n_iter_ : int
-        Iterations run.
+        Number of iterations.
 
     loss_history_ : dict of str to ndarray
-        "iteration", "seconds", "objective" (the negative of the one above, maximised),
-        "error" (as `reconstruction_err_`) and, for "cd", "violation" (sum of the
-        projected gradient's absolute values), at each iteration of "cd" and at every
-        tenth of the others; for "adam" also "learning_rate".
+        Metrics during the fit: "iteration", "seconds", "objective" (minus the objective
+        above, to be maximised), "error" (as `reconstruction_err_`) and, for "cd",
+        "violation" (sum of the absolute values of the projected gradient). Recorded
+        after each iteration of "cd" and each tenth iteration of the other solvers.
+        "adam" adds "learning_rate".
 
     feature_means_ : ndarray of shape (n_features,)
-        Means of the columns of X, with which `score` compares.
+        Column means of X, the null model of `score`.
 
     n_features_in_ : int
-        Number of features seen in fit.
+        Number of features seen during fit.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features; only if the columns of X have string names.
+        Names of the features, if all columns of X have string names.
 
     See Also
     --------
-    TorchPoissonNMF : Topics that sum to one, with a prior: for counts of words.
-    sklearn.decomposition.NMF : The same without a GPU.
+    TorchPoissonNMF : Topic model for word counts, with priors.
+    TorchDeepNMF : Several layers of components, from fine to coarse.
+    sklearn.decomposition.NMF : NMF in scikit-learn.
 
     Notes
     -----
-    float32 is computed in float32, everything else in float64. Sparse X is never made
-    dense.
+    float32 data are processed in float32, all other data in float64. Sparse X is never
+    converted to a dense array.
 
-    With ``beta_loss=1``, solver "mu" and a penalty on sums, `transform` ends lower than
-    scikit-learn's, which adds the penalty once more in every iteration.
+    With ``beta_loss=1``, solver "mu" and an L1 penalty, `transform` reaches a lower
+    objective than scikit-learn, which adds the penalty again in every iteration.
 
     References
     ----------
@@ -230,8 +244,13 @@ class TorchBetaNMF(BaseBetaNMF):
     >>> X = np.array([[1, 1], [2, 1], [3, 1.2], [4, 1], [5, 0.8], [6, 1]])
     >>> model = TorchBetaNMF(n_components=2, init="random", random_state=0)
     >>> W = model.fit_transform(X)
-    >>> bool(np.abs(W @ model.components_ - X).max() < 0.01)
-    True
+    >>> (W @ model.components_).round(1)
+    array([[1. , 1. ],
+           [2. , 1. ],
+           [3. , 1.2],
+           [4. , 1. ],
+           [5. , 0.8],
+           [6. , 1. ]])
     """
 
     _parameter_constraints = {
@@ -255,7 +274,7 @@ class TorchBetaNMF(BaseBetaNMF):
         "verbose": ["verbose"],
         "shuffle": ["boolean"],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
-        "learning_rate_schedule": [StrOptions({*_SCHEDULES, *SCHEDULERS}), None],
+        "learning_rate_schedule": [StrOptions(set(SCHEDULES)), None],
         "schedule_params": [dict, None],
         "missing": [StrOptions({"error", "mask"})],
         "checkpoint": [str, PathLike, None],
@@ -316,13 +335,13 @@ class TorchBetaNMF(BaseBetaNMF):
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
             Nonnegative data.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
         W : array-like of shape (n_samples, n_components), default=None
-            Where to begin, for init="custom"; of the same dtype as X. Without it W is
-            fitted to H first.
+            Initial W for init="custom", with the dtype of X. If None, W is first
+            fitted to H.
         H : array-like of shape (n_components, n_features), default=None
-            Where to begin, for init="custom"; of the same dtype as X. Without it H is
-            fitted to W first.
+            Initial H for init="custom", with the dtype of X. If None, H is first
+            fitted to W.
 
         Returns
         -------
@@ -335,53 +354,53 @@ class TorchBetaNMF(BaseBetaNMF):
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit_transform(self, X, y=None, W=None, H=None):
-        """Factorise X and return its weights W.
+        """Factorise X and return the weights W.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
             Nonnegative data.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
         W : array-like of shape (n_samples, n_components), default=None
-            Where to begin, for init="custom"; of the same dtype as X. Without it W is
-            fitted to H first.
+            Initial W for init="custom", with the dtype of X. If None, W is first
+            fitted to H.
         H : array-like of shape (n_components, n_features), default=None
-            Where to begin, for init="custom"; of the same dtype as X. Without it H is
-            fitted to W first.
+            Initial H for init="custom", with the dtype of X. If None, H is first
+            fitted to W.
 
         Returns
         -------
         W : ndarray of shape (n_samples, n_components)
-            The weights that the fit ended with; those of `transform` come close where
-            the fit has converged. A torch.Tensor on X's device if X is one.
+            The weights at the end of the fit, close to those of `transform` if the fit
+            has converged. A torch.Tensor on the device of X if X is a torch.Tensor.
         """
-        with fit_task(self, X, None, max_iter=self.max_iter) as task:
+        with fit_session(self, X, max_iter=self.max_iter) as observers:
             data = self._check(X, "fit", reset=True)
-            task.data |= {"W": W, "H": H}
-            W, H, fit = self._factorize(data, W, H, task=task)
-            if fit.state is not None:  # else interrupted before anything was found
-                self._set_fitted(data, H, fit)
-            if fit.interrupted is not None:
-                raise fit.interrupted
+            W, H, run = self._factorize(data, W, H, observers=observers)
+            if run.best.state is not None:  # else interrupted in the first iteration
+                self._set_fitted(data, H, run)
+            if run.interrupted is not None:
+                raise run.interrupted
         return self._like_input(W, X)
 
-    def _set_fitted(self, data, H, fit):
+    def _set_fitted(self, data, H, run):
+        best = run.best
         self.components_ = H
-        self.n_iter_ = fit.n_iter
-        options = {"masked": self._masks(data)}
+        self.n_iter_ = best.n_iter
+        options = {"masked": self._masks(run.X)}
         self.init_ = chosen_init(self.init, len(H), data.shape, **options)
-        self.reconstruction_err_ = fit.found["error"]
+        self.reconstruction_err_ = best.metrics["error"]
         self.feature_means_ = column_means(data)
-        self.loss_history_ = fit.columns
+        self.loss_history_ = best.loss_history
 
     @property
-    def _n_components(self):  # scikit-learn's tests look at it
+    def _n_components(self):  # scikit-learn's tests read it
         return self.n_components_
 
     @plain_torch
     def transform(self, X):
-        """Find the weights W of new rows, for the fitted components.
+        """Compute the weights W of new data, with the components fixed.
 
         Parameters
         ----------
@@ -391,38 +410,34 @@ class TorchBetaNMF(BaseBetaNMF):
         Returns
         -------
         W : ndarray of shape (n_samples, n_components)
-            Fitted by `solver` ("adam": by multiplicative updates) with the penalty on
-            W, to `tol` or in at most `max_iter` iterations. A torch.Tensor on X's
-            device if X is one.
+            Weights fitted by `solver` ("mu" in place of "adam") with the penalty on W,
+            until `tol` or `max_iter` is reached. A torch.Tensor on the device of X if X
+            is a torch.Tensor.
         """
-        check_is_fitted(self)
-        data = self._check(X, "transform", reset=False)
-        W = self._weights(data, self.components_, self.verbose)
-        return self._like_input(W, X)
+        return self._transform(X)
 
     @property
     def _may_miss(self):
         return self.missing == "mask"
 
     def _fit_transform(self, X, y=None, W=None, H=None, update_H=True):
-        """W, H and the iterations: what `non_negative_factorization` returns."""
-        if self.checkpoint is not None:
-            raise ValueError(
-                "checkpoint is for TorchBetaNMF's fit and fit_transform; "
-                "non_negative_factorization has none."
-            )
+        """W, H and the number of iterations, for `non_negative_factorization`."""
         data = self._check(X, "fit", reset=True)
         if update_H:
-            W, H, fit = self._factorize(data, W, H)
+            shown = [IterationProgress(self.verbose)]
+            W, H, run = self._factorize(data, W, H, observers=shown)
         else:
-            H = check_components(self, data, W, H)
-            W, H, fit = self._fit_weights(data, H, self.verbose)
-        if fit.interrupted is not None:
-            raise fit.interrupted
-        return W, H, fit.n_iter
+            X = to_device(data, resolve_device(self.device))
+            H = self._given_components(X, W, H)
+            W, run = self._fit_weights(X, H.T.contiguous(), self.verbose)
+            W, H = to_numpy(W), to_numpy(H)
+        if run.interrupted is not None:
+            raise run.interrupted
+        return W, H, run.best.n_iter
 
-    def _factorize(self, data, W=None, H=None, task=None):
-        """W and H as arrays and the `FitResult`, from checked data."""
+    def _factorize(self, data, W, H, *, observers):
+        """Fit W and H to validated data; both as arrays, and the `Run`."""
+        given = {"W": W, "H": H}
         if self.solver == "mu" and self.init == "nndsvd":
             warn_user(
                 "The multiplicative update ('mu') solver cannot update zeros present "
@@ -431,28 +446,52 @@ class TorchBetaNMF(BaseBetaNMF):
                 "init='nndsvdar' instead.",
                 UserWarning,
             )
-        masked = self._masks(data)
         X = to_device(data, resolve_device(self.device))
-        unit = Unit.of(X)
+        unit, masked = Unit.of(X), self._masks(X)
+        if self.init == "custom":
+            options = {"K": self._given_rank(X), "any_dtype": False}
+            factors = custom_factors(self, X, W, H, self._weights, **options)
+            W, HT = map(unit.measure_factor, factors)
+        else:
+            if W is not None or H is not None:
+                warn_user(_IGNORED, RuntimeWarning)
+            W, HT = nmf_start(self, unit.measure(X), unit=unit, masked=masked)
         X = unit.measure(X)
-        if self.init == "custom":
-            W, H = custom_factors(self, data, W, H, self._weights)
-        W, HT = nmf_start(self, X, W, H, unit=unit, masked=masked)
-        if self.init == "custom":
-            W, HT = unit.measure_factor(W), unit.measure_factor(HT)
         means = {"feature_means_": column_means(data)}
-        options = {"task": task, "attributes": means, "verbose": self.verbose}
-        return self._run(X, W, HT, unit, masked=masked, **options)
+        options = {"attributes": means, "data": given, "observers": observers}
+        run = self._run(X, W, HT, unit, masked=masked, **options)
+        state = run.best.state
+        if state is None:  # interrupted in the first iteration
+            return None, None, run
+        W = to_numpy(unit.restore_factor(state["W"]))
+        return W, _components(state, unit), run
 
-    def _fit_weights(self, data, H, verbose):
-        """The same for W alone; H stays."""
-        masked = self._masks(data)
-        X = to_device(data, resolve_device(self.device))
-        unit = Unit.of(X)
-        X, H = unit.measure(X), unit.measure_factor(H)
-        W, HT = weights_start(X, H, zero=self.solver == "cd")
-        options = {"update_H": False, "verbose": verbose}
-        return self._run(X, W, HT, unit, masked=masked, **options)
+    def _given_rank(self, X):
+        """n_components as a number, or None where W and H decide."""
+        return {"auto": None, None: X.shape[1]}.get(
+            self.n_components, self.n_components
+        )
+
+    def _given_components(self, X, W, H):
+        """The H that `non_negative_factorization` fits W to; W is not used."""
+        if W is not None:
+            unused = "When update_H=False, the provided initial W is not used."
+            warn_user(unused, RuntimeWarning)
+        if H is None:
+            raise ValueError("update_H=False fits W to a given H: pass H.")
+        shape = self._given_rank(X), X.shape[1]
+        return given_factor(self, H, "H", shape, X)
+
+    def _fit_weights(self, X, HT, verbose):
+        """W (n x K) of X for fixed HT (m x K), and the `Run`."""
+        unit, masked = Unit.of(X), self._masks(X)
+        X, HT = unit.measure(X), unit.measure_factor(HT)
+        W = initial_weights(X, HT, zero=self.solver == "cd")
+        options = {"update_H": False, "observers": [IterationProgress(verbose)]}
+        run = self._run(X, W, HT, unit, masked=masked, **options)
+        if run.interrupted is not None:
+            raise run.interrupted
+        return unit.restore_factor(run.best.state["W"]), run
 
     def _check_parameters(self):
         super()._check_parameters()
@@ -461,24 +500,20 @@ class TorchBetaNMF(BaseBetaNMF):
         if only is not None and self._beta != only:
             raise ValueError(
                 f"Invalid beta_loss parameter: solver {solver!r} does not handle "
-                f"beta_loss = {self.beta_loss!r}, only {only:g}; 'mu' handles all."
+                f"beta_loss = {self.beta_loss!r}, only {only:g}. Use solver='mu', "
+                "which handles any beta_loss."
             )
         given = [name for name in _ADAM_OPTIONS if getattr(self, name) is not None]
         if solver != "adam" and given:
             raise ValueError(
-                f"{' and '.join(given)} can be used by solver='adam' only; solver is "
-                f"{solver!r}. Leave it None, or choose 'adam'."
+                f"{' and '.join(given)} can be used by solver='adam' only, but "
+                f"solver is {solver!r}. Use None, or choose solver='adam'."
             )
         self._schedule()
         if solver in _LOSS_OF_SOLVER and self.missing == "mask":
             raise ValueError(
-                f"missing='mask' needs solver='mu' or 'adam'; solver is {solver!r}."
+                f"missing='mask' needs solver='mu' or 'adam', but solver is {solver!r}."
             )
-
-    def _masks(self, data):
-        """Whether cells of X are unobserved."""
-        values = data.data if sp.issparse(data) else data
-        return self._may_miss and bool(np.isnan(values).any())
 
     def _run(
         self,
@@ -488,42 +523,41 @@ class TorchBetaNMF(BaseBetaNMF):
         unit,
         *,
         masked,
-        verbose,
+        observers,
         update_H=True,
-        task=None,
         attributes=(),
+        data=None,
     ):
-        """X and the factors are in `unit`; the results and their metrics are not."""
+        """Fit X and factors, in `unit`; the run has metrics in the original unit."""
         solver = self._make_solver(X, W.shape[1], unit, masked, update_H)
         descends = isinstance(solver, ProjectedAdam)
-        criterion = SmallDecrease(0 if descends else self.tol)
+        stop = SmallDecrease(0 if descends else self.tol)
         if isinstance(solver, CoordinateDescent):
-            criterion = SmallViolation(self.tol)
+            stop = SmallViolation(self.tol)
         size = 1 / unit.power(self._beta)  # of a divergence
         scales = {"objective": size, "error": size**0.5, "violation": size}
-        fit = run_fits(
+        run = fit_from_starts(
             Rescaled(solver, scales),
             X,
-            [solver.begin(X, {"W": W, "HT": HT})],
+            [solver.init_state(X, W, HT)],
             max_iter=self.max_iter,
-            criterion=criterion,
-            # A gradient step may lead uphill; for the others the last is the best.
-            keep="best" if descends else "last",
-            verbose=verbose,
-            task=task or FitTask(self, None, None),
+            stop=stop,
+            # Only gradient steps may decrease the objective.
+            select="best" if descends else "last",
+            observers=observers,
+            data=data,
             attributes=lambda state, n_iter: {
                 **_attributes(state, unit, n_iter),
                 **dict(attributes),
             },
         )
-        if fit.state is None:
-            return None, None, fit
-        W, HT = fit.state["W"], fit.state["HT"]
-        D = size * divergence(X, W, HT, self._beta, masked=masked)
-        fit.require_finite("divergence", D, X.dtype)
-        fit.found["error"] = (2 * D) ** 0.5
-        W = to_numpy(unit.restore_factor(W))
-        return W, _components(fit.state, unit), fit
+        best = run.best
+        if best.state is not None:  # else interrupted in the first iteration
+            W, HT = best.state["W"], best.state["HT"]
+            D = size * divergence(X, W, HT, self._beta, masked=masked)
+            run.require_finite("divergence", D)
+            best.metrics["error"] = (2 * D) ** 0.5
+        return run
 
     def _make_solver(self, X, K, unit, masked, update_H):
         penalties = self._penalties(*X.shape).measured(unit, self._beta)
@@ -534,89 +568,30 @@ class TorchBetaNMF(BaseBetaNMF):
             return KLCoordinateDescent(*shared)
         if self.solver == "mu" or not update_H:
             return MultiplicativeUpdate(*shared)
-        rate = self.learning_rate or _LEARNING_RATE
-        options = {"n_steps": self.max_iter, "schedule": self._schedule(rate)}
-        return ProjectedAdam(*shared, rate, init_scale(X, K), **options)
+        return ProjectedAdam(*shared, init_scale(X, K), self._schedule())
 
-    def _schedule(self, learning_rate=_LEARNING_RATE):
-        name = self.learning_rate_schedule or "cosine"
-        return make_schedule(name, self.schedule_params, learning_rate)
+    def _schedule(self):
+        choice = self.learning_rate_schedule or "cosine"
+        rate = self.learning_rate or _LEARNING_RATE
+        return make_schedule(choice, self.schedule_params, rate, self.max_iter)
 
     def _permutation(self):
         if not self.shuffle:
             return None
         return _Permutations(self.random_state)
 
-    def _weights(self, data, H, verbose=0):
-        """W of `data` for the components H."""
-        H = H.astype(data.dtype, copy=False)
-        W, _, fit = self._fit_weights(data, H, verbose)
-        if fit.interrupted is not None:
-            raise fit.interrupted
-        return W
+    def _weights(self, X, HT, verbose=0):
+        return self._fit_weights(X, HT, verbose)[0]
 
 
 class _Permutations:
-    """The n-th permutation that scikit-learn would draw, for n that grows."""
+    """The permutations that scikit-learn would draw, by increasing number."""
 
     def __init__(self, seed):
         self._rng, self._drawn = check_random_state(seed), 0
 
     def __call__(self, K, number):
-        while self._drawn <= number:  # more than one where a fit is resumed
+        while self._drawn <= number:  # more than one if a fit is resumed
             order = self._rng.permutation(K)
             self._drawn += 1
         return torch.from_numpy(order)
-
-
-@plain_torch
-def non_negative_factorization(
-    X,
-    W=None,
-    H=None,
-    n_components="auto",
-    *,
-    update_H=True,
-    **parameters,
-):
-    """Factorise X, or fit W to a given H: :class:`TorchBetaNMF` as a function.
-
-    Parameters
-    ----------
-    X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Nonnegative data.
-    W : array-like of shape (n_samples, n_components), default=None
-        Where to begin, for init="custom"; None: fitted to H first.
-    H : array-like of shape (n_components, n_features), default=None
-        Where to begin, for init="custom"; with ``update_H=False`` what W is fitted to.
-    n_components : int, {"auto"} or None, default="auto"
-        Number of components.
-    update_H : bool, default=True
-        Whether to fit H as well as W.
-    **parameters
-        Those of :class:`TorchBetaNMF`, but for `checkpoint`.
-
-    Returns
-    -------
-    W : ndarray of shape (n_samples, n_components)
-        The weights.
-    H : ndarray of shape (n_components, n_features)
-        The components.
-    n_iter : int
-        Iterations run.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_topics import non_negative_factorization
-    >>> X = np.array([[1, 1], [2, 1], [3, 1.2], [4, 1], [5, 0.8], [6, 1]])
-    >>> W, H, n_iter = non_negative_factorization(
-    ...     X, n_components=2, init="random", random_state=0
-    ... )
-    >>> W.shape, H.shape
-    ((6, 2), (2, 2))
-    """
-    model = TorchBetaNMF(n_components, **parameters)
-    model._validate_params()
-    W, H, n_iter = model._fit_transform(X, W=W, H=H, update_H=update_H)
-    return like_input(W, X), like_input(H, X), n_iter

@@ -1,4 +1,4 @@
-"""TorchDeepNMF: layers of topics, from fine to coarse, as an estimator."""
+"""TorchDeepNMF: hierarchical topics by deep NMF."""
 
 from functools import partial
 from numbers import Integral, Real
@@ -15,136 +15,144 @@ from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_
 from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._core.deep_nmf import DeepNMF, document_weights
 from .._core.unit import Rescaled, Unit
-from .._fit.loop import SmallDecrease, run_fits
+from .._fit.loop import fit_from_starts
 from .._fit.row_blocks import in_row_blocks
-from .._fit.task import fit_task
+from .._fit.session import fit_session
+from .._fit.stopping import SmallDecrease
 from ._base import LOSSES, BaseBetaNMF
 
-_INITS = {"random", "nndsvda", "nndsvdar"}  # multiplicative updates cannot leave zeros
+_INITS = {"random", "nndsvda", "nndsvdar"}  # multiplicative updates cannot change zeros
 
 
 class TorchDeepNMF(BaseBetaNMF):
-    r"""Deep nonnegative matrix factorisation: topics of topics.
+    r"""Deep nonnegative matrix factorisation (NMF) for hierarchical topics.
 
-    A first layer of fine topics, :math:`C_1 = H`, is mixed into fewer coarser ones,
-    these into still coarser ones, and so on,
+    Finds layers of topics, from fine to coarse. The fine topics of the first layer,
+    :math:`C_1 = H`, are mixed into fewer, coarser topics, and so on:
 
     .. math:: X \approx W_l C_l, \qquad C_l = M_l C_{l-1}, \qquad
               C_p = M_p M_{p-1} \cdots M_2 H,
 
-    with :math:`K_1, \ldots, K_p` topics, all factors without negatives [1]_. With
-    :math:`d_\beta` the beta-divergence (see :class:`TorchBetaNMF`), the objective is
+    with :math:`K_1, \ldots, K_p` topics and nonnegative factors [1]_. With
+    :math:`d_\beta` the beta-divergence (see :class:`TorchBetaNMF`), the objective to
+    minimise is
 
     .. math:: d_\beta(X, W_p C_p)
               + \lambda \sum_{l < p} d_\beta(X, W_l C_l) + \text{penalties},
 
-    where :math:`\lambda` is `fine_weight`. With 0 it is that of the product alone:
-    then nothing is asked of the finer layers but that the last can be mixed from
-    them. With more, each layer has to explain X by itself as well [2]_.
-    ``components_`` are the topics of the last layer, :math:`C_p`.
+    where :math:`\lambda` is `fine_weight`. With 0, only the last layer has to
+    approximate X; with larger values, each layer has to approximate X by itself as
+    well [2]_. ``components_`` are the topics of the last layer, :math:`C_p`.
 
     Parameters
     ----------
     layer_sizes : tuple of int, default=(40, 10)
-        Topics of each layer, from the first, the finest, to the last. One layer is
-        :class:`TorchBetaNMF` with solver "mu".
+        Number of topics in each layer, from the finest to the coarsest. A single layer
+        is :class:`TorchBetaNMF` with solver "mu".
 
     init : {"random", "nndsvda", "nndsvdar"}, default=None
-        Where each layer begins, as in :class:`TorchBetaNMF`. None is "random".
+        Initialisation of each layer, as in :class:`TorchBetaNMF`. None is "random".
 
     beta_loss : float or str, default="kullback-leibler"
-        The divergence: any number, or "frobenius" (2), "kullback-leibler" (1) or
-        "itakura-saito" (0). X must be positive for values up to 0. For other values
-        than 1 and 2 an iteration costs as much as if X were dense, but not its memory.
+        Beta-divergence to minimise: any number, or "frobenius" (2), "kullback-leibler"
+        (1) or "itakura-saito" (0). X must be positive if `beta_loss` <= 0. With sparse
+        X, values other than 1 and 2 take as much time, but not memory, as with dense X.
 
     fine_weight : float, default=1.0
-        :math:`\lambda`, the weight of the finer layers' own divergences.
+        Weight :math:`\lambda` of the divergences of the finer layers.
 
     pretrain_iter : int, default=0
-        Updates that the start of each layer takes before all are fitted together: of
-        an NMF of X, then of one of the weights that this gives, and so on [1]_.
-        Worth its time where `fine_weight` is 0.
+        Number of updates to pretrain each layer before all layers are fitted jointly:
+        an NMF of X, then an NMF of its weights, and so on [1]_. Useful if `fine_weight`
+        is 0.
 
     tol : float, default=1e-4
-        Stop when the error of all layers falls in ten iterations by less than this
-        share of the first one.
+        Tolerance of the stopping criterion: stop when the error of all layers decreases
+        in ten iterations by less than `tol` times the initial error.
 
     max_iter : int, default=200
-        Most iterations, in each of which all factors are updated. A warning says if
-        the tolerance was not reached. Also the most sweeps (updates, for `beta_loss`
-        other than 1) of `transform`.
+        Maximum number of iterations, each of which updates all factors. A warning is
+        issued if `tol` is not reached. Also the maximum number of sweeps (updates, for
+        `beta_loss` other than 1) of `transform`.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the start.
+        Determines random number generation for the initialisation. Pass an int for
+        reproducible results.
 
     alpha_W : float, default=0.0
-        Weight of the penalty on each W, times the number of features.
+        Weight of the penalty on each W, scaled by the number of features.
 
     alpha_H : float or "same", default="same"
-        Weight of the penalty on H and on each M, times the number of samples.
+        Weight of the penalty on H and on each M, scaled by the number of samples.
+        "same" is `alpha_W`.
 
     l1_ratio : float, default=0.0
-        Share of the penalty that is on sums; the rest is on half the squares.
+        Share of the L1 penalty (sum of entries); the rest is L2 (half the sum of
+        squares).
 
     verbose : int, default=0
-        1 shows progress on standard error: the size of the data at once, then a line
-        every few seconds, with the numbers of `loss_history_` where they are known.
-        `transform` of many documents shows its own.
+        If 1, print progress to standard error: the size of the data at once, then a
+        line every few seconds, with the metrics of `loss_history_` when they are known.
+        Long calls of `transform` print progress too.
 
     checkpoint : str or path-like, default=None
-        A file in which fit keeps its state while it runs, at most a tenth of the time,
-        to continue from there if it is killed and the same program is run again. It is
-        removed when fit has ended well. Needs an int as `random_state`, and a file of
-        its own for each fit, so not for searches. See :ref:`checkpoints`.
+        File in which fit saves its state while it runs, which takes at most a tenth of
+        the time. If fit is killed, running the same program again resumes from the
+        file; the file is deleted when fit succeeds. Needs an int as `random_state` and
+        a separate file for each fit, so not for searches. See :ref:`checkpoints`.
 
     device : str, default="auto"
-        Where to compute: "auto" (a CUDA device if there is one, else the CPU),
-        "cpu", "cuda", "cuda:1", "mps" or "xpu".
+        Device to compute on: "auto" (a CUDA device if available, else the CPU), "cpu",
+        "cuda", "cuda:1", "mps" or "xpu".
 
     Attributes
     ----------
     components_ : ndarray of shape (layer_sizes[-1], n_features)
-        The topics of the last layer.
+        Topics of the last layer.
 
     layers_ : list of ndarray
-        H, of shape (layer_sizes[0], n_features), and the mixtures M, of shape
+        H, of shape (layer_sizes[0], n_features), and the mixing matrices M, of shape
         (layer_sizes[l], layer_sizes[l - 1]). Their product, from the last to the first,
         is ``components_``.
 
     n_components_ : int
-        Number of components: rows of ``components_``, also where they were edited.
+        Number of components: rows of ``components_``, also if these were edited.
 
     reconstruction_err_ : float
-        ``sqrt(2 D)`` for the divergence D between X and the last layer's model of it,
-        with the weights of the fit.
+        ``sqrt(2 D)`` for the divergence D between X and its approximation by the last
+        layer, with the weights of the fit.
 
     n_iter_ : int
-        Iterations run.
+        Number of iterations.
 
     loss_history_ : dict of str to ndarray
-        "iteration", "seconds", "objective" (the negative of the one above, maximised),
-        "error" (as `tol` uses it) and "last_error" (as `reconstruction_err_`), at the
-        start and at every tenth iteration.
+        Metrics during the fit: "iteration", "seconds", "objective" (minus the objective
+        above, to be maximised), "error" (of all layers, compared with `tol`) and
+        "last_error" (as `reconstruction_err_`). Recorded before the first and after
+        each tenth iteration.
 
     feature_means_ : ndarray of shape (n_features,)
-        Means of the columns of X, with which `score` compares.
+        Column means of X, the null model of `score`.
 
     n_features_in_ : int
-        Number of features seen in fit.
+        Number of features seen during fit.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features; only if the columns of X have string names.
+        Names of the features, if all columns of X have string names.
 
     See Also
     --------
-    TorchBetaNMF : One layer, with faster solvers.
-    sklearn_topics.nn.NMF : The same chains as modules, for objectives of one's own.
+    TorchBetaNMF : A single layer, with faster solvers.
+    sklearn_topics.nn.NMF : Deep NMF as a torch module, for custom objectives.
 
     Notes
     -----
-    float32 is computed in float32, everything else in float64. Sparse X is never made
-    dense. Multiplicative updates [3]_ of one factor after the other: for `beta_loss`
-    between 1 and 2 none raises the objective (nor with penalties on squares for 2).
+    float32 data are processed in float32, all other data in float64. Sparse X is never
+    converted to a dense array.
+
+    The factors are updated one after the other by multiplicative updates [3]_. For
+    `beta_loss` between 1 and 2 no update increases the objective (with an L2 penalty,
+    for `beta_loss` 2 only).
 
     References
     ----------
@@ -230,7 +238,7 @@ class TorchDeepNMF(BaseBetaNMF):
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
             Nonnegative data.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
@@ -242,27 +250,25 @@ class TorchDeepNMF(BaseBetaNMF):
 
     @plain_torch
     def fit_transform(self, X, y=None):
-        """Factorise X and return its weights on the last layer's topics.
+        """Factorise X and return the weights on the topics of the last layer.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
             Nonnegative data.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
         W : ndarray of shape (n_samples, layer_sizes[-1])
-            What ``fit(X).transform(X)`` returns.
+            The same as ``fit(X).transform(X)``.
         """
-        data = self._fit(X)
-        W = self._weights(data, self.components_, self.verbose)
-        return self._like_input(W, X)
+        return self._transform(X, self._fit(X))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X):
-        with fit_task(self, X, None, max_iter=self.max_iter) as task:
+        with fit_session(self, X, max_iter=self.max_iter) as observers:
             data = self._check(X, "fit", reset=True)
             device = resolve_device(self.device)
             X_device = to_device(data, device)
@@ -282,29 +288,28 @@ class TorchDeepNMF(BaseBetaNMF):
 
             size = 1 / unit.power(self._beta)  # of a divergence
             errors = dict.fromkeys(("error", "last_error"), size**0.5)
-            fit = run_fits(
+            run = fit_from_starts(
                 Rescaled(solver, {"objective": size, **errors}),
                 X_unit,
                 self._starts(solver, X_unit),
                 max_iter=self.max_iter,
-                criterion=SmallDecrease(self.tol),
-                keep="last",
-                verbose=self.verbose,
-                task=task,
+                stop=SmallDecrease(self.tol),
+                select="last",
+                observers=observers,
                 attributes=attributes,
             )
-            if fit.state is not None:  # else interrupted before anything was found
-                for name, value in attributes(fit.state, fit.n_iter).items():
-                    setattr(self, name, value)
-                self.reconstruction_err_ = fit.found["last_error"]
-                self.loss_history_ = fit.columns
-            if fit.interrupted is not None:
-                raise fit.interrupted
-        return data
+            best = run.best
+            if best.state is not None:  # else interrupted in the first iteration
+                vars(self).update(attributes(best.state, best.n_iter))
+                self.reconstruction_err_ = best.metrics["last_error"]
+                self.loss_history_ = best.loss_history
+            if run.interrupted is not None:
+                raise run.interrupted
+        return X_device
 
     @plain_torch
     def transform(self, X):
-        """Find the weights of rows on the last layer's topics, ``components_``.
+        """Compute the weights of new data on the topics of the last layer.
 
         Parameters
         ----------
@@ -314,35 +319,34 @@ class TorchDeepNMF(BaseBetaNMF):
         Returns
         -------
         W : ndarray of shape (n_samples, layer_sizes[-1])
-            Fitted with the topics fixed and the penalty on W. A row depends on its
-            row of X alone. A torch.Tensor on X's device if X is one. Times
-            ``layers_[-1]`` it is the weights on the topics of the layer before.
+            Weights fitted with the topics fixed and the penalty on W. Each row depends
+            only on its row of X. ``W @ layers_[-1]`` are the weights on the topics of
+            the previous layer. A torch.Tensor on the device of X if X is a
+            torch.Tensor.
         """
-        check_is_fitted(self)
-        data = self._check(X, "transform", reset=False)
-        W = self._weights(data, self.components_, self.verbose)
-        return self._like_input(W, X)
+        return self._transform(X)
 
     def topics(self, layer):
-        """The topics of one layer.
+        """Return the topics of one layer.
 
         Parameters
         ----------
         layer : int
-            0 is the first layer, the finest; -1 the last, whose topics are
-            ``components_``.
+            Number of the layer: 0 is the first, finest layer; -1 the last, whose topics
+            are ``components_``.
 
         Returns
         -------
         topics : ndarray of shape (layer_sizes[layer], n_features)
-            The layers up to this one, multiplied.
+            Topics of the layer, the product of the layers up to it.
         """
         check_is_fitted(self)
         n_layers = len(self.layers_)
         whole = isinstance(layer, Integral) and not isinstance(layer, bool)
         if not (whole and -n_layers <= layer < n_layers):
             raise ValueError(
-                f"The model has {n_layers} layers, 0 to {n_layers - 1}; got {layer!r}."
+                f"layer must be an integer from {-n_layers} to {n_layers - 1}: the "
+                f"model has {n_layers} layers. Got {layer!r}."
             )
         if layer % n_layers == n_layers - 1:
             return self.components_
@@ -356,12 +360,13 @@ class TorchDeepNMF(BaseBetaNMF):
         sizes = self.layer_sizes
         if not are_sizes(sizes):
             raise ValueError(
-                f"layer_sizes must hold at least one positive integer. Got {sizes!r}."
+                "layer_sizes must contain positive integers only, at least one. Got "
+                f"{sizes!r}."
             )
 
     def _starts(self, solver, X):
         rng = check_random_state(self.random_state)
-        yield solver.init(
+        yield solver.init_state(
             X,
             self.layer_sizes,
             self.init or "random",
@@ -369,27 +374,24 @@ class TorchDeepNMF(BaseBetaNMF):
             self.pretrain_iter,
         )
 
-    def _weights(self, data, H, verbose=0):
-        X = to_device(data, resolve_device(self.device))
-        HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
-        HT = to_device(HT, X.device)
-        # By the topics, not the data: a row of the result depends on its row alone.
+    def _weights(self, X, HT, verbose=0):
+        # From the topics, not from X: each row of the result depends on its row only.
         unit = Unit.of_factor(HT)
         infer = partial(
             document_weights,
             CT=unit.measure_factor(HT),
             beta=self._beta,
-            penalties=self._penalties(*data.shape).measured(unit, self._beta),
+            penalties=self._penalties(*X.shape).measured(unit, self._beta),
             max_iter=self.max_iter,
         )
-        # Blocks change the last bits of other updates than those for beta 1.
+        # Only for beta 1 do blocks leave the last bits as they are.
         blocks = verbose if self._beta == 1 else 0
         W = in_row_blocks(infer, unit.measure(X), verbose=blocks)
-        return to_numpy(unit.restore_factor(W))
+        return unit.restore_factor(W)
 
 
 def _attributes(state, unit, n_iter):
-    """The model as if fit had stopped here."""
+    """Fitted attributes of the current state, for callbacks too."""
     layers = [to_numpy(unit.restore_factor(state["HT"]).T)]
     while (name := f"M{len(layers) + 1}") in state:
         layers.append(to_numpy(state[name]))

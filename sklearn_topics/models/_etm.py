@@ -1,6 +1,5 @@
 """TorchETM: the embedded topic model."""
 
-import math
 from numbers import Integral, Real
 from os import PathLike
 
@@ -12,15 +11,12 @@ from .._boundary.contexts import plain_torch
 from .._boundary.counts import require_tokens, warn_unless_counts
 from .._boundary.embeddings import check_embeddings
 from .._boundary.inputs import check_counts
-from .._boundary.neighbors import (
-    coinciding,
-    nearest_terms,
-    neighbors_of_words,
-    rows_among,
-)
+from .._boundary.neighbors import nearest_terms, neighbors_of_words
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_sizes
+from .._boundary.topics import coinciding_topics, match_topics, term_names
 from .._boundary.transfer import (
     make_generator,
+    numpy_dtype,
     resolve_device,
     to_device,
     to_numpy,
@@ -28,7 +24,7 @@ from .._boundary.transfer import (
 from .._boundary.warning import warn_user
 from .._core import etm
 from .._core.fold_in import fold_in_around
-from .._core.schedule import SCHEDULERS, Scheduler, make_schedule
+from .._core.schedule import SCHEDULES, make_schedule
 from .._core.topic_model import document_sizes
 from .._fit.etm_start import (
     MAX_BATCH,
@@ -36,22 +32,23 @@ from .._fit.etm_start import (
     begin_from_nmf,
     training_and_validation,
 )
-from .._fit.loop import NoImprovement, run_fit
+from .._fit.loop import fit_from_starts
 from .._fit.row_blocks import in_row_blocks
-from .._fit.task import fit_task
+from .._fit.session import fit_session
+from .._fit.stopping import NoImprovement
 from ..nn import ETM
 from ..nn._etm import ACTIVATIONS
 from ._base import BaseTopicModel
 
-#: Length of embeddings that are learned from nothing.
+#: Default of embedding_dim.
 _EMBEDDING_DIM = 300
 
-#: topic_learning_rate by default, in units of learning_rate: topics of Poisson NMF are
-#: near their place. Where embeddings miss them by more than a total variation distance,
-#: topics have a long way to go, and rates are relative to the embeddings' size.
+#: Default of topic_learning_rate, in units of learning_rate: slow, because the topics
+#: of Poisson NMF are almost final; fast, and relative to the size of the embeddings, if
+#: embeddings cannot represent these topics to within a total variation distance.
 _SLOW_TOPICS, _FAST_TOPICS, _HELD = 0.025, 10.0, 0.1
 
-#: What decides which parameters the module has, and what they mean.
+#: Parameters that determine the architecture of the encoder.
 _ARCHITECTURE = (
     "n_components",
     "hidden_layer_sizes",
@@ -60,176 +57,177 @@ _ARCHITECTURE = (
     "prior_scale",
 )
 
-#: Half the L1 distance below which two topics are said to coincide, and below which a
-#: row of components_ is a topic of the fit. Of topics that are left, the least share
-#: that the encoder proposes: one topic must be possible.
+#: Total variation distance below which two topics coincide, and below which a row of
+#: components_ is a topic of the fit. Minimum proportion that the encoder proposes if
+#: topics were dropped: one topic must be possible.
 _COINCIDE, _SAME_TOPIC, _LEAST_SHARE = 0.05, 1e-3, 1e-12
-
-_SCHEDULES = {
-    "constant": lambda progress: 1.0,
-    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
-}
 
 
 class TorchETM(BaseTopicModel):
-    r"""Embedded topic model.
+    r"""Embedded topic model (ETM): neural topic model with word embeddings.
 
-    Topics and terms have embeddings in one space: topic k is the distribution
+    Finds topics in document-term counts and places topics and terms in one embedding
+    space, where word vectors can be used. Topic k is the distribution
     :math:`\mathrm{softmax}(\rho \alpha_k)` over terms, with the embeddings :math:`\rho`
-    of the terms and :math:`\alpha_k` of the topic. A document's proportions are
-    :math:`\mathrm{softmax}(\delta)`, :math:`\delta \sim N(0, s^2 I)`, and a neural
-    encoder infers them. Encoder and embeddings are trained together, by Adam on the
-    evidence lower bound [1]_.
+    of the terms and :math:`\alpha_k` of the topic. The topic proportions of a document
+    are :math:`\mathrm{softmax}(\delta)`, :math:`\delta \sim N(0, s^2 I)`, inferred by a
+    neural encoder. Encoder and embeddings are trained jointly, by Adam on the evidence
+    lower bound (ELBO) [1]_.
 
     Read more in the :ref:`User Guide <etm>`.
 
     Parameters
     ----------
     n_components : int, default=10
-        Number of topics.
+        Number of topics (`num_topics` in gensim).
 
     embeddings : array-like of shape (n_features, E) or mapping, default=None
-        Embeddings of the terms to begin with: an array aligned with the columns of X,
-        or a mapping from words to vectors, with `vocabulary`. Rows of a DataFrame
-        whose index holds words are put in the order of the columns, if those have
-        names or `vocabulary` is given. None learns the embeddings. Files
-        are read by :func:`~sklearn_topics.datasets.load_word_vectors`. For pipelines
-        see :func:`embedding_matrix`, because a clone copies a mapping.
+        Word vectors, the initial embeddings of the terms: an array aligned with the
+        columns of X, or a mapping from words to vectors, such as a dict or gensim's
+        KeyedVectors. A DataFrame with words as index is aligned with the columns, if
+        these have names or `vocabulary` is given. None learns the embeddings. Use
+        :func:`~sklearn_topics.datasets.load_word_vectors` to read files, and
+        :func:`embedding_matrix` in pipelines, where clones would copy a mapping.
 
     vocabulary : sequence of str, default=None
-        Words of the columns of X, to be looked up in a mapping of embeddings; those
-        without a vector get one drawn from N(0, 0.6^2), with a warning if they are
-        most. None takes the names of the columns.
+        Words of the columns of X, which are looked up in a mapping of embeddings. Words
+        without a vector get a random one from N(0, 0.6^2), with a warning if fewer than
+        half of the words have a vector. None takes the column names of X.
 
     embedding_dim : int, default=None
-        Length of embeddings that are learned from nothing. None is 300.
+        Dimension of the embeddings if `embeddings` is None. None is 300.
 
     train_embeddings : bool, default=True
-        Whether the embeddings of the terms are trained. False needs `embeddings`.
+        Whether to train the embeddings of the terms. False needs `embeddings`.
 
     hidden_layer_sizes : tuple of int, default=(400, 400)
-        Units of each hidden layer of the encoder; at least one layer.
+        Number of units in each hidden layer of the encoder; at least one layer.
 
     activation : str, default="relu"
-        Activation of the hidden layers: "relu", "tanh", "softplus", "gelu", "elu" or
-        "leaky_relu".
+        Activation function of the hidden layers: "relu", "tanh", "softplus", "gelu",
+        "elu" or "leaky_relu".
 
     batch_norm : bool, default=True
-        Whether hidden layers are normalised over the batch, before activation. New
-        documents are normalised by means and variances over all training documents.
+        Whether to normalise hidden layers over the batch, before activation. After
+        training, means and variances of all training documents are used.
 
     dropout : float, default=0.0
-        Share of the last hidden units that is dropped in training.
+        Fraction of the last hidden units that is dropped in training.
 
     token_dropout : float, default=0.7
-        Share of a document's terms that the encoder is not shown in training, so that
-        it learns to infer topics from parts of documents. Which ones does not depend
-        on whether X is sparse or dense.
+        Fraction of the terms of a document that are hidden from the encoder in
+        training, so that it learns to infer topics from parts of documents. Sparse and
+        dense X give the same terms.
 
     prior_scale : float, default=1.0
-        The standard deviation s of the prior.
+        Standard deviation s of the prior.
 
     init : {"nmf", "random"}, default="nmf"
-        Where to begin.
+        Initialisation.
 
-        - "nmf": topics and proportions of some iterations of Poisson NMF; embeddings
-          that give these topics (of given embeddings: the topics nearest to them), and
-          an encoder that has learned these proportions;
-        - "random": small uniform values.
+        - "nmf": fit Poisson NMF for some iterations; initialise the embeddings with its
+          topics (or as near as the given `embeddings` allow), and pretrain the encoder
+          on its topic proportions.
+        - "random": small uniform random numbers.
 
     max_iter : int, default=8
-        Most epochs of training, after the start.
+        Maximum number of epochs, after the initialisation.
 
     batch_size : int, default=None
-        Most documents in a batch. None is 250, and less for fewer than 5000 documents:
-        an epoch then has 20 batches, of at least 16 documents.
+        Maximum number of documents in a batch. None is 250, or for fewer than 5000
+        documents as many as give 20 batches per epoch, but at least 16.
 
     learning_rate : float, default=0.002
-        Of the encoder.
+        Learning rate of the encoder.
 
     topic_learning_rate : float, default=None
-        Of the embeddings. None is `learning_rate` with init="random". After "nmf" it is
-        a fortieth of that, because topics begin near their place; but where given
-        embeddings cannot hold those topics, ten times that, times the root mean square
-        of the embeddings.
+        Learning rate of the embeddings. None is `learning_rate` with init="random".
+        With init="nmf" it is ``learning_rate / 40``, because the topics are almost
+        final after the initialisation; or, if the given `embeddings` cannot represent
+        these topics, ``10 * learning_rate`` times the root mean square of the
+        embeddings.
 
     learning_rate_schedule : str or callable, default="cosine"
-        Factor of the learning rates: 1 for "constant"; "cosine" falls from 1 to 0 in
-        `max_iter` epochs; a callable gets the number of epochs done.
-        The schedulers of :mod:`torch.optim.lr_scheduler` go by their
-        names: "StepLR", "MultiStepLR", "ExponentialLR", "LinearLR", "PolynomialLR",
-        "CosineAnnealingLR", "CosineAnnealingWarmRestarts" and "ReduceLROnPlateau". They
-        make one step an epoch, with `schedule_params`; "ReduceLROnPlateau"
-        looks at minus the objective of `loss_history_`. Their rates, as `eta_min`, are
-        those of `learning_rate`; `topic_learning_rate` stays in proportion.
+        Schedule of the learning rates: "constant"; "cosine", which decreases to zero
+        over `max_iter` epochs; a callable that returns the factor of the learning rates
+        for a number of completed epochs; or a scheduler of
+        :mod:`torch.optim.lr_scheduler`: "StepLR", "MultiStepLR", "ExponentialLR",
+        "LinearLR", "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"
+        or "ReduceLROnPlateau". Schedulers make one step per epoch, with the parameters
+        `schedule_params`; "ReduceLROnPlateau" monitors minus the objective of
+        `loss_history_`. Parameters such as `eta_min` refer to `learning_rate`;
+        `topic_learning_rate` changes in proportion.
 
     schedule_params : dict, default=None
-        Parameters of a scheduler of torch, as ``{"step_size": 10, "gamma": 0.5}`` for
+        Parameters of the scheduler, such as ``{"step_size": 10, "gamma": 0.5}`` for
         "StepLR".
 
     weight_decay : float, default=1.2e-6
-        L2 penalty of all parameters, added to the gradient.
+        Weight of the L2 penalty on all parameters, added to the gradient.
 
     kl_warmup : int, default=0
-        Epochs in which the weight of the divergence grows from 0 to 1.
+        Number of epochs in which the weight of the Kullback-Leibler divergence
+        increases from 0 to 1.
 
     max_grad_norm : float, default=None
-        Norm that gradients are clipped to. None does not clip.
+        Maximum norm of the gradients, which are clipped to it. None does not clip.
 
     early_stopping : bool, default=False
-        True stops when the bound of validation documents has not risen for
-        `n_iter_no_change` epochs, and returns the best weights.
+        If True, stop when the ELBO of the validation documents has not improved for
+        `n_iter_no_change` epochs, and restore the best weights.
 
     validation_fraction : float, default=0.1
-        Share of X that is held out for early stopping, if `fit` gets no `X_val`.
+        Fraction of X to hold out for early stopping if no `X_val` is passed to `fit`.
 
     n_iter_no_change : int, default=3
-        Epochs without improvement after which early stopping ends.
+        Number of epochs without improvement before early stopping.
 
     min_iter : int, default=1
-        Least epochs before early stopping.
+        Minimum number of epochs before early stopping.
 
     inference : {"refined", "encoder"}, default="refined"
-        What `transform` and `score` do.
+        Inference of the topic proportions in `transform` and `score`.
 
         - "refined": the most probable proportions given the document and the topics,
-          with the encoder's as prior;
-        - "encoder": proportions at the encoder's mean.
+          with the output of the encoder as prior.
+        - "encoder": the proportions at the mean of the encoder.
 
     encoder_weight : float, default=20.0
-        For "refined": the tokens that the encoder's proportions count as.
+        Weight of the prior for inference="refined": the number of tokens that the
+        output of the encoder counts as.
 
     warm_start : bool, default=False
-        True continues from the weights of the last fit, if there was one.
+        If True, reuse the weights of the previous fit, if any, as initialisation.
 
     random_state : int, RandomState instance or None, default=None
-        Determines start, batches and noise. Pass an int for reproducible results.
+        Determines random number generation for the initialisation, batches and noise.
+        Pass an int for reproducible results.
 
     verbose : int, default=0
-        1 shows progress on standard error: the size of the data at once, then a line
-        every few seconds, with the numbers of `loss_history_` where they are known.
-        `transform` of many documents shows its own.
+        If 1, print progress to standard error: the size of the data at once, then a
+        line every few seconds, with the metrics of `loss_history_` when they are known.
+        Long calls of `transform` print progress too.
 
     checkpoint : str or path-like, default=None
-        A file in which fit keeps its state while it runs, at most a tenth of the time,
-        to continue from there if it is killed and the same program is run again. It is
-        removed when fit has ended well. Needs an int as `random_state`, and a file of
-        its own for each fit, so not for searches. See :ref:`checkpoints`.
+        File in which fit saves its state while it runs, which takes at most a tenth of
+        the time. If fit is killed, running the same program again resumes from the
+        file; the file is deleted when fit succeeds. Needs an int as `random_state` and
+        a separate file for each fit, so not for searches. See :ref:`checkpoints`.
 
     device : str, default="auto"
-        Where to compute: "auto" (a CUDA device if there is one, else the CPU),
-        "cpu", "cuda", "cuda:1", "mps" or "xpu".
+        Device to compute on: "auto" (a CUDA device if available, else the CPU), "cpu",
+        "cuda", "cuda:1", "mps" or "xpu".
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        Topics: probabilities of the terms. Each row sums to one. Rows may be dropped
-        or reordered after the fit: `transform`, `score` and `topic_neighbors` follow,
-        and refuse rows that are no topics of the fit. `elbo` and a warm start are
-        those of the fitted encoder.
+        Topics: term probabilities. Each row sums to one. Rows may be dropped or
+        reordered after the fit: `transform`, `score` and `topic_neighbors` use the
+        remaining rows, and raise an error for rows that are not topics of the fit.
+        `elbo` and warm starts always use all fitted topics.
 
     n_components_ : int
-        Number of topics: rows of ``components_``, also where they were edited.
+        Number of topics: rows of ``components_``, also if these were edited.
 
     topic_embeddings_ : ndarray of shape (n_components, embedding_dim)
         Embeddings of the topics.
@@ -238,47 +236,48 @@ class TorchETM(BaseTopicModel):
         Embeddings of the terms.
 
     embedding_coverage_ : float
-        Share of the terms whose embedding was given: of a mapping those that are in
-        it, 1 for an array and 0 without `embeddings`.
+        Fraction of the terms whose embedding was given: the fraction found in a
+        mapping, 1 for an array, 0 without `embeddings`.
 
     encoder_weights_ : dict of str to ndarray
-        Parameters of the encoder, by their names in :class:`sklearn_topics.nn.ETM`.
+        Weights of the encoder, by their names in :class:`sklearn_topics.nn.ETM`.
 
     n_iter_ : int
-        Epochs run.
+        Number of epochs.
 
     batch_size_ : int
-        Most documents in a batch, where `batch_size` is None.
+        The batch size that was used, in case `batch_size` is None.
 
     topic_learning_rate_ : float
-        The rate that was used, where `topic_learning_rate` is None.
+        The rate that was used, in case `topic_learning_rate` is None.
 
     loss_history_ : dict of str to ndarray
-        One entry an epoch: "iteration", "seconds", "elbo", "nll" and "kl" (means over
-        the training documents during the epoch, in nats), "learning_rate", and with
-        validation documents "validation", their mean `elbo`. "objective" is the last of
-        these, or else "elbo".
+        Metrics during the fit, recorded after each epoch: "iteration", "seconds",
+        "elbo", "nll" and "kl" (means over the training documents during the epoch, in
+        nats), "learning_rate", with validation documents "validation" (their mean
+        `elbo`), and "objective", to be maximised: "validation" if there is one, else
+        "elbo".
 
     n_features_in_ : int
-        Number of terms seen in fit.
+        Number of terms seen during fit.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the terms; only if the columns of X have string names.
+        Names of the terms, if all columns of X have string names.
 
     See Also
     --------
-    TorchPoissonNMF : Topics without embeddings or encoder; faster.
-    sklearn_topics.nn.ETM : The module, for training loops of one's own.
+    TorchPoissonNMF : Topic model without embeddings and encoder; faster.
+    sklearn_topics.nn.ETM : The ETM as a torch module, for custom training loops.
 
     Notes
     -----
-    Integer counts below 2^24 are computed in float32, which holds them exactly;
-    float64 data are computed in float64. Sparse X is never made dense, nor is a batch
-    of it.
+    Integer counts below 2^24 are processed in float32, which represents them exactly;
+    float64 data are processed in float64. Sparse X is never converted to a dense array,
+    not even in batches.
 
-    `transform` and `fit_transform` give the same to the last bit for the same X. A
-    document's proportions do not depend on the other documents but for rounding in the
-    encoder's matrix products.
+    `transform` and `fit_transform` give the same result for the same X, to the last
+    bit. The proportions of a document do not depend on the other documents, up to
+    rounding in the matrix products of the encoder.
 
     References
     ----------
@@ -317,7 +316,7 @@ class TorchETM(BaseTopicModel):
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "topic_learning_rate": [Interval(Real, 0, None, closed="left"), None],
         "learning_rate_schedule": [
-            StrOptions({*_SCHEDULES, *SCHEDULERS}),
+            StrOptions(set(SCHEDULES)),
             callable,
         ],
         "schedule_params": [dict, None],
@@ -409,19 +408,19 @@ class TorchETM(BaseTopicModel):
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit(self, X, y=None, X_val=None):
-        """Learn topics, embeddings and the encoder.
+        """Fit topics, embeddings and the encoder.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms. Other nonnegative numbers are accepted, with a
-            warning if most are not integers.
+            Document-term counts. Other nonnegative numbers are accepted, with a warning
+            if most are not integers.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
         X_val : {array-like, sparse matrix, torch.Tensor} of shape \
                 (n_validation_samples, n_features), default=None
-            Documents whose bound goes into `loss_history_`, and which early stopping
-            looks at in place of a part of X.
+            Validation documents, whose ELBO is recorded in `loss_history_` and
+            monitored by early stopping, in place of a part of X.
 
         Returns
         -------
@@ -431,7 +430,7 @@ class TorchETM(BaseTopicModel):
         Raises
         ------
         FloatingPointError
-            If training diverges. The model is as it was before that epoch.
+            If training diverges. The model keeps the state before that epoch.
         """
         self._fit(X, y, X_val)
         return self
@@ -439,20 +438,20 @@ class TorchETM(BaseTopicModel):
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit_transform(self, X, y=None, X_val=None):
-        """Learn the topics of documents and return their proportions in them.
+        """Fit the topic model and return the topic proportions of the documents.
 
-        Equal to ``fit(X).transform(X)``, to the last bit.
+        The same as ``fit(X).transform(X)``, to the last bit.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms. Other nonnegative numbers are accepted, with a
-            warning if most are not integers.
+            Document-term counts. Other nonnegative numbers are accepted, with a warning
+            if most are not integers.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
         X_val : {array-like, sparse matrix, torch.Tensor} of shape \
                 (n_validation_samples, n_features), default=None
-            As in `fit`.
+            Validation documents, as in `fit`.
 
         Returns
         -------
@@ -466,112 +465,114 @@ class TorchETM(BaseTopicModel):
 
     @plain_torch
     def elbo(self, X):
-        """Evidence lower bound of documents, approximated at the encoder's mean.
+        """Evaluate the evidence lower bound (ELBO) of documents.
 
-        Without draws of the proportions: it is the same in every call, and may exceed
-        the bound's expectation.
+        Approximated at the mean of the encoder, without random draws of the
+        proportions, so that every call gives the same value; it may exceed the
+        expectation over draws.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms.
+            Document-term counts.
 
         Returns
         -------
         elbo : float
-            Mean over the documents, in nats, without the multinomial coefficient.
+            Mean ELBO per document, in nats, without the multinomial coefficient.
         """
         X_device, _ = self._upload(X, "elbo")
         module = self._fitted_module(X_device)
         return float(etm.bounds(module, X_device, MAX_BATCH).mean())
 
-    def topic_neighbors(self, n_terms=10):
-        """Find the terms whose embeddings are nearest to each topic's, by cosine.
+    def topic_neighbors(self, n_terms=10, *, feature_names=None):
+        """Find the terms with embeddings most similar to each topic, by cosine.
 
         Parameters
         ----------
         n_terms : int, default=10
-            Terms for each topic.
+            Number of terms for each topic.
+        feature_names : sequence of str, default=None
+            Names of the terms. If None, the column names of the fitted X, or
+            `vocabulary`.
 
         Returns
         -------
         neighbors : ndarray of shape (n_components, n_terms)
-            Names of the terms, nearest first, if the columns of the fitted X have
-            names; else their indices.
+            Names of the terms, or their indices without names; most similar first.
         """
-        return self._near_topics(self._names, n_terms)
+        check_is_fitted(self)
+        topics = self.topic_embeddings_[self._rows_of_fit()]
+        names = term_names(self, feature_names, numbers=False)
+        return nearest_terms(topics, self.embeddings_, names, n_terms)
 
-    def word_neighbors(self, words, n_terms=10):
-        """Find the terms whose embeddings are nearest to given terms', by cosine.
+    def word_neighbors(self, words, n_terms=10, *, feature_names=None):
+        """Find the terms with embeddings most similar to given terms, by cosine.
 
         Parameters
         ----------
         words : str, int, or sequence of them
-            Names of terms, if the columns of the fitted X have names, or indices. A
-            single str is one word. In a pipeline
-            :func:`sklearn_topics.inspection.word_neighbors` finds the names.
+            Terms, by name or index. For a pipeline, which has the names of the terms,
+            use :func:`sklearn_topics.inspection.word_neighbors`.
         n_terms : int, default=10
-            Terms for each of them, without itself.
+            Number of neighbours of each term, without the term itself.
+        feature_names : sequence of str, default=None
+            Names of the terms. If None, the column names of the fitted X, or
+            `vocabulary`.
 
         Returns
         -------
         neighbors : ndarray of shape (len(words), n_terms)
-            Names of the terms, nearest first, if the columns of the fitted X have
-            names; else their indices.
+            Names of the terms, or their indices without names; most similar first.
         """
-        return self._near_words(words, self._names, n_terms)
-
-    def _near_topics(self, names, n_terms):
         check_is_fitted(self)
-        topics, terms = self.topic_embeddings_[self._rows_of_fit()], self.embeddings_
-        return nearest_terms(topics, terms, names, n_terms)
-
-    def _near_words(self, words, names, n_terms):
-        check_is_fitted(self)
+        names = term_names(self, feature_names, numbers=False)
         return neighbors_of_words(words, self.embeddings_, names, n_terms)
 
     def _fit(self, X, y, X_val):
-        """Set the fitted attributes; returns X on the device."""
+        """Set the fitted attributes; return X on the device."""
         self._check_parameters()
-        with fit_task(self, X, y, max_iter=self.max_iter) as task:
+        with fit_session(self, X, y, max_iter=self.max_iter) as observers:
             data = check_counts(self, X, reset=not self._continues, method="fit")
             require_tokens(data)
             warn_unless_counts(self, data, self._prior())
             device = resolve_device(self.device)
             X_device = to_device(data, device)
             training, held_out = training_and_validation(self, data, X_device, X_val)
-            task.data["the validation documents"] = held_out
             generator = make_generator(self.random_state)
             module, topic_rate, coverage = self._start(training, generator)
-            task.data["the embeddings at the start"] = module.embeddings
             trainer = self._trainer(module, topic_rate, training, held_out)
 
             def attributes(state, n_iter):
                 return self._attributes(trainer.settled(training, state), n_iter)
 
-            fit = run_fit(
+            run = fit_from_starts(
                 trainer,
                 training,
-                trainer.begin(generator),
+                [trainer.init_state(training, generator)],
                 max_iter=self.max_iter,
-                criterion=NoImprovement(
+                stop=NoImprovement(
                     self.n_iter_no_change if self.early_stopping else None,
                     self.min_iter,
                 ),
-                keep="best" if self.early_stopping else "last",
-                verbose=self.verbose,
-                task=task,
+                select="best" if self.early_stopping else "last",
+                observers=observers,
                 attributes=attributes,
+                data={
+                    "the validation documents": held_out,
+                    "the embeddings at the start": module.embeddings,
+                },
             )
-            if fit.state is not None:
-                vars(self).update(attributes(fit.state, fit.n_iter))
+            best = run.best
+            if best.state is not None:
+                vars(self).update(attributes(best.state, best.n_iter))
                 if coverage is not None:
                     self.embedding_coverage_ = coverage
                 self.batch_size_ = trainer.batch_size
                 self.topic_learning_rate_ = float(trainer.topic_learning_rate)
-                self.loss_history_ = fit.columns
-            if fit.interrupted is not None:
-                raise fit.interrupted
+                self.loss_history_ = best.loss_history
+            if run.interrupted is not None:
+                raise run.interrupted
         self._warn_of_equal_topics()
         return X_device
 
@@ -580,32 +581,33 @@ class TorchETM(BaseTopicModel):
         sizes = self.hidden_layer_sizes
         if not are_sizes(sizes):
             raise ValueError(
-                "hidden_layer_sizes must hold at least one positive integer. Got "
-                f"{sizes!r}."
+                "hidden_layer_sizes must contain positive integers only, at least one. "
+                f"Got {sizes!r}."
             )
         if self.embeddings is None and not self.train_embeddings:
-            raise ValueError("train_embeddings=False needs embeddings.")
+            raise ValueError("train_embeddings=False needs embeddings: pass them.")
         if self.embeddings is not None and self.embedding_dim is not None:
             raise ValueError(
-                "embedding_dim is the length of embeddings learned from nothing; given "
-                "embeddings have their own. Leave it None."
+                "embedding_dim cannot be used with embeddings, which have their own "
+                "dimension. Use embedding_dim=None."
             )
 
     def _start(self, X, generator):
-        """The module before its first epoch, and topic_learning_rate by default.
+        """Initialise the module.
 
-        And the coverage of the embeddings, None where the last fit's go on.
+        Returns the module, the default of topic_learning_rate, and the coverage of the
+        embeddings (None for a warm start).
         """
         if self._continues:
             if not self._same_architecture():
                 raise ValueError(
-                    "warm_start=True continues with the encoder of the last fit: set "
-                    f"{', '.join(_ARCHITECTURE)} as they were, or fit anew."
+                    "warm_start=True continues with the encoder of the last fit: use "
+                    f"the same {', '.join(_ARCHITECTURE)}, or warm_start=False."
                 )
             slow = self.init == "nmf"
             rate = self.learning_rate * (_SLOW_TOPICS if slow else 1.0)
             return self._fitted_module(X), rate, None
-        m, dtype = X.shape[1], np.dtype(str(X.dtype).removeprefix("torch."))
+        m, dtype = X.shape[1], numpy_dtype(X)
         given, coverage = check_embeddings(
             self.embeddings,
             self.vocabulary,
@@ -635,13 +637,13 @@ class TorchETM(BaseTopicModel):
         return module, self.learning_rate * _FAST_TOPICS * size, coverage
 
     def _prior(self):
-        """What the prior counts as in each document, in words."""
+        """The weight of the prior in each document, as text."""
         if self.inference == "encoder":
-            return "with so few the prior of its topics outweighs them"
-        return f"the encoder's proposal counts as {self.encoder_weight:g}"
+            return "with so few the prior of the topic proportions outweighs them"
+        return f"the output of the encoder counts as {self.encoder_weight:g}"
 
     def _architecture(self):
-        """What the module is made of and its parameters' values do not show."""
+        """Parameters of the architecture, which the weights do not show."""
         values = {name: getattr(self, name) for name in _ARCHITECTURE}
         values["hidden_layer_sizes"] = np.array(self.hidden_layer_sizes)
         return values
@@ -669,9 +671,8 @@ class TorchETM(BaseTopicModel):
             topic_rate = self.topic_learning_rate
         return etm.ETMTrainer(
             module,
-            learning_rate=self.learning_rate,
-            topic_learning_rate=topic_rate,
             schedule=self._schedule(),
+            topic_learning_rate=topic_rate,
             weight_decay=self.weight_decay,
             batch_size=batch_size(self, X),
             kl_warmup=self.kl_warmup,
@@ -680,20 +681,16 @@ class TorchETM(BaseTopicModel):
         )
 
     def _schedule(self):
-        """Epochs done -> factor of the learning rates, or one of torch's schedulers."""
-        name = self.learning_rate_schedule
-        schedule = make_schedule(name, self.schedule_params, self.learning_rate)
-        if callable(schedule) or isinstance(schedule, Scheduler):
-            return schedule
-        return lambda epochs: _SCHEDULES[name](epochs / self.max_iter)
+        choice, params = self.learning_rate_schedule, self.schedule_params
+        return make_schedule(choice, params, self.learning_rate, self.max_iter)
 
     @property
     def _continues(self):
-        """Whether fit begins from the weights of the last one."""
+        """Whether fit continues from the weights of the previous fit."""
         return self.warm_start and hasattr(self, "components_")
 
     def _attributes(self, state, n_iter):
-        """The fitted attributes, also for callbacks that want a model."""
+        """Fitted attributes of the current state, for callbacks too."""
         weights = {
             name.removeprefix("module."): to_numpy(value)
             for name, value in state.items()
@@ -712,7 +709,7 @@ class TorchETM(BaseTopicModel):
         }
 
     def _fitted_module(self, X):
-        """The module of the last fit, in X's dtype and on its device."""
+        """The module of the last fit, with the dtype and device of X."""
         weights = {
             "embeddings": self.embeddings_,
             "topic_embeddings": self.topic_embeddings_,
@@ -729,7 +726,7 @@ class TorchETM(BaseTopicModel):
         return module
 
     def _infer(self, X, topics, verbose=0):
-        self._validate_params()  # they may have been set since fit
+        self._validate_params()  # the user may have set them after fit
         proposed = etm.encode(self._fitted_module(X), X, MAX_BATCH)
         rows = self._rows_of_fit()
         if rows != list(range(proposed.shape[1])):
@@ -746,26 +743,20 @@ class TorchETM(BaseTopicModel):
         return in_row_blocks(infer, X, proposed, verbose=verbose)
 
     def _rows_of_fit(self):
-        """Which topic of the encoder each row of ``components_`` is."""
+        """The topic of the encoder that each row of ``components_`` is."""
         names = "embeddings", "topic_embeddings"
         state = {f"module.{n}": torch.from_numpy(getattr(self, f"{n}_")) for n in names}
-        return rows_among(self.components_, etm.topics_of(state).numpy(), _SAME_TOPIC)
+        return match_topics(self.components_, etm.topics_of(state).numpy(), _SAME_TOPIC)
 
     def _warn_of_equal_topics(self):
-        pairs = [
-            f"{k} and {other}" for k, other in coinciding(self.components_, _COINCIDE)
-        ]
+        found = coinciding_topics(self.components_, _COINCIDE)
+        pairs = [f"{k} and {other}" for k, other in found]
         if pairs:
             advice = "choose a smaller n_components"
             if self.init == "random":
-                advice += ", train longer, or begin with init='nmf'"
+                advice += ", a larger max_iter, or init='nmf'"
             warn_user(
                 f"Topics {', '.join(pairs[:3])}{' and others' * (len(pairs) > 3)} "
                 f"coincide: {advice}.",
                 UserWarning,
             )
-
-    @property
-    def _names(self):
-        names = getattr(self, "feature_names_in_", self.vocabulary)
-        return None if names is None else np.asarray(names)

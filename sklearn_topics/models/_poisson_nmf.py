@@ -1,4 +1,4 @@
-"""TorchPoissonNMF: topics by sum-to-one Poisson NMF."""
+"""TorchPoissonNMF: topic model by Poisson NMF."""
 
 from functools import partial
 from math import log
@@ -7,7 +7,7 @@ from os import PathLike
 
 from .._boundary.contexts import plain_torch
 from .._boundary.counts import plain_number, require_tokens, warn_unless_counts
-from .._boundary.inputs import check_counts, check_factor
+from .._boundary.inputs import check_counts
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.transfer import (
     make_generator,
@@ -16,11 +16,10 @@ from .._boundary.transfer import (
     to_numpy,
 )
 from .._boundary.warning import warn_user
-from .._core import softmax_adam
 from .._core.fold_in import fold_in, variational_fold_in
 from .._core.init import INITS, initial_factors, standard_normal
 from .._core.poisson_nmf import EM, SCD, VariationalEM
-from .._core.schedule import SCHEDULERS, make_schedule
+from .._core.schedule import SCHEDULES, make_schedule
 from .._core.softmax_adam import SoftmaxAdam
 from .._core.topic_model import (
     CorpusSums,
@@ -29,214 +28,225 @@ from .._core.topic_model import (
     topics_of,
 )
 from .._core.unit import Rescaled, Unit
-from .._fit.loop import SmallGain, run_fits
+from .._fit.loop import fit_from_starts
 from .._fit.row_blocks import in_row_blocks
-from .._fit.task import fit_task
+from .._fit.session import fit_session
+from .._fit.starts import check_rank, custom_factors
+from .._fit.stopping import SmallGain
 from ._base import BaseTopicModel
 
 _SOLVERS = {"scd": SCD, "em": EM, "adam": SoftmaxAdam}
 
-#: The inits that draw another start each time.
+#: Random initialisations, which `n_init` can repeat.
 _RANDOM_INITS = "random", "nndsvdar"
 
-#: Tokens that are added to X. Without any, the scale of X does not matter.
+#: Tokens that are added to X. If all are 0, the scale of X does not matter.
 _PSEUDOCOUNTS = (
     "doc_topic_pseudocount",
     "topic_word_pseudocount",
     "transform_pseudocount",
 )
 
-#: What only "adam" uses.
+#: Parameters used by "adam" only.
 _ADAM_OPTIONS = (
     "learning_rate",
     "batch_size",
     "learning_rate_schedule",
     "schedule_params",
 )
-#: Without a schedule, or with one under which a small gain means convergence.
-_STEADY = None, "constant"
 _LEARNING_RATE, _BATCH_SIZE, _SCHEDULE = 0.2, 1024, "cosine"
 
-#: Share of a topic that a warm start spreads over all terms.
+#: Share of each topic that a warm start spreads over all terms.
 _NEW_TERMS = 1e-6
 
 
 class TorchPoissonNMF(BaseTopicModel):
-    r"""Topic model by Poisson non-negative matrix factorisation.
+    r"""Topic model by Poisson nonnegative matrix factorisation (NMF).
 
-    Fits :math:`x_{ij} \sim \mathrm{Poisson}((WH)_{ij})` to counts of terms in
-    documents and returns the topic model with the same likelihood [1]_: topics are
-    distributions over terms (`components_`), and documents are mixtures of topics
-    (`transform`). With both pseudocounts 0 this is the maximum-likelihood fit, which
-    also minimises the generalised Kullback-Leibler divergence; positive ones give the
-    maximum a posteriori under Dirichlet(1 + pseudocount) priors, which predicts
-    unseen text better.
+    Finds topics in document-term counts: topics are distributions over terms
+    (`components_`), documents are mixtures of topics (`transform`). Fits
+    :math:`x_{ij} \sim \mathrm{Poisson}((WH)_{ij})` and returns the topic model with
+    the same likelihood [1]_. With both pseudocounts 0 this is the maximum-likelihood
+    fit, which also minimises the generalised Kullback-Leibler divergence. Positive
+    pseudocounts give the maximum a posteriori (MAP) estimate under
+    Dirichlet(1 + pseudocount) priors, which predicts unseen documents better.
 
     Read more in the :ref:`User Guide <poisson_nmf>`.
 
     Parameters
     ----------
     n_components : int, default=10
-        Number of topics.
+        Number of topics (`num_topics` in gensim).
 
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, default="random"
-        Where to begin.
+        Initialisation.
 
-        - "random": absolute normal values of scale sqrt(X.mean() / n_components);
-        - "nndsvd": nonnegative double singular value decomposition, with zeros
-          (solver "em" cannot leave them without pseudocounts);
-        - "nndsvda", "nndsvdar": the same, with the zeros set to the mean of X, or to
-          small random values;
-        - "custom": the W, H or both passed to `fit` or `fit_transform`; one that is
-          not passed is inferred from the other.
+        - "random": absolute normal random numbers, scaled by
+          sqrt(X.mean() / n_components).
+        - "nndsvd": nonnegative double singular value decomposition (NNDSVD), which
+          contains zeros; solver "em" needs pseudocounts to change them.
+        - "nndsvda", "nndsvdar": NNDSVD with the zeros replaced by the mean of X, or by
+          small random numbers.
+        - "custom": the W, H or both passed to `fit` or `fit_transform`; if only one is
+          passed, the other is inferred from it.
 
     n_init : int, default=1
-        Starts from which the model is fitted; the fit with the best objective is
-        kept. For init "random" and "nndsvdar"; a warm start is one start. Callbacks
-        see all of them, each in its turn.
+        Number of initialisations to fit from; the fit with the best objective is
+        returned. More than 1 needs init "random" or "nndsvdar"; a warm start fits once.
+        Callbacks are called for all fits, one after the other.
 
     solver : {"auto", "scd", "em", "adam"}, default="auto"
-        - "auto": "adam" if a learning_rate is given, with a warning, "em" for
-          variational inference, "scd" otherwise;
-        - "scd": 15 iterations of "em", then sequential coordinate descent, W and H
-          in turn, every coordinate by a step that cannot lower the objective;
+        - "auto": "adam", with a warning, if `learning_rate` is given; "em" for
+          variational inference; else "scd".
+        - "scd": 15 iterations of "em", then sequential coordinate descent on W and H in
+          turn, with steps that cannot decrease the objective.
         - "em": expectation-maximisation; slower, for comparison and for variational
-          inference;
-        - "adam": stochastic gradients of softmax factors over batches of documents,
+          inference.
+        - "adam": stochastic gradient steps on softmax factors, in batches of documents,
           as in tinytopics.
 
-        "scd" and "em" are extrapolated, and restart where that would lower the
-        objective [2]_: it never falls, up to rounding.
+        "scd" and "em" are extrapolated, with a restart whenever extrapolation would
+        decrease the objective [2]_: the objective never decreases, up to rounding.
 
     inference : {"auto", "map", "variational"}, default="auto"
-        What is known of a document's topics, in fit and in `transform`.
+        Inference of the topic proportions, in `fit` and in `transform`.
 
-        - "map": a point, the maximum a posteriori under the prior
-          Dirichlet(1 + doc_topic_pseudocount);
-        - "variational": a Dirichlet posterior under the prior
-          Dirichlet(doc_topic_pseudocount), as in latent Dirichlet allocation;
-          `transform` gives its mean. Pseudocounts mean another thing here: 0.52
-          gives about the topics that 0.02 gives with "map";
-        - "auto": "map", the better and faster one in the experiments of the user
+        - "map": point estimate, the maximum a posteriori under the prior
+          Dirichlet(1 + doc_topic_pseudocount).
+        - "variational": Dirichlet posterior under the prior
+          Dirichlet(doc_topic_pseudocount), as in latent Dirichlet allocation (LDA);
+          `transform` returns its mean. Pseudocounts have another meaning here: 0.52
+          gives about the same topics as 0.02 with "map".
+        - "auto": "map", which is better and faster in the experiments of the user
           guide.
 
     doc_topic_pseudocount : float, default=0.02
-        Tokens added to every topic of every document. 0 is maximum likelihood.
+        Number of tokens added to each topic of each document, the prior of the topic
+        proportions (`doc_topic_prior` or `alpha` of LDA). 0 is maximum likelihood.
 
     topic_word_pseudocount : float, default=0.2
-        Tokens added to every term of every topic. 0 is maximum likelihood.
+        Number of tokens added to each term of each topic, the prior of the topics
+        (`topic_word_prior` or `eta` of LDA). 0 is maximum likelihood.
 
     transform_pseudocount : float, default=0.1
-        The doc_topic_pseudocount of `transform`, `fit_transform` and `score`: a new
-        document is known less well than those that shaped the topics. 0 gives the
-        most likely proportions, many of them zero.
+        The `doc_topic_pseudocount` of `transform`, `fit_transform` and `score`; larger,
+        because the topics are less certain for documents they were not fitted to. 0
+        gives the maximum-likelihood proportions, many of them zero.
 
     max_iter : int, default=200
-        Most iterations, each over both factors; epochs of "adam".
+        Maximum number of iterations, each of which updates W and H; epochs of "adam".
+        A warning is issued if `tol` is not reached.
 
     tol : float, default=1e-3
-        Stop when the objective gains less than this per token in ten iterations,
-        that is, when the fitted perplexity improves by less than a factor 1 - tol.
-        0 runs `max_iter` iterations, and so does "adam" unless its schedule is
-        "constant": a falling learning rate makes any gain small in the end.
+        Tolerance of the stopping criterion: stop when the objective increases in ten
+        iterations by less than `tol` per token, i.e. when the training perplexity
+        improves by less than a factor 1 - tol. 0 runs `max_iter` iterations. Used by
+        "adam" with a "constant" schedule only: with a decreasing learning rate, small
+        gains do not mean convergence.
 
     learning_rate : float, default=None
-        For "adam": the step in a softmax's logarithms. None is 0.2.
+        Used by solver "adam" only: initial step size in the logits of the softmax
+        factors. None is 0.2.
 
     batch_size : int, default=None
-        For "adam": documents in a batch. None is 1024.
+        Used by solver "adam" only: number of documents in a batch. None is 1024.
 
     learning_rate_schedule : str, default=None
-        For "adam": "constant", or "cosine", which falls to zero in `max_iter` epochs,
-        batch by batch. None is "cosine".
-        The schedulers of :mod:`torch.optim.lr_scheduler` go by their
-        names: "StepLR", "MultiStepLR", "ExponentialLR", "LinearLR", "PolynomialLR",
-        "CosineAnnealingLR", "CosineAnnealingWarmRestarts" and "ReduceLROnPlateau". They
-        make one step an epoch, with `schedule_params`; "ReduceLROnPlateau"
-        looks at minus the objective.
+        Used by solver "adam" only: "constant"; "cosine", which decreases to zero over
+        `max_iter` epochs, batch by batch; or a scheduler of
+        :mod:`torch.optim.lr_scheduler`: "StepLR", "MultiStepLR", "ExponentialLR",
+        "LinearLR", "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"
+        or "ReduceLROnPlateau". Schedulers make one step per epoch, with the parameters
+        `schedule_params`; "ReduceLROnPlateau" monitors minus the objective. None is
+        "cosine".
 
     schedule_params : dict, default=None
-        For "adam": parameters of a scheduler of torch, as
-        ``{"step_size": 10, "gamma": 0.5}`` for "StepLR".
+        Parameters of the scheduler, such as ``{"step_size": 10, "gamma": 0.5}`` for
+        "StepLR".
 
     warm_start : bool, default=False
-        True begins from the topics of the last fit, if there was one, instead of
-        from `init`; documents by fold-in. For data that have grown. Not with "adam".
+        If True, reuse the topics of the previous fit, if any, as initialisation instead
+        of `init`; the topic proportions are inferred by fold-in. Useful when documents
+        have been added. Not for solver "adam".
 
     random_state : int, RandomState instance or None, default=None
-        Determines the start. Pass an int for reproducible results.
+        Determines random number generation for the initialisation and the batches of
+        "adam". Pass an int for reproducible results.
 
     verbose : int, default=0
-        1 shows progress on standard error: the size of the data at once, then a line
-        every few seconds, with the numbers of `loss_history_` where they are known.
-        `transform` of many documents shows its own.
+        If 1, print progress to standard error: the size of the data at once, then a
+        line every few seconds, with the metrics of `loss_history_` when they are known.
+        Long calls of `transform` print progress too.
 
     checkpoint : str or path-like, default=None
-        A file in which fit keeps its state while it runs, at most a tenth of the time,
-        to continue from there if it is killed and the same program is run again. It is
-        removed when fit has ended well. Needs an int as `random_state`, and a file of
-        its own for each fit, so not for searches. See :ref:`checkpoints`.
+        File in which fit saves its state while it runs, which takes at most a tenth of
+        the time. If fit is killed, running the same program again resumes from the
+        file; the file is deleted when fit succeeds. Needs an int as `random_state` and
+        a separate file for each fit, so not for searches. See :ref:`checkpoints`.
 
     device : str, default="auto"
-        Where to compute: "auto" (a CUDA device if there is one, else the CPU),
-        "cpu", "cuda", "cuda:1", "mps" or "xpu".
+        Device to compute on: "auto" (a CUDA device if available, else the CPU), "cpu",
+        "cuda", "cuda:1", "mps" or "xpu".
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        Topics: probabilities of the terms. Each row sums to one.
+        Topics: term probabilities. Each row sums to one.
 
     n_components_ : int
-        Number of topics: rows of ``components_``, also where they were edited.
+        Number of topics: rows of ``components_``, also if these were edited.
 
     solver_ : str
-        The solver that was used, where `solver` is "auto".
+        The solver that was used, in case `solver` is "auto".
 
     n_iter_ : int
-        Iterations run.
+        Number of iterations; epochs of "adam".
 
     log_likelihood_ : float
-        Poisson log-likelihood of the data with the factors of the fit, with the
-        -log(x!) term and each document's size at its total; natural logarithm.
-        Without the pseudocounts' terms, whatever they are. (Variational inference:
-        with proportions as the geometric, not the arithmetic, mean of the posterior.)
+        Poisson log-likelihood of the training data (natural logarithm), including the
+        -log(x!) term, without the terms of the pseudocounts, and with each document's
+        size equal to its number of tokens. Variational inference uses the geometric,
+        not the arithmetic, mean of the posterior of the proportions.
 
     deviance_ : float
-        Twice the log-likelihood that is missing to a perfect fit.
+        Poisson deviance: twice the difference between the log-likelihood of a perfect
+        fit and `log_likelihood_`.
 
     kkt_residual_ : float
-        Largest violation, in tokens, of the first-order conditions of the objective:
-        max over the entries of W * (gradient) and H * (gradient). 0 at a stationary
-        point.
+        Measure of convergence: the largest violation, in tokens, of the first-order
+        (KKT) conditions of the objective, the maximum over the entries of
+        W * (gradient) and H * (gradient). 0 at a stationary point.
 
     loss_history_ : dict of str to ndarray
-        "iteration", "seconds", "objective" and "kkt", one entry every ten
-        iterations, of the start that was kept. The objective is the log-likelihood
-        plus the pseudocounts' terms (for variational inference the evidence lower
-        bound); it is maximised, and `tol` and `kkt_residual_` refer to it. For "adam"
-        also "learning_rate", that of the epoch, or where it changes within it, of its
-        first batch.
+        Metrics during the fit: "iteration", "seconds", "objective" and "kkt", recorded
+        after each tenth iteration; with `n_init` > 1, those of the returned fit. The
+        objective, to be maximised, is the log-likelihood plus the terms of the
+        pseudocounts (for variational inference, the evidence lower bound); `tol` and
+        `kkt_residual_` refer to it. "adam" adds "learning_rate", that of the first
+        batch of the epoch.
 
     n_features_in_ : int
-        Number of terms seen in fit.
+        Number of terms seen during fit.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the terms; only if the columns of X have string names.
+        Names of the terms, if all columns of X have string names.
 
     See Also
     --------
+    TorchETM : Topic model with word embeddings.
+    TorchBetaNMF : NMF for TF-IDF and other nonnegative data.
     sklearn.decomposition.LatentDirichletAllocation : Variational topic model.
     sklearn.decomposition.NMF : With ``beta_loss="kullback-leibler"``, the same
-        factorisation without pseudocounts and without the topic model's scale.
+        factorisation without pseudocounts and without normalised topics.
 
     Notes
     -----
-    Integer counts below 2^24 are computed in float32, which holds them exactly;
-    float64 data are computed in float64. Sparse X is never made dense.
+    Integer counts below 2^24 are processed in float32, which represents them exactly;
+    float64 data are processed in float64. Sparse X is never converted to a dense array.
 
-    Results are the same, to the last bit, for the same data, parameters, versions
-    and machine. With a sparse X, a random start and the solvers "scd" and "em" the
-    number of threads does not matter either.
+    Results are reproducible to the last bit for the same data, parameters, versions
+    and machine. With sparse X, init "random" and solver "scd" or "em" they do not
+    depend on the number of threads either.
 
     References
     ----------
@@ -273,10 +283,7 @@ class TorchPoissonNMF(BaseTopicModel):
         "tol": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
-        "learning_rate_schedule": [
-            StrOptions({*softmax_adam.SCHEDULES, *SCHEDULERS}),
-            None,
-        ],
+        "learning_rate_schedule": [StrOptions(set(SCHEDULES)), None],
         "schedule_params": [dict, None],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
@@ -331,21 +338,21 @@ class TorchPoissonNMF(BaseTopicModel):
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit(self, X, y=None, W=None, H=None):
-        """Learn the topics of documents.
+        """Fit the topic model to documents.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms. Other nonnegative numbers are accepted, with a
-            warning if most are not integers.
+            Document-term counts. Other nonnegative numbers are accepted, with a warning
+            if most are not integers.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
         W : array-like of shape (n_samples, n_components), default=None
-            Weights of the topics in the documents to begin with, for init="custom".
-            None begins from those that the documents have under H.
+            Initial W, weights of the topics in the documents, for init="custom". If
+            None, W is inferred from H.
         H : array-like of shape (n_components, n_features), default=None
-            Topics to begin with, for init="custom"; rows of any scale. None begins
-            from those that explain X best with W.
+            Initial H, topics with rows of any scale, for init="custom". If None, H is
+            inferred from W.
 
         Returns
         -------
@@ -358,23 +365,23 @@ class TorchPoissonNMF(BaseTopicModel):
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit_transform(self, X, y=None, W=None, H=None):
-        """Learn the topics of documents and return their proportions in them.
+        """Fit the topic model and return the topic proportions of the documents.
 
-        Equal to ``fit(X).transform(X)``, to the last bit.
+        The same as ``fit(X).transform(X)``, to the last bit.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            Counts, documents x terms. Other nonnegative numbers are accepted, with a
-            warning if most are not integers.
+            Document-term counts. Other nonnegative numbers are accepted, with a warning
+            if most are not integers.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
         W : array-like of shape (n_samples, n_components), default=None
-            Weights of the topics in the documents to begin with, for init="custom".
-            None begins from those that the documents have under H.
+            Initial W, weights of the topics in the documents, for init="custom". If
+            None, W is inferred from H.
         H : array-like of shape (n_components, n_features), default=None
-            Topics to begin with, for init="custom"; rows of any scale. None begins
-            from those that explain X best with W.
+            Initial H, topics with rows of any scale, for init="custom". If None, H is
+            inferred from W.
 
         Returns
         -------
@@ -387,46 +394,44 @@ class TorchPoissonNMF(BaseTopicModel):
         return self._like_input(to_numpy(theta), X)
 
     def _fit(self, X, y, W, H):
-        """Set the fitted attributes; returns X on the device."""
+        """Set the fitted attributes; return X on the device."""
         inference, solver_name = self._choose()
-        with fit_task(self, X, y, max_iter=self.max_iter * self.n_init) as task:
+        most = self.max_iter * self.n_init
+        with fit_session(self, X, y, max_iter=most) as observers:
             data = check_counts(self, X, reset=not self._continues, method="fit")
             require_tokens(data)
             if any(getattr(self, name) > 0 for name in _PSEUDOCOUNTS):
                 warn_unless_counts(self, data, self._prior())
-            task.data |= {"W": W, "H": H}
             X_device = to_device(data, resolve_device(self.device))
             constants = CorpusSums.of(X_device)
-            # Of the variational bound the data are no factor.
+            # The variational bound is not proportional to the data.
             least = max(self.doc_topic_pseudocount, self.topic_word_pseudocount)
             unit = Unit() if inference == "variational" else Unit.of(X_device, least)
             solver = self._make_solver(solver_name, inference, constants, unit, data)
             X_unit = unit.measure(X_device)
-            fit = run_fits(
+            run = fit_from_starts(
                 Rescaled(solver, dict.fromkeys(("objective", "kkt"), 1 / unit.data)),
                 X_unit,
-                self._starts(X_device, X_unit, unit, data, W, H, solver),
+                self._starts(X_device, X_unit, unit, W, H, solver),
                 max_iter=self.max_iter,
-                # A falling learning rate makes any gain small in the end.
-                criterion=SmallGain(
-                    self.tol if getattr(solver, "schedule", None) in _STEADY else 0,
+                # With a decreasing learning rate small gains are not convergence.
+                stop=SmallGain(
+                    self.tol if self._keeps_rate(solver_name) else 0,
                     scale=constants.tokens or 1.0,
                 ),
-                verbose=self.verbose,
-                task=task,
+                observers=observers,
                 attributes=_topic_attributes,
+                data={"W": W, "H": H},
             )
-            if fit.state is not None:
-                loglik = document_log_likelihood(X_unit, fit.state, solver.floor)
-                loglik = loglik / unit.data - constants.tokens * log(unit.data)
-                self._set_fitted(loglik, constants, fit, X_unit.dtype)
+            if run.best.state is not None:
+                self._set_fitted(run, solver, unit, constants)
                 self.solver_ = solver_name
-            if fit.interrupted is not None:
-                raise fit.interrupted
+            if run.interrupted is not None:
+                raise run.interrupted
         return X_device
 
     def _choose(self):
-        """What "auto" means for inference and solver; refuses what they cannot use."""
+        """Resolve "auto" of inference and solver; raise if parameters conflict."""
         inference = self._chosen_inference()
         variational = inference == "variational"
         solver = self.solver
@@ -436,38 +441,38 @@ class TorchPoissonNMF(BaseTopicModel):
             solver = "em" if variational else "scd"
         if variational and solver != "em":
             raise ValueError(
-                "inference='variational' needs solver='em'; the parameters choose "
+                "inference='variational' needs solver='em', but the parameters choose "
                 f"{solver!r}."
             )
         if variational and self.doc_topic_pseudocount == 0:
             raise ValueError(
-                "inference='variational' needs doc_topic_pseudocount > 0; with 0 use "
-                "'map'."
+                "inference='variational' needs doc_topic_pseudocount > 0. For 0 use "
+                "inference='map'."
             )
         if solver == "adam" and self._continues:
             raise ValueError(
-                "solver='adam' cannot continue a fit: its first steps would leave the "
-                "topics. Use warm_start=True with 'scd' or 'em'."
+                "solver='adam' cannot continue a fit: its first steps would lose the "
+                "topics. Use warm_start=True with solver='scd' or 'em'."
             )
         self._schedule()
         if solver != self.solver and solver == "adam":
             warn_user(
-                "learning_rate is given, so that solver='auto' chooses 'adam', which "
-                "is slower than 'scd' and stops further from the optimum. Leave "
-                "learning_rate None, or set solver='adam' to say that it is meant.",
+                "learning_rate is given, so solver='auto' chooses 'adam', which is "
+                "slower than 'scd' and stops further from the optimum. Use "
+                "learning_rate=None for 'scd', or solver='adam' to avoid this warning.",
                 UserWarning,
                 once=True,
             )
         given = [name for name in _ADAM_OPTIONS if getattr(self, name) is not None]
         if solver != "adam" and given:
             raise ValueError(
-                f"{' and '.join(given)} can be used by solver='adam' only; the "
-                f"parameters choose {solver!r}. Leave them None, or choose 'adam'."
+                f"{' and '.join(given)} can be used by solver='adam' only, but the "
+                f"parameters choose {solver!r}. Use None, or choose solver='adam'."
             )
         return inference, solver
 
     def _prior(self):
-        """What the pseudocounts add to each document, in words."""
+        """The number of tokens that the pseudocounts add to a document, as text."""
         K = self.n_components
         in_fit = plain_number(K * self.doc_topic_pseudocount)
         in_transform = plain_number(K * self.transform_pseudocount)
@@ -480,29 +485,30 @@ class TorchPoissonNMF(BaseTopicModel):
         inference = "map" if self.inference == "auto" else self.inference
         if inference == "variational" and self.transform_pseudocount == 0:
             raise ValueError(
-                "inference='variational' needs transform_pseudocount > 0; with 0 use "
-                "'map'."
+                "inference='variational' needs transform_pseudocount > 0. For 0 use "
+                "inference='map'."
             )
         return inference
 
-    def _schedule(self, learning_rate=_LEARNING_RATE):
-        name = self.learning_rate_schedule or _SCHEDULE
-        return make_schedule(name, self.schedule_params, learning_rate)
+    def _keeps_rate(self, solver_name):
+        return solver_name != "adam" or self.learning_rate_schedule == "constant"
+
+    def _schedule(self):
+        choice = self.learning_rate_schedule or _SCHEDULE
+        rate = self.learning_rate or _LEARNING_RATE
+        return make_schedule(choice, self.schedule_params, rate, self.max_iter)
 
     def _make_solver(self, name, inference, constants, unit, data):
         a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
-        # What the objective has more in another unit, for each token.
+        # The unit adds log(unit.data) per token to the objective.
         tokens = constants.tokens + a * self.n_components * data.shape[0]
         constant = constants.log_factorial + tokens * log(unit.data)
         shared = a * unit.data, b * unit.data, constant * unit.data
         if name == "adam":
-            rate = self.learning_rate or _LEARNING_RATE
             return SoftmaxAdam(
                 *shared,
-                learning_rate=rate,
                 batch_size=int(self.batch_size or _BATCH_SIZE),
-                schedule=self._schedule(rate),
-                n_epochs=self.max_iter,
+                schedule=self._schedule(),
             )
         if inference == "variational":
             return VariationalEM(*shared)
@@ -512,102 +518,83 @@ class TorchPoissonNMF(BaseTopicModel):
 
     @property
     def _continues(self):
-        """Whether fit begins from the topics of the last one."""
+        """Whether fit continues from the topics of the previous fit."""
         return self.warm_start and hasattr(self, "components_")
 
-    def _starts(self, X_device, X, unit, data, W, H, solver):
-        """`n_init` states to begin from, drawn when asked for; X is in `unit`."""
+    def _starts(self, X_device, X, unit, W, H, solver):
+        """Yield the `n_init` initial states; X is in `unit`."""
         self._check_given(W, H)
         if self.n_init > 1 and self.init not in _RANDOM_INITS:
             raise ValueError(
-                f"n_init={self.n_init} needs starts that differ, from init='random' "
-                f"or 'nndsvdar'; init is {self.init!r}."
+                f"n_init={self.n_init} needs a random initialisation: init='random' or "
+                f"'nndsvdar', but init is {self.init!r}."
             )
         generator = make_generator(self.random_state)
         if self._continues:
             factors = (self._last_topics(X_device, unit) for _ in range(1))
         elif self.init == "custom":
-            factors = (self._custom_factors(X, unit, data, W, H) for _ in range(1))
+            factors = (self._custom_factors(X_device, unit, W, H) for _ in range(1))
         else:
-            self._check_rank(X)
+            check_rank(self.init, self.n_components, X.shape)
             draw = standard_normal(generator)
             factors = (
                 initial_factors(X, self.n_components, self.init, draw)
                 for _ in range(self.n_init)
             )
-        return (solver.begin(W, HT, generator) for W, HT in factors)
+        return (solver.init_state(X, W, HT, generator) for W, HT in factors)
 
     def _check_given(self, W, H):
         given = [name for name, A in (("W", W), ("H", H)) if A is not None]
         if self._continues and given:
             raise ValueError(
-                f"{' and '.join(given)} cannot be used by a warm start, which begins "
-                "from the topics of the last fit. Leave them None, or set "
-                "warm_start=False."
+                f"{' and '.join(given)} cannot be used by a warm start, which reuses "
+                "the topics of the previous fit. Use None, or warm_start=False."
             )
         if self.init != "custom" and given:
             was, them = ("were", "them") if len(given) > 1 else ("was", "it")
             raise ValueError(
                 f"{' and '.join(given)} {was} given, but init is {self.init!r}: set "
-                f"init='custom' to begin from {them}."
+                f"init='custom' to use {them} as initialisation."
             )
 
     def _last_topics(self, X, unit):
         if len(self.components_) != self.n_components:
             raise ValueError(
                 f"warm_start=True continues from {len(self.components_)} topics, but "
-                f"n_components is {self.n_components}."
+                f"n_components is {self.n_components}. Use the same number, or "
+                "warm_start=False."
             )
         topics = to_device(self.components_, X.device).to(X.dtype)
-        W = self._fold_in(X, topics) * unit.data
-        # Not zero, which EM could not leave where a term is new.
-        return W, topics.T.contiguous() + _NEW_TERMS / X.shape[1]
+        HT = topics.T.contiguous()
+        # Positive, because EM cannot change the zero of a new term.
+        return self._fold_in(X, HT) * unit.data, HT + _NEW_TERMS / X.shape[1]
 
-    def _check_rank(self, X):
-        if self.init != "random" and self.n_components > min(X.shape):
-            raise ValueError(
-                f"init={self.init!r} needs n_components <= min(n_samples, n_features) "
-                f"= {min(X.shape)}, but n_components is {self.n_components}; use "
-                "'random'."
-            )
+    def _custom_factors(self, X, unit, W, H):
+        options = {"K": self.n_components, "any_dtype": True}
+        factors = custom_factors(self, X, W, H, self._fold_in, **options)
+        return map(unit.measure_factor, factors)
 
-    def _custom_factors(self, X, unit, data, W, H):
-        (n, m), K = X.shape, self.n_components
-        factors = []
-        for name, A, shape in ("W", W, (n, K)), ("H", H, (K, m)):
-            if A is not None:
-                A = check_factor(self, A, name, shape)
-                A = to_device(A.astype(data.dtype, copy=False), X.device)
-            factors.append(A)
-        W, H = factors
-        if W is None and H is None:
-            raise ValueError(
-                "init='custom' begins from W, H or both: pass them to fit."
-            )
-        if W is None:
-            W = self._fold_in(X, H)
-        if H is None:
-            H = self._fold_in(X.T, W.T).T
-        return unit.measure_factor(W), unit.measure_factor(H.T.contiguous())
-
-    def _fold_in(self, X, H):
-        """W (n x K) for given H (K x m) of any scale, by what `transform` does."""
-        sizes = H.sum(1)
+    def _fold_in(self, X, HT):
+        """W (n x K) for given HT (m x K) of any scale, inferred as by `transform`."""
+        sizes = HT.sum(0)
         sizes = sizes.where(sizes > 0, 1)
-        theta = self._infer(X, H / sizes[:, None])
+        theta = self._infer(X, (HT / sizes).T.contiguous())
         return theta * document_sizes(X).to(theta.dtype)[:, None] / sizes
 
-    def _set_fitted(self, loglik, constants, fit, dtype):
-        fit.require_finite("log-likelihood", loglik, dtype)
-        self.components_ = to_numpy(topics_of(fit.state))
-        self.n_iter_ = fit.n_iter
+    def _set_fitted(self, run, solver, unit, constants):
+        best = run.best
+        loglik = document_log_likelihood(run.X, best.state, solver.floor)
+        loglik = loglik / unit.data - constants.tokens * log(unit.data)
+        run.require_finite("log-likelihood", loglik)
+        self.components_ = to_numpy(topics_of(best.state))
+        self.n_iter_ = best.n_iter
         self.log_likelihood_ = loglik - constants.log_factorial
         self.deviance_ = 2 * (constants.saturated - self.log_likelihood_)
-        self.kkt_residual_ = fit.found["kkt"]
-        self.loss_history_ = fit.columns
+        self.kkt_residual_ = best.metrics["kkt"]
+        self.loss_history_ = best.loss_history
 
     def _infer(self, X, topics, verbose=0):
-        self._validate_params()  # they may have been set since fit
+        self._validate_params()  # the user may have set them after fit
         variational = self._chosen_inference() == "variational"
         infer = partial(
             variational_fold_in if variational else fold_in,
@@ -618,7 +605,7 @@ class TorchPoissonNMF(BaseTopicModel):
 
 
 def _topic_attributes(state, n_iter):
-    """What a callback needs to see the model as if fit had stopped here."""
+    """Fitted attributes of the current state, for callbacks."""
     topics = to_numpy(topics_of(state))
     return {
         "components_": topics,

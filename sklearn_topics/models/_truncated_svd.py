@@ -22,9 +22,9 @@ from ._base import BaseDecomposition
 class TorchTruncatedSVD(BaseDecomposition):
     """Dimensionality reduction by truncated SVD (latent semantic analysis).
 
-    A drop-in for :class:`sklearn.decomposition.TruncatedSVD`: the same parameters,
-    attributes, signs and, for the same `random_state`, the same results up to
-    rounding. The products with a sparse X run in parallel on the CPU, or on another
+    A drop-in replacement for :class:`sklearn.decomposition.TruncatedSVD` with the same
+    parameters, attributes and signs and, for the same `random_state`, the same results
+    up to rounding. Products with sparse X run in parallel on the CPU, or on another
     device.
 
     Read more in the :ref:`User Guide <truncated_svd>`.
@@ -32,65 +32,69 @@ class TorchTruncatedSVD(BaseDecomposition):
     Parameters
     ----------
     n_components : int, default=2
-        Dimensions of the result. At most the number of features for "randomized", and
-        less than the smaller side of X for "arpack".
+        Number of components, the dimensionality of the output. At most `n_features` for
+        algorithm "randomized", less than min(n_samples, n_features) for "arpack".
 
     algorithm : {"arpack", "randomized"}, default="randomized"
-        "randomized" runs Halko et al.'s algorithm [1]_ on the device, "arpack" that of
-        :func:`scipy.sparse.linalg.svds` on the host.
+        "randomized" is the algorithm of Halko et al. [1]_, on the device; "arpack" is
+        :func:`scipy.sparse.linalg.svds`, on the CPU.
 
     n_iter : int, default=5
-        Power iterations of "randomized".
+        Number of power iterations. Used by "randomized" only.
 
     n_oversamples : int, default=10
-        Random vectors of "randomized" beyond `n_components`.
+        Number of random vectors in addition to `n_components`. Used by "randomized"
+        only.
 
     power_iteration_normalizer : {"auto", "QR", "LU", "none"}, default="auto"
-        What keeps the vectors of "randomized" apart between products: "QR" is the
-        safest, "LU" faster, "none" fastest. "auto" is "none" for up to two power
-        iterations and "LU" for more.
+        Normalisation of the vectors between power iterations: "QR" is the most
+        accurate, "LU" is faster, "none" the fastest. "auto" is "none" if `n_iter` <= 2,
+        else "LU". Used by "randomized" only.
 
     random_state : int, RandomState instance or None, default=None
-        Determines the random vectors, drawn as scikit-learn draws them.
+        Determines random number generation for the random vectors, drawn as in
+        scikit-learn. Pass an int for reproducible results.
 
     tol : float, default=0.0
-        Tolerance of "arpack"; 0 is machine precision.
+        Tolerance of the singular values; 0 is machine precision. Used by "arpack" only.
 
     device : str, default="auto"
-        Where to compute: "auto" (a CUDA device if there is one, else the CPU),
-        "cpu", "cuda", "cuda:1", "mps" or "xpu".
+        Device to compute on: "auto" (a CUDA device if available, else the CPU), "cpu",
+        "cuda", "cuda:1", "mps" or "xpu".
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features)
-        The right singular vectors of X.
+        Right singular vectors of X.
 
     n_components_ : int
-        Number of components: rows of ``components_``, also where they were edited.
+        Number of components: rows of ``components_``, also if these were edited.
 
     explained_variance_ : ndarray of shape (n_components,)
-        The variance of the transformed X by each component.
+        Variance of the transformed X along each component.
 
     explained_variance_ratio_ : ndarray of shape (n_components,)
-        Its share in the variance of X.
+        Fraction of the variance of X explained by each component.
 
     singular_values_ : ndarray of shape (n_components,)
-        The singular values, largest first.
+        Singular values, largest first.
 
     n_features_in_ : int
-        Number of features seen in fit.
+        Number of features seen during fit.
 
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the features; only if the columns of X have string names.
+        Names of the features, if all columns of X have string names.
 
     See Also
     --------
-    TorchPoissonNMF : Topics whose weights are not negative.
+    TorchBetaNMF : Factorisation with nonnegative components.
+    TorchPoissonNMF : Topic model for word counts.
+    sklearn.decomposition.TruncatedSVD : Truncated SVD in scikit-learn.
 
     Notes
     -----
-    float32 is computed in float32, everything else in float64. Sparse X is never made
-    dense.
+    float32 data are processed in float32, all other data in float64. Sparse X is never
+    converted to a dense array.
 
     References
     ----------
@@ -140,14 +144,14 @@ class TorchTruncatedSVD(BaseDecomposition):
         self.device = device
 
     def fit(self, X, y=None):
-        """Find the components of X.
+        """Compute the components of X.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            The data.
+            Training data.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
@@ -160,19 +164,20 @@ class TorchTruncatedSVD(BaseDecomposition):
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit_transform(self, X, y=None):
-        """Find the components of X and return its coordinates in them.
+        """Compute the components of X and return the coordinates of X.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-            The data.
+            Training data.
         y : Ignored
-            Present for consistency of the API.
+            Not used, present for API consistency by convention.
 
         Returns
         -------
         X_new : ndarray of shape (n_samples, n_components)
-            Equal to ``transform(X)``. A torch.Tensor on X's device if X is one.
+            The same as ``transform(X)``. A torch.Tensor on the device of X if X is a
+            torch.Tensor.
         """
         data = check_matrix(self, X, reset=True, min_features=2)
         device = resolve_device(self.device)
@@ -183,8 +188,8 @@ class TorchTruncatedSVD(BaseDecomposition):
         else:
             U, s, Vt = self._randomized(X_device, rng)
         U, Vt = flip_signs(U, Vt, by="V")
-        # U s may have the approximation's error, which X V has not. (Of a wide X the
-        # randomised method makes U s from X V.)
+        # U s may have an approximation error that X V does not have. (For wide X the
+        # randomised algorithm computes U s from X V.)
         wide = data.shape[0] < data.shape[1]
         if self.tol > 0 if self.algorithm == "arpack" else not wide:
             coordinates = to_numpy(ops.spmm(X_device, Vt.T.contiguous()))
@@ -225,15 +230,15 @@ class TorchTruncatedSVD(BaseDecomposition):
                 f"but n_components={self.n_components}, n_samples={data.shape[0]} and "
                 f"n_features={data.shape[1]}."
             )
-        v0 = rng.uniform(-1, 1, min(data.shape))  # as scikit-learn draws it
+        v0 = rng.uniform(-1, 1, min(data.shape))  # as in scikit-learn
         U, s, Vt = svds(data, k=int(self.n_components), tol=self.tol, v0=v0)
-        order = slice(None, None, -1)  # it returns the smallest first
+        order = slice(None, None, -1)  # svds returns the smallest first
         parts = U[:, order], s[order], Vt[order]
         return tuple(to_device(p.copy(), device) for p in parts)
 
     @plain_torch
     def transform(self, X):
-        """Return the coordinates of X in the components.
+        """Compute the coordinates of X on the components.
 
         Parameters
         ----------
@@ -243,7 +248,8 @@ class TorchTruncatedSVD(BaseDecomposition):
         Returns
         -------
         X_new : ndarray of shape (n_samples, n_components)
-            ``X @ components_.T``. A torch.Tensor on X's device if X is one.
+            ``X @ components_.T``. A torch.Tensor on the device of X if X is a
+            torch.Tensor.
         """
         check_is_fitted(self)
         data = check_matrix(self, X, reset=False)
@@ -254,14 +260,14 @@ class TorchTruncatedSVD(BaseDecomposition):
 
 
 def _near_one(s):
-    """The power of two by which squares of singular values are numbers; mostly 1."""
+    """The power of two with which squared singular values are finite; mostly 1."""
     greatest = float(s.max())
     exponent = 0 if 1e-15 < greatest < 1e15 or greatest == 0 else np.frexp(greatest)[1]
     return s.new_tensor(2.0 ** -float(exponent)).cpu().numpy()[()]
 
 
 def _total_variance(data, scale) -> float:
-    """Sum over the features of their variances, in units of `scale`."""
+    """Sum of the variances of the features, of data times `scale`."""
     data = data if scale == 1 else data * scale
     if sp.issparse(data):
         return mean_variance_axis(data, axis=0)[1].sum()

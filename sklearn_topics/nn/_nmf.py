@@ -226,7 +226,7 @@ class NMF(nn.Module):
         )
         values = (A.detach().to(X.dtype).contiguous() for A in factors)
         with torch.no_grad():
-            initial = solver.begin(X, dict(zip(("W", "HT"), values, strict=True)))
+            initial = solver.init_state(X, *values)
             n_iter, state = 0, initial
             states = _iterate(solver, X, initial, tol, max_iter, verbose)
             try:

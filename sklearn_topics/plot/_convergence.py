@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.arguments import did_you_mean
-from ..metrics._models import split_pipeline
+from .._boundary.pipelines import split_pipeline
 
 
 class ConvergenceDisplay:

@@ -3,16 +3,15 @@
 import numpy as np
 
 from .._boundary.containers import readable
+from .._boundary.documents import require_documents
 from .._boundary.inputs import count_rows
-from ..inspection import top_terms
-from ..metrics._containers import check_documents
-from ..metrics._models import (
+from .._boundary.pipelines import accepts_missing, split_pipeline
+from .._boundary.proportions import (
     given_proportions,
-    may_miss,
-    proportions,
-    split_pipeline,
+    proportions_and_counts,
     unassigned,
 )
+from ..inspection import top_terms
 
 #: Largest deviation from one of the sum of a row of proportions.
 _TOLERANCE = 1e-2
@@ -31,11 +30,11 @@ def count_documents(X, theta=None, model=None) -> int:
 
     Without a pipeline, X must be in a container that the `model` itself reads.
     """
-    check_documents(X, theta)
+    require_documents(X, theta)
     if theta is not None:
         readable(theta, "theta")
     if X is not None and split_pipeline(model)[0] is None:
-        readable(X, missing=may_miss(model))
+        readable(X, missing=accepts_missing(model))
     if isinstance(X, str):
         raise ValueError("X is a single text. Pass a list of texts.")
     for name, given in (("X", X), ("theta", theta)):
@@ -70,7 +69,7 @@ def known_proportions(model, X, theta):
         require_transform(model)
     if X is None:
         return without_topic(given_proportions(theta, split_pipeline(model)[1]))
-    return without_topic(*proportions(model, X, theta))
+    return without_topic(*proportions_and_counts(model, X, theta))
 
 
 def check_proportions(theta) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .._boundary.containers import readable
-from ..metrics._labels import is_missing
+from .._boundary.documents import is_missing
 
 
 def number_groups(groups):

@@ -4,9 +4,9 @@ import numpy as np
 
 from .._boundary.arguments import check_integer
 from .._boundary.containers import readable
+from .._boundary.documents import row_labels
 from .._boundary.inputs import count_rows, take_rows
 from ..metrics import sort_documents
-from ..metrics._containers import row_labels
 from ._documents import (
     check_proportions,
     count_documents,

@@ -4,9 +4,10 @@ import numpy as np
 from sklearn.decomposition import KernelPCA
 from sklearn.manifold import smacof
 
+from .._boundary.documents import row_labels
+from .._boundary.proportions import proportions_and_counts, token_shares
+from .._boundary.topics import topic_distributions
 from ..metrics import topic_distances
-from ..metrics._containers import row_labels
-from ..metrics._models import proportions, token_shares, topic_distributions
 from ._documents import known_proportions, name_topics, require_transform
 
 #: Largest total area of the circles, as a share of the axes, and their largest mean
@@ -116,7 +117,7 @@ class TopicMapDisplay:
         if X is not None and theta is None:
             require_transform(model)
         if X is not None:
-            shares = token_shares(*proportions(model, X, theta))
+            shares = token_shares(*proportions_and_counts(model, X, theta))
         elif theta is not None:
             known = known_proportions(model, None, theta)
             shares = np.nan_to_num(known).mean(axis=0)

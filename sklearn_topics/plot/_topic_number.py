@@ -8,9 +8,9 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._boundary.arguments import check_integer
+from .._boundary.topics import topic_distributions
 from .._boundary.warning import warn_user
 from ..metrics import topic_stability
-from ..metrics._models import topic_distributions
 
 #: Parameter whose values are only seeds.
 _SEED = "random_state"

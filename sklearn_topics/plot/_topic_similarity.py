@@ -4,8 +4,8 @@ import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
+from .._boundary.topics import topic_distributions
 from ..metrics import align_topics, topic_distances
-from ..metrics._models import topic_distributions
 from ._documents import name_topics
 
 

@@ -49,9 +49,9 @@ def test_words_without_a_vector_are_drawn():
         (["cat"], {}, "None of the 1 words has a vector"),
         (["Cat", "Dog"], VECTORS, "case, accents"),
         (["a", "b"], {"a": [1.0], "b": [1.0, 2.0]}, r"'b' has the shape \(2,\)"),
-        (["a"], {"a": 1.0}, "one dimension"),
-        (["a", "b"], {"a": [1.0], "b": [np.nan]}, "The vector of 'b' holds NaN"),
-        (["a", "b"], {"a": [1.0], "b": np.array([1e300])}, "The vector of 'b' holds"),
+        (["a"], {"a": 1.0}, "one-dimensional"),
+        (["a", "b"], {"a": [1.0], "b": [np.nan]}, "The vector of 'b' contains NaN"),
+        (["a", "b"], {"a": [1.0], "b": np.array([1e300])}, "vector of 'b' contains"),
         (["b"], {"b": np.ma.array([1, 2], mask=[0, 1])}, r"vectors\['b'\] is a masked"),
     ],
 )
@@ -87,13 +87,13 @@ def test_which_words_are_found():
 @pytest.mark.parametrize(
     ("words", "vectors", "message"),
     [
-        ("cat", VECTORS, "words is one str"),
+        ("cat", VECTORS, "words is a single str"),
         ({"dog": 1, "cat": 0}, VECTORS, r"words is a dict.*get_feature_names_out"),
         ({"cat"}, VECTORS, "words is a set"),
         (["cat"], "glove.txt", "vectors must be a mapping.*load_word_vectors"),
         (["cat"], Path("glove.txt"), "vectors must be a mapping"),
         (["cat"], None, "vectors must be a mapping"),
-        (["cat"], SimpleNamespace(wv=VECTORS), r"a model of gensim.*vectors\.wv"),
+        (["cat"], SimpleNamespace(wv=VECTORS), r"a gensim model.*vectors\.wv"),
     ],
 )
 def test_what_is_no_list_or_mapping(words, vectors, message):
@@ -104,12 +104,12 @@ def test_what_is_no_list_or_mapping(words, vectors, message):
 @pytest.mark.parametrize(
     ("embeddings", "message"),
     [
-        ("glove.txt", "'glove.txt': a path is not read.*load_word_vectors"),
-        (Path("glove.txt"), "a path is not read"),
-        (b"glove.txt", "a path is not read"),
-        (torch.nn.Embedding(2, 2), "a module of torch: pass its weight"),
-        (SimpleNamespace(wv=VECTORS), r"a model of gensim.*embeddings\.wv"),
-        (3, "embeddings must be a mapping.*of type int"),
+        ("glove.txt", "'glove.txt', but files are not read.*load_word_vectors"),
+        (Path("glove.txt"), "files are not read"),
+        (b"glove.txt", "files are not read"),
+        (torch.nn.Embedding(2, 2), "a torch module. Pass its weight"),
+        (SimpleNamespace(wv=VECTORS), r"a gensim model.*embeddings\.wv"),
+        (3, "embeddings must be a mapping.*Got type int"),
         (np.ma.array(np.eye(2), mask=np.eye(2)), "embeddings is a masked array"),
     ],
 )
@@ -168,8 +168,8 @@ def test_every_form_is_the_same_array():
         (np.eye(3), None, "embeddings has 3 rows, but X has 2 columns"),
         (np.full((2, 2), np.nan), None, "NaN"),
         (np.ones(2), None, "2D array"),
-        (np.eye(2), ["cat", "dog"], "aligned with"),
-        (None, ["cat", "dog"], "leave it None"),
+        (np.eye(2), ["cat", "dog"], "must be aligned with"),
+        (None, ["cat", "dog"], "vocabulary=None"),
         ({"cat": [np.nan]}, ["cat", "dog"], "NaN"),
         (VECTORS, None, r"needs vocabulary.*CountVectorizer\(vocabulary=words\)"),
         (VECTORS, ["cat"], "vocabulary has 1 words, but X has 2 columns"),
@@ -183,7 +183,7 @@ def test_embeddings_that_do_not_fit_x(embeddings, vocabulary, message):
 def test_names_of_the_columns_are_looked_up():
     names = np.array(["dog", "cat"])
     np.testing.assert_array_equal(check(VECTORS, names=names), np.eye(2)[::-1])
-    with pytest.raises(ValueError, match="differs from the names"):
+    with pytest.raises(ValueError, match="differs from the column names"):
         check(VECTORS, ["cat", "dog"], names=names)
 
 
@@ -219,10 +219,10 @@ def test_a_frame_to_look_up_in():
     np.testing.assert_array_equal(embedding_matrix(["cat"], more), [[0, 0, 1]])
     for frame, message in [
         (FRAME.T, r"pass vectors\.T"),
-        (FRAME.T.rename(str), r"not its index: vectors\.T"),
-        (FRAME.reset_index(drop=True), "whose index has no words: frame.set_index"),
-        (pl.DataFrame({"word": ["cat"], "0": [1.0]}), "whose index has no words"),
-        (FRAME.iloc[[0, 0]], "has 'cat' more than once"),
+        (FRAME.T.rename(str), r"not the index: vectors\.T"),
+        (FRAME.reset_index(drop=True), "without words as index. .*vectors.set_index"),
+        (pl.DataFrame({"word": ["cat"], "0": [1.0]}), "without words as index"),
+        (FRAME.iloc[[0, 0]], "contains 'cat' more than once"),
     ]:
         with pytest.raises(ValueError, match=message):
             embedding_matrix(["cat", "dog"], frame)

@@ -231,14 +231,14 @@ def test_torch_csr_of_any_index(A, index_dtype):
 
 def test_torch_layouts_without_a_use_are_named(A):
     with pytest.raises(
-        ValueError, match=r"torch\.sparse_csc; pass a dense, COO or CSR"
+        ValueError, match=r"torch\.sparse_csc\. Pass a dense, COO or CSR"
     ):
         check(torch.from_numpy(A).to_sparse_csc())
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float8_e4m3fn])
 def test_torch_dtypes_too_narrow_for_counts(A, dtype):
-    advice = rf"{dtype}, which is too narrow .* for instance X\.float\(\)\."
+    advice = rf"{dtype}, which is too imprecise .* for example X\.float\(\)\."
     with pytest.raises(ValueError, match=advice):
         check(torch.from_numpy(A).to(dtype))
 
@@ -369,8 +369,8 @@ def test_large_values_are_not_taken_for_infinite():
         ([[1j, 2]], "Complex data not supported"),
         (sp.csr_array([[1j, 2]]), "Complex data not supported"),
         (torch.tensor([[1j, 2]]), "Complex data not supported"),
-        ([["a", "b"]], "X holds lists of tokens"),
-        (["some text", "more"], "X holds text"),
+        ([["a", "b"]], "X contains lists of tokens"),
+        (["some text", "more"], "X contains text"),
         ([1, 2, 3], "Expected 2D array, got 1D array"),
         (torch.ones(3), "Expected 2D array, got 1D array"),
         (3.0, "Expected 2D array, got scalar"),

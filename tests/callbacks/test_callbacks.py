@@ -22,8 +22,8 @@ from sklearn_topics import (
     TorchTruncatedSVD,
 )
 from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
+from sklearn_topics._fit.callbacks import FitWatcher
 from sklearn_topics.callbacks import EarlyStopping, HistoryLogger, TensorBoardLogger
-from sklearn_topics.callbacks._base import FitWatcher
 from sklearn_topics.datasets import make_topic_corpus
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -114,7 +114,7 @@ def test_bad_parameters_are_named(tmp_path, name, parameters, message):
 def test_a_log_has_a_format_and_a_folder(tmp_path):
     with pytest.raises(ValueError, match="must end in one of .csv, .jsonl"):
         HistoryLogger(tmp_path / "log.txt")
-    with pytest.raises(FileNotFoundError, match="There is no folder"):
+    with pytest.raises(FileNotFoundError, match="path: no folder"):
         HistoryLogger(tmp_path / "nowhere" / "log.csv")
 
 

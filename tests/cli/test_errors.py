@@ -58,7 +58,7 @@ def complaint(capsys):
         ),
         (
             {"estimator.params.device": "cuda:99"},
-            "estimator.params.device: device='cuda:99' is not available here",
+            "estimator.params.device: device='cuda:99' is not available on this",
         ),
         ({"vectorizer": None}, "vectorizer: missing, but the documents are text"),
         ({"vectorizer.name": "HashingVectorizer"}, "one of: CountVectorizer, Tfidf"),

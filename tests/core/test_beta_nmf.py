@@ -15,6 +15,7 @@ from sklearn_topics._core.beta_nmf import (
     Penalties,
     ProjectedAdam,
 )
+from sklearn_topics._core.schedule import make_schedule
 
 PENALTIES = Penalties(0.3, 0.2, 0.1, 0.4)
 BETAS = (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
@@ -39,7 +40,7 @@ def positive_counts(counts, solver, **options):
 
 def run(solver, X, state, n_steps):
     """The states after each step."""
-    states = [solver.begin(X, state)]
+    states = [solver.init_state(X, state["W"], state["HT"])]
     for _ in range(n_steps):
         states.append(solver.step(X, states[-1]))
     return states[1:]
@@ -115,7 +116,8 @@ def test_sparse_equals_dense(to_csr, counts, start, solver):
 @pytest.mark.parametrize("solver", SOLVERS, ids=name)
 def test_a_step_leaves_the_old_state(load, counts, start, solver):
     X = load(positive_counts(counts, solver))
-    begin = solver.begin(X, start(X, 3))
+    factors = start(X, 3)
+    begin = solver.init_state(X, factors["W"], factors["HT"])
     copies = {key: value.clone() for key, value in begin.items() if key in ("W", "HT")}
     new = solver.step(X, begin)
     for key, copy in copies.items():
@@ -174,7 +176,8 @@ def test_hidden_cells_are_left_out_of_the_updates(load, counts, start, beta):
 def test_gradient_steps_stay_nonnegative_and_come_close(load, counts, start, beta):
     X = load(counts())
     unit = float(np.sqrt(counts().mean() / 3))
-    adam = ProjectedAdam(beta, learning_rate=1.0, unit=unit, n_steps=300)
+    schedule = make_schedule("cosine", None, 1.0, 300)
+    adam = ProjectedAdam(beta, unit=unit, schedule=schedule)
     begin = start(X, 3, scales=(unit, unit))
     state = run(adam, X, begin, 300)[-1]
     assert float(state["W"].min()) >= 0

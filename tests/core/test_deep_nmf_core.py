@@ -17,7 +17,7 @@ SIZES = (6, 4, 2)
 
 def begin(solver, X, *, sizes=SIZES, init="random", steps=0, seed=0):
     draw = standard_normal(torch.Generator().manual_seed(seed))
-    return solver.init(X, sizes[: solver.n_layers], init, draw, steps)
+    return solver.init_state(X, sizes[: solver.n_layers], init, draw, steps)
 
 
 def run(solver, X, state, n_steps):
@@ -124,7 +124,7 @@ def test_one_layer_is_nmf(load, counts, beta):
     state = begin(deep, X)
     ours = run(deep, X, state, 10)[-1]
     start = {"W": state["W1"], "HT": state["HT"]}
-    theirs = run(flat, X, flat.begin(X, start), 10)[-1]
+    theirs = run(flat, X, flat.init_state(X, start["W"], start["HT"]), 10)[-1]
     assert_allclose(ours["HT"], theirs["HT"], rtol=1e-9, atol=1e-12)
     assert_allclose(ours["W1"], theirs["W"], rtol=1e-9, atol=1e-12)
     found, expected = deep.evaluate(X, ours), flat.evaluate(X, theirs)

@@ -6,6 +6,7 @@ import torch
 
 from sklearn_topics._core import etm
 from sklearn_topics._core.fold_in import fold_in_around
+from sklearn_topics._core.schedule import make_schedule
 from sklearn_topics._core.solver import Diverged
 from sklearn_topics.nn import ETM
 
@@ -18,9 +19,8 @@ def make_module(m=25, K=3, **options):
 
 def make_trainer(module, **options):
     defaults = {
-        "learning_rate": 0.01,
+        "schedule": make_schedule("constant", None, 0.01, 1),
         "topic_learning_rate": 0.01,
-        "schedule": lambda epoch: 1.0,
         "weight_decay": 0.0,
         "batch_size": 10,
         "kl_warmup": 0,
@@ -30,7 +30,7 @@ def make_trainer(module, **options):
 
 
 def run(trainer, X, n_epochs=2, state=None):
-    state = state or trainer.begin(torch.Generator().manual_seed(0))
+    state = state or trainer.init_state(X, torch.Generator().manual_seed(0))
     for _ in range(n_epochs):
         state = trainer.step(X, state)
     return state
@@ -86,7 +86,7 @@ def test_rates_and_schedule(load, counts):
         make_module(),
         batch_size=30,
         topic_learning_rate=0.001,
-        schedule=lambda epoch: 0.5 if epoch == 0 else 0.0,
+        schedule=make_schedule(lambda epoch: 0.5 if epoch == 0 else 0.0, None, 0.01, 2),
     )
     first = run(trainer, X, 1)
     moved = {
@@ -122,7 +122,7 @@ def test_kl_warmup_grows_to_the_whole(load, counts, epoch, weight):
     """One batch an epoch, against the gradient of the weighed loss."""
     X = load(counts())
     trainer = make_trainer(make_module(), batch_size=30, kl_warmup=4)
-    start = trainer.begin(torch.Generator().manual_seed(0))
+    start = trainer.init_state(X, torch.Generator().manual_seed(0))
     state = trainer.step(X, {**start, "epoch": epoch})
     module, generator = make_module(), torch.Generator().manual_seed(0)
     order = torch.randperm(30, generator=generator)
@@ -148,8 +148,9 @@ def test_clipped_gradients(load, counts):
 
 def test_divergence_is_an_error_and_loses_nothing(load, counts):
     X = load(counts())
-    trainer = make_trainer(make_module(), learning_rate=1e200)
-    state = trainer.begin(torch.Generator().manual_seed(0))
+    schedule = make_schedule("constant", None, 1e200, 1)
+    trainer = make_trainer(make_module(), schedule=schedule)
+    state = trainer.init_state(X, torch.Generator().manual_seed(0))
     with pytest.raises(Diverged, match=r"epoch 1: .*learning_rate=1e\+200"):
         trainer.step(X, state)
     trainer.load(state)

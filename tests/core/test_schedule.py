@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from sklearn_topics._core.schedule import SCHEDULERS, Scheduler, make_schedule
+from sklearn_topics._core.schedule import SCHEDULERS, make_schedule
 
 PARAMS = {
     "StepLR": {"step_size": 2, "gamma": 0.5},
@@ -32,15 +32,34 @@ def of_torch(name):
 
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_rates_are_those_of_torch(name):
-    state = Scheduler(name, PARAMS[name], 0.7).begin()
-    rates = []
-    for loss in LOSSES:
-        scheduler = Scheduler(name, PARAMS[name], 0.7)  # nothing is kept but the state
-        rates.append(scheduler.rate(state))
-        state = scheduler.advance(state, loss)
+    state, rates = {}, []
+    for epoch, loss in enumerate(LOSSES):
+        # Nothing is kept but the state, as in a fit that resumes.
+        schedule = make_schedule(name, PARAMS[name], 0.7, len(LOSSES))
+        state = state or schedule.init_state()
+        rates.append(schedule.rate(state, epoch))
+        state = schedule.advance(state, lambda loss=loss: loss)
     assert rates == of_torch(name)
     assert len(set(rates)) > 1
     assert {type(value) for value in state.values()} <= {int, float}
+
+
+@pytest.mark.parametrize("name", sorted({*SCHEDULERS} - {"ReduceLROnPlateau"}))
+def test_most_schedules_need_neither_state_nor_loss(name):
+    schedule = make_schedule(name, PARAMS[name], 0.7, 4)
+    assert schedule.init_state() == schedule.advance({}, None) == {}
+    # Within an epoch the rate of torch's schedulers stays.
+    assert schedule.rate({}, 2.5) == schedule.rate({}, 2)
+
+
+def test_schedules_of_our_own():
+    constant = make_schedule("constant", None, 0.7, 10)
+    assert [constant.rate({}, epochs) for epochs in (0, 5, 9.9)] == [0.7] * 3
+    cosine = make_schedule("cosine", None, 0.7, 10)
+    rates = [cosine.rate({}, epochs) for epochs in (0, 2.5, 5, 10, 11)]
+    assert rates == pytest.approx([0.7, 0.35 * (1 + 0.5**0.5), 0.35, 0, 0])
+    given = make_schedule(lambda epochs: 0.5**epochs, None, 0.7, 10)
+    assert given.rate({}, 2) == 0.7 * 0.25
 
 
 @pytest.mark.parametrize(
@@ -56,8 +75,4 @@ def test_rates_are_those_of_torch(name):
 )
 def test_wrong_parameters_are_named(name, params, message):
     with pytest.raises(ValueError, match=message):
-        make_schedule(name, params, 0.1)
-
-
-def test_other_names_are_left_to_the_solvers():
-    assert make_schedule("constant", None, 0.1) == "constant"
+        make_schedule(name, params, 0.1, 10)

@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from sklearn_topics import TorchBetaNMF, TorchDeepNMF, TorchETM, TorchPoissonNMF
 from sklearn_topics._fit import checkpoint
-from sklearn_topics._fit.checkpoint import Checkpoint
+from sklearn_topics._fit.run import Run
 from sklearn_topics.datasets import make_topic_corpus
 
 NETWORK = {"embedding_dim": 6, "hidden_layer_sizes": (8,), "max_iter": 6}
@@ -76,13 +76,18 @@ def status_of(process) -> int:
 
 def fit_to_the_end(name, path):
     """Resumed and not, and print how many iterations the killed one had kept."""
-    offered = []
-    Checkpoint.offer = lambda self, content: offered.append(content)
+    restored = []
+    restore = Run.restore
+
+    def noted(self, content):
+        restored.append(content["outcome"]["n_iter"])
+        restore(self, content)
+
+    Run.restore = noted
     for file, where in (f"{path}.resumed", path), (f"{path}.whole", None):
         model = model_of(name, where).fit(corpus())
         joblib.dump({k: v for k, v in vars(model).items() if k.endswith("_")}, file)
-    # The first that was offered came after the first iteration done here.
-    print(name, "went on from", offered[0]()["fit"]["n_iter"] - 1, flush=True)
+    print(name, "went on from", *restored, flush=True)
 
 
 def kill_and_go_on(name, path):

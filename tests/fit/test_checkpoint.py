@@ -14,16 +14,12 @@ import scipy.sparse as sp
 import torch
 from sklearn.base import clone
 
-from sklearn_topics import (
-    TorchBetaNMF,
-    TorchETM,
-    TorchPoissonNMF,
-    non_negative_factorization,
-)
+from sklearn_topics import TorchBetaNMF, TorchETM, TorchPoissonNMF
 from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
 from sklearn_topics._boundary.transfer import to_device
 from sklearn_topics._fit import checkpoint
 from sklearn_topics._fit.checkpoint import Checkpoint, fingerprint
+from sklearn_topics._fit.run import Run
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
@@ -168,7 +164,7 @@ def test_given_starts_and_validation_documents(killed, path):
     whole = clone(custom).fit(X, **start)
     killed(custom, 3, **start)
     other = {**start, "H": start["H"] + 1}
-    with pytest.raises(ValueError, match="another fit: H was .* and is .*. To begin"):
+    with pytest.raises(ValueError, match="another fit: H was .* and is .*. Delete"):
         custom.fit(X, **other)
     assert_same_fit(whole, custom.fit(X, **start))
     etm = TorchETM(2, hidden_layer_sizes=(4,), init="random", random_state=0)
@@ -248,7 +244,7 @@ def test_a_checkpoint_of_another_fit_is_refused(
     model = TorchPoissonNMF(2, tol=0, max_iter=9, random_state=3)
     killed(model, 2)
     content = path.read_bytes()
-    with pytest.raises(ValueError, match=f"is that of another fit: .*{message}"):
+    with pytest.raises(ValueError, match=f"belongs to another fit: .*{message}"):
         model.set_params(**parameters).fit(data)
     assert path.read_bytes() == content
     assert not hasattr(model, "components_")
@@ -280,17 +276,17 @@ def test_what_does_not_change_results_may_change(killed, path, capsys):
 def test_other_files_are_left_as_they_are(path, content):
     path.write_bytes(content)
     model = TorchPoissonNMF(2, random_state=0, checkpoint=path)
-    with pytest.raises(ValueError, match="is no checkpoint of sklearn_topics"):
+    with pytest.raises(ValueError, match="is not a checkpoint of sklearn_topics"):
         model.fit(X)
     assert path.read_bytes() == content
 
 
 def test_archives_of_arrays_that_are_not_ours(path):
     np.savez(path, components=np.eye(3))
-    with pytest.raises(ValueError, match="is no checkpoint of sklearn_topics"):
+    with pytest.raises(ValueError, match="is not a checkpoint of sklearn_topics"):
         TorchPoissonNMF(2, random_state=0, checkpoint=path).fit(X)
     np.savez(path, sklearn_topics=np.array([{"a": 1}], dtype=object))  # a pickle
-    with pytest.raises(ValueError, match="is no checkpoint of sklearn_topics"):
+    with pytest.raises(ValueError, match="is not a checkpoint of sklearn_topics"):
         TorchPoissonNMF(2, random_state=0, checkpoint=path).fit(X)
 
 
@@ -299,11 +295,6 @@ def test_a_start_that_cannot_be_drawn_again(path, random_state):
     model = TorchBetaNMF(2, random_state=random_state, checkpoint=path)
     with pytest.raises(ValueError, match="needs an int as random_state"):
         model.fit(X)
-
-
-def test_the_function_has_no_checkpoint(path):
-    with pytest.raises(ValueError, match="non_negative_factorization has none"):
-        non_negative_factorization(X, n_components=2, checkpoint=path)
 
 
 def test_the_folder_must_exist(tmp_path):
@@ -322,15 +313,18 @@ def test_writing_takes_a_tenth_of_the_time_at_most(path, monkeypatch):
     file = Checkpoint(path, TorchPoissonNMF(random_state=0))
     written = []
 
-    def write(content):
+    def replaced(*paths):
         clock[0] += 2.0
-        return replace(*content)
+        written.append(run.n_iter - 1)
 
-    replace = os.replace
-    monkeypatch.setattr(checkpoint.os, "replace", lambda *paths: write(paths))
+    monkeypatch.setattr(checkpoint.os, "replace", replaced)
+    run = Run(None, torch.ones(2, 2), max_iter=100)
+    run.begin(0, {})
+    file.resume(run)
     for iteration in range(100):
         clock[0] += 1.0
-        file.offer(lambda i=iteration: written.append(i) or {"i": i})
+        run.outcome.n_iter = iteration + 1
+        file.begin_iteration(run)
     # The first at once, and then 18 seconds after each, which takes 2.
     assert written == list(range(0, 100, 18))
 
@@ -370,7 +364,7 @@ def test_a_state_comes_back_as_it_was(path):
 
 def test_what_a_file_cannot_hold_is_refused(path):
     file = Checkpoint(path, TorchPoissonNMF(random_state=0))
-    with pytest.raises(TypeError, match="cannot hold a set"):
+    with pytest.raises(TypeError, match="cannot contain a set"):
         file.write({"state": {"words": {"a"}}})
     assert not path.exists()
 
@@ -416,7 +410,7 @@ def test_other_embeddings_are_another_fit(killed, path):
         return TorchETM(3, train_embeddings=False, checkpoint=path, **given, **network)
 
     killed(model(0), 2, counts)
-    with pytest.raises(ValueError, match="that of another fit: the embeddings"):
+    with pytest.raises(ValueError, match="another fit: the embeddings"):
         model(1).fit(counts)
     np.testing.assert_array_equal(
         model(0).fit(counts).embeddings_,
@@ -424,10 +418,10 @@ def test_other_embeddings_are_another_fit(killed, path):
     )
 
 
-def test_functions_are_described_by_what_they_do():
-    rates = [lambda e: 1.0, lambda e: 0.0, lambda e: 1.0]
-    found = [checkpoint._description(rate) for rate in rates]
-    assert found[0] == found[2] != found[1]
+def test_a_parameter_that_is_a_function_is_refused(path):
+    schedule = lambda epochs: 1.0  # noqa: E731
+    with pytest.raises(ValueError, match="learning_rate_schedule contains a function"):
+        Checkpoint(path, TorchETM(learning_rate_schedule=schedule, random_state=0))
 
 
 @pytest.mark.parametrize("content", ["array", "list"])
@@ -439,22 +433,22 @@ def test_files_of_others_are_no_checkpoints(tmp_path, content):
         else:
             np.savez(file, sklearn_topics=np.array("[1, 2]"))
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="is no checkpoint of sklearn_topics"):
+    with pytest.raises(ValueError, match="is not a checkpoint of sklearn_topics"):
         TorchPoissonNMF(3, random_state=0, checkpoint=path).fit(X)
     assert path.read_bytes() == before
 
 
 def test_warm_starts_have_no_checkpoint(path):
     model = TorchPoissonNMF(3, random_state=0, warm_start=True, checkpoint=path)
-    with pytest.raises(ValueError, match="warm_start=True do not go together"):
+    with pytest.raises(ValueError, match="cannot be used with warm_start=True"):
         model.fit(X)
 
 
 @pytest.mark.skipif(not HAS_CALLBACKS, reason="this scikit-learn has no callbacks")
 @pytest.mark.parametrize("at", [5, 6, 7])
 def test_ctrl_c_in_a_callback_resumes_what_the_others_knew(always, path, at):
+    from sklearn_topics._fit.callbacks import FitWatcher
     from sklearn_topics.callbacks import EarlyStopping
-    from sklearn_topics.callbacks._base import FitWatcher
 
     class Interrupt(FitWatcher):
         """Ctrl-C, once, after the callbacks before it have seen the iteration."""
@@ -462,7 +456,7 @@ def test_ctrl_c_in_a_callback_resumes_what_the_others_knew(always, path, at):
         at = None
 
         def _iteration(self, fit):
-            if fit.n_iter == Interrupt.at:
+            if fit.run.n_iter == Interrupt.at:
                 Interrupt.at = None
                 raise KeyboardInterrupt
             return False
@@ -493,6 +487,6 @@ def test_other_callbacks_are_another_fit(killed, path):
     model = TorchPoissonNMF(3, tol=0, max_iter=20, random_state=0, checkpoint=path)
     killed(clone(model).set_callbacks(EarlyStopping(X[:20], patience=9)), 3, X)
     for callbacks in ([], [EarlyStopping(X[:20], patience=8)]):
-        with pytest.raises(ValueError, match="a fit with other callbacks"):
+        with pytest.raises(ValueError, match="list of callbacks was 0 Early"):
             clone(model).set_callbacks(*callbacks).fit(X)
     clone(model).set_callbacks(EarlyStopping(X[:20], patience=9)).fit(X)

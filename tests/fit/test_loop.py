@@ -16,8 +16,11 @@ from sklearn_topics._boundary.sklearn_private import (
     CallbackSupportMixin,
     _fit_context,
 )
-from sklearn_topics._fit.loop import SmallGain, run_fits
-from sklearn_topics._fit.task import FitTask, fit_task
+from sklearn_topics._fit.loop import fit_from_starts
+from sklearn_topics._fit.progress import IterationProgress
+from sklearn_topics._fit.run import Observer
+from sklearn_topics._fit.session import fit_session
+from sklearn_topics._fit.stopping import SmallGain
 
 X = torch.zeros(2, 2)
 
@@ -42,17 +45,11 @@ class Climb:
         return {"objective": self.objective(state["i"]), "kkt": 1 / (1 + state["i"])}
 
 
-def fit(solver, *, max_iter=100, tol=1e-5, scale=1.0, task=None, **options):
-    return run_fits(
-        solver,
-        X,
-        [{"i": 0}],
-        max_iter=max_iter,
-        criterion=SmallGain(tol, scale),
-        task=task or FitTask(None, None, None),
-        attributes=options.pop("attributes", lambda state, n_iter: {}),
-        **options,
-    )
+def fit(solver, *, max_iter=100, tol=1e-5, scale=1.0, verbose=0, **options):
+    observers = options.pop("observers", [IterationProgress(verbose)])
+    stop = SmallGain(tol, scale)
+    options |= {"max_iter": max_iter, "stop": stop, "observers": observers}
+    return fit_from_starts(solver, X, [{"i": 0}], **options)
 
 
 def assert_columns(history, iterations):
@@ -72,32 +69,32 @@ def test_stops_when_the_gain_is_small():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = fit(Climb())
-    assert found.n_iter == 30
-    assert found.state == {"i": 30}
+    assert found.best.n_iter == 30
+    assert found.best.state == {"i": 30}
     assert found.interrupted is None
-    assert_columns(found.history, [10, 20, 30])
-    assert found.history["objective"] == [1 - 0.5**i for i in (10, 20, 30)]
-    assert found.history["kkt"] == [1 / (1 + i) for i in (10, 20, 30)]
+    assert_columns(found.best.history, [10, 20, 30])
+    assert found.best.history["objective"] == [1 - 0.5**i for i in (10, 20, 30)]
+    assert found.best.history["kkt"] == [1 / (1 + i) for i in (10, 20, 30)]
 
 
 def test_the_gain_is_relative_to_the_scale():
-    assert fit(Climb(), scale=1e3).n_iter == 20
-    assert fit(Climb(), scale=1e-3).n_iter == 40
+    assert fit(Climb(), scale=1e3).best.n_iter == 20
+    assert fit(Climb(), scale=1e-3).best.n_iter == 40
 
 
 def test_a_small_gain_at_the_last_iteration_is_convergence():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert fit(Climb(), max_iter=30).n_iter == 30
+        assert fit(Climb(), max_iter=30).best.n_iter == 30
 
 
 @pytest.mark.parametrize("max_iter", [1, 9, 10, 25])
 def test_warns_at_max_iter(max_iter):
     with pytest.warns(ConvergenceWarning, match=f"max_iter={max_iter} iterations"):
         found = fit(Climb(float), max_iter=max_iter)
-    assert found.n_iter == max_iter
+    assert found.best.n_iter == max_iter
     checks = [i for i in (10, 20) if i < max_iter]
-    assert_columns(found.history, [*checks, max_iter])
+    assert_columns(found.best.history, [*checks, max_iter])
 
 
 @pytest.mark.parametrize("objective", [float, lambda i: 0.0, lambda i: -float(i)])
@@ -105,22 +102,22 @@ def test_without_tolerance_runs_all_iterations_without_a_warning(objective):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = fit(Climb(objective), max_iter=25, tol=0)
-    assert found.n_iter == 25
-    assert_columns(found.history, [10, 20, 25])
+    assert found.best.n_iter == 25
+    assert_columns(found.best.history, [10, 20, 25])
 
 
 def test_keeps_the_best_state():
     peak = Climb(lambda i: -abs(i - 20.0))
     found = fit(peak, max_iter=45, tol=0)
-    assert found.n_iter == 45
-    assert found.state == {"i": 20}
+    assert found.best.n_iter == 45
+    assert found.best.state == {"i": 20}
     stopped = fit(peak)  # a fall is no gain
-    assert stopped.n_iter == 30
-    assert stopped.state == {"i": 20}
+    assert stopped.best.n_iter == 30
+    assert stopped.best.state == {"i": 20}
 
 
 def test_an_equal_state_is_not_older():
-    assert fit(Climb(lambda i: 7.0), max_iter=20, tol=0).state == {"i": 20}
+    assert fit(Climb(lambda i: 7.0), max_iter=20, tol=0).best.state == {"i": 20}
 
 
 # ------------------------------------------------------------------------------- errors
@@ -147,39 +144,39 @@ def test_interruption_keeps_the_last_complete_iteration():
     stop = KeyboardInterrupt()
     found = fit(Climb(step_raises=(7, stop)))
     assert found.interrupted is stop
-    assert found.n_iter == 6
-    assert found.state == {"i": 6}
-    assert_columns(found.history, [6])
-    assert found.history["objective"][-1] == 1 - 0.5**6
+    assert found.best.n_iter == 6
+    assert found.best.state == {"i": 6}
+    assert_columns(found.best.history, [6])
+    assert found.best.history["objective"][-1] == 1 - 0.5**6
 
 
 def test_interruption_after_a_check():
     found = fit(Climb(step_raises=(21, KeyboardInterrupt())), tol=0)
-    assert found.n_iter == 20
-    assert found.state == {"i": 20}
-    assert_columns(found.history, [10, 20])
+    assert found.best.n_iter == 20
+    assert found.best.state == {"i": 20}
+    assert_columns(found.best.history, [10, 20])
 
 
 def test_interruption_within_a_check():
     found = fit(Climb(evaluate_raises=(10, KeyboardInterrupt())), tol=0)
     assert found.interrupted is not None
-    assert found.n_iter == 10
-    assert found.state == {"i": 10}
-    assert_columns(found.history, [10])
+    assert found.best.n_iter == 10
+    assert found.best.state == {"i": 10}
+    assert_columns(found.best.history, [10])
 
 
 def test_interruption_keeps_the_best_state():
     peak = Climb(lambda i: -abs(i - 10.0), step_raises=(16, KeyboardInterrupt()))
     found = fit(peak, tol=0)
-    assert found.n_iter == 15
-    assert found.state == {"i": 10}
+    assert found.best.n_iter == 15
+    assert found.best.state == {"i": 10}
 
 
 def test_interruption_before_the_first_iteration():
     found = fit(Climb(step_raises=(1, KeyboardInterrupt())))
     assert found.interrupted is not None
-    assert found.state is None
-    assert found.n_iter == 0
+    assert found.best.state is None
+    assert found.best.n_iter == 0
 
 
 def test_interruption_does_not_warn():
@@ -216,7 +213,7 @@ def test_progress_asks_for_no_more_evaluations():
             return super().evaluate(X, state)
 
     found = fit(Counted(), tol=0, max_iter=25, verbose=1)
-    assert seen == found.history["iteration"] == [10, 20, 25]
+    assert seen == found.best.history["iteration"] == [10, 20, 25]
 
 
 def test_progress_of_a_slow_iteration_does_not_wait_for_an_evaluation(capsys, clock):
@@ -248,26 +245,26 @@ with_callbacks = pytest.mark.skipif(
 
 
 class Model(CallbackSupportMixin, BaseEstimator):
-    """The least estimator that fits through `run_fit`."""
+    """The least estimator that fits through `fit_session`."""
 
     _parameter_constraints = {}
 
-    def __init__(self, solver=None, max_iter=25):
+    def __init__(self, solver=None, max_iter=25, verbose=0):
         self.solver = solver
         self.max_iter = max_iter
+        self.verbose = verbose
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, data):
-        with fit_task(self, data, None, max_iter=self.max_iter) as task:
-            self.watched_ = task.watched
+        with fit_session(self, data, max_iter=self.max_iter) as observers:
             found = fit(
                 self.solver or Climb(float),
                 max_iter=self.max_iter,
                 tol=0,
-                task=task,
+                observers=observers,
                 attributes=lambda state, n_iter: {"i_": state["i"], "n_iter_": n_iter},
             )
-            self.n_iter_ = found.n_iter
+            self.n_iter_ = found.best.n_iter
             if found.interrupted:
                 raise found.interrupted
         return self
@@ -306,8 +303,7 @@ class Watcher(Recorder):
 @with_callbacks
 def test_callbacks_see_every_iteration_begin_and_end():
     recorder = Recorder()
-    model = Model(max_iter=12).set_callbacks(recorder).fit([[1]])
-    assert model.watched_
+    Model(max_iter=12).set_callbacks(recorder).fit([[1]])
     iterations = [f"iteration {i}" for i in range(12)]
     assert recorder.names("begin") == ["fit", *iterations]
     assert recorder.names("end") == [*iterations, "fit"]
@@ -355,8 +351,8 @@ def test_without_callbacks_nothing_is_asked_of_the_model():
     def attributes(state, n_iter):
         raise AssertionError("attributes were downloaded for nobody")
 
-    assert not Model().fit([[1]]).watched_
-    assert fit(Climb(), attributes=attributes).n_iter == 30
+    Model().fit([[1]])
+    assert fit(Climb(), attributes=attributes).best.n_iter == 30
 
 
 # ----------------------------------------------------------------------- several starts
@@ -368,7 +364,7 @@ def test_an_interruption_while_a_start_is_drawn_keeps_the_finished_ones():
         raise KeyboardInterrupt
 
     found = fits(heights())
-    assert found.state["height"] == 2.0
+    assert found.best.state["height"] == 2.0
     assert isinstance(found.interrupted, KeyboardInterrupt)
 
 
@@ -389,30 +385,29 @@ class Hill(Climb):
         return {"objective": state["height"] * (1 - 0.5 ** state["i"]), "kkt": 0.0}
 
 
-def fits(heights, *, max_iter=100, task=None, solver=None):
-    return run_fits(
+def fits(heights, *, max_iter=100, observers=(), solver=None):
+    return fit_from_starts(
         solver or Hill(),
         X,
         ({"i": 0, "height": height} for height in heights),
         max_iter=max_iter,
-        criterion=SmallGain(1e-5, 1.0),
-        task=task or FitTask(None, None, None),
-        attributes=lambda state, n_iter: {},
+        stop=SmallGain(1e-5, 1.0),
+        observers=observers,
     )
 
 
 @pytest.mark.parametrize("heights", [[3.0], [1.0, 3.0, 2.0], [3.0, 2.0], [1.0, 3.0]])
 def test_the_best_of_several_starts_is_kept(heights):
     found = fits(heights)
-    assert found.state["height"] == 3.0
-    assert found.found["objective"] == pytest.approx(3.0)
-    assert found.n_iter == found.history["iteration"][-1]
+    assert found.best.state["height"] == 3.0
+    assert found.best.metrics["objective"] == pytest.approx(3.0)
+    assert found.best.n_iter == found.best.history["iteration"][-1]
 
 
 def test_the_residual_is_that_of_the_state_that_is_kept():
     found = fit(Climb(lambda i: -abs(i - 20)), max_iter=40, tol=0)
-    assert found.state == {"i": 20}
-    assert found.found["kkt"] == 1 / 21
+    assert found.best.state == {"i": 20}
+    assert found.best.metrics["kkt"] == 1 / 21
 
 
 def test_an_interruption_ends_all_starts_and_keeps_the_best():
@@ -432,30 +427,67 @@ def test_an_interruption_ends_all_starts_and_keeps_the_best():
 
     found = fits(heights(), solver=Interrupted())
     assert taken == [2.0, 1.0]
-    assert found.state["height"] == 2.0
+    assert found.best.state["height"] == 2.0
     assert isinstance(found.interrupted, KeyboardInterrupt)
 
 
+@with_callbacks
 def test_callbacks_number_the_iterations_through():
-    numbers = []
+    class Starts(Model):
+        def fit(self, data):
+            with fit_session(self, data, max_iter=200) as observers:
+                fits([1.0, 2.0], observers=observers)
+            return self
 
-    class Task(FitTask):
-        def iteration(self, number):
-            numbers.append(number)
-            return super().iteration(number)
-
-    fits([1.0, 2.0], max_iter=100, task=Task(None, None, None))
+    recorder = Recorder()
+    Starts().set_callbacks(recorder).fit([[1]])
+    numbers = [int(name.split()[1]) for name in recorder.names("begin")[1:]]
     assert numbers == [*range(30), *range(100, 130)]
 
 
-def test_a_callback_that_stops_ends_all_starts():
-    class Task(FitTask):
-        def iteration(self, number):
-            from contextlib import nullcontext
+def test_an_observer_that_stops_ends_all_starts():
+    class Stop(Observer):
+        def end_iteration(self, run):
+            return run.n_iter == 5
 
-            return nullcontext(lambda attributes: number == 4)
-
-    found = fits([1.0, 2.0], task=Task(None, None, None))
+    found = fits([1.0, 2.0], observers=[Stop()])
     assert found.stopped
-    assert found.n_iter == 5
-    assert found.state["height"] == 1.0
+    assert found.best.n_iter == 5
+    assert found.best.state["height"] == 1.0
+
+
+def test_observers_see_each_start_whole():
+    seen = []
+
+    class Note(Observer):
+        def resume(self, run):
+            seen.append("resume")
+
+        def begin(self, run):
+            seen.append(("begin", run.start, run.n_iter))
+
+        def begin_iteration(self, run):
+            seen.append(("before", run.n_iter, run.state["i"]))
+
+        def end_iteration(self, run):
+            seen.append(("after", run.n_iter, run.state["i"]))
+
+        def end(self, run):
+            seen.append(("end", run.start, run.n_iter, run.outcome.state["i"]))
+
+    fits([1.0, 2.0], max_iter=2, observers=[Note()], solver=Hill())
+    start = [("before", 0, 0), ("after", 1, 1), ("before", 1, 1), ("after", 2, 2)]
+    whole = [[("begin", n, 0), *start, ("end", n, 2, 2)] for n in (0, 1)]
+    assert seen == ["resume", *whole[0], *whole[1]]
+
+
+def test_observers_are_told_of_the_end_after_an_error():
+    ended = []
+
+    class Note(Observer):
+        def end(self, run):
+            ended.append(run.n_iter)
+
+    with pytest.raises(ZeroDivisionError):
+        fit(Climb(step_raises=(3, ZeroDivisionError("here"))), observers=[Note()])
+    assert ended == [2]

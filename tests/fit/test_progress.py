@@ -126,8 +126,8 @@ def test_fit_says_what_it_begins_before_it_takes_its_time(capsys, name, X):
     model = watched(name).fit(X)
     begin, *between, last = lines(capsys)
     if name in ("etm", "etm, encoder"):
-        assert "/60 iterations of the start " in between[0]
-        assert f"/{4 * 83} documents shown to the encoder " in between[1]
+        assert "/60 iterations of Poisson NMF " in between[0]
+        assert f"/{4 * 83} documents to pretrain the encoder " in between[1]
     topics = ", ".join(map(str, getattr(model, "layer_sizes", [3])))
     assert begin == (
         f"{type(model).__name__}: 83 documents, 37 terms, {topics} topics, on cpu"

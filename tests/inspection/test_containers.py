@@ -2,6 +2,8 @@
 
 import copy
 import warnings
+from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -162,14 +164,38 @@ def same(found, expected):
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("function", [*TABLES, *SCORES])
-@pytest.mark.parametrize("container", CONTAINERS)
-def test_every_container(X, model, container, function):
+@pytest.fixture(scope="module")
+def expected(X, model):
+    """Function of a function's name: its result for an array, or for its frame."""
+
+    @cache
+    def result(function, is_frame):
+        return {**TABLES, **SCORES}[function](
+            named(model, NAMES) if is_frame else model,
+            pd.DataFrame(X, columns=NAMES) if is_frame else X,
+        )
+
+    return result
+
+
+#: Every container with a table, a score and a co-occurrence, which read X each in a way
+#: of their own; every function with what is furthest from an array.
+FUNCTIONS = [*TABLES, *SCORES]
+PAIRS = dict.fromkeys(
+    [
+        *product(CONTAINERS, ["topic_info", "completion_score", "coherence"]),
+        *product(["csc", "nullable", "tensor with gradient"], FUNCTIONS),
+    ]
+)
+
+
+@pytest.mark.parametrize(("container", "function"), PAIRS)
+def test_every_container(X, model, expected, container, function):
     counts = CONTAINERS[container](X)
     is_frame = hasattr(counts, "columns")
     model = named(model, NAMES) if is_frame else model
+    expected = expected(function, is_frame)
     function = {**TABLES, **SCORES}[function]
-    expected = function(model, pd.DataFrame(X, columns=NAMES) if is_frame else X)
     with warnings.catch_warnings(), np.errstate(all="raise"):
         warnings.simplefilter("error")
         same(function(model, counts), expected)
@@ -181,11 +207,11 @@ def dense(X):
     return X.toarray() if sp.issparse(X) else np.asarray(X)
 
 
-@pytest.mark.parametrize("function", [*TABLES, *SCORES])
+@pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("output", ["pandas", "polars"])
-def test_every_output_that_is_set(X, model, function, output):
+def test_every_output_that_is_set(X, model, expected, function, output):
+    expected = expected(function, False)
     function = {**TABLES, **SCORES}[function]
-    expected = function(model, X)
     with sklearn.config_context(transform_output=output), warnings.catch_warnings():
         warnings.simplefilter("error")
         same(function(model, X), expected)
@@ -194,8 +220,10 @@ def test_every_output_that_is_set(X, model, function, output):
 @pytest.mark.parametrize(
     "Model", [TorchPoissonNMF, TorchETM, TorchBetaNMF, LatentDirichletAllocation, NMF]
 )
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
-@pytest.mark.parametrize("container", ["DataFrame", "sparse DataFrame", "polars"])
+@pytest.mark.parametrize(
+    ("container", "dtype"),
+    [("DataFrame", np.float64), ("sparse DataFrame", np.int64), ("polars", np.int64)],
+)
 def test_frames_and_every_model(X, Model, dtype, container):
     """A model of scikit-learn refuses another dtype than it was fitted to."""
     kind = Model(3, random_state=0, max_iter=20)
@@ -229,11 +257,11 @@ def test_texts_in_a_pipeline(container):
     same(completion_score(pipe, container(TEXTS)), completion_score(pipe, TEXTS))
 
 
-@pytest.mark.parametrize("function", [*TABLES, *SCORES])
-def test_lazy_frames_are_refused(X, model, function):
+def test_lazy_frames_are_refused(X, model):
     lazy = pl.LazyFrame(X, schema=NAMES)
-    with pytest.raises(ValueError, match=r"pass X\.collect\(\)"):
-        {**TABLES, **SCORES}[function](named(model, NAMES), lazy)
+    for function in dominant_topics, completion_score, coherence:
+        with pytest.raises(ValueError, match=r"Pass X\.collect\(\)"):
+            function(named(model, NAMES), lazy)
 
 
 class _AnnData:
@@ -259,8 +287,15 @@ DISPLAYS = {
 }
 
 
-@pytest.mark.parametrize("function", [*TABLES, *SCORES, *DISPLAYS])
-@pytest.mark.parametrize("container", REFUSED)
+@pytest.mark.parametrize(
+    ("container", "function"),
+    dict.fromkeys(
+        [
+            *product(REFUSED, ["topic_info", "coherence"]),
+            *product(["path", "masked"], [*FUNCTIONS, *DISPLAYS]),
+        ]
+    ),
+)
 def test_refused_as_in_fit(model, container, function):
     """What fit does not read is refused by all in the words of fit."""
     given = REFUSED[container]

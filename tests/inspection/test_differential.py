@@ -10,11 +10,11 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
 from sklearn_topics import TorchPoissonNMF
+from sklearn_topics._boundary.documents import counts_to_tensor
 from sklearn_topics._core.differential import term_rates
 from sklearn_topics._fit import row_blocks
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.inspection import differential_terms, topic_info
-from sklearn_topics.metrics._models import upload
 
 
 class Given:
@@ -33,7 +33,7 @@ def corpus():
 
 
 def all_rates(X, loadings, pseudocount=0.01):
-    blocks = list(term_rates(upload(X), loadings, pseudocount=pseudocount))
+    blocks = list(term_rates(counts_to_tensor(X), loadings, pseudocount=pseudocount))
     return torch.cat([b[1] for b in blocks]), torch.cat([b[2] for b in blocks])
 
 

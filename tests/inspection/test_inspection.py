@@ -147,7 +147,7 @@ def test_names_of_a_frame_and_numbers():
     named = TorchPoissonNMF(2).fit(pandas.DataFrame(X, columns=list("abcd")))
     assert set(topic_words(named).index) == set("abcd")
     assert set(topic_words(TorchPoissonNMF(2).fit(X)).index) == set(range(4))
-    with pytest.raises(ValueError, match="2 names, but the model has 4 terms"):
+    with pytest.raises(ValueError, match="2 names, but the topics have 4 terms"):
         topic_words(named, ["a", "b"])
 
 

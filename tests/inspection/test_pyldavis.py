@@ -12,9 +12,10 @@ from sklearn_topics import (
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
+from sklearn_topics._boundary.proportions import topic_proportions
+from sklearn_topics._boundary.topics import topic_distributions
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.inspection import to_pyldavis
-from sklearn_topics.metrics._models import topic_distributions, topic_proportions
 
 
 @pytest.fixture(scope="module")

@@ -192,6 +192,12 @@ def problem(request):
     return X, rng.random((X.shape[0], K)) + 0.01, rng.random((X.shape[1], K)) + 0.01
 
 
+@pytest.fixture(params=[(23, 3), (1, 3), (30, 1), (23, 17), (1030, 3)], ids=str)
+def factor(request):
+    """A positive factor, for what is done to a factor alone: no matrix matters."""
+    return np.random.default_rng(1).random(request.param) + 0.01
+
+
 @pytest.fixture(params=MATRICES.values(), ids=MATRICES.keys())
 def matrix(request):
     """An ugly X alone."""

@@ -1,4 +1,4 @@
-"""The container: transpose, chunks, sums."""
+"""The container: transpose, chunks, rows and columns, sums over parts."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from sklearn_topics._kernels import CSR
-from sklearn_topics._kernels.csr import accumulation_dtype
+from sklearn_topics._kernels.chunks import row_blocks, wide_sums
+from sklearn_topics._kernels.csr import (
+    accumulation_dtype,
+    slice_rows,
+    take_columns,
+)
 
 
 def to_dense(X: CSR) -> np.ndarray:
@@ -96,3 +101,52 @@ def test_take(to_csr, rows):
         out[i, taken.indices[entries].numpy()] = taken.data[entries].numpy()
     np.testing.assert_array_equal(out, A[rows])
     assert taken.indices.dtype == torch.int32
+
+
+@pytest.mark.parametrize("columns", [[], [0], [1, 3, 4], list(range(6))])
+def test_columns_of_either_container(to_csr, columns):
+    A = np.random.default_rng(0).poisson(0.7, (5, 6)) * 1.0
+    A[1] = 0
+    places = torch.tensor(columns, dtype=torch.int64)
+    taken = take_columns(to_csr(A), places)
+    assert_array_equal(to_dense(taken), A[:, columns])
+    assert taken.indices.dtype == torch.int32
+    assert_array_equal(take_columns(torch.from_numpy(A), places), A[:, columns])
+
+
+def test_slices_of_rows_share_memory(to_csr, matrix):
+    X, n = to_csr(matrix), len(matrix)
+    for start, stop in [(0, n), (n // 2, n), (0, n // 2), (n - 1, n), (0, 0)]:
+        part = slice_rows(X, start, stop)
+        assert_array_equal(to_dense(part), matrix[start:stop])
+        dense = slice_rows(torch.from_numpy(matrix), start, stop)
+        assert_array_equal(dense, matrix[start:stop])
+    same = X.data.untyped_storage().data_ptr()
+    assert part.data.untyped_storage().data_ptr() == same
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (5, 1), (7, 300_000), (600_000,)])
+def test_wide_sums_go_through_all_values(shape):
+    values = torch.rand(shape, dtype=torch.float32)
+    squares, count = wide_sums(values, torch.square, torch.ones_like).tolist()
+    assert count == values.numel()
+    assert squares == pytest.approx(float(values.double().square().sum()), rel=1e-12)
+
+
+def test_wide_sums_of_a_transpose_and_of_stored_values(to_csr, matrix):
+    total = pytest.approx(matrix.sum())
+    assert float(wide_sums(torch.from_numpy(matrix).T, lambda x: x)) == total
+    assert float(wide_sums(to_csr(matrix), lambda x: x)) == total
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((5, 10), [(0, 2), (2, 4), (4, 5)]),
+        ((2, 100), [(0, 1), (1, 2)]),
+        ((3, 0), [(0, 3)]),
+        ((0, 3), []),
+    ],
+)
+def test_blocks_of_rows(shape, expected):
+    assert list(row_blocks(*shape, 20)) == expected

@@ -119,7 +119,7 @@ PARTS = np.ma.array(np.full((4, 2), 0.5), mask=[[0, 1], *[[0, 0]] * 3])
     ],
 )
 def test_what_is_hidden_is_no_label(call):
-    with pytest.raises(ValueError, match="is a masked array that hides 1 cell"):
+    with pytest.raises(ValueError, match="is a masked array with 1 masked cell"):
         call()
 
 

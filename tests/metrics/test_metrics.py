@@ -20,6 +20,7 @@ from sklearn_topics import (
     TorchTruncatedSVD,
     metrics,
 )
+from sklearn_topics._boundary.top_terms import top_columns
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.inspection import dominant_topics, top_terms, topic_info
 from sklearn_topics.metrics import (
@@ -37,7 +38,6 @@ from sklearn_topics.metrics import (
     topic_scorer,
     topic_stability,
 )
-from sklearn_topics.metrics._models import top_terms as first_columns
 
 
 @pytest.fixture(scope="module")
@@ -263,12 +263,13 @@ def test_scorers_have_the_names_of_the_metrics(known, fitted, name, function):
     assert found == pytest.approx(function(fitted, X))
 
 
-def test_every_score_of_a_model_has_a_scorer():
+def test_every_score_of_a_model_has_a_scorer(known, fitted):
     """All functions of metrics, but those that return no number or compare models."""
     others = {"topic_stability", "topic_distances", "align_topics", "sort_documents"}
     others |= {"topic_scorer", "Coherence", "TopicAlignment"}
     for name in set(metrics.__all__) - others:
-        topic_scorer(name)
+        score = topic_scorer(name)(fitted, known[0], np.arange(300) % 3)
+        assert np.isfinite(score), name
 
 
 def test_scorer_over_windows_of_tokens():
@@ -349,7 +350,7 @@ def test_counts_have_the_dtype_of_the_model(known):
 def test_first_terms_are_those_of_a_stable_sort(n):
     weights = np.random.default_rng(0).integers(0, 4, (30, 8)).astype(float)
     weights[3] = 0
-    for row, found in zip(weights, first_columns(weights, n), strict=True):
+    for row, found in zip(weights, top_columns(weights, n), strict=True):
         order = np.argsort(-row, kind="stable")
         expected = order[row[order] > 0] if row.any() else order
         np.testing.assert_array_equal(found, expected[:n])

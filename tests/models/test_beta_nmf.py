@@ -3,6 +3,7 @@
 import os
 import threading
 import warnings
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -151,7 +152,7 @@ def test_in_a_pipeline_as_scikit_learns_takes_its_place():
         ({"missing": "mask"}, ValueError, "missing='mask' needs solver='mu' or 'adam'"),
         ({"n_components": 61}, None, None),
         ({"n_components": 61, "init": "nndsvd"}, ValueError, "61 is more than 60"),
-        ({"init": "custom"}, ValueError, "begins from W, H or both: pass"),
+        ({"init": "custom"}, ValueError, "needs W, H or both: pass"),
         ({"solver": "mu", "beta_loss": 0}, ValueError, "beta_loss <= 0 and X contains"),
         ({"solver": "newton"}, ValueError, "'solver' parameter"),
         ({"device": "tpu"}, ValueError, "Available: auto, cpu"),
@@ -414,8 +415,15 @@ def as_sparse(X):
     return sp.csr_array((X[rows, columns], (rows, columns)), shape=X.shape)
 
 
-@pytest.mark.parametrize(("solver", "beta"), [("mu", 1), ("mu", 2), ("adam", 2)])
-@pytest.mark.parametrize("container", [np.asarray, as_sparse])
+@pytest.mark.parametrize(
+    ("container", "solver", "beta"),
+    [
+        (np.asarray, "mu", 1),
+        (np.asarray, "mu", 2),
+        (np.asarray, "adam", 2),
+        (as_sparse, "mu", 2),  # the others: test_sparse_holes_are_dense_holes
+    ],
+)
 def test_hidden_cells_of_a_low_rank_matrix_are_recovered(container, solver, beta):
     X = low_rank()
     holes, hidden = hide(X)
@@ -509,12 +517,12 @@ def test_nothing_observed_is_refused():
     model = TorchBetaNMF(2, solver="mu", missing="mask", random_state=0).fit(X)
     nothing = np.full_like(X, np.nan)
     for method in (model.fit, model.score):
-        with pytest.raises(ValueError, match="No cell of X was observed"):
+        with pytest.raises(ValueError, match="All cells of X are NaN"):
             method(nothing)
     shown_only = X.copy()
     order = torch.randperm(40, generator=torch.Generator().manual_seed(20_210_512))
     shown_only[:, order[:20].numpy()] = np.nan
-    with pytest.raises(ValueError, match="No cell of the held-out columns"):
+    with pytest.raises(ValueError, match="All cells of the held-out columns"):
         model.score(shown_only)
 
 
@@ -607,6 +615,22 @@ def test_score_of_a_perfect_fit_and_of_too_few_columns():
         TorchBetaNMF(1).fit(X[:, :1]).score(X[:, :1])
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("beta", [0.5, 1.0, 2.0, 3.0])
+def test_score_of_empty_rows_and_columns(beta, container):
+    X = np.random.default_rng(0).poisson(2.0, (30, 12)).astype(np.float64)
+    X[::7], X[:, ::5] = 0, 0
+    options = {"solver": "mu", "beta_loss": beta, "init": "random", "random_state": 0}
+    model = TorchBetaNMF(2, tol=0.05, **options).fit(container(X))
+    some = ~np.isin(np.arange(30), np.arange(0, 30, 7))
+    found = model.score(container(X))
+    assert found == pytest.approx(model.score(X), rel=1e-8)
+    assert found == pytest.approx(model.score(X[some]), rel=1e-5)
+    if container is np.asarray:
+        assert model.score(X.astype(np.float16)) == pytest.approx(found, rel=1e-12)
+
+
 def best_k(X, **parameters):
     search = GridSearchCV(
         TorchBetaNMF(random_state=0, **parameters),
@@ -652,3 +676,13 @@ def test_tags_say_what_x_may_hold():
     ]
     assert [t.allow_nan for t in tags] == [False, True]
     assert all(t.positive_only and t.sparse for t in tags)
+
+
+def test_the_function_has_the_estimators_parameters_and_defaults():
+    function = signature(non_negative_factorization).parameters
+    estimator = signature(TorchBetaNMF).parameters
+    assert function.keys() == estimator.keys() - {"checkpoint"} | {
+        *("X", "W", "H", "update_H")
+    }
+    for name in function.keys() & estimator.keys():
+        assert function[name].default == estimator[name].default

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 
 import numpy as np
@@ -144,7 +144,41 @@ CONTEXTS = {
     "no stderr": without_stderr,
     "no folder": folder_that_is_gone,
 }
-WITHIN = pytest.mark.parametrize("context", CONTEXTS)
+#: All of them in four: what changes nothing among others changes nothing alone. Where
+#: one fails, enter its contexts one by one.
+AT_ONCE = {
+    "torch": ["inference_mode", "default dtype float16", "default device"],
+    "torch's others": [
+        "no_grad",
+        "autocast",
+        "default dtype float64",
+        "device mode",
+        "deterministic",
+        "flush_denormal",
+        "detect_anomaly",
+    ],
+    "sklearn": ["pandas out", "metadata routing", "assume_finite", "numpy raises"],
+    "the process": [
+        "polars out",
+        "no validation",
+        "warnings are errors",
+        "no stderr",
+        "no folder",
+    ],
+}
+WITHIN = pytest.mark.parametrize("contexts", AT_ONCE)
+
+
+@contextmanager
+def within(contexts):
+    with ExitStack() as stack:
+        for name in AT_ONCE[contexts]:
+            stack.enter_context(CONTEXTS[name]())
+        yield
+
+
+def test_no_context_is_forgotten():
+    assert {name for names in AT_ONCE.values() for name in names} == set(CONTEXTS)
 
 
 def in_thread(function):
@@ -203,10 +237,10 @@ def assert_same(found, expected):
 @EACH
 @WITHIN
 @pytest.mark.parametrize("sparse", [True, False], ids=["sparse", "dense"])
-def test_a_context_changes_no_number(name, context, sparse, tmp_path, monkeypatch):
+def test_a_context_changes_no_number(name, contexts, sparse, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     expected, X = plain(name, sparse), data(sparse)
-    with CONTEXTS[context]():
+    with within(contexts):
         found = everything(name, X)
     assert_same(found, expected)
 
@@ -283,12 +317,15 @@ def outside(name):
     return FUNCTIONS[name]()
 
 
-@pytest.mark.parametrize("context", CONTEXTS)
+@WITHIN
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_context_changes_no_number_of_a_function(name, context):
+def test_a_context_changes_no_number_of_a_function(
+    name, contexts, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
     pytest.importorskip("matplotlib").use("agg")
     expected = outside(name)
-    with CONTEXTS[context]():
+    with within(contexts):
         found = FUNCTIONS[name]()
     if hasattr(expected, "columns"):
         assert list(found.columns) == list(expected.columns)

@@ -88,7 +88,7 @@ def test_the_message_has_the_numbers(X):
     ):
         assert piece in str(warning.message)
     (warning,) = said(MODELS["TorchETM"], shares)
-    assert "the encoder's proposal counts as 20" in str(warning.message)
+    assert "the output of the encoder counts as 20" in str(warning.message)
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_layers_multiply_to_components(X):
     assert_allclose(model.topics(1), M2 @ H)
     assert_array_equal(model.topics(-1), model.components_)
     for layer in (3, -4):
-        with pytest.raises(ValueError, match="3 layers, 0 to 2"):
+        with pytest.raises(ValueError, match="from -3 to 2: the model has 3 layers"):
             model.topics(layer)
 
 
@@ -173,9 +173,9 @@ def test_interruption_leaves_a_model(X, monkeypatch):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"layer_sizes": ()}, "at least one positive integer"),
-        ({"layer_sizes": (3, 0)}, "at least one positive integer"),
-        ({"layer_sizes": (3.5,)}, "at least one positive integer"),
+        ({"layer_sizes": ()}, "positive integers only"),
+        ({"layer_sizes": (3, 0)}, "positive integers only"),
+        ({"layer_sizes": (3.5,)}, "positive integers only"),
         ({"layer_sizes": 3}, "'layer_sizes' parameter"),
         ({"init": "nndsvd"}, "'init' parameter"),
         ({"beta_loss": float("inf")}, "'beta_loss' parameter"),

@@ -94,7 +94,7 @@ def test_topics_that_the_encoder_does_not_know_are_named(X):
     model = TorchETM(4, max_iter=1, random_state=0).fit(X)
     model.components_ = np.vstack([model.components_[:2], np.full((1, 80), 1 / 80)])
     for use in model.transform, model.score, lambda X: model.topic_neighbors():
-        with pytest.raises(ValueError, match="Row 2 of components_ is none of the top"):
+        with pytest.raises(ValueError, match="Row 2 of components_ is not a topic"):
             use(X)
 
 
@@ -143,9 +143,9 @@ def test_coordinates_that_cannot_be_read(model, X):
     theta = model.transform(X)
     hidden = np.ma.array(theta, mask=theta == theta.max())
     for coordinates, message in [
-        (hidden, "a masked array that hides 1 cell"),
+        (hidden, "a masked array with 1 masked cell"),
         (SimpleNamespace(X=theta, obs=None), "an AnnData object"),
-        ("theta.csv", "a str or path, which is not read"),
+        ("theta.csv", "a str or path, but files are not read"),
         (None, "is None"),
     ]:
         with pytest.raises(ValueError, match=f"X is .*{message}|X {message}"):

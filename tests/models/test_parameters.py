@@ -28,7 +28,7 @@ SMALL = {
     "BetaNMF mu": TorchBetaNMF(2, solver="mu", beta_loss=1.5, max_iter=2),
     "BetaNMF scd": TorchBetaNMF(2, solver="scd", beta_loss=1, max_iter=2),
     "BetaNMF adam": TorchBetaNMF(2, solver="adam", max_iter=2),
-    "DeepNMF": TorchDeepNMF((2,), max_iter=2),
+    "DeepNMF": TorchDeepNMF((2,), max_iter=2, pretrain_iter=2),
     "ETM": TorchETM(2, max_iter=1, hidden_layer_sizes=(3,), embedding_dim=3),
     "SVD": TorchTruncatedSVD(2),
 }
@@ -93,7 +93,7 @@ def test_any_number_is_taken_or_named(label, name):
 def test_sizes_of_layers(label, sizes):
     name = "layer_sizes" if label == "DeepNMF" else "hidden_layer_sizes"
     for given in sizes, list(sizes):
-        with pytest.raises(ValueError, match=f"{name} must hold at least one positive"):
+        with pytest.raises(ValueError, match=f"{name} must contain positive integers"):
             clone_of(label, **{name: given}).fit(COUNTS)
 
 
@@ -183,5 +183,5 @@ def test_numbers_of_terms(n_terms):
 @pytest.mark.parametrize("layer", [2, -3, 0.0, True, "0", None])
 def test_layers(layer):
     model = TorchDeepNMF((3, 2), max_iter=2).fit(COUNTS)
-    with pytest.raises(ValueError, match="The model has 2 layers, 0 to 1; got "):
+    with pytest.raises(ValueError, match="integer from -2 to 1: the model has 2 lay"):
         model.topics(layer)

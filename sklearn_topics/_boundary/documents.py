@@ -1,15 +1,18 @@
-"""Documents in any container -> counts, proportions and row labels."""
+"""Documents in any container -> counts, tensors of counts, and row labels."""
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 
-from .._boundary.containers import not_numbers, readable
+from .._kernels import CSR
+from .containers import not_numbers, readable
+from .transfer import to_device
 
 
 def as_counts(X):
-    """Counts (n x m): a csr_array without duplicates and stored zeros, or an ndarray.
+    """Counts (n x m) as a csr_array without duplicates or stored zeros, or an ndarray.
 
-    The result may share memory with X; do not write to it.
+    The result may share memory with X, so never write to it.
     """
     X = _values(X, "X")
     if not sp.issparse(X):
@@ -25,19 +28,30 @@ def as_counts(X):
 
 
 def check_tokens(counts) -> None:
-    """Refuse counts that are negative, infinite or unobserved (NaN)."""
+    """Raise an error for counts that are negative, infinite or NaN (unobserved)."""
     values = counts.data if sp.issparse(counts) else counts
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ValueError(
-            "X contains NaN or infinity. Replace these values, or leave the documents "
-            "out."
+            "X contains NaN or infinity. Replace them, or drop these documents."
         )
     if values.dtype.kind in "if" and values.min(initial=0) < 0:
         raise ValueError("X contains negative values. Pass counts.")
 
 
+def check_documents(X, n_terms: int):
+    """Validate counts of at least one document over the terms of a model."""
+    counts = as_counts(X)
+    if counts.shape[0] == 0:
+        raise ValueError("X has no documents.")
+    if counts.shape[1] != n_terms:
+        raise ValueError(
+            f"X has {counts.shape[1]} columns, but the topics have {n_terms} terms."
+        )
+    return counts
+
+
 def count_tokens(counts, axis: int) -> np.ndarray:
-    """Tokens per document (axis 1) or term (axis 0), float64; NaN is unobserved."""
+    """Tokens of each document (axis 1) or term (axis 0), float64; NaN counts as 0."""
     values = counts.data if sp.issparse(counts) else counts
     if values.dtype.kind == "f" and np.isnan(values).any():
         values = np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf)
@@ -61,21 +75,38 @@ def token_totals(counts) -> tuple[np.ndarray, np.ndarray]:
 
 
 def as_array(values, name: str) -> np.ndarray:
-    """Topics or proportions in any container, as an ndarray of two dimensions."""
+    """Topics or proportions, from any container, as a two-dimensional ndarray."""
     values = _values(values, name)
     values = values.toarray() if sp.issparse(values) else values
     if 0 in values.shape:
-        raise ValueError(f"{name} is empty. Got shape {values.shape}.")
+        raise ValueError(f"{name} is empty: its shape is {values.shape}.")
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise ValueError(f"{name} contains NaN or infinity. Replace these values.")
-    return np.ascontiguousarray(values)  # the columns of frames are contiguous
+        raise ValueError(f"{name} contains NaN or infinity.")
+    return np.ascontiguousarray(values)  # DataFrames are in column order
+
+
+def counts_to_tensor(counts) -> CSR | torch.Tensor:
+    """Counts in float64 on the CPU, as input of the kernels."""
+    if sp.issparse(counts):
+        counts = counts.astype(np.float64, copy=False)
+    else:
+        counts = np.ascontiguousarray(counts, np.float64)
+    return to_device(counts, torch.device("cpu"))
+
+
+def counts_from_tensor(X: CSR | torch.Tensor):
+    """The inverse of `counts_to_tensor`, without stored zeros."""
+    if not isinstance(X, CSR):
+        return X.numpy()
+    parts = tuple(part.numpy() for part in (X.data, X.indices, X.indptr))
+    return as_counts(sp.csr_array(parts, shape=X.shape))
 
 
 def like_frame(values, like):
-    """Counts in a frame of the type of `like`, with the same column names.
+    """Counts as a DataFrame of the kind of `like`, with its column names.
 
-    If `like` is no frame, the counts stay an ndarray or become a csr_matrix, because
-    some models of scikit-learn accept no sparse array.
+    If `like` is not a DataFrame, the counts; sparse ones as csr_matrix, because some
+    models of scikit-learn do not accept sparse arrays.
     """
     if hasattr(like, "iloc"):
         labels = {"index": like.index, "columns": like.columns}
@@ -88,8 +119,8 @@ def like_frame(values, like):
     return sp.csr_matrix(values) if sp.issparse(values) else values
 
 
-def check_documents(X, theta) -> None:
-    """Refuse a call without documents."""
+def require_documents(X, theta) -> None:
+    """Refuse a call with neither documents nor their topic proportions."""
     if X is None and theta is None:
         raise ValueError(
             "X and theta are both None. Pass the documents as X, or their topic "
@@ -100,45 +131,51 @@ def check_documents(X, theta) -> None:
 def row_labels(**containers):
     """The pandas index that containers of the same documents share, or None.
 
-    A default index, which numbers the rows, agrees with any other.
+    A default index, which only numbers the rows, agrees with any other.
     """
-    shared = None  # name of the container, its index
+    found = None
     for name, container in containers.items():
         if not hasattr(container, "iloc"):
             continue
         index = container.index
-        if shared is None or _is_numbering(shared[1]):
-            shared = name, index
-        elif not _is_numbering(index) and not index.equals(shared[1]):
+        if found is None or _is_numbering(found[1]):
+            found = name, index
+        elif not _is_numbering(index) and not index.equals(found[1]):
             raise ValueError(
-                f"{shared[0]} and {name} have different indexes, so their rows may "
-                f"belong to different documents. Pass {name}.loc[{shared[0]}.index] to "
-                f"sort the rows, or {name}.to_numpy() if they are already in the same "
-                "order."
+                f"{found[0]} and {name} have different indexes, so their rows may be "
+                f"different documents. Pass {name} in the order of {found[0]}, "
+                f"{name}.loc[{found[0]}.index], or {name}.to_numpy() if the rows are "
+                "already in the same order."
             )
-    return None if shared is None else shared[1]
+    return None if found is None else found[1]
 
 
-def _values(X, name, ndim=2):
+def is_missing(value) -> bool:
+    """Whether a value is None, NaN, NaT, or NA of pandas, whose comparison is NA."""
+    same = value == value
+    return value is None or not isinstance(same, bool | np.bool_) or not same
+
+
+def _values(X, name):
     X = given = readable(X, name)
     if _is_sparse_frame(X):
         X = X.sparse.to_coo()
     try:
         X = X if sp.issparse(X) else np.asarray(X)
         if X.dtype.kind in "SUT":
-            raise ValueError(f"found text, such as {str(X.flat[0])!r}")
+            raise ValueError(f"it contains text, such as {str(X.flat[0])!r}")
         if X.dtype.kind == "c":
-            raise ValueError("found complex numbers")
+            raise ValueError("it contains complex numbers")
         if X.dtype.kind not in "biuf" or X.dtype.itemsize not in (1, 2, 4, 8):
             X = X.astype(np.float64)
     except (TypeError, ValueError) as error:
-        # The advice of not_numbers is about documents, which only X contains.
+        # The advice of `not_numbers` is for documents only.
         problem = not_numbers(given) if name == "X" else ""
         expected = f"{name} must contain numbers, in rows of equal length"
         raise ValueError(problem or f"{expected}: {error}.") from error
-    if X.ndim != ndim:
-        raise ValueError(f"{name} must have {ndim} dimensions. Got {X.ndim}.")
-    # Neither scipy nor torch computes with float16.
+    if X.ndim != 2:
+        raise ValueError(f"{name} must have 2 dimensions. Got {X.ndim}.")
+    # scipy and torch cannot compute with float16.
     return X.astype(np.float64) if X.dtype == np.float16 else X
 
 

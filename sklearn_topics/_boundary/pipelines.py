@@ -1,0 +1,37 @@
+"""The topic model of a pipeline or search, and the input that it gets."""
+
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import get_tags
+
+from .containers import readable
+from .documents import as_counts
+
+
+def split_pipeline(estimator):
+    """The steps before the topic model (or None), and the topic model."""
+    if hasattr(estimator, "best_estimator_"):  # a fitted search
+        return split_pipeline(estimator.best_estimator_)
+    if not hasattr(estimator, "steps"):
+        return None, estimator
+    before = estimator[:-1] if len(estimator) > 1 else None
+    within, last = split_pipeline(estimator[-1])  # nested pipelines or searches
+    if within is not None:
+        before = within if before is None else make_pipeline(before, within)
+    return before, last
+
+
+def accepts_missing(estimator) -> bool:
+    """Whether the topic model accepts unobserved cells."""
+    _, model = split_pipeline(estimator)
+    tagged = hasattr(model, "__sklearn_tags__")
+    return tagged and get_tags(model).input_tags.allow_nan
+
+
+def model_input(before, X, *, missing: bool = False):
+    """X, transformed by the steps before the topic model; lists and tensors as counts.
+
+    The steps get X as in fit. numpy warns when it copies a tensor, and cannot read a
+    sparse one.
+    """
+    found = readable(X if before is None else before.transform(X), missing=missing)
+    return found if hasattr(found, "sum") else as_counts(found)
