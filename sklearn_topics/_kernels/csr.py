@@ -67,16 +67,6 @@ class CSR:
         local = local.repeat_interleave(counts, output_size=last - first)
         return local, self.indices[first:last], self.data[first:last]
 
-    def take(self, rows: Tensor) -> "CSR":
-        """A copy of the given rows, in that order."""
-        begins, counts = self.indptr[rows], self.indptr.diff()[rows]
-        indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-        nnz = int(indptr[-1])
-        shift = (begins - indptr[:-1]).repeat_interleave(counts, output_size=nnz)
-        entries = shift + torch.arange(nnz, device=self.device)
-        shape = len(rows), self.shape[1]
-        return CSR(indptr, self.indices[entries], self.data[entries], shape)
-
     def chunks(self, entries: int = 1 << 18):
         """Ranges of whole rows that hold about `entries` stored entries each."""
         start, n = 0, self.shape[0]
@@ -90,7 +80,15 @@ class CSR:
 
 def take(X: CSR | Tensor, rows: Tensor) -> CSR | Tensor:
     """A copy of the given rows of either container, in that order."""
-    return X.take(rows) if isinstance(X, CSR) else X[rows]
+    if not isinstance(X, CSR):
+        return X[rows]
+    begins, counts = X.indptr[rows], X.indptr.diff()[rows]
+    indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    nnz = int(indptr[-1])
+    shift = (begins - indptr[:-1]).repeat_interleave(counts, output_size=nnz)
+    entries = shift + torch.arange(nnz, device=X.device)
+    shape = len(rows), X.shape[1]
+    return CSR(indptr, X.indices[entries], X.data[entries], shape)
 
 
 def take_columns(X: CSR | Tensor, columns: Tensor) -> CSR | Tensor:
