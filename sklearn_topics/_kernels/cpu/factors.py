@@ -128,14 +128,14 @@ def _largest_violation(first, last, bounds, A, N, cost, a, out):
                         out[c] = violation
 
 
-def dense_largest_violation(A, N, cost, pseudocount: float) -> float:
+def dense_largest_violation(A, N, cost, pseudocount: float) -> Tensor:
     out = A.new_zeros(_CHUNKS)
     factors = array_of(A), array_of(N), array_of(cost)
     a = factors[0].dtype.type(pseudocount)
     run_blocks(
         _largest_violation, _bounds(A.shape[0]), A.shape[1], *factors, a, out.numpy()
     )
-    return float(out.max())
+    return out.max()
 
 
 @kernel
@@ -242,9 +242,9 @@ def _hals_step(first, last, bounds, A, N, G, l1, order, out, violation):
         violation[chunk] = total
 
 
-def dense_hals_step(A, N, G, l1: float, order: Tensor) -> tuple[Tensor, float]:
+def dense_hals_step(A, N, G, l1: float, order: Tensor) -> tuple[Tensor, Tensor]:
     out, violation = torch.empty_like(A), np.empty(_CHUNKS)
     factors = array_of(A), array_of(N), array_of(G)
     args = *factors, factors[0].dtype.type(l1), order.numpy(), out.numpy(), violation
     run_blocks(_hals_step, _bounds(A.shape[0]), 2 * A.shape[1] ** 2, *args)
-    return out, float(violation.sum())
+    return out, torch.tensor(violation.sum(), device="cpu")
