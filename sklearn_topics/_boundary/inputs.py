@@ -131,22 +131,6 @@ def take_rows(X, rows):
     return _safe_indexing(X.tocsr() if sp.issparse(X) else X, rows)
 
 
-def column_means(data):
-    """Column means over the observed cells."""
-    n = data.shape[0]
-    if sp.issparse(data):
-        hidden, values, gaps = np.isnan(data.data), data.data, 0
-        if hidden.any():
-            values = np.where(hidden, 0, values)
-            gaps = np.bincount(data.indices[hidden], minlength=data.shape[1])
-        sums = np.bincount(data.indices, values, minlength=data.shape[1])
-    else:
-        hidden = np.isnan(data)
-        sums = np.add.reduce(data, axis=0, where=~hidden, dtype=np.float64)
-        gaps = hidden.sum(axis=0)
-    return (sums / np.maximum(n - gaps, 1)).astype(data.dtype)
-
-
 def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
     """Validate an initial factor, W or H, with the messages of scikit-learn.
 

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from .._boundary.inputs import check_factor
 from .._boundary.transfer import numpy_dtype, to_device
-from .._core.init import initial_factors, mean_value
+from .._core.init import initial_factors
+from .._core.observed import mean_value
 
 #: Largest exponent of the unit for which NNDSVD is that of scikit-learn. Beyond, its
 #: replacements of zeros would dominate the factors, or vanish.

@@ -10,7 +10,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.contexts import plain_torch
-from .._boundary.inputs import column_means
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_sizes
 from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._core.deep_nmf import DeepNMF, document_weights
@@ -281,7 +280,7 @@ class TorchDeepNMF(BaseBetaNMF):
                 penalties.measured(unit, self._beta),
                 penalties.measured(unit, self._beta, factors=False),
             )
-            means = column_means(data)
+            means = self._column_means(X_unit, unit)
 
             def attributes(state, n_iter):
                 return {**_attributes(state, unit, n_iter), "feature_means_": means}
