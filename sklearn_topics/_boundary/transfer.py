@@ -60,6 +60,11 @@ def to_device(X, device: torch.device) -> CSR | torch.Tensor:
     )
 
 
+def numpy_dtype(X: CSR | torch.Tensor) -> np.dtype:
+    """numpy's name of a tensor's dtype."""
+    return np.dtype(str(X.dtype).removeprefix("torch."))
+
+
 def _tensor(array: np.ndarray, device: torch.device) -> torch.Tensor:
     if device.type == "mps" and array.dtype == np.float64:
         warnings.warn(

@@ -1,12 +1,18 @@
 """Held-out data: document completion, a score that means the same for every topic
 model, and columns held out, for factorisations of any scale."""
 
+import math
+
 import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.chunks import row_blocks
 from .._kernels.csr import accumulation_dtype, map_positive
+from .._kernels.threads import threads_for
+from .beta_divergence import dense_rows, divergence
+from .solver import on_host
+from .unit import Unit, geometric_mean
 
 #: Weight of the uniform distribution, so that no token has probability zero.
 _BACKGROUND = 1e-3
@@ -63,8 +69,9 @@ def completion_score(held_out: CSR | Tensor, theta: Tensor, topics: Tensor) -> f
     wide = accumulation_dtype(theta.device)
     for x, p in _probabilities(held_out, theta, topics):
         p = (1 - _BACKGROUND) * p.to(wide) + _BACKGROUND / topics.shape[1]
-        total += float(torch.xlogy(x.to(wide), p).sum())
-        tokens += float(x.sum(dtype=wide))
+        total = total + torch.xlogy(x.to(wide), p).sum()
+        tokens = tokens + x.sum(dtype=wide)
+    total, tokens = on_host({"total": total, "tokens": tokens}).values()
     if tokens == 0:
         raise ValueError(
             "X holds no tokens to score: the half of each document that is held out "
@@ -79,3 +86,88 @@ def _probabilities(X, theta, topics):
         return
     for start, stop in row_blocks(*X.shape):
         yield X[start:stop], theta[start:stop] @ topics
+
+
+def null_weights(
+    X: CSR | Tensor, means: Tensor, beta: float, *, masked: bool = False
+) -> Tensor:  # [n, 1]
+    r"""The weights w of the best model of one component, for fixed H: the column means.
+
+    The derivative of :math:`\sum_j d_\beta(x_{ij}, w_i h_j)` by :math:`w_i` has one
+    zero for every beta, the minimum
+
+    .. math:: w_i = \frac{\sum_j x_{ij} h_j^{\beta - 1}}{\sum_j h_j^\beta},
+
+    with sums over the observed cells of columns with :math:`h_j > 0`. A row without
+    such cells gets 0.
+
+    Parameters
+    ----------
+    X : CSR or Tensor of shape (n, m)
+    means : Tensor of shape (m, 1)
+        Nonnegative, of any scale.
+    beta : float
+    masked : bool
+        Whether X may be NaN where it is unobserved.
+    """
+    h = means.to(accumulation_dtype(X.device))
+    used = h > 0
+    logs = h.where(used, 1).log()
+    # h^beta in units of its sum, so that no power overflows.
+    share = torch.softmax((beta * logs).where(used, -math.inf), 0).where(used, 0)
+    slope = share / h.where(used, 1)
+    unit = Unit.of(X)
+    X = unit.measure(X)
+    with threads_for(X):
+        if not masked:
+            return ops.spmm(X, slope.to(X.dtype)) / unit.data
+        parts = []
+        for start, stop in row_blocks(*X.shape):
+            x = dense_rows(X, start, stop).to(h.dtype)
+            seen = ~x.isnan()
+            size = seen.to(h.dtype) @ share
+            parts.append(x.where(seen, 0) @ slope / size.where(size > 0, 1))
+        return (torch.cat(parts) / unit.data).to(X.dtype)
+
+
+def d2_score(
+    X: CSR | Tensor,
+    factors: tuple[Tensor, Tensor],
+    null: tuple[Tensor, Tensor],
+    beta: float,
+    *,
+    masked: bool = False,
+) -> float:
+    """1 - D(X, W H) / D(X, w h): the share of the null model's divergence explained.
+
+    Parameters
+    ----------
+    X : CSR or Tensor of shape (n, m)
+        Held-out columns.
+    factors, null : tuple of Tensor
+        W (n x K) and the transpose of H (m x K), of the model and of the null model.
+    beta : float
+    masked : bool
+        Whether X may be NaN where it is unobserved.
+
+    Raises
+    ------
+    FloatingPointError
+        If a divergence is not finite.
+    """
+    typical = geometric_mean(X)  # in this unit floors mean the same for all data
+    X = X.with_data(X.data / typical) if isinstance(X, CSR) else X / typical
+    with threads_for(X):
+        D, null_D = (
+            divergence(X, *(A / typical**0.5 for A in pair), beta, masked=masked)
+            for pair in (factors, null)
+        )
+    if not (math.isfinite(D) and math.isfinite(null_D)):
+        raise FloatingPointError(
+            f"The divergence of the held-out columns is not finite, computed in "
+            f"{X.dtype}. Values may be too large or too small for it: rescale X or "
+            "pass it as float64."
+        )
+    if null_D == 0:
+        return 1.0 if D == 0 else 0.0
+    return 1 - D / null_D

@@ -5,7 +5,6 @@ from abc import ABCMeta, abstractmethod
 from inspect import signature
 
 import numpy as np
-import scipy.sparse as sp
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -22,16 +21,24 @@ from .._boundary.inputs import (
     check_nonnegative,
 )
 from .._boundary.sklearn_private import CallbackSupportMixin, gives_frames
-from .._boundary.transfer import like_input, resolve_device, to_device, to_numpy
+from .._boundary.transfer import (
+    like_input,
+    numpy_dtype,
+    resolve_device,
+    to_device,
+    to_numpy,
+)
 from .._boundary.warning import OtherVersionWarning, warn_user
-from .._core.beta_divergence import divergence
-from .._core.beta_nmf import MultiplicativeUpdate, Penalties
-from .._core.heldout import completion_score, split_columns, split_counts
-from .._core.unit import Unit, geometric_mean
-from .._fit.loop import fit_from_starts
-from .._fit.starts import init_scale
-from .._fit.stopping import SmallDecrease
-from .._kernels import CSR
+from .._core.beta_divergence import has_hidden, has_observed
+from .._core.beta_nmf import Penalties
+from .._core.heldout import (
+    completion_score,
+    d2_score,
+    null_weights,
+    split_columns,
+    split_counts,
+)
+from .._kernels.csr import take_columns
 from .._version import __version__
 
 #: Key of the package's version in a saved model.
@@ -229,9 +236,6 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
 #: Names of values of `beta_loss`.
 LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 
-# Stopping rule of the null model of `score`: one component, fitted to convergence.
-_NULL_TOL, _NULL_MAX_ITER = 1e-6, 1000
-
 
 class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     """Base class of factorisations with a beta-divergence, without an algorithm.
@@ -245,8 +249,23 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     _gives_proportions, _shows_progress = False, True
 
     @abstractmethod
-    def _weights(self, data, H, verbose=0):
-        """W of validated data for the components H, an array."""
+    def _weights(self, X, HT, verbose=0):
+        """W (n x K) of X for fixed components HT (m x K): Tensors on one device."""
+
+    def _transposed_components(self, X):
+        """components_^T on the device of X, in its dtype."""
+        HT = np.ascontiguousarray(self.components_.T, numpy_dtype(X))
+        return to_device(HT, X.device)
+
+    def _transform(self, X, X_device=None):
+        """What transform returns for X; `X_device` is X, validated and uploaded."""
+        if X_device is None:
+            check_is_fitted(self)
+            data = self._check(X, "transform", reset=False)
+            X_device = to_device(data, resolve_device(self.device))
+        HT = self._transposed_components(X_device)
+        W = self._weights(X_device, HT, self.verbose)
+        return self._like_input(to_numpy(W), X)
 
     #: Whether cells of X may be NaN.
     _may_miss = False
@@ -278,9 +297,9 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
             alpha_W * rho, alpha_H * rho, alpha_W * (1 - rho), alpha_H * (1 - rho)
         )
 
-    def _masks(self, data):
-        """Whether cells of validated data are NaN, i.e. unobserved."""
-        return False
+    def _masks(self, X):
+        """Whether cells of X, on the device, are NaN, i.e. unobserved."""
+        return self._may_miss and has_hidden(X)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -320,47 +339,17 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         """
         check_is_fitted(self)
         data = self._check(X, "score", reset=False)
-        shown, hidden = (c.numpy() for c in split_columns(data.shape[1]))
-        seen, rest = data[:, shown], data[:, hidden]
-        values = rest.data if sp.issparse(rest) else rest
-        if values.size == rest.shape[0] * rest.shape[1] and np.isnan(values).all():
+        X = to_device(data, resolve_device(self.device))
+        shown, hidden = split_columns(X.shape[1])
+        seen, held_out = (take_columns(X, c.to(X.device)) for c in (shown, hidden))
+        if not has_observed(held_out):
             raise ValueError("All cells of the held-out columns are NaN (unobserved).")
-        H, mean = self.components_, np.atleast_2d(self.feature_means_)
-        mean = mean / (mean.mean() or 1)  # the scale is free: w is fitted
-        W = self._weights(seen, H[:, shown])
-        w = self._null_weights(seen, mean[:, shown])
-        found = self._divergence(rest, W, H[:, hidden])
-        null = self._divergence(rest, w, mean[:, hidden])
-        if null == 0:
-            return 1.0 if found == 0 else 0.0
-        return 1 - found / null
-
-    def _null_weights(self, data, row):
-        """Weights of the one component of the null model, without penalties."""
-        X = to_device(data, resolve_device(self.device))
-        unit = Unit.of(X)
-        X = unit.measure(X)
-        W = np.full((X.shape[0], 1), init_scale(X, 1), data.dtype)
-        HT = np.ascontiguousarray(row.T.astype(data.dtype))
-        state = {"W": to_device(W, X.device), "HT": to_device(HT, X.device)}
-        masked = self._masks(data)
-        solver = MultiplicativeUpdate(self._beta, masked=masked, update_H=False)
-        run = fit_from_starts(
-            solver,
-            X,
-            [solver.init_state(X, state["W"], state["HT"])],
-            max_iter=_NULL_MAX_ITER,
-            stop=SmallDecrease(_NULL_TOL),
-        )
-        if run.interrupted is not None:
-            raise run.interrupted
-        return to_numpy(run.best.state["W"] / unit.data)
-
-    def _divergence(self, data, W, H):
-        """Divergence in units of a typical entry, so that floors are comparable."""
-        X = to_device(data, resolve_device(self.device))
-        typical = geometric_mean(X)
-        X = X.with_data(X.data / typical) if isinstance(X, CSR) else X / typical
-        HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
-        W, HT = (to_device(A, X.device) / typical**0.5 for A in (W, HT))
-        return divergence(X, W, HT, self._beta, masked=self._masks(data))
+        means = np.asarray(self.feature_means_, np.float64)
+        means = means / (means.mean() or 1)  # their weights are fitted
+        means = to_device(means.astype(numpy_dtype(X))[:, None], X.device)
+        HT = self._transposed_components(X)
+        W = self._weights(seen, HT[shown])
+        w = null_weights(seen, means[shown], self._beta, masked=self._masks(seen))
+        factors, null = (W, HT[hidden]), (w, means[hidden])
+        masked = self._masks(held_out)
+        return d2_score(held_out, factors, null, self._beta, masked=masked)

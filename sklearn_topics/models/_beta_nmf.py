@@ -4,10 +4,8 @@ from numbers import Integral, Real
 from os import PathLike
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.contexts import plain_torch
 from .._boundary.inputs import column_means
@@ -28,12 +26,12 @@ from .._fit.loop import fit_from_starts
 from .._fit.progress import IterationProgress
 from .._fit.session import fit_session
 from .._fit.starts import (
-    check_components,
     chosen_init,
     custom_factors,
+    given_factor,
     init_scale,
+    initial_weights,
     nmf_start,
-    weights_start,
 )
 from .._fit.stopping import SmallDecrease, SmallViolation
 from ._base import LOSSES, BaseBetaNMF
@@ -44,6 +42,10 @@ _LOSS_OF_SOLVER = {"cd": 2.0, "scd": 1.0}
 #: Default for "adam", the best of .03 to 10 on nips (beta 1), TF-IDF of newsgroups4
 #: (beta 2), and small corpora with 3 topics (beta .5 to 2).
 _LEARNING_RATE = 1.0
+_IGNORED = (  # as in scikit-learn
+    "When init!='custom', provided W or H are ignored. Set  init='custom' to use them "
+    "as initialization."
+)
 _ADAM_OPTIONS = "learning_rate", "learning_rate_schedule", "schedule_params"
 
 
@@ -377,15 +379,16 @@ class TorchBetaNMF(BaseBetaNMF):
             data = self._check(X, "fit", reset=True)
             W, H, run = self._factorize(data, W, H, observers=observers)
             if run.best.state is not None:  # else interrupted in the first iteration
-                self._set_fitted(data, H, run.best)
+                self._set_fitted(data, H, run)
             if run.interrupted is not None:
                 raise run.interrupted
         return self._like_input(W, X)
 
-    def _set_fitted(self, data, H, best):
+    def _set_fitted(self, data, H, run):
+        best = run.best
         self.components_ = H
         self.n_iter_ = best.n_iter
-        options = {"masked": self._masks(data)}
+        options = {"masked": self._masks(run.X)}
         self.init_ = chosen_init(self.init, len(H), data.shape, **options)
         self.reconstruction_err_ = best.metrics["error"]
         self.feature_means_ = column_means(data)
@@ -411,10 +414,7 @@ class TorchBetaNMF(BaseBetaNMF):
             until `tol` or `max_iter` is reached. A torch.Tensor on the device of X if X
             is a torch.Tensor.
         """
-        check_is_fitted(self)
-        data = self._check(X, "transform", reset=False)
-        W = self._weights(data, self.components_, self.verbose)
-        return self._like_input(W, X)
+        return self._transform(X)
 
     @property
     def _may_miss(self):
@@ -427,8 +427,10 @@ class TorchBetaNMF(BaseBetaNMF):
             shown = [IterationProgress(self.verbose)]
             W, H, run = self._factorize(data, W, H, observers=shown)
         else:
-            H = check_components(self, data, W, H)
-            W, H, run = self._fit_weights(data, H, self.verbose)
+            X = to_device(data, resolve_device(self.device))
+            H = self._given_components(X, W, H)
+            W, run = self._fit_weights(X, H.T.contiguous(), self.verbose)
+            W, H = to_numpy(W), to_numpy(H)
         if run.interrupted is not None:
             raise run.interrupted
         return W, H, run.best.n_iter
@@ -444,28 +446,52 @@ class TorchBetaNMF(BaseBetaNMF):
                 "init='nndsvdar' instead.",
                 UserWarning,
             )
-        masked = self._masks(data)
         X = to_device(data, resolve_device(self.device))
-        unit = Unit.of(X)
+        unit, masked = Unit.of(X), self._masks(X)
+        if self.init == "custom":
+            options = {"K": self._given_rank(X), "any_dtype": False}
+            factors = custom_factors(self, X, W, H, self._weights, **options)
+            W, HT = map(unit.measure_factor, factors)
+        else:
+            if W is not None or H is not None:
+                warn_user(_IGNORED, RuntimeWarning)
+            W, HT = nmf_start(self, unit.measure(X), unit=unit, masked=masked)
         X = unit.measure(X)
-        if self.init == "custom":
-            W, H = custom_factors(self, data, W, H, self._weights)
-        W, HT = nmf_start(self, X, W, H, unit=unit, masked=masked)
-        if self.init == "custom":
-            W, HT = unit.measure_factor(W), unit.measure_factor(HT)
         means = {"feature_means_": column_means(data)}
         options = {"attributes": means, "data": given, "observers": observers}
-        return self._run(X, W, HT, unit, masked=masked, **options)
+        run = self._run(X, W, HT, unit, masked=masked, **options)
+        state = run.best.state
+        if state is None:  # interrupted in the first iteration
+            return None, None, run
+        W = to_numpy(unit.restore_factor(state["W"]))
+        return W, _components(state, unit), run
 
-    def _fit_weights(self, data, H, verbose):
-        """Fit W alone, with H fixed; returns as `_factorize`."""
-        masked = self._masks(data)
-        X = to_device(data, resolve_device(self.device))
-        unit = Unit.of(X)
-        X, H = unit.measure(X), unit.measure_factor(H)
-        W, HT = weights_start(X, H, zero=self.solver == "cd")
+    def _given_rank(self, X):
+        """n_components as a number, or None where W and H decide."""
+        return {"auto": None, None: X.shape[1]}.get(
+            self.n_components, self.n_components
+        )
+
+    def _given_components(self, X, W, H):
+        """The H that `non_negative_factorization` fits W to; W is not used."""
+        if W is not None:
+            unused = "When update_H=False, the provided initial W is not used."
+            warn_user(unused, RuntimeWarning)
+        if H is None:
+            raise ValueError("update_H=False fits W to a given H: pass H.")
+        shape = self._given_rank(X), X.shape[1]
+        return given_factor(self, H, "H", shape, X)
+
+    def _fit_weights(self, X, HT, verbose):
+        """W (n x K) of X for fixed HT (m x K), and the `Run`."""
+        unit, masked = Unit.of(X), self._masks(X)
+        X, HT = unit.measure(X), unit.measure_factor(HT)
+        W = initial_weights(X, HT, zero=self.solver == "cd")
         options = {"update_H": False, "observers": [IterationProgress(verbose)]}
-        return self._run(X, W, HT, unit, masked=masked, **options)
+        run = self._run(X, W, HT, unit, masked=masked, **options)
+        if run.interrupted is not None:
+            raise run.interrupted
+        return unit.restore_factor(run.best.state["W"]), run
 
     def _check_parameters(self):
         super()._check_parameters()
@@ -489,11 +515,6 @@ class TorchBetaNMF(BaseBetaNMF):
                 f"missing='mask' needs solver='mu' or 'adam', but solver is {solver!r}."
             )
 
-    def _masks(self, data):
-        """Whether X has unobserved cells."""
-        values = data.data if sp.issparse(data) else data
-        return self._may_miss and bool(np.isnan(values).any())
-
     def _run(
         self,
         X,
@@ -507,7 +528,7 @@ class TorchBetaNMF(BaseBetaNMF):
         attributes=(),
         data=None,
     ):
-        """Fit X and factors in `unit`; results and metrics are in the original unit."""
+        """Fit X and factors, in `unit`; the run has metrics in the original unit."""
         solver = self._make_solver(X, W.shape[1], unit, masked, update_H)
         descends = isinstance(solver, ProjectedAdam)
         stop = SmallDecrease(0 if descends else self.tol)
@@ -531,14 +552,12 @@ class TorchBetaNMF(BaseBetaNMF):
             },
         )
         best = run.best
-        if best.state is None:
-            return None, None, run
-        W, HT = best.state["W"], best.state["HT"]
-        D = size * divergence(X, W, HT, self._beta, masked=masked)
-        run.require_finite("divergence", D)
-        best.metrics["error"] = (2 * D) ** 0.5
-        W = to_numpy(unit.restore_factor(W))
-        return W, _components(best.state, unit), run
+        if best.state is not None:  # else interrupted in the first iteration
+            W, HT = best.state["W"], best.state["HT"]
+            D = size * divergence(X, W, HT, self._beta, masked=masked)
+            run.require_finite("divergence", D)
+            best.metrics["error"] = (2 * D) ** 0.5
+        return run
 
     def _make_solver(self, X, K, unit, masked, update_H):
         penalties = self._penalties(*X.shape).measured(unit, self._beta)
@@ -561,13 +580,8 @@ class TorchBetaNMF(BaseBetaNMF):
             return None
         return _Permutations(self.random_state)
 
-    def _weights(self, data, H, verbose=0):
-        """W of `data` for the components H."""
-        H = H.astype(data.dtype, copy=False)
-        W, _, run = self._fit_weights(data, H, verbose)
-        if run.interrupted is not None:
-            raise run.interrupted
-        return W
+    def _weights(self, X, HT, verbose=0):
+        return self._fit_weights(X, HT, verbose)[0]
 
 
 class _Permutations:

@@ -264,9 +264,7 @@ class TorchDeepNMF(BaseBetaNMF):
         W : ndarray of shape (n_samples, layer_sizes[-1])
             The same as ``fit(X).transform(X)``.
         """
-        data = self._fit(X)
-        W = self._weights(data, self.components_, self.verbose)
-        return self._like_input(W, X)
+        return self._transform(X, self._fit(X))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X):
@@ -307,7 +305,7 @@ class TorchDeepNMF(BaseBetaNMF):
                 self.loss_history_ = best.loss_history
             if run.interrupted is not None:
                 raise run.interrupted
-        return data
+        return X_device
 
     @plain_torch
     def transform(self, X):
@@ -326,10 +324,7 @@ class TorchDeepNMF(BaseBetaNMF):
             the previous layer. A torch.Tensor on the device of X if X is a
             torch.Tensor.
         """
-        check_is_fitted(self)
-        data = self._check(X, "transform", reset=False)
-        W = self._weights(data, self.components_, self.verbose)
-        return self._like_input(W, X)
+        return self._transform(X)
 
     def topics(self, layer):
         """Return the topics of one layer.
@@ -379,23 +374,20 @@ class TorchDeepNMF(BaseBetaNMF):
             self.pretrain_iter,
         )
 
-    def _weights(self, data, H, verbose=0):
-        X = to_device(data, resolve_device(self.device))
-        HT = np.ascontiguousarray(H.T.astype(data.dtype, copy=False))
-        HT = to_device(HT, X.device)
+    def _weights(self, X, HT, verbose=0):
         # From the topics, not from X: each row of the result depends on its row only.
         unit = Unit.of_factor(HT)
         infer = partial(
             document_weights,
             CT=unit.measure_factor(HT),
             beta=self._beta,
-            penalties=self._penalties(*data.shape).measured(unit, self._beta),
+            penalties=self._penalties(*X.shape).measured(unit, self._beta),
             max_iter=self.max_iter,
         )
         # Only for beta 1 do blocks leave the last bits as they are.
         blocks = verbose if self._beta == 1 else 0
         W = in_row_blocks(infer, unit.measure(X), verbose=blocks)
-        return to_numpy(unit.restore_factor(W))
+        return unit.restore_factor(W)
 
 
 def _attributes(state, unit, n_iter):

@@ -1,11 +1,13 @@
-"""Document completion: the split and the score."""
+"""Document completion, and D2 on held-out columns: the splits and the scores."""
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize_scalar
 
 from sklearn_topics._core import heldout
+from sklearn_topics._core.beta_nmf import MultiplicativeUpdate
 from sklearn_topics._kernels import CSR
 
 
@@ -144,3 +146,111 @@ def test_split_does_not_depend_on_stored_zeros(counts):
     )
     for found, expected in zip(halves(every), halves(torch.tensor(A)), strict=True):
         assert_array_equal(found, expected)
+
+
+# ------------------------------------------------------------ D2 on held-out columns
+
+BETAS = [-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0]
+
+
+def null_example(beta, masked):
+    """Data with an empty row and a column of zeros where beta allows zeros."""
+    rng = np.random.default_rng(0)
+    A = rng.gamma(1.0, 1.0, (20, 15)) * rng.gamma(1.0, 1.0, 15) + 0.05
+    means = A.mean(0) * rng.uniform(0.5, 2, 15)
+    if beta > 0:
+        A = np.where(rng.random(A.shape) < 0.4, 0, A)
+        A[3] = 0
+        A[:, 4] = means[4] = 0
+    if masked:
+        A[rng.random(A.shape) < 0.3] = np.nan
+        A[7] = np.nan
+    return A, means
+
+
+def naive_null_weights(A, means, beta):
+    """Each row's weight, by scipy's bounded minimisation of its divergence."""
+    used = means > 0
+    found = []
+    for row in A:
+        cells = used & ~np.isnan(row)
+        x, h = row[cells], means[cells]
+        if not x.any():
+            found.append(0.0)
+            continue
+
+        def loss(log_w, x=x, h=h):
+            y = np.exp(log_w) * h
+            if beta == 0:
+                return (x / y + np.log(y)).sum()
+            if beta == 1:
+                return (y - x * np.log(y)).sum()
+            return (y**beta / beta - x * y ** (beta - 1) / (beta - 1)).sum()
+
+        best = minimize_scalar(loss, bracket=(-1, 1), tol=1e-14)
+        found.append(np.exp(best.x))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("beta", BETAS)
+def test_null_weights_minimise_the_divergence(load, beta, masked):
+    A, means = null_example(beta, masked)
+    h = torch.from_numpy(means)[:, None]
+    found = heldout.null_weights(load(A), h, beta, masked=masked)
+    expected = naive_null_weights(A, means, beta)
+    assert_allclose(found[:, 0], expected, rtol=1e-6)
+    # Cells that hold nothing hidden are the same by either way.
+    if not masked:
+        by_blocks = heldout.null_weights(load(A), h, beta, masked=True)
+        assert_allclose(by_blocks, found, rtol=1e-12)
+    scaled = heldout.null_weights(load(A * 1e30), h * 1e-9, beta, masked=masked)
+    assert_allclose(scaled, found * 1e39, rtol=1e-10)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("beta", BETAS)
+def test_null_weights_are_those_of_multiplicative_updates(load, beta, masked):
+    A, means = null_example(beta, masked)
+    X, h = load(A), torch.from_numpy(means)[:, None]
+    solver = MultiplicativeUpdate(beta, masked=masked, update_H=False)
+    state = {"W": torch.ones(len(A), 1, dtype=torch.float64), "HT": h}
+    for _ in range(200):
+        state = solver.step(X, state)
+    found = heldout.null_weights(X, h, beta, masked=masked)
+    assert_allclose(found, state["W"], rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize("beta", [-40.0, -1.0, 1.5, 40.0])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_null_weights_of_columns_of_very_different_sizes(load, beta, dtype):
+    sizes = 10.0 ** np.arange(-16, 17, 4)
+    A = (np.arange(1, 6)[:, None] * sizes).astype(dtype)  # of one component
+    h = torch.from_numpy(sizes.astype(dtype))[:, None]
+    for masked in (False, True):
+        found = heldout.null_weights(load(A), h, beta, masked=masked)
+        assert_allclose(found[:, 0], np.arange(1, 6), rtol=1e-5)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_d2_of_a_perfect_model_and_of_the_null_model(load, masked):
+    rng = np.random.default_rng(0)
+    W, HT = torch.rand(9, 2, dtype=torch.float64), torch.rand(7, 2, dtype=torch.float64)
+    A = (W @ HT.T).numpy()
+    if masked:
+        A[rng.random(A.shape) < 0.2] = np.nan
+    X, null = load(A), (W[:, :1], HT[:, :1])
+    for beta in BETAS:
+        score = heldout.d2_score(X, (W, HT), null, beta, masked=masked)
+        assert score == pytest.approx(1, abs=1e-12)
+        assert heldout.d2_score(X, null, null, beta, masked=masked) == 0
+    nothing = load(np.zeros((9, 7)))
+    assert heldout.d2_score(nothing, (0 * W, HT), (0 * W, HT), 1.0) == 1
+    assert heldout.d2_score(nothing, (W, HT), (0 * W, HT), 1.0) == 0
+
+
+def test_d2_that_is_no_number(load):
+    factor = torch.full((2, 1), 1e200, dtype=torch.float64)
+    pair = factor, factor
+    with pytest.raises(FloatingPointError, match=r"not finite, .* torch\.float64"):
+        heldout.d2_score(load(np.eye(2)), pair, pair, 2.0)

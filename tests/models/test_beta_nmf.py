@@ -415,8 +415,15 @@ def as_sparse(X):
     return sp.csr_array((X[rows, columns], (rows, columns)), shape=X.shape)
 
 
-@pytest.mark.parametrize(("solver", "beta"), [("mu", 1), ("mu", 2), ("adam", 2)])
-@pytest.mark.parametrize("container", [np.asarray, as_sparse])
+@pytest.mark.parametrize(
+    ("container", "solver", "beta"),
+    [
+        (np.asarray, "mu", 1),
+        (np.asarray, "mu", 2),
+        (np.asarray, "adam", 2),
+        (as_sparse, "mu", 2),  # the others: test_sparse_holes_are_dense_holes
+    ],
+)
 def test_hidden_cells_of_a_low_rank_matrix_are_recovered(container, solver, beta):
     X = low_rank()
     holes, hidden = hide(X)
@@ -606,6 +613,22 @@ def test_score_of_a_perfect_fit_and_of_too_few_columns():
     assert zeros.score(np.zeros((3, 4))) == 1.0
     with pytest.raises(ValueError, match="two"):
         TorchBetaNMF(1).fit(X[:, :1]).score(X[:, :1])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("beta", [0.5, 1.0, 2.0, 3.0])
+def test_score_of_empty_rows_and_columns(beta, container):
+    X = np.random.default_rng(0).poisson(2.0, (30, 12)).astype(np.float64)
+    X[::7], X[:, ::5] = 0, 0
+    options = {"solver": "mu", "beta_loss": beta, "init": "random", "random_state": 0}
+    model = TorchBetaNMF(2, tol=0.05, **options).fit(container(X))
+    some = ~np.isin(np.arange(30), np.arange(0, 30, 7))
+    found = model.score(container(X))
+    assert found == pytest.approx(model.score(X), rel=1e-8)
+    assert found == pytest.approx(model.score(X[some]), rel=1e-5)
+    if container is np.asarray:
+        assert model.score(X.astype(np.float16)) == pytest.approx(found, rel=1e-12)
 
 
 def best_k(X, **parameters):

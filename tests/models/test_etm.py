@@ -88,6 +88,12 @@ def test_components_are_those_of_the_embeddings(X):
     assert fitted.topic_embeddings_.shape == (4, 16)
 
 
+@pytest.fixture(scope="module")
+def topics(X):
+    """Those of the model's own parameters."""
+    return model().fit(X).components_
+
+
 @pytest.mark.filterwarnings("ignore:Topics .* coincide:UserWarning")
 @pytest.mark.parametrize(
     "parameters",
@@ -114,11 +120,10 @@ def test_components_are_those_of_the_embeddings(X):
         {"random_state": 1},
     ],
 )
-def test_every_parameter_changes_the_topics(X, parameters):
-    reference = model().fit(X).components_
+def test_every_parameter_changes_the_topics(X, topics, parameters):
     changed = model(**parameters).fit(X).components_
-    assert changed.shape != reference.shape or not np.allclose(
-        changed, reference, rtol=1e-6, atol=0
+    assert changed.shape != topics.shape or not np.allclose(
+        changed, topics, rtol=1e-6, atol=0
     )
 
 
@@ -134,7 +139,7 @@ def two_vocabularies(n, *, n_groups=2, n_words=9, length=12, shares=None, seed=0
     return np.array(counts), groups
 
 
-@pytest.mark.parametrize("max_iter", [1, 2, 4, 8])
+@pytest.mark.parametrize("max_iter", [1, 4])
 @pytest.mark.parametrize(
     ("corpus", "options"),
     [
@@ -404,20 +409,20 @@ def test_fit_transform_is_fit_then_transform(X):
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "validation"),
     [
-        {},
-        {"token_dropout": 0.0},
-        {"token_dropout": 0.3, "dropout": 0.4},
-        {"early_stopping": True},
-        {"batch_norm": False, "dropout": 0.2},
-        {"init": "random", "batch_size": 50},
-        {"embeddings": np.random.default_rng(1).normal(size=(80, 6))},
-        {"kl_warmup": 2, "max_grad_norm": 1.0},
+        ({}, False),
+        ({}, True),
+        ({"token_dropout": 0.0}, False),
+        ({"token_dropout": 0.3, "dropout": 0.4}, True),
+        ({"early_stopping": True}, False),
+        ({"batch_norm": False, "dropout": 0.2}, True),
+        ({"init": "random", "batch_size": 50}, False),
+        ({"embeddings": np.random.default_rng(1).normal(size=(80, 6))}, True),
+        ({"kl_warmup": 2, "max_grad_norm": 1.0}, False),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Topics .* coincide:UserWarning")
-@pytest.mark.parametrize("validation", [False, True])
 def test_sparse_equals_dense(X, options, validation):
     """What fit draws depends on the data alone."""
     X = X.astype(np.float64)

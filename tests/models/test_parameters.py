@@ -28,7 +28,7 @@ SMALL = {
     "BetaNMF mu": TorchBetaNMF(2, solver="mu", beta_loss=1.5, max_iter=2),
     "BetaNMF scd": TorchBetaNMF(2, solver="scd", beta_loss=1, max_iter=2),
     "BetaNMF adam": TorchBetaNMF(2, solver="adam", max_iter=2),
-    "DeepNMF": TorchDeepNMF((2,), max_iter=2),
+    "DeepNMF": TorchDeepNMF((2,), max_iter=2, pretrain_iter=2),
     "ETM": TorchETM(2, max_iter=1, hidden_layer_sizes=(3,), embedding_dim=3),
     "SVD": TorchTruncatedSVD(2),
 }
