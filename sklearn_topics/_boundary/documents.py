@@ -63,6 +63,17 @@ def count_tokens(counts, axis: int) -> np.ndarray:
     return np.asarray(counts.sum(axis=axis, dtype=np.float64)).ravel()
 
 
+def token_totals(counts) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens per document and tokens per term; counts without tokens are refused."""
+    check_tokens(counts)
+    per_document = count_tokens(counts, axis=1)
+    if not per_document.any():
+        raise ValueError(
+            "X contains no tokens. Pass documents with terms of the model."
+        )
+    return per_document, count_tokens(counts, axis=0)
+
+
 def as_array(values, name: str) -> np.ndarray:
     """Topics or proportions, from any container, as a two-dimensional ndarray."""
     values = _values(values, name)
@@ -106,6 +117,15 @@ def like_frame(values, like):
     if hasattr(like, "columns"):  # polars
         return type(like)(values, schema=list(like.columns))
     return sp.csr_matrix(values) if sp.issparse(values) else values
+
+
+def require_documents(X, theta) -> None:
+    """Refuse a call with neither documents nor their topic proportions."""
+    if X is None and theta is None:
+        raise ValueError(
+            "X and theta are both None. Pass the documents as X, or their topic "
+            "proportions as theta."
+        )
 
 
 def row_labels(**containers):

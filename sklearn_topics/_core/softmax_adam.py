@@ -93,7 +93,7 @@ class SoftmaxAdam(PoissonObjective):
 
         def loss():
             new["objective"] = self.objective(X, new)  # `evaluate` need not do it again
-            return -new["objective"]
+            return -float(new["objective"])
 
         return new | self.schedule.advance(state, loss)
 

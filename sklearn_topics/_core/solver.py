@@ -1,28 +1,51 @@
 """The solver protocol: what `run_fit` needs from an algorithm."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from .._kernels import CSR
+from .._kernels.csr import accumulation_dtype
 
-State = dict[str, Tensor | int]
+#: Factors, moments and the generator are tensors; numbers that a step computes stay
+#: on the device as tensors of shape (); rates and counters are plain numbers. None is
+#: what is not known.
+State = dict[str, Tensor | float | int | None]
 
 
 class Solver(Protocol):
     """One iterative algorithm, one step at a time.
 
-    A state is a flat dict that holds all that a resumed run needs. `step` returns a
-    new state and leaves the old one as it was: the best state can be kept by
-    reference, and an interrupted step loses nothing. A solver knows nothing of
-    tolerances, progress bars, callbacks or files.
+    A state is a flat dict that holds all that a resumed run needs. ``init_state``,
+    whose arguments are the solver's own, returns the first one. `step` returns a new
+    state and leaves the old one as it was: the best state can be kept by reference, and
+    an interrupted step loses nothing. A solver knows nothing of tolerances, progress
+    bars, callbacks or files.
     """
 
     def step(self, X: CSR | Tensor, state: State) -> State:
         """One iteration."""
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
-        """The objective (to be maximised) and the KKT residual at `state`."""
+        """The objective (to be maximised), and what else there is to record.
+
+        This reads the host, a step should not.
+        """
+
+
+def on_host(numbers: Mapping[str, Tensor | float]) -> dict[str, float]:
+    """The same as plain numbers: tensors of shape () by one read of their device."""
+    tensors = [value for value in numbers.values() if isinstance(value, Tensor)]
+    found = iter(())
+    if tensors:
+        wide = accumulation_dtype(tensors[0].device)
+        found = iter(torch.stack([value.to(wide) for value in tensors]).tolist())
+    return {
+        name: next(found) if isinstance(value, Tensor) else value
+        for name, value in numbers.items()
+    }
 
 
 class Diverged(FloatingPointError):

@@ -8,6 +8,9 @@ the other factor pass ``X.T`` and exchange W and HT.
 `reference` holds the plain-torch version of each operation, which runs on any device
 and is its specification; `registry` says which version runs where. A fast version that
 fails raises: there is no fallback.
+
+Operations return tensors, also where the result is a number: who needs it on the host
+reads it, once.
 """
 
 import torch
@@ -63,10 +66,11 @@ def multiplicative_step(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float):
     return registry.find("multiplicative_step", A)(A, N, cost, pseudocount)
 
 
-def largest_violation(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float) -> float:
+def largest_violation(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float) -> Tensor:
     """max |A * (cost - N) - pseudocount| over the columns of positive cost, or 0.
 
-    How far the factor A is from what `multiplicative_step` would leave as it is.
+    A Tensor of shape (): how far the factor A is from what `multiplicative_step` would
+    leave as it is.
     """
     return registry.find("largest_violation", A)(A, N, cost, pseudocount)
 
@@ -99,7 +103,7 @@ def ratio_step(
 
 def hals_step(
     A: Tensor, N: Tensor, G: Tensor, l1: float, order: Tensor
-) -> tuple[Tensor, float]:
+) -> tuple[Tensor, Tensor]:
     """One sweep of exact coordinate descent on every row a of A (Fast HALS).
 
     Row a of A (n x K) descends on ``a G a / 2 - (n - l1) a`` over a >= 0, with n its
@@ -109,7 +113,7 @@ def hals_step(
     -------
     A : Tensor of shape (n, K)
         The new rows; the argument is left as it was.
-    violation : float
+    violation : Tensor of shape ()
         Sum over all steps of the projected gradient's absolute value before the step.
         Accumulated wide.
     """
@@ -153,12 +157,13 @@ def adam_step_(
     impl(A, gradient, first, second, rows, rate, n_updates, l2, decays, eps)
 
 
-def log_sum(A: Tensor) -> float:
-    """Sum of log A over a positive factor, accumulated wide.
+def log_sum(A: Tensor, empty: Tensor | None = None) -> Tensor:
+    """Sum of log A over a positive factor, accumulated wide: a float64 Tensor ().
 
-    What is below the smallest normal number counts as that.
+    Columns that are `empty`, if given (bool, shape (K,)), are left out. What is below
+    the smallest normal number counts as that.
     """
-    return registry.find("log_sum", A)(A)
+    return registry.find("log_sum", A)(A, empty)
 
 
 def sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:

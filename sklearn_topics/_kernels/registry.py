@@ -2,7 +2,7 @@
 
 One row an implementation. "any" is every device that has no row of its own; there the
 plain-torch reference runs. A module is imported when one of its functions is first
-chosen. ``python -m sklearn_topics._kernels.registry`` prints the table.
+chosen. ``python -m sklearn_topics._kernels`` prints the table.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,6 @@ from importlib import import_module
 
 import torch
 from torch import Tensor
-
-from .csr import CSR
 
 _SPARSE_PRODUCT = (
     "cpu.mkl:csr_spmm" if torch.backends.mkl.is_available() else "cpu.products:csr_spmm"
@@ -33,7 +31,7 @@ IMPLEMENTATIONS = {
     ("spmm", "csr", "any"): "reference.sparse:csr_spmm",
     ("ratio_product", "csr", "cpu"): "cpu.products:csr_ratio_product",
     ("ratio_product", "csr", "any"): "reference.sparse:csr_ratio_product",
-    ("log_sums", "csr", "cpu"): "cpu.descent:csr_log_sums",
+    ("log_sums", "csr", "cpu"): "cpu.logarithms:csr_log_sums",
     ("log_sums", "csr", "any"): "reference.sparse:csr_log_sums",
     ("scd_rows", "csr", "cpu"): "cpu.descent:csr_scd_rows",
     ("scd_rows", "csr", "any"): "reference.sparse:csr_scd_rows",
@@ -68,14 +66,15 @@ IMPLEMENTATIONS = {
     ("hals_step", "dense", "any"): "reference.dense:dense_hals_step",
     ("adam_step_", "dense", "cpu"): "cpu.adam:dense_adam_step_",
     ("adam_step_", "dense", "any"): "reference.dense:dense_adam_step_",
-    ("log_sum", "dense", "cpu"): "cpu.descent:dense_log_sum",
+    ("log_sum", "dense", "cpu"): "cpu.logarithms:dense_log_sum",
     ("log_sum", "dense", "any"): "reference.dense:dense_log_sum",
 }
 
 
-def find(operation: str, X: CSR | Tensor) -> Callable:
-    """The implementation of an operation for what X is, where it is."""
-    return _find(operation, "csr" if isinstance(X, CSR) else "dense", X.device.type)
+def find(operation: str, X) -> Callable:
+    """The implementation of an operation for a Tensor or a CSR, where it is."""
+    container = "dense" if isinstance(X, Tensor) else "csr"
+    return _find(operation, container, X.device.type)
 
 
 @cache  # looking for it would take as long as a small kernel
@@ -93,6 +92,8 @@ def load(place: str) -> Callable:
     return getattr(import_module(f"{__package__}.{module}"), function)
 
 
-if __name__ == "__main__":
-    for key, place in IMPLEMENTATIONS.items():
-        print("  ".join(f"{part:<20}" for part in (*key, place)))
+def table() -> str:
+    """A line for each implementation: operation, container, device, place."""
+    rows = [(*key, place) for key, place in IMPLEMENTATIONS.items()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

@@ -127,7 +127,7 @@ class BaseDecomposition(
 
 
 class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
-    """Base class of the topic models; holds no algorithm.
+    """Base class of the topic models, without an algorithm.
 
     A subclass sets ``components_`` (topics x terms, rows that sum to one) in fit and
     infers topic proportions in `_infer`.
@@ -238,7 +238,7 @@ LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 
 
 class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
-    """Base class of factorisations under a beta-divergence; holds no algorithm.
+    """Base class of factorisations with a beta-divergence, without an algorithm.
 
     A subclass has the parameters `beta_loss`, `alpha_W`, `alpha_H`, `l1_ratio` and
     `device`, and sets ``components_`` and ``feature_means_`` in fit.
@@ -249,8 +249,23 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     _gives_proportions, _shows_progress = False, True
 
     @abstractmethod
-    def _weights(self, data, H, verbose=0):
-        """W of X (CSR or Tensor) for the components H (an array): a Tensor."""
+    def _weights(self, X, HT, verbose=0):
+        """W (n x K) of X for fixed components HT (m x K): Tensors on one device."""
+
+    def _transposed_components(self, X):
+        """components_^T on the device of X, in its dtype."""
+        HT = np.ascontiguousarray(self.components_.T, numpy_dtype(X))
+        return to_device(HT, X.device)
+
+    def _transform(self, X, X_device=None):
+        """What transform returns for X; `X_device` is X, validated and uploaded."""
+        if X_device is None:
+            check_is_fitted(self)
+            data = self._check(X, "transform", reset=False)
+            X_device = to_device(data, resolve_device(self.device))
+        HT = self._transposed_components(X_device)
+        W = self._weights(X_device, HT, self.verbose)
+        return self._like_input(to_numpy(W), X)
 
     #: Whether cells of X may be NaN.
     _may_miss = False
@@ -331,11 +346,9 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
             raise ValueError("All cells of the held-out columns are NaN (unobserved).")
         means = np.asarray(self.feature_means_, np.float64)
         means = means / (means.mean() or 1)  # their weights are fitted
-        HT, means = (
-            to_device(np.ascontiguousarray(A.T, numpy_dtype(X)), X.device)
-            for A in (self.components_, means[None])
-        )
-        W = self._weights(seen, self.components_[:, shown.numpy()])
+        means = to_device(means.astype(numpy_dtype(X))[:, None], X.device)
+        HT = self._transposed_components(X)
+        W = self._weights(seen, HT[shown])
         w = null_weights(seen, means[shown], self._beta, masked=self._masks(seen))
         factors, null = (W, HT[hidden]), (w, means[hidden])
         masked = self._masks(held_out)

@@ -6,12 +6,11 @@ from os import PathLike
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.contexts import plain_torch
 from .._boundary.inputs import column_means
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
-from .._boundary.transfer import numpy_dtype, resolve_device, to_device, to_numpy
+from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._boundary.warning import warn_user
 from .._core.beta_divergence import divergence
 from .._core.beta_nmf import (
@@ -27,12 +26,12 @@ from .._fit.loop import fit_from_starts
 from .._fit.progress import IterationProgress
 from .._fit.session import fit_session
 from .._fit.starts import (
-    check_components,
     chosen_init,
     custom_factors,
+    given_factor,
     init_scale,
+    initial_weights,
     nmf_start,
-    weights_start,
 )
 from .._fit.stopping import SmallDecrease, SmallViolation
 from ._base import LOSSES, BaseBetaNMF
@@ -43,6 +42,10 @@ _LOSS_OF_SOLVER = {"cd": 2.0, "scd": 1.0}
 #: Default for "adam", the best of .03 to 10 on nips (beta 1), TF-IDF of newsgroups4
 #: (beta 2), and small corpora with 3 topics (beta .5 to 2).
 _LEARNING_RATE = 1.0
+_IGNORED = (  # as in scikit-learn
+    "When init!='custom', provided W or H are ignored. Set  init='custom' to use them "
+    "as initialization."
+)
 _ADAM_OPTIONS = "learning_rate", "learning_rate_schedule", "schedule_params"
 
 
@@ -411,11 +414,7 @@ class TorchBetaNMF(BaseBetaNMF):
             until `tol` or `max_iter` is reached. A torch.Tensor on the device of X if X
             is a torch.Tensor.
         """
-        check_is_fitted(self)
-        data = self._check(X, "transform", reset=False)
-        X_device = to_device(data, resolve_device(self.device))
-        W = self._weights(X_device, self.components_, self.verbose)
-        return self._like_input(to_numpy(W), X)
+        return self._transform(X)
 
     @property
     def _may_miss(self):
@@ -428,10 +427,10 @@ class TorchBetaNMF(BaseBetaNMF):
             shown = [IterationProgress(self.verbose)]
             W, H, run = self._factorize(data, W, H, observers=shown)
         else:
-            H = check_components(self, data, W, H)
             X = to_device(data, resolve_device(self.device))
-            W, run = self._fit_weights(X, H, self.verbose)
-            W = to_numpy(W)
+            H = self._given_components(X, W, H)
+            W, run = self._fit_weights(X, H.T.contiguous(), self.verbose)
+            W, H = to_numpy(W), to_numpy(H)
         if run.interrupted is not None:
             raise run.interrupted
         return W, H, run.best.n_iter
@@ -449,12 +448,15 @@ class TorchBetaNMF(BaseBetaNMF):
             )
         X = to_device(data, resolve_device(self.device))
         unit, masked = Unit.of(X), self._masks(X)
+        if self.init == "custom":
+            options = {"K": self._given_rank(X), "any_dtype": False}
+            factors = custom_factors(self, X, W, H, self._weights, **options)
+            W, HT = map(unit.measure_factor, factors)
+        else:
+            if W is not None or H is not None:
+                warn_user(_IGNORED, RuntimeWarning)
+            W, HT = nmf_start(self, unit.measure(X), unit=unit, masked=masked)
         X = unit.measure(X)
-        if self.init == "custom":
-            W, H = custom_factors(self, data, W, H, self._array_weights)
-        W, HT = nmf_start(self, X, W, H, unit=unit, masked=masked)
-        if self.init == "custom":
-            W, HT = unit.measure_factor(W), unit.measure_factor(HT)
         means = {"feature_means_": column_means(data)}
         options = {"attributes": means, "data": given, "observers": observers}
         run = self._run(X, W, HT, unit, masked=masked, **options)
@@ -464,12 +466,27 @@ class TorchBetaNMF(BaseBetaNMF):
         W = to_numpy(unit.restore_factor(state["W"]))
         return W, _components(state, unit), run
 
-    def _fit_weights(self, X, H, verbose):
-        """W of X on the device, for the array H, and the `Run`."""
+    def _given_rank(self, X):
+        """n_components as a number, or None where W and H decide."""
+        return {"auto": None, None: X.shape[1]}.get(
+            self.n_components, self.n_components
+        )
+
+    def _given_components(self, X, W, H):
+        """The H that `non_negative_factorization` fits W to; W is not used."""
+        if W is not None:
+            unused = "When update_H=False, the provided initial W is not used."
+            warn_user(unused, RuntimeWarning)
+        if H is None:
+            raise ValueError("update_H=False fits W to a given H: pass H.")
+        shape = self._given_rank(X), X.shape[1]
+        return given_factor(self, H, "H", shape, X)
+
+    def _fit_weights(self, X, HT, verbose):
+        """W (n x K) of X for fixed HT (m x K), and the `Run`."""
         unit, masked = Unit.of(X), self._masks(X)
-        H = H.astype(numpy_dtype(X), copy=False)
-        X, H = unit.measure(X), unit.measure_factor(H)
-        W, HT = weights_start(X, H, zero=self.solver == "cd")
+        X, HT = unit.measure(X), unit.measure_factor(HT)
+        W = initial_weights(X, HT, zero=self.solver == "cd")
         options = {"update_H": False, "observers": [IterationProgress(verbose)]}
         run = self._run(X, W, HT, unit, masked=masked, **options)
         if run.interrupted is not None:
@@ -563,13 +580,8 @@ class TorchBetaNMF(BaseBetaNMF):
             return None
         return _Permutations(self.random_state)
 
-    def _weights(self, X, H, verbose=0):
-        return self._fit_weights(X, H, verbose)[0]
-
-    def _array_weights(self, data, H):
-        """The same as an array, of checked data."""
-        X = to_device(data, resolve_device(self.device))
-        return to_numpy(self._weights(X, H))
+    def _weights(self, X, HT, verbose=0):
+        return self._fit_weights(X, HT, verbose)[0]
 
 
 class _Permutations:

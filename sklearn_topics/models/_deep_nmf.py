@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._boundary.contexts import plain_torch
 from .._boundary.inputs import column_means
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_sizes
-from .._boundary.transfer import numpy_dtype, resolve_device, to_device, to_numpy
+from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._core.deep_nmf import DeepNMF, document_weights
 from .._core.unit import Rescaled, Unit
 from .._fit.loop import fit_from_starts
@@ -264,9 +264,7 @@ class TorchDeepNMF(BaseBetaNMF):
         W : ndarray of shape (n_samples, layer_sizes[-1])
             The same as ``fit(X).transform(X)``.
         """
-        X_device = self._fit(X)
-        W = self._weights(X_device, self.components_, self.verbose)
-        return self._like_input(to_numpy(W), X)
+        return self._transform(X, self._fit(X))
 
     @_fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X):
@@ -326,11 +324,7 @@ class TorchDeepNMF(BaseBetaNMF):
             the previous layer. A torch.Tensor on the device of X if X is a
             torch.Tensor.
         """
-        check_is_fitted(self)
-        data = self._check(X, "transform", reset=False)
-        X_device = to_device(data, resolve_device(self.device))
-        W = self._weights(X_device, self.components_, self.verbose)
-        return self._like_input(to_numpy(W), X)
+        return self._transform(X)
 
     def topics(self, layer):
         """Return the topics of one layer.
@@ -366,7 +360,8 @@ class TorchDeepNMF(BaseBetaNMF):
         sizes = self.layer_sizes
         if not are_sizes(sizes):
             raise ValueError(
-                f"layer_sizes must hold at least one positive integer. Got {sizes!r}."
+                "layer_sizes must contain positive integers only, at least one. Got "
+                f"{sizes!r}."
             )
 
     def _starts(self, solver, X):
@@ -379,8 +374,7 @@ class TorchDeepNMF(BaseBetaNMF):
             self.pretrain_iter,
         )
 
-    def _weights(self, X, H, verbose=0):
-        HT = to_device(np.ascontiguousarray(H.T, numpy_dtype(X)), X.device)
+    def _weights(self, X, HT, verbose=0):
         # From the topics, not from X: each row of the result depends on its row only.
         unit = Unit.of_factor(HT)
         infer = partial(

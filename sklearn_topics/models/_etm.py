@@ -1,5 +1,6 @@
 """TorchETM: the embedded topic model."""
 
+from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 
@@ -21,18 +22,15 @@ from .._boundary.transfer import (
     to_device,
     to_numpy,
 )
+from .._boundary.validation import training_and_validation
 from .._boundary.warning import warn_user
 from .._core import etm
+from .._core.etm_init import init_from_nmf
 from .._core.fold_in import fold_in_around
 from .._core.schedule import SCHEDULES, make_schedule
-from .._core.topic_model import document_sizes
-from .._fit.etm_start import (
-    MAX_BATCH,
-    batch_size,
-    begin_from_nmf,
-    training_and_validation,
-)
+from .._core.topic_model import document_sizes, normalize_rows
 from .._fit.loop import fit_from_starts
+from .._fit.progress import Progress
 from .._fit.row_blocks import in_row_blocks
 from .._fit.session import fit_session
 from .._fit.stopping import NoImprovement
@@ -79,7 +77,7 @@ class TorchETM(BaseTopicModel):
     Parameters
     ----------
     n_components : int, default=10
-        Number of topics.
+        Number of topics (`num_topics` in gensim).
 
     embeddings : array-like of shape (n_features, E) or mapping, default=None
         Word vectors, the initial embeddings of the terms: an array aligned with the
@@ -148,14 +146,15 @@ class TorchETM(BaseTopicModel):
         embeddings.
 
     learning_rate_schedule : str or callable, default="cosine"
-        "constant"; "cosine", which decreases to zero over `max_iter` epochs; a callable
-        that returns the factor of the learning rates for a number of completed epochs;
-        or a scheduler of :mod:`torch.optim.lr_scheduler`: "StepLR", "MultiStepLR",
-        "ExponentialLR", "LinearLR", "PolynomialLR", "CosineAnnealingLR",
-        "CosineAnnealingWarmRestarts" or "ReduceLROnPlateau". Schedulers make one step
-        per epoch, with the parameters `schedule_params`; "ReduceLROnPlateau" monitors
-        minus the objective of `loss_history_`. Parameters such as `eta_min` refer to
-        `learning_rate`; `topic_learning_rate` changes in proportion.
+        Schedule of the learning rates: "constant"; "cosine", which decreases to zero
+        over `max_iter` epochs; a callable that returns the factor of the learning rates
+        for a number of completed epochs; or a scheduler of
+        :mod:`torch.optim.lr_scheduler`: "StepLR", "MultiStepLR", "ExponentialLR",
+        "LinearLR", "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts"
+        or "ReduceLROnPlateau". Schedulers make one step per epoch, with the parameters
+        `schedule_params`; "ReduceLROnPlateau" monitors minus the objective of
+        `loss_history_`. Parameters such as `eta_min` refer to `learning_rate`;
+        `topic_learning_rate` changes in proportion.
 
     schedule_params : dict, default=None
         Parameters of the scheduler, such as ``{"step_size": 10, "gamma": 0.5}`` for
@@ -253,8 +252,9 @@ class TorchETM(BaseTopicModel):
     loss_history_ : dict of str to ndarray
         Metrics during the fit, recorded after each epoch: "iteration", "seconds",
         "elbo", "nll" and "kl" (means over the training documents during the epoch, in
-        nats), "learning_rate" and "objective", to be maximised: the same as "elbo" or,
-        with validation documents, as "validation", their mean `elbo`.
+        nats), "learning_rate", with validation documents "validation" (their mean
+        `elbo`), and "objective", to be maximised: "validation" if there is one, else
+        "elbo".
 
     n_features_in_ : int
         Number of terms seen during fit.
@@ -481,7 +481,7 @@ class TorchETM(BaseTopicModel):
         """
         X_device, _ = self._upload(X, "elbo")
         module = self._fitted_module(X_device)
-        return float(etm.bounds(module, X_device, MAX_BATCH).mean())
+        return float(etm.bounds(module, X_device, etm.MAX_BATCH).mean())
 
     def topic_neighbors(self, n_terms=10, *, feature_names=None):
         """Find the terms with embeddings most similar to each topic, by cosine.
@@ -536,7 +536,7 @@ class TorchETM(BaseTopicModel):
             warn_unless_counts(self, data, self._prior())
             device = resolve_device(self.device)
             X_device = to_device(data, device)
-            training, held_out = training_and_validation(self, data, X_device, X_val)
+            training, held_out = training_and_validation(self, X_device, X_val)
             generator = make_generator(self.random_state)
             module, topic_rate, coverage = self._start(training, generator)
             trainer = self._trainer(module, topic_rate, training, held_out)
@@ -579,8 +579,8 @@ class TorchETM(BaseTopicModel):
         sizes = self.hidden_layer_sizes
         if not are_sizes(sizes):
             raise ValueError(
-                "hidden_layer_sizes must hold at least one positive integer. Got "
-                f"{sizes!r}."
+                "hidden_layer_sizes must contain positive integers only, at least one. "
+                f"Got {sizes!r}."
             )
         if self.embeddings is None and not self.train_embeddings:
             raise ValueError("train_embeddings=False needs embeddings: pass them.")
@@ -628,8 +628,15 @@ class TorchETM(BaseTopicModel):
                 module.embeddings.copy_(to_device(given, X.device))
         if self.init == "random":
             return module, self.learning_rate, coverage
-        miss = begin_from_nmf(self, module, X, generator, given is not None)
-        if miss < _HELD:
+        topic_error = init_from_nmf(
+            module,
+            X,
+            generator,
+            keep_embeddings=given is not None,
+            batch_size=self._batch_size(X),
+            progress=partial(Progress, verbose=self.verbose),
+        )
+        if topic_error < _HELD:
             return module, self.learning_rate * _SLOW_TOPICS, coverage
         size = float(module.embeddings.detach().square().mean().sqrt())
         return module, self.learning_rate * _FAST_TOPICS * size, coverage
@@ -672,11 +679,14 @@ class TorchETM(BaseTopicModel):
             schedule=self._schedule(),
             topic_learning_rate=topic_rate,
             weight_decay=self.weight_decay,
-            batch_size=batch_size(self, X),
+            batch_size=self._batch_size(X),
             kl_warmup=self.kl_warmup,
             max_grad_norm=self.max_grad_norm,
             held_out=held_out,
         )
+
+    def _batch_size(self, X):
+        return int(self.batch_size or etm.default_batch_size(X.shape[0]))
 
     def _schedule(self):
         choice, params = self.learning_rate_schedule, self.schedule_params
@@ -694,7 +704,8 @@ class TorchETM(BaseTopicModel):
             for name, value in state.items()
             if name.startswith("module.")
         }
-        topics = to_numpy(etm.topics_of(state))
+        embeddings = state["module.embeddings"], state["module.topic_embeddings"]
+        topics = to_numpy(etm.embedded_topics(*embeddings))
         return {
             "components_": topics,
             "embeddings_": weights.pop("embeddings"),
@@ -725,11 +736,10 @@ class TorchETM(BaseTopicModel):
 
     def _infer(self, X, topics, verbose=0):
         self._validate_params()  # the user may have set them after fit
-        proposed = etm.encode(self._fitted_module(X), X, MAX_BATCH)
+        proposed = etm.encode(self._fitted_module(X), X, etm.MAX_BATCH)
         rows = self._rows_of_fit()
         if rows != list(range(proposed.shape[1])):
-            proposed = proposed[:, rows].clamp(min=_LEAST_SHARE)
-            proposed = proposed / proposed.sum(1, keepdim=True)
+            proposed = normalize_rows(proposed[:, rows].clamp(min=_LEAST_SHARE))
         tokens = document_sizes(X)[:, None]
         proposed = proposed.where(tokens > 0, 1 / len(topics))
         if self.inference == "encoder":
@@ -742,9 +752,9 @@ class TorchETM(BaseTopicModel):
 
     def _rows_of_fit(self):
         """The topic of the encoder that each row of ``components_`` is."""
-        names = "embeddings", "topic_embeddings"
-        state = {f"module.{n}": torch.from_numpy(getattr(self, f"{n}_")) for n in names}
-        return match_topics(self.components_, etm.topics_of(state).numpy(), _SAME_TOPIC)
+        embeddings = map(torch.from_numpy, (self.embeddings_, self.topic_embeddings_))
+        topics = etm.embedded_topics(*embeddings).numpy()
+        return match_topics(self.components_, topics, _SAME_TOPIC)
 
     def _warn_of_equal_topics(self):
         found = coinciding_topics(self.components_, _COINCIDE)

@@ -7,7 +7,7 @@ from os import PathLike
 
 from .._boundary.contexts import plain_torch
 from .._boundary.counts import plain_number, require_tokens, warn_unless_counts
-from .._boundary.inputs import check_counts, check_factor
+from .._boundary.inputs import check_counts
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.transfer import (
     make_generator,
@@ -31,6 +31,7 @@ from .._core.unit import Rescaled, Unit
 from .._fit.loop import fit_from_starts
 from .._fit.row_blocks import in_row_blocks
 from .._fit.session import fit_session
+from .._fit.starts import check_rank, custom_factors
 from .._fit.stopping import SmallGain
 from ._base import BaseTopicModel
 
@@ -75,7 +76,7 @@ class TorchPoissonNMF(BaseTopicModel):
     Parameters
     ----------
     n_components : int, default=10
-        Number of topics.
+        Number of topics (`num_topics` in gensim).
 
     init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, default="random"
         Initialisation.
@@ -411,7 +412,7 @@ class TorchPoissonNMF(BaseTopicModel):
             run = fit_from_starts(
                 Rescaled(solver, dict.fromkeys(("objective", "kkt"), 1 / unit.data)),
                 X_unit,
-                self._starts(X_device, X_unit, unit, data, W, H, solver),
+                self._starts(X_device, X_unit, unit, W, H, solver),
                 max_iter=self.max_iter,
                 # With a decreasing learning rate small gains are not convergence.
                 stop=SmallGain(
@@ -520,7 +521,7 @@ class TorchPoissonNMF(BaseTopicModel):
         """Whether fit continues from the topics of the previous fit."""
         return self.warm_start and hasattr(self, "components_")
 
-    def _starts(self, X_device, X, unit, data, W, H, solver):
+    def _starts(self, X_device, X, unit, W, H, solver):
         """Yield the `n_init` initial states; X is in `unit`."""
         self._check_given(W, H)
         if self.n_init > 1 and self.init not in _RANDOM_INITS:
@@ -532,9 +533,9 @@ class TorchPoissonNMF(BaseTopicModel):
         if self._continues:
             factors = (self._last_topics(X_device, unit) for _ in range(1))
         elif self.init == "custom":
-            factors = (self._custom_factors(X, unit, data, W, H) for _ in range(1))
+            factors = (self._custom_factors(X_device, unit, W, H) for _ in range(1))
         else:
-            self._check_rank(X)
+            check_rank(self.init, self.n_components, X.shape)
             draw = standard_normal(generator)
             factors = (
                 initial_factors(X, self.n_components, self.init, draw)
@@ -564,40 +565,20 @@ class TorchPoissonNMF(BaseTopicModel):
                 "warm_start=False."
             )
         topics = to_device(self.components_, X.device).to(X.dtype)
-        W = self._fold_in(X, topics) * unit.data
+        HT = topics.T.contiguous()
         # Positive, because EM cannot change the zero of a new term.
-        return W, topics.T.contiguous() + _NEW_TERMS / X.shape[1]
+        return self._fold_in(X, HT) * unit.data, HT + _NEW_TERMS / X.shape[1]
 
-    def _check_rank(self, X):
-        if self.init != "random" and self.n_components > min(X.shape):
-            raise ValueError(
-                f"init={self.init!r} needs n_components <= min(n_samples, n_features) "
-                f"= {min(X.shape)}, but n_components is {self.n_components}. Use "
-                "init='random'."
-            )
+    def _custom_factors(self, X, unit, W, H):
+        options = {"K": self.n_components, "any_dtype": True}
+        factors = custom_factors(self, X, W, H, self._fold_in, **options)
+        return map(unit.measure_factor, factors)
 
-    def _custom_factors(self, X, unit, data, W, H):
-        (n, m), K = X.shape, self.n_components
-        factors = []
-        for name, A, shape in ("W", W, (n, K)), ("H", H, (K, m)):
-            if A is not None:
-                A = check_factor(self, A, name, shape)
-                A = to_device(A.astype(data.dtype, copy=False), X.device)
-            factors.append(A)
-        W, H = factors
-        if W is None and H is None:
-            raise ValueError("init='custom' needs W, H or both: pass them to fit.")
-        if W is None:
-            W = self._fold_in(X, H)
-        if H is None:
-            H = self._fold_in(X.T, W.T).T
-        return unit.measure_factor(W), unit.measure_factor(H.T.contiguous())
-
-    def _fold_in(self, X, H):
-        """W (n x K) for given H (K x m) of any scale, inferred as by `transform`."""
-        sizes = H.sum(1)
+    def _fold_in(self, X, HT):
+        """W (n x K) for given HT (m x K) of any scale, inferred as by `transform`."""
+        sizes = HT.sum(0)
         sizes = sizes.where(sizes > 0, 1)
-        theta = self._infer(X, H / sizes[:, None])
+        theta = self._infer(X, (HT / sizes).T.contiguous())
         return theta * document_sizes(X).to(theta.dtype)[:, None] / sizes
 
     def _set_fitted(self, run, solver, unit, constants):

@@ -173,9 +173,9 @@ def test_interruption_leaves_a_model(X, monkeypatch):
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"layer_sizes": ()}, "at least one positive integer"),
-        ({"layer_sizes": (3, 0)}, "at least one positive integer"),
-        ({"layer_sizes": (3.5,)}, "at least one positive integer"),
+        ({"layer_sizes": ()}, "positive integers only"),
+        ({"layer_sizes": (3, 0)}, "positive integers only"),
+        ({"layer_sizes": (3.5,)}, "positive integers only"),
         ({"layer_sizes": 3}, "'layer_sizes' parameter"),
         ({"init": "nndsvd"}, "'init' parameter"),
         ({"beta_loss": float("inf")}, "'beta_loss' parameter"),

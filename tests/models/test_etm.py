@@ -525,7 +525,7 @@ def test_grid_over_topics_and_learning_rate(X):
     ("parameters", "message"),
     [
         ({"hidden_layer_sizes": ()}, "hidden_layer_sizes"),
-        ({"hidden_layer_sizes": (3, 0)}, "at least one positive integer"),
+        ({"hidden_layer_sizes": (3, 0)}, "positive integers only"),
         ({"train_embeddings": False}, "train_embeddings=False needs embeddings"),
         ({"activation": "sine"}, "activation"),
         ({"embeddings": np.eye(80), "embedding_dim": 3}, "Use embedding_dim=None"),

@@ -93,7 +93,7 @@ def test_any_number_is_taken_or_named(label, name):
 def test_sizes_of_layers(label, sizes):
     name = "layer_sizes" if label == "DeepNMF" else "hidden_layer_sizes"
     for given in sizes, list(sizes):
-        with pytest.raises(ValueError, match=f"{name} must hold at least one positive"):
+        with pytest.raises(ValueError, match=f"{name} must contain positive integers"):
             clone_of(label, **{name: given}).fit(COUNTS)
 
 
