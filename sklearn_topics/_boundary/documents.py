@@ -57,7 +57,7 @@ def count_tokens(counts, axis: int) -> np.ndarray:
 
 
 def token_totals(counts) -> tuple[np.ndarray, np.ndarray]:
-    """Tokens per document and tokens per term; counts without tokens are refused."""
+    """Tokens per document and tokens per term; raises an error without tokens."""
     check_tokens(counts)
     per_document = count_tokens(counts, axis=1)
     if not per_document.any():
@@ -113,7 +113,7 @@ def like_frame(values, like):
 
 
 def require_documents(X, theta) -> None:
-    """Refuse a call with neither documents nor their topic proportions."""
+    """Raise an error without documents and without topic proportions."""
     if X is None and theta is None:
         raise ValueError(
             "X and theta are both None. Pass the documents as X, or their topic "

@@ -106,7 +106,7 @@ def to_pyldavis(
     # pyLDAvis takes the logarithm of every probability.
     topics = np.maximum(topics, np.finfo(np.float32).tiny)
     settings = {"n_jobs": 1, "start_index": 0 if not sort_topics else 1, **options}
-    return pyLDAvis.prepare(
+    page = pyLDAvis.prepare(
         topics / topics.sum(axis=1, keepdims=True),
         theta[documents],
         lengths[documents],
@@ -115,6 +115,10 @@ def to_pyldavis(
         sort_topics=sort_topics,
         **settings,
     )
+    # From numpy 2.5 on pyLDAvis gets complex eigenvectors, which it cannot write.
+    coordinates = page.topic_coordinates
+    coordinates[["x", "y"]] = coordinates[["x", "y"]].apply(np.real)
+    return page
 
 
 def _split_signs(model, X, theta):

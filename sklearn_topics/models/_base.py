@@ -258,7 +258,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         return to_device(HT, X.device)
 
     def _transform(self, X, X_device=None):
-        """What transform returns for X; `X_device` is X, validated and uploaded."""
+        """The output of transform for X; `X_device` is X, validated, on the device."""
         if X_device is None:
             check_is_fitted(self)
             data = self._check(X, "transform", reset=False)
