@@ -74,7 +74,8 @@ def test_reads_name_the_line():
     with PretendedDevice() as device:
         u = torch.ones(2, device=DEVICE)
         X = ops.CSR(torch.tensor([0, 2]), torch.tensor([0, 1]), u, (1, 2))
-        ops.CSR(X.indptr.to(DEVICE), X.indices.to(DEVICE), u, (1, 2)).host_indptr
+        X = ops.CSR(X.indptr.to(DEVICE), X.indices.to(DEVICE), u, (1, 2))
+        assert X.host_indptr.device.type == "cpu"
     (place,) = device.traffic.reads
     assert place.startswith("_kernels/csr.py:")
 
