@@ -22,10 +22,8 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .._kernels.chunks import row_blocks, wide_sums
 from .._kernels.csr import accumulation_dtype
+from .._kernels.floors import BETA_FLOOR
 from .solver import on_host
-
-#: Smallest reconstruction, and what replaces a denominator of zero: scikit-learn's.
-FLOOR = torch.finfo(torch.float32).eps
 
 #: Share of sums over all cells below which their difference is mostly rounding: then
 #: the divergence is summed cell by cell.
@@ -49,12 +47,12 @@ def gradient_terms(
     """Numerator (X Y^(beta-2)) H^T and denominator Y^(beta-1) H^T, for the rows of W.
 
     Both n x K, but that the denominator is (K,) where it is the same for all rows. Y
-    is W H + `shift` unless beta is 2, and at least `FLOOR` wherever its power is
+    is W H + `shift` unless beta is 2, and at least `BETA_FLOOR` wherever its power is
     negative.
     """
     shift = 0.0 if beta == 2 else shift
     if not masked and beta == 1:
-        numerator = ops.ratio_product(X, W, HT, floor=FLOOR, shift=shift)
+        numerator = ops.ratio_product(X, W, HT, floor=BETA_FLOOR, shift=shift)
         return numerator, ops.column_sums(HT)
     if not masked and beta == 2:
         return ops.spmm(X, HT), ops.combine_columns(W, ops.gram(HT))
@@ -77,19 +75,7 @@ def _power(y: Tensor, exponent: float) -> Tensor:
     """y^exponent; 0 has no negative power."""
     if exponent == 1.5:  # torch has fast ways for .5 and -.5
         return y * y.sqrt()
-    return (y.clamp(min=FLOOR) if exponent < 0 else y).pow(exponent)
-
-
-def has_hidden(X: CSR | Tensor) -> bool:
-    """Whether cells of X are NaN: unobserved."""
-    return bool((X.data if isinstance(X, CSR) else X).isnan().any())
-
-
-def has_observed(X: CSR | Tensor) -> bool:
-    """Whether any cell of X is observed."""
-    values = X.data if isinstance(X, CSR) else X
-    everywhere = values.numel() == X.shape[0] * X.shape[1]
-    return not (everywhere and bool(values.isnan().all()))
+    return (y.clamp(min=BETA_FLOOR) if exponent < 0 else y).pow(exponent)
 
 
 def dense_rows(X: CSR | Tensor, start: int, stop: int) -> Tensor:
@@ -205,9 +191,9 @@ def _cells(x: Tensor, y: Tensor, beta: float) -> Tensor:
     """d(x, y) unless beta is 2, as y^beta d(x / y, 1).
 
     So what cancels near a perfect fit is of the size of x / y - 1, and not of x and y.
-    Where it stands beside x, y is at least `FLOOR`.
+    Where it stands beside x, y is at least `BETA_FLOOR`.
     """
-    floored = y.clamp(min=FLOOR)
+    floored = y.clamp(min=BETA_FLOOR)
     t = x / floored
     excess = t - 1
     if beta == 0:
@@ -219,8 +205,8 @@ def _cells(x: Tensor, y: Tensor, beta: float) -> Tensor:
         out = t.log_().mul_(beta).expm1_().sub_(excess, alpha=beta)
         out = out.mul_(_power(floored, beta)).div_(beta * (beta - 1))
     if beta > 0:  # where y stands alone it has no floor
-        at_floor = _everywhere(y.new_full((), FLOOR), beta)
-        out += _everywhere(y.clamp(max=FLOOR), beta) - at_floor
+        at_floor = _everywhere(y.new_full((), BETA_FLOOR), beta)
+        out += _everywhere(y.clamp(max=BETA_FLOOR), beta) - at_floor
     return out
 
 
@@ -236,7 +222,7 @@ def _sparse_divergence(X, W, HT, beta, known) -> tuple[Tensor, Tensor | float]:
     everywhere = _all_everywhere(W, HT, beta)
     if beta == 1:
         known = data_term(X, beta) if known is None else known
-        logs = ops.log_sums(X, W, HT, floor=FLOOR).sum()
+        logs = ops.log_sums(X, W, HT, floor=BETA_FLOOR).sum()
         return known - logs + everywhere, everywhere
     wide = accumulation_dtype(W.device)
     x, y = X.data.to(wide), ops.sddmm(X, W, HT).to(wide)
@@ -247,7 +233,7 @@ def _stored(x: Tensor, y: Tensor, beta: float) -> Tensor:
     """The terms of d(x, y) that vanish with x; all of them for beta 0."""
     if beta == 2:
         return x * (x / 2 - y)
-    y = y.clamp(min=FLOOR)
+    y = y.clamp(min=BETA_FLOOR)
     if beta == 0:
         return x / y - (x / y).log() - 1
     return (x.pow(beta) - beta * x * _power(y, beta - 1)) / (beta * (beta - 1))

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.csr import accumulation_dtype
+from .._kernels.floors import BETA_FLOOR
 from .beta_divergence import (
-    FLOOR,
     cancelled,
     cell_divergence,
     data_term,
@@ -28,6 +28,7 @@ from .beta_divergence import (
     gradient_terms,
 )
 from .extrapolation import extrapolated_step
+from .observed import mean_value, row_means
 from .schedule import Schedule, make_schedule
 from .solver import State, on_host
 from .unit import Unit
@@ -199,10 +200,8 @@ class MultiplicativeUpdate(BetaSolver):
         return self._ratio_step(A, numerator, denominator, l1=l1, l2=l2, least=least)
 
     def _ratio_step(self, A, numerator, denominator, **options):
-        gamma = mu_exponent(self.beta)
-        return ops.ratio_step(
-            A, numerator, denominator, gamma=gamma, zero_denominator=FLOOR, **options
-        )
+        options |= {"gamma": mu_exponent(self.beta), "zero_denominator": BETA_FLOOR}
+        return ops.ratio_step(A, numerator, denominator, **options)
 
 
 @dataclass(frozen=True)
@@ -263,7 +262,7 @@ class KLCoordinateDescent(BetaSolver):
         new, log_sums = self._advance(X, state)
         W, HT = new["W"], new["HT"]
         if log_sums is None:
-            log_sums = ops.log_sums(X, W, HT, floor=FLOOR)
+            log_sums = ops.log_sums(X, W, HT, floor=BETA_FLOOR)
         wide = accumulation_dtype(W.device)
         sums = ops.column_sums(W).to(wide) @ ops.column_sums(HT).to(wide)
         D = sums - log_sums.sum() + state["data_term"]
@@ -276,7 +275,7 @@ class KLCoordinateDescent(BetaSolver):
             return {**update.step(X, state), "iteration": done + 1}, None
         W, HT = state["W"], state["HT"]
         # With H fixed rows are problems of their own, each of its own size.
-        options = {"n_sweeps": 1, "floor": FLOOR if self.update_H else 0.0}
+        options = {"n_sweeps": 1, "floor": BETA_FLOOR if self.update_H else 0.0}
         cost = ops.column_sums(HT) + p.l1_W
         W, log_sums = ops.scd_rows(X, W, HT, cost, l2=p.l2_W, **options)
         if self.update_H:
@@ -374,15 +373,4 @@ class ProjectedAdam(BetaSolver):
 
 def _unit(X: CSR | Tensor, unit: float) -> Tensor:
     """`unit` times the mean of each row's observed cells in that of all: [n, 1]."""
-    n, m = X.shape
-    hidden = (X.data if isinstance(X, CSR) else X).isnan()
-    if isinstance(X, CSR):
-        seen = X.with_data(X.data.masked_fill(hidden, 0))
-        gaps = ops.row_sums(X.with_data(hidden.to(X.dtype)))
-    else:
-        seen, gaps = X.masked_fill(hidden, 0), hidden.sum(1)
-    sums = ops.row_sums(seen)
-    means = sums / (m - gaps).clamp(min=1)
-    mean = sums.sum() / (n * m - gaps.sum()).clamp(min=1)
-    share = means / mean if mean > 0 else means
-    return (unit * share).to(X.dtype)[:, None]
+    return (row_means(X) * (unit / (mean_value(X) or 1))).to(X.dtype)[:, None]

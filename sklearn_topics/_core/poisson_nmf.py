@@ -23,6 +23,7 @@ from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.csr import accumulation_dtype
+from .._kernels.floors import POISSON_FLOOR
 from .extrapolation import extrapolated_step
 from .solver import State, on_host
 
@@ -47,7 +48,7 @@ class PoissonObjective:
     doc_topic_pseudocount: float = 0.0
     topic_word_pseudocount: float = 0.0
     log_factorial: float = 0.0
-    floor: float = 1e-10
+    floor: float = POISSON_FLOOR
 
     def topic_cost(self, expected: Tensor, v: Tensor, u: Tensor, m: int) -> Tensor:
         """The cost of one unit of each topic in the update of H: [K].

@@ -82,22 +82,6 @@ class CSR:
         """The row of each entry."""
         return torch.repeat_interleave(self.indptr.diff(), output_size=self.nnz)
 
-    def take(self, rows: Tensor) -> "CSR":
-        """A copy of the given rows, in that order.
-
-        Nothing is read from the device if the row numbers are on the host.
-        """
-        rows, host = rows.cpu(), self.host_indptr
-        begins, ends = host[rows], host[rows + 1]
-        host = torch.cat([host[:1], (ends - begins).cumsum(0)])
-        shift, indptr = (A.to(self.device) for A in (begins - host[:-1], host))
-        nnz = int(host[-1])
-        entries = shift.repeat_interleave(indptr.diff(), output_size=nnz)
-        entries += torch.arange(nnz, device=self.device)
-        parts = self.indices[entries], self.data[entries]
-        shape = len(rows), self.shape[1]
-        return CSR(indptr, *parts, shape, _host_indptr=host)
-
     def chunks(self, entries: int) -> Iterator[tuple[int, int]]:
         """Ranges of whole rows that hold about `entries` stored entries each."""
         start, n = 0, self.shape[0]
@@ -114,8 +98,22 @@ class CSR:
 
 
 def take(X: CSR | Tensor, rows: Tensor) -> CSR | Tensor:
-    """A copy of the given rows of either container, in that order."""
-    return X.take(rows) if isinstance(X, CSR) else X[rows]
+    """A copy of the given rows of either container, in that order.
+
+    Nothing is read from the device if the row numbers are on the host.
+    """
+    if not isinstance(X, CSR):
+        return X[rows.to(X.device)]
+    rows, host = rows.cpu(), X.host_indptr
+    begins, ends = host[rows], host[rows + 1]
+    host = torch.cat([host[:1], (ends - begins).cumsum(0)])
+    shift, indptr = (A.to(X.device) for A in (begins - host[:-1], host))
+    nnz = int(host[-1])
+    entries = shift.repeat_interleave(indptr.diff(), output_size=nnz)
+    entries += torch.arange(nnz, device=X.device)
+    shape = len(rows), X.shape[1]
+    parts = X.indices[entries], X.data[entries]
+    return CSR(indptr, *parts, shape, _host_indptr=host)
 
 
 def take_columns(X: CSR | Tensor, columns: Tensor) -> CSR | Tensor:

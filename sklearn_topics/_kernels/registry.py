@@ -31,7 +31,7 @@ IMPLEMENTATIONS = {
     ("spmm", "csr", "any"): "reference.sparse:csr_spmm",
     ("ratio_product", "csr", "cpu"): "cpu.products:csr_ratio_product",
     ("ratio_product", "csr", "any"): "reference.sparse:csr_ratio_product",
-    ("log_sums", "csr", "cpu"): "cpu.descent:csr_log_sums",
+    ("log_sums", "csr", "cpu"): "cpu.logarithms:csr_log_sums",
     ("log_sums", "csr", "any"): "reference.sparse:csr_log_sums",
     ("scd_rows", "csr", "cpu"): "cpu.descent:csr_scd_rows",
     ("scd_rows", "csr", "any"): "reference.sparse:csr_scd_rows",
@@ -66,7 +66,7 @@ IMPLEMENTATIONS = {
     ("hals_step", "dense", "any"): "reference.dense:dense_hals_step",
     ("adam_step_", "dense", "cpu"): "cpu.adam:dense_adam_step_",
     ("adam_step_", "dense", "any"): "reference.dense:dense_adam_step_",
-    ("log_sum", "dense", "cpu"): "cpu.descent:dense_log_sum",
+    ("log_sum", "dense", "cpu"): "cpu.logarithms:dense_log_sum",
     ("log_sum", "dense", "any"): "reference.dense:dense_log_sum",
 }
 

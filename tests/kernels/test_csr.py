@@ -12,6 +12,7 @@ from sklearn_topics._kernels.chunks import row_blocks, wide_sums
 from sklearn_topics._kernels.csr import (
     accumulation_dtype,
     slice_rows,
+    take,
     take_columns,
 )
 
@@ -97,7 +98,7 @@ def test_sums_are_as_wide_as_the_device_allows(device, dtype):
 def test_take(to_csr, rows):
     A = np.random.default_rng(0).poisson(0.7, (5, 6)) * 1.0
     A[1] = 0
-    taken = to_csr(A).take(torch.tensor(rows, dtype=torch.int64))
+    taken = take(to_csr(A), torch.tensor(rows, dtype=torch.int64))
     assert taken.shape == (len(rows), 6)
     out = np.zeros(taken.shape)
     for i in range(len(rows)):

@@ -2,11 +2,10 @@
 
 from functools import lru_cache
 
-import numba
 import numpy as np
 
 from .blocks import run_blocks
-from .jit import JIT, array_of
+from .jit import array_of, kernel
 
 
 @lru_cache(maxsize=64)  # the parameters of a network are updated in turn
@@ -14,7 +13,7 @@ def _range(n: int) -> np.ndarray:
     return np.arange(n)
 
 
-@numba.njit(**JIT)
+@kernel
 def _adam_rows(
     begin, end, bounds, rows, A, G, M, V, decay, second_decay, l2, step, root, eps
 ):

@@ -5,21 +5,20 @@ without entries costs its reading only, and one with few of them little more: ba
 words are often dense arrays of zeros.
 """
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..reference import dense
 from .blocks import run_blocks
-from .jit import CALLED, JIT, array_of
+from .jit import array_of, inlined, kernel
 
 _PIECE = 256  # columns
 _FEW = 32  # entries of a piece that are cheaper one by one
 _WIDE = 8  # components, beyond which BLAS is faster where X is full
 
 
-@numba.njit(**CALLED)
+@inlined
 def _entries(x, places):
     """Where x is positive; stops when those are not few."""
     count = 0
@@ -32,7 +31,7 @@ def _entries(x, places):
     return count
 
 
-@numba.njit(**CALLED)
+@inlined
 def _ratios(x, w, H, begin, floor, shift, ratio):
     """ratio = x / max(w H + shift, floor) on the piece of H that begins at `begin`."""
     length = len(x)
@@ -46,7 +45,7 @@ def _ratios(x, w, H, begin, floor, shift, ratio):
         ratio[j] = x[j] / max(ratio[j], floor)
 
 
-@numba.njit(**CALLED)
+@inlined
 def _ratio_at(x, w, H, j, floor, shift):
     y = shift + w[0] * H[0, j]
     for k in range(1, len(w)):
@@ -54,7 +53,7 @@ def _ratio_at(x, w, H, j, floor, shift):
     return x / max(y, floor)
 
 
-@numba.njit(**JIT)
+@kernel
 def _by_rows(first, last, bounds, X, W, H, floor, shift, out):
     """out[i] = sum_j ratio_ij H[:, j]."""
     ratio, places = np.empty(_PIECE, W.dtype), np.empty(_FEW, np.int64)
@@ -81,7 +80,7 @@ def _by_rows(first, last, bounds, X, W, H, floor, shift, out):
                 total[k] += s
 
 
-@numba.njit(**JIT)
+@kernel
 def _by_columns(first, last, bounds, X, W, H, floor, shift, out):
     """out[:, j] = sum_i ratio_ij W[i], for pieces of columns."""
     ratio, places = np.empty(_PIECE, W.dtype), np.empty(_FEW, np.int64)

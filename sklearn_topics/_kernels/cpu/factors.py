@@ -2,13 +2,12 @@
 
 from functools import lru_cache
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
 from .blocks import run_blocks
-from .jit import CALLED, JIT, array_of
+from .jit import array_of, inlined, kernel
 
 # As many partial results on every machine: sums do not depend on the threads.
 _CHUNKS = 64
@@ -20,34 +19,31 @@ def _bounds(n: int) -> np.ndarray:
     return np.arange(_CHUNKS + 1) * n // _CHUNKS
 
 
-@numba.njit(**JIT)
-def _column_sums(first, last, bounds, A, out):
+@kernel
+def _column_sums(first, last, bounds, A, B, out):
+    # A [n, K]; B [n, K], or [0, K] for factors of 1; out [chunks, K]
     for c in range(first, last):
         total = out[c]
         for i in range(bounds[c], bounds[c + 1]):
-            for k in range(A.shape[1]):
-                total[k] += A[i, k]
-
-
-@numba.njit(**JIT)
-def _product_sums(first, last, bounds, A, B, out):
-    for c in range(first, last):
-        total = out[c]
-        for i in range(bounds[c], bounds[c + 1]):
-            for k in range(A.shape[1]):
-                total[k] += A[i, k] * B[i, k]
+            a = A[i]
+            if len(B) > 0:
+                b = B[i]
+                for k in range(len(a)):
+                    total[k] += a[k] * b[k]
+            else:
+                for k in range(len(a)):
+                    total[k] += a[k]
 
 
 def dense_column_sums(A: Tensor, B: Tensor | None) -> Tensor:
-    K = A.shape[1]
-    out = np.zeros((_CHUNKS, K))
-    factors = (array_of(A),) if B is None else (array_of(A), array_of(B))
-    kernel = _column_sums if B is None else _product_sums
-    run_blocks(kernel, _bounds(A.shape[0]), K, *factors, out)
-    return torch.from_numpy(out.sum(0).astype(factors[0].dtype))
+    a = array_of(A)
+    b = a[:0] if B is None else array_of(B)
+    out = np.zeros((_CHUNKS, a.shape[1]))
+    run_blocks(_column_sums, _bounds(len(a)), a.shape[1], a, b, out)
+    return torch.from_numpy(out.sum(0).astype(a.dtype))
 
 
-@numba.njit(**JIT)
+@kernel
 def _gram(first, last, bounds, A, out):
     K = A.shape[1]
     for c in range(first, last):
@@ -76,7 +72,7 @@ def dense_gram(A: Tensor) -> Tensor:
     return torch.from_numpy(out.numpy().sum(0, dtype=np.float64)).to(A.dtype)
 
 
-@numba.njit(**JIT)
+@kernel
 def _combine_columns(first, last, bounds, A, G, out):
     K, L = G.shape
     whole = K // 4 * 4
@@ -101,7 +97,7 @@ def dense_combine_columns(A: Tensor, G: Tensor) -> Tensor:
     return out
 
 
-@numba.njit(**JIT)
+@kernel
 def _multiplicative_step(first, last, bounds, A, N, share, a, out):
     for i in range(bounds[first], bounds[last]):
         for k in range(A.shape[1]):
@@ -120,7 +116,7 @@ def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
     return out
 
 
-@numba.njit(**JIT)
+@kernel
 def _largest_violation(first, last, bounds, A, N, cost, a, out):
     for c in range(first, last):
         for i in range(bounds[c], bounds[c + 1]):
@@ -142,7 +138,7 @@ def dense_largest_violation(A, N, cost, pseudocount: float) -> Tensor:
     return out.max()
 
 
-@numba.njit(**JIT)
+@kernel
 def _extrapolate(first, last, bounds, A, previous, beta, least, out):
     for i in range(bounds[first], bounds[last]):
         for k in range(A.shape[1]):
@@ -159,7 +155,7 @@ def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
     return out
 
 
-@numba.njit(**JIT)
+@kernel
 def _ratio_step(first, last, bounds, A, N, D, options, out):
     l1, l2, gamma, shift, zero_denominator, least, tiny = options
     zero = least - least
@@ -172,7 +168,7 @@ def _ratio_step(first, last, bounds, A, N, D, options, out):
             out[i, k] = zero if new < least else new  # keeps NaN
 
 
-@numba.njit(**JIT)
+@kernel
 def _power_step(first, last, bounds, A, N, D, options, out):
     l1, l2, gamma, shift, zero_denominator, least, tiny = options
     zero = least - least
@@ -197,7 +193,7 @@ def dense_ratio_step(A, N, D, l1, l2, gamma, shift, zero_denominator, least) -> 
     return out
 
 
-@numba.njit(**CALLED)
+@inlined
 def _gradient(tile, numerator, line, g):
     """g = sum_r line[r] tile[r] - numerator, for the rows that lie side by side."""
     K = len(line)
@@ -215,7 +211,7 @@ def _gradient(tile, numerator, line, g):
             g[j] += c * t[j]
 
 
-@numba.njit(**JIT)
+@kernel
 def _hals_step(first, last, bounds, A, N, G, l1, order, out, violation):
     K = A.shape[1]
     zero = l1 - l1

@@ -1,16 +1,17 @@
-"""What all numba kernels share; holds no compiled function.
+"""How CPU kernels are compiled, and how the results are cached on disk.
 
-numba's cache on disk looks at the file of a kernel only. So a kernel and every
-compiled function that it calls stand in one file: otherwise a change in one would
-leave the other's old code in use. What several files call is in `vectors`, which says
-how that is kept from happening there.
+Python calls a `kernel` over blocks of rows; kernels call pieces that are `inlined`.
 """
 
+import functools
+import hashlib
 import os
 import warnings
+from importlib.resources import files
 
 import numba
 import numpy as np
+from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
 from torch import Tensor
 
@@ -25,15 +26,76 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
         after_in_child=global_compiler_lock.release,
     )
 
+#: ``fastmath`` allows reassociation (sums become vector sums), fused multiply-add and
+#: reciprocals, but not the assumption that nothing is NaN or infinite.
+_FLAGS = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "arcp", "nsz"},
+    "no_cfunc_wrapper": True,  # C calls none of them: less to compile
+}
 
-def _can_cache() -> bool:
+#: The flags of `inlined` functions, for `numba.extending.overload`.
+INLINED = {**_FLAGS, "forceinline": True, "no_cpython_wrapper": True}
+
+
+def kernel(function=None, *, in_order: bool = False):
+    """Compile a function for the types that it is called with, and cache the result.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(first, last, bounds, *args)`` for `blocks.run_blocks`.
+    in_order : bool, default=False
+        Whether sums add their terms in order: then they do not depend on how a row is
+        stored. Otherwise they become vector sums.
+    """
+    if function is None:
+        return functools.partial(kernel, in_order=in_order)
+    flags = {**_FLAGS, "fastmath": False} if in_order else _FLAGS
+    compiled = numba.njit(**flags)(function)
+    if can_cache():
+        compiled._cache = _FolderCache(function)  # as numba's `enable_caching` does
+    return compiled
+
+
+def inlined(function):
+    """Compile a function that kernels call into each of them.
+
+    LLVM inlines the function, so that there is one copy of its code. Of several copies,
+    the process that compiles would run another than processes that read the cache, and
+    the last bits would differ.
+    """
+    return numba.njit(**INLINED)(function)
+
+
+class _FolderCache(FunctionCache):
+    """numba's cache on disk, valid until any file of this folder changes.
+
+    numba compares a kernel's own file only: neither the pieces that the kernel calls
+    nor the flags of the compiler, which are in other files of this folder.
+    """
+
+    def __init__(self, function):
+        super().__init__(function)
+        file = self._cache_file
+        file._source_stamp = file._source_stamp, _folder_digest()
+
+
+@functools.cache
+def _folder_digest() -> str:
+    sources = (file for file in files(__package__).iterdir() if file.name[-3:] == ".py")
+    digest = hashlib.sha256()
+    for file in sorted(sources, key=lambda file: file.name):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+@functools.cache
+def can_cache() -> bool:
     """Whether numba finds a folder for compiled kernels that it may write to."""
-
-    def kernel():
-        """Nothing; it is not compiled."""
-
     try:
-        numba.njit(cache=True)(kernel)
+        FunctionCache(can_cache.__wrapped__)
     except RuntimeError:
         warnings.warn(
             "Compiled kernels cannot be kept: neither the folder of sklearn_topics nor "
@@ -45,24 +107,6 @@ def _can_cache() -> bool:
         )
         return False
     return True
-
-
-#: ``fastmath`` allows reassociation (sums become vector sums), fused multiply-add and
-#: reciprocals, but not the assumption that nothing is NaN or infinite.
-JIT = {
-    "nogil": True,
-    "cache": _can_cache(),
-    "error_model": "numpy",
-    "fastmath": {"reassoc", "contract", "arcp", "nsz"},
-}
-
-#: For sums that must not depend on how a row is stored: their terms are added in order.
-IN_ORDER = {**JIT, "fastmath": False}
-
-#: Of functions that kernels call. Inlined by LLVM, so that there is one copy of their
-#: code: of several the process that compiles would take another than those that find
-#: them in the cache, and the last bits would differ.
-CALLED = {**JIT, "forceinline": True}
 
 
 def array_of(tensor: Tensor) -> np.ndarray:

@@ -1,105 +1,130 @@
-"""Products of a sparse X and factors on the CPU, by vectors over components: see `ops`.
+"""Products of a sparse X and factors on the CPU: see `ops`.
 
-Factors of fewer components than a vector has lanes get columns of zeros.
+Kernels process four entries of a row at a time: LLVM makes vectors of the loops over
+components, and four sums side by side hide the latency of an addition.
 """
 
-import numba
-import numpy as np
+import torch
 from torch import Tensor
 
 from ..csr import CSR
 from .blocks import run_blocks
-from .jit import JIT, arrays_of
-from .vectors import (
-    LANES,
-    add_four_rows,
-    add_row,
-    at_least_lanes,
-    dot,
-    dots,
-    four_dots,
-    last_vector,
-    put,
-    take,
-    without_more,
-)
-
-VECTORS = "5ab0505b101a"  # the digest of vectors.py: see there
+from .jit import array_of, arrays_of, inlined, kernel
 
 
-@numba.njit(**JIT)
+@inlined
+def four_dots(w, h0, h1, h2, h3):
+    """Dot products of w with four rows, [K] each."""
+    y0 = y1 = y2 = y3 = w.dtype.type(0)
+    for k in range(len(w)):
+        y0 += w[k] * h0[k]
+        y1 += w[k] * h1[k]
+        y2 += w[k] * h2[k]
+        y3 += w[k] * h3[k]
+    return y0, y1, y2, y3
+
+
+@inlined
+def dot(w, h):
+    y = w.dtype.type(0)
+    for k in range(len(w)):
+        y += w[k] * h[k]
+    return y
+
+
+@inlined
+def dots(w, HT, indices, out):
+    """out[p] = the dot product of w, [K], with row indices[p] of HT, [m, K]."""
+    whole = len(indices) // 4 * 4
+    for p in range(0, whole, 4):
+        h0, h1 = HT[indices[p]], HT[indices[p + 1]]
+        h2, h3 = HT[indices[p + 2]], HT[indices[p + 3]]
+        out[p], out[p + 1], out[p + 2], out[p + 3] = four_dots(w, h0, h1, h2, h3)
+    for p in range(whole, len(indices)):
+        out[p] = dot(w, HT[indices[p]])
+
+
+@kernel
 def _sddmm_rows(first, last, indptr, indices, W, HT, out):
-    w = np.empty(last_vector(W.shape[1]) + LANES, W.dtype)
+    # W [n, K], HT [m, K], out [nnz]
     for i in range(first, last):
-        put(W[i], w)
-        dots(w, HT, indices, indptr[i], indptr[i + 1], out, indptr[i])
+        begin, end = indptr[i], indptr[i + 1]
+        dots(W[i], HT, indices[begin:end], out[begin:end])
 
 
 def csr_sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
     out = X.data.new_empty(X.nnz, dtype=W.dtype)
     indptr, indices, _ = arrays_of(X)
-    args = indices, at_least_lanes(W), at_least_lanes(HT), out.numpy()
+    args = indices, array_of(W), array_of(HT), out.numpy()
     run_blocks(_sddmm_rows, indptr, W.shape[1], *args)
     return out
 
 
-@numba.njit(**JIT)
+@kernel
 def _spmm_rows(first, last, indptr, indices, data, B, out):
-    total = np.empty(last_vector(B.shape[1]) + LANES, B.dtype)
+    # B [m, K], out [n, K]
+    K = B.shape[1]
     for i in range(first, last):
-        total[:] = 0
+        total = out[i]
+        for k in range(K):
+            total[k] = 0
         begin, end = indptr[i], indptr[i + 1]
         whole = begin + (end - begin) // 4 * 4
         for p in range(begin, whole, 4):
+            x0, x1, x2, x3 = data[p], data[p + 1], data[p + 2], data[p + 3]
             b0, b1 = B[indices[p]], B[indices[p + 1]]
             b2, b3 = B[indices[p + 2]], B[indices[p + 3]]
-            x = data[p], data[p + 1], data[p + 2], data[p + 3]
-            add_four_rows(total, x, (b0, b1, b2, b3))
+            for k in range(K):
+                total[k] += x0 * b0[k] + x1 * b1[k] + x2 * b2[k] + x3 * b3[k]
         for p in range(whole, end):
-            add_row(total, data[p], B[indices[p]])
-        take(total, out[i])
+            x, b = data[p], B[indices[p]]
+            for k in range(K):
+                total[k] += x * b[k]
 
 
 def csr_spmm(X: CSR, B: Tensor) -> Tensor:
     indptr, indices, data = arrays_of(X)
-    K, factor = B.shape[1], at_least_lanes(B)
-    out = B.new_empty(X.shape[0], factor.shape[1])
+    K = B.shape[1]
+    out = B.new_empty(X.shape[0], K)
     # Writing a row takes as long as adding one: a batch's transpose is mostly empty.
     work = K * (X.nnz + X.shape[0]) // max(X.nnz, 1)
-    run_blocks(_spmm_rows, indptr, work, indices, data, factor, out.numpy())
-    return without_more(out, K)
+    run_blocks(_spmm_rows, indptr, work, indices, data, array_of(B), out.numpy())
+    return out
 
 
-@numba.njit(**JIT)
+@kernel
 def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, shift, out):
-    w = np.empty(last_vector(W.shape[1]) + LANES, W.dtype)
-    total = np.empty_like(w)
+    # W [n, K], HT [m, K], out [n, K]
+    K = W.shape[1]
     for i in range(first, last):
-        put(W[i], w)
-        total[:] = 0
+        w, total = W[i], out[i]
+        for k in range(K):
+            total[k] = 0
         begin, end = indptr[i], indptr[i + 1]
         whole = begin + (end - begin) // 4 * 4
         for p in range(begin, whole, 4):
             h0, h1 = HT[indices[p]], HT[indices[p + 1]]
             h2, h3 = HT[indices[p + 2]], HT[indices[p + 3]]
-            y0, y1, y2, y3 = four_dots(w, (h0, h1, h2, h3))
+            y0, y1, y2, y3 = four_dots(w, h0, h1, h2, h3)
             r0 = data[p] / max(y0 + shift, floor)
             r1 = data[p + 1] / max(y1 + shift, floor)
             r2 = data[p + 2] / max(y2 + shift, floor)
             r3 = data[p + 3] / max(y3 + shift, floor)
-            add_four_rows(total, (r0, r1, r2, r3), (h0, h1, h2, h3))
+            for k in range(K):
+                total[k] += r0 * h0[k] + r1 * h1[k] + r2 * h2[k] + r3 * h3[k]
         for p in range(whole, end):
             h = HT[indices[p]]
-            add_row(total, data[p] / max(dot(w, h) + shift, floor), h)
-        take(total, out[i])
+            r = data[p] / max(dot(w, h) + shift, floor)
+            for k in range(K):
+                total[k] += r * h[k]
 
 
 def csr_ratio_product(
     X: CSR, W: Tensor, HT: Tensor, floor, shift, by_row=False
 ) -> Tensor:
     indptr, indices, data = arrays_of(X)
-    K, factors = W.shape[1], (at_least_lanes(W), at_least_lanes(HT))
-    out, real = W.new_empty(factors[0].shape), data.dtype.type
-    args = *factors, real(floor), real(shift), out.numpy()
-    run_blocks(_ratio_rows, indptr, 2 * K, indices, data, *args)
-    return without_more(out, K)
+    out, real = torch.empty_like(W), data.dtype.type
+    factors = array_of(W), array_of(HT)
+    args = indices, data, *factors, real(floor), real(shift), out.numpy()
+    run_blocks(_ratio_rows, indptr, 2 * W.shape[1], *args)
+    return out

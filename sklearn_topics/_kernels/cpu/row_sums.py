@@ -1,16 +1,15 @@
 """Row sums on the CPU, in the order of the columns: see `ops.row_sums`."""
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..csr import CSR
 from .blocks import run_blocks
-from .jit import IN_ORDER, arrays_of
+from .jit import arrays_of, kernel
 
 
-@numba.njit(**IN_ORDER)
+@kernel(in_order=True)
 def _sparse(first, last, indptr, data, out):
     for i in range(first, last):
         total = 0.0
@@ -26,7 +25,7 @@ def csr_row_sums(X: CSR) -> Tensor:
     return out
 
 
-@numba.njit(**IN_ORDER)
+@kernel(in_order=True)
 def _dense(first, last, bounds, X, out):
     for i in range(first, last):
         total = 0.0
@@ -35,7 +34,7 @@ def _dense(first, last, bounds, X, out):
         out[i] = total
 
 
-@numba.njit(**IN_ORDER)
+@kernel(in_order=True)
 def _transposed(first, last, bounds, XT, out):
     """The same, reading whole rows of the transpose."""
     for i in range(first, last):

@@ -5,7 +5,8 @@ kill a forked child. Each kernel releases the GIL and works on whole rows, so re
 depend neither on the number of threads nor on the blocks.
 """
 
-import numba
+from itertools import pairwise
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,20 +14,13 @@ from torch import Tensor
 from ..csr import CSR
 from ..threads import thread_count
 from .blocks import balanced_bounds, run_blocks
-from .jit import JIT, arrays_of
+from .jit import arrays_of, kernel
 
 #: Rows whose presence is held at once: about 4 MiB for 500 columns.
 _PRESENCE_ROWS = 1 << 16
 
 
-@numba.njit(**JIT)
-def _count_columns(first, last, blocks, rows, indptr, indices, counts):
-    for b in range(first, last):
-        for p in range(indptr[rows[b]], indptr[rows[b + 1]]):
-            counts[b, indices[p]] += 1
-
-
-@numba.njit(**JIT)
+@kernel
 def _transpose(
     first, last, blocks, rows, indptr, indices, data, places, t_indices, t_data
 ):
@@ -48,8 +42,13 @@ def csr_transpose(X: CSR) -> CSR:
     n_blocks = max(1, min(thread_count(), X.nnz // max(4 * m, 1)))
     rows = np.array(balanced_bounds(indptr, n_blocks))
     blocks = np.arange(len(rows))
-    counts = np.zeros((len(rows) - 1, m), np.int64)
-    run_blocks(_count_columns, blocks, X.nnz, rows, indptr, indices, counts)
+    signed = X.indices.numpy()
+    counts = np.stack(
+        [
+            np.bincount(signed[begin:end], minlength=m)
+            for begin, end in pairwise(indptr[rows])
+        ]
+    )
     out = CSR(
         X.indptr.new_zeros(m + 1),
         torch.empty_like(X.indices),
@@ -64,7 +63,7 @@ def csr_transpose(X: CSR) -> CSR:
     return out
 
 
-@numba.njit(**JIT)
+@kernel
 def _presence(first, last, starts, row, indptr, indices, data, places, bits):
     one = np.uint64(1)
     for b in range(first, last):
@@ -78,7 +77,7 @@ def _presence(first, last, starts, row, indptr, indices, data, places, bits):
                     words[places[indices[p]]] |= bit
 
 
-@numba.njit(**JIT)
+@kernel
 def _common_bits(first, last, work, pairs, bits, counts):
     # Sums of neighbouring bits, of pairs and of fours, then of a word's bytes.
     pairs_of_bits, fours = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)

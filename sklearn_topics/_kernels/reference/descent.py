@@ -7,9 +7,7 @@ import torch
 from torch import Tensor
 
 from ..csr import accumulation_dtype
-
-#: Smallest reconstruction, in a row's unit: its inverse squared is a number.
-LEAST = {torch.float32: 1e-14, torch.float64: 1e-30}
+from ..floors import SQUARE_FLOOR
 
 #: A row whose size is between these powers of two is computed on as it is; others in a
 #: unit, the power of two that makes their size about one: that is exact.
@@ -140,7 +138,7 @@ class Descent(ABC):
         return torch.ldexp(torch.ones_like(size), exponent).to(self.W.dtype)
 
     def _floors(self, unit: Tensor) -> Tensor:
-        return self.spread((self.floor * unit).clamp_(min=LEAST[unit.dtype]))
+        return self.spread((self.floor * unit).clamp_(min=SQUARE_FLOOR[unit.dtype]))
 
     @staticmethod
     def _least(u: Tensor, a: Tensor, size: Tensor) -> Tensor:  # [K, rows]
