@@ -233,7 +233,8 @@ class CoordinateDescent(BetaSolver):
 
         new = self._least_squares_step(X, state, sweep)
         sweeps = done + len(violations)
-        return {**new, "violation": sum(violations), "sweeps": sweeps}
+        violation = sum(violations[1:], violations[0])
+        return {**new, "violation": violation, "sweeps": sweeps}
 
     def _recorded(self, state: State) -> State:
         """The violation of the last sweeps of both factors."""
