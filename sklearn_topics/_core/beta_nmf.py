@@ -256,9 +256,9 @@ class KLCoordinateDescent(BetaSolver):
     def step(self, X: CSR | Tensor, state: State) -> State:
         if not self.update_H:
             return self._advance(X, state)[0]
-        return extrapolated_step(self._judged_advance, X, state)
+        return extrapolated_step(self._advance_with_objective, X, state)
 
-    def _judged_advance(self, X, state):
+    def _advance_with_objective(self, X, state):
         new, log_sums = self._advance(X, state)
         W, HT = new["W"], new["HT"]
         if log_sums is None:
