@@ -1,4 +1,4 @@
-"""The documents that a fit trains on, and those that it validates with."""
+"""Training and validation documents of a fit."""
 
 import numpy as np
 import torch
@@ -18,8 +18,8 @@ def training_and_validation(estimator, X: CSR | torch.Tensor, X_val):
     Parameters
     ----------
     estimator : estimator
-        Whose `early_stopping`, `validation_fraction` and `random_state` decide, if
-        there is no `X_val`.
+        Its `early_stopping`, `validation_fraction` and `random_state` are used if
+        `X_val` is None.
     X : CSR or Tensor
         Validated counts, on the device.
     X_val : array-like, sparse matrix, DataFrame, torch.Tensor or None

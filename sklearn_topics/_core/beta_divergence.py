@@ -78,18 +78,6 @@ def _power(y: Tensor, exponent: float) -> Tensor:
     return (y.clamp(min=BETA_FLOOR) if exponent < 0 else y).pow(exponent)
 
 
-def has_hidden(X: CSR | Tensor) -> bool:
-    """Whether cells of X are NaN: unobserved."""
-    return bool((X.data if isinstance(X, CSR) else X).isnan().any())
-
-
-def has_observed(X: CSR | Tensor) -> bool:
-    """Whether any cell of X is observed."""
-    values = X.data if isinstance(X, CSR) else X
-    everywhere = values.numel() == X.shape[0] * X.shape[1]
-    return not (everywhere and bool(values.isnan().all()))
-
-
 def dense_rows(X: CSR | Tensor, start: int, stop: int) -> Tensor:
     """Rows [start, stop) as a dense tensor."""
     if not isinstance(X, CSR):

@@ -28,6 +28,7 @@ from .beta_divergence import (
     gradient_terms,
 )
 from .extrapolation import extrapolated_step
+from .observed import mean_value, row_means
 from .schedule import Schedule, make_schedule
 from .solver import State, on_host
 from .unit import Unit
@@ -371,15 +372,4 @@ class ProjectedAdam(BetaSolver):
 
 def _unit(X: CSR | Tensor, unit: float) -> Tensor:
     """`unit` times the mean of each row's observed cells in that of all: [n, 1]."""
-    n, m = X.shape
-    hidden = (X.data if isinstance(X, CSR) else X).isnan()
-    if isinstance(X, CSR):
-        seen = X.with_data(X.data.masked_fill(hidden, 0))
-        gaps = ops.row_sums(X.with_data(hidden.to(X.dtype)))
-    else:
-        seen, gaps = X.masked_fill(hidden, 0), hidden.sum(1)
-    sums = ops.row_sums(seen)
-    means = sums / (m - gaps).clamp(min=1)
-    mean = sums.sum() / (n * m - gaps.sum()).clamp(min=1)
-    share = means / mean if mean > 0 else means
-    return (unit * share).to(X.dtype)[:, None]
+    return (row_means(X) * (unit / (mean_value(X) or 1))).to(X.dtype)[:, None]

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.csr import accumulation_dtype, take
+from .._kernels.csr import accumulation_dtype, slice_rows, take
 from .._kernels.threads import one_torch_thread
 from .schedule import Schedule
-from .solver import Diverged, State
+from .solver import Diverged, State, on_host
 from .topic_model import document_sizes
 
 #: Documents in a batch: at most, at least, and batches in an epoch of few documents.
@@ -55,18 +55,28 @@ class Adam:
     def step(self, rate: float, topic_rate: float = 0.0, l2: float = 0.0) -> None:
         """One update; a rate for the encoder, and one for the embeddings."""
         self.updates += 1
-        for name, value in self.parameters.items():
-            if value.grad is None:  # the loss does not depend on it
-                continue
-            ops.adam_step_(
-                value,
-                value.grad,
-                self._moments[f"first.{name}"],
-                self._moments[f"second.{name}"],
-                rate=rate if name.startswith("encoder.") else topic_rate,
-                n_updates=self.updates,
-                l2=l2,
-            )
+        for own_rate, encoder in (rate, True), (topic_rate, False):
+            self._step(own_rate, l2, encoder)
+
+    def _step(self, rate: float, l2: float, encoder: bool) -> None:
+        """The update of the encoder's parameters, or of the others."""
+        names = [
+            name
+            for name, value in self.parameters.items()
+            # Without a gradient the loss does not depend on it.
+            if name.startswith("encoder.") == encoder and value.grad is not None
+        ]
+        if not names:
+            return
+        values = [self.parameters[name] for name in names]
+        moments = (
+            [self._moments[f"{moment}.{name}"] for name in names]
+            for moment in ("first", "second")
+        )
+        gradients = [value.grad for value in values]
+        options = {"rate": rate, "n_updates": self.updates, "l2": l2}
+        ops.adam_step_(values, gradients, *moments, **options)
+        for value in values:
             value.grad = None
 
 
@@ -192,10 +202,15 @@ class ETMTrainer:
 
     def _check(self, X: CSR | Tensor, bound: float, epoch: int) -> None:
         """Refuse parameters that are far worse than no model, or no numbers."""
-        some = take(X, torch.arange(min(self.batch_size, X.shape[0]), device=X.device))
-        after = bounds(self.module, some, self.batch_size).mean().item()
+        some = slice_rows(X, 0, min(self.batch_size, X.shape[0]))
+        means = on_host(
+            {
+                "bound": bounds(self.module, some, self.batch_size).mean(),
+                "size": document_sizes(some).mean(),
+            }
+        )
         m, K = X.shape[1], self.module.topic_embeddings.shape[0]
-        uniform = document_sizes(some).mean().item() * math.log(m)
+        after, uniform = means["bound"], means["size"] * math.log(m)
         if not (math.isfinite(bound) and after > -_HOPELESS * (uniform + K + 1)):
             raise self._diverged(epoch, after)
 
@@ -222,14 +237,14 @@ def default_batch_size(n: int) -> int:
 def shuffled_rows(
     X: CSR | Tensor, size: int, generator: torch.Generator
 ) -> Iterator[Tensor]:
-    """Indices of all rows, shuffled, in batches of about equal size."""
+    """Indices of all rows on the host, shuffled, in batches of about equal size."""
     order = torch.randperm(X.shape[0], generator=generator, device="cpu")
-    return iter(order.to(X.device).tensor_split(-(-X.shape[0] // size)))
+    return iter(order.tensor_split(-(-X.shape[0] // size)))
 
 
 def batches(X: CSR | Tensor, size: int) -> Iterator[CSR | Tensor]:
     """X in batches of about equal size, in order."""
-    order = torch.arange(X.shape[0], device=X.device)
+    order = torch.arange(X.shape[0], device="cpu")
     return (take(X, rows) for rows in order.tensor_split(-(-X.shape[0] // size)))
 
 

@@ -74,7 +74,7 @@ def completion_score(held_out: CSR | Tensor, theta: Tensor, topics: Tensor) -> f
     total, tokens = on_host({"total": total, "tokens": tokens}).values()
     if tokens == 0:
         raise ValueError(
-            "X holds no tokens to score: the half of each document that is held out "
+            "X contains no tokens to score: the half of each document that is held out "
             "is empty. Score documents with more than a few tokens."
         )
     return total / tokens

@@ -67,13 +67,13 @@ class SoftmaxAdam(PoissonObjective):
         generator = torch.Generator("cpu")
         generator.set_state(state["generator"])
         n, epoch = X.shape[0], state["epoch"]
-        order = torch.randperm(n, generator=generator, device="cpu").to(X.device)
+        order = torch.randperm(n, generator=generator, device="cpu")
         batches = order.split(self.batch_size)
         terms = state["HT"] if epoch else torch.softmax(BT[0], 0)
         for number, rows in enumerate(batches):
             done = epoch * len(batches) + number
             rate = self.schedule.rate(state, epoch + number / len(batches))
-            batch = take(X, rows)
+            batch, rows = take(X, rows), rows.to(X.device)
             theta = torch.softmax(A[0][rows], 1)
             of_A, of_BT = self._gradients(batch, theta, terms, len(rows) / n)
             _update(A, of_A, rows=rows, rate=rate, n_updates=epoch + 1)
@@ -119,7 +119,7 @@ _PARTS = "", "_first", "_second"
 def _update(parts: list[Tensor], gradient: Tensor, **options) -> None:
     """One step of Adam in place, of all logits or of rows with their own moments."""
     value, first, second = parts
-    ops.adam_step_(value, gradient, first, second, **options)
+    ops.adam_step_([value], [gradient], [first], [second], **options)
 
 
 def _logits(A: Tensor, dim: int) -> Tensor:

@@ -85,7 +85,7 @@ class CSR:
     def chunks(self, entries: int) -> Iterator[tuple[int, int]]:
         """Ranges of whole rows that hold about `entries` stored entries each."""
         start, n = 0, self.shape[0]
-        if 0 < n <= entries and self.nnz <= entries:
+        if n <= entries and self.nnz <= entries:
             yield 0, n
             return
         host = self.host_indptr
@@ -141,7 +141,7 @@ def map_positive(X: CSR | Tensor, function: Callable[[Tensor], Tensor]) -> CSR |
     zeros that it stores.
     """
     values = X.data if isinstance(X, CSR) else X
-    cells = values > 0
+    cells = (values > 0).nonzero(as_tuple=True)
     out = torch.zeros_like(values)
     out[cells] = function(values[cells])
     return X.with_data(out) if isinstance(X, CSR) else out

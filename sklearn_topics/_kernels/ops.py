@@ -13,6 +13,8 @@ Operations return tensors, also where the result is a number: who needs it on th
 reads it, once.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -121,10 +123,10 @@ def hals_step(
 
 
 def adam_step_(
-    A: Tensor,
-    gradient: Tensor,
-    first: Tensor,
-    second: Tensor,
+    A: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    first: Sequence[Tensor],
+    second: Sequence[Tensor],
     *,
     rows: Tensor | None = None,
     rate: float,
@@ -137,12 +139,12 @@ def adam_step_(
 
     Parameters
     ----------
-    A, first, second : Tensor of shape (n, K) or (K,)
-        Parameters and their moments. They are changed.
-    gradient : Tensor of shape (len(rows), K), or A's
+    A, first, second : sequence of Tensor of shape (n, K) or (K,)
+        One or more parameters and their moments. They are changed.
+    gradients : sequence of Tensor of shape (len(rows), K), or A's
     rows : Tensor of int64, default=None
-        Distinct rows of A that the gradient belongs to; the others stay as they are.
-        None is all of them.
+        Distinct rows of all parameters that the gradients belong to; the others stay as
+        they are. None is all of them.
     rate : float
     n_updates : int
         Steps that these rows have had with this one.
@@ -153,8 +155,8 @@ def adam_step_(
     eps : float
         Added to the root of the second moment.
     """
-    impl = registry.find("adam_step_", A)
-    impl(A, gradient, first, second, rows, rate, n_updates, l2, decays, eps)
+    impl = registry.find("adam_step_", A[0])
+    impl(A, gradients, first, second, rows, rate, n_updates, l2, decays, eps)
 
 
 def log_sum(A: Tensor, empty: Tensor | None = None) -> Tensor:

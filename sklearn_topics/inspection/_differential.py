@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from .._boundary.arguments import check_integer, check_number, did_you_mean
+from .._boundary.arguments import check_integer, check_number, did_you_mean, is_integer
 from .._boundary.contexts import plain_torch
 from .._boundary.documents import counts_to_tensor, row_labels, token_totals
 from .._boundary.proportions import proportions_and_counts
@@ -145,8 +145,7 @@ def _comparison(against, n_topics):
         return _against_overall
     if against == "least_extreme":
         return _against_nearest
-    numbered = isinstance(against, int | np.integer) and not isinstance(against, bool)
-    if numbered and 0 <= against < n_topics:
+    if is_integer(against, 0) and against < n_topics:
         return lambda rates, covariance, overall: _against(
             rates, covariance, np.full(rates.shape, against)
         )

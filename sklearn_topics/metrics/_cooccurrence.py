@@ -6,6 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from .._boundary.containers import canonical_csr
 from .._boundary.transfer import to_device
 from .._kernels import ops
 
@@ -32,10 +33,7 @@ def document_counts(X, columns, pairs) -> tuple[np.ndarray, int]:
     n_documents : int
     """
     if sp.issparse(X):
-        X = X.tocsr()
-        if not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
+        X = canonical_csr(sp.csr_array(X))
     else:
         X = np.asarray(X)
         X, columns = sp.csr_array(X[:, columns] > 0), np.arange(len(columns))

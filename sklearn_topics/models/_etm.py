@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from .._boundary.arguments import are_sizes
 from .._boundary.contexts import plain_torch
 from .._boundary.counts import require_tokens, warn_unless_counts
 from .._boundary.embeddings import check_embeddings
 from .._boundary.inputs import check_counts
 from .._boundary.neighbors import nearest_terms, neighbors_of_words
-from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_sizes
+from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.topics import coinciding_topics, match_topics, term_names
 from .._boundary.transfer import (
     make_generator,

@@ -1,12 +1,9 @@
 """Checks of arguments whose errors torch would report in its own terms."""
 
 import math
-from numbers import Integral, Real
+from numbers import Real
 
-
-def is_size(value) -> bool:
-    """Whether `value` is a positive integer; True is not."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and value > 0
+from .._boundary.arguments import is_integer
 
 
 def is_number(value, low=-math.inf, high=math.inf) -> bool:
@@ -17,7 +14,7 @@ def is_number(value, low=-math.inf, high=math.inf) -> bool:
 
 def check_sizes(**sizes) -> None:
     for name, value in sizes.items():
-        if not is_size(value):
+        if not is_integer(value, 1):
             raise ValueError(f"{name} must be a positive integer. Got {value!r}.")
 
 

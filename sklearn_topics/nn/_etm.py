@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .._boundary.arguments import check_choice
+from .._boundary.arguments import are_sizes, check_choice
 from .._kernels import CSR, autograd
 from .._kernels.floors import QUOTIENT_FLOOR
 from ._arguments import (
@@ -15,7 +15,6 @@ from ._arguments import (
     check_rates,
     check_sizes,
     is_number,
-    is_size,
 )
 from ._encoder import ACTIVATIONS, Encoder, draw_uniform_
 from ._tensors import as_dtype, draw, to_csr
@@ -130,7 +129,7 @@ class ETM(nn.Module):
         )
         check_rates(dropout=dropout, token_dropout=token_dropout)
         sizes = hidden_layer_sizes
-        if not isinstance(sizes, Sequence) or not sizes or not all(map(is_size, sizes)):
+        if not (isinstance(sizes, Sequence) and are_sizes(sizes)):
             raise ValueError(
                 "hidden_layer_sizes must contain at least one positive integer. Got "
                 f"{sizes!r}."

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .._boundary.arguments import are_sizes
 from .._core.beta_nmf import Penalties
 from .._core.shifted_update import ShiftedMultiplicativeUpdate
 from .._kernels import CSR
@@ -15,7 +16,6 @@ from ._arguments import (
     check_nonnegative,
     check_sizes,
     is_number,
-    is_size,
 )
 from ._tensors import as_dtype, draw, to_csr
 
@@ -346,11 +346,7 @@ def _check_options(beta, tol, max_iter, alpha, l1_ratio) -> None:
 
 
 def _two_sizes(name: str, sizes) -> tuple[int, int]:
-    if (
-        not isinstance(sizes, Sequence)
-        or len(sizes) != 2
-        or not all(map(is_size, sizes))
-    ):
+    if not (isinstance(sizes, Sequence) and len(sizes) == 2 and are_sizes(sizes)):
         raise ValueError(f"{name} must be two positive integers. Got {sizes!r}.")
     return tuple(map(int, sizes))
 

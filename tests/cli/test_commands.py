@@ -354,10 +354,10 @@ def test_documents_without_known_terms(config, run, folder, capsys):
     (folder / "b.csv").write_text(out)
     np.testing.assert_allclose(proportions(read_csv("b.csv")), np.full((2, 3), 1 / 3))
     assert main(["evaluate", "run", "a.txt"]) == 2
-    assert "error: a.txt: X holds no tokens to score" in capsys.readouterr().err
+    assert "error: a.txt: X contains no tokens to score" in capsys.readouterr().err
     data = {"train": "texts.jsonl", "valid": "a.txt"}
     assert main(["fit", config({"data": data}), "-o", "new"]) == 2
-    assert "error: metrics of valid: X holds no tok" in capsys.readouterr().err
+    assert "error: metrics of valid: X contains no tok" in capsys.readouterr().err
     assert len(run("topics", "new")[0].splitlines()) == 3
 
 

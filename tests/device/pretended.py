@@ -91,6 +91,10 @@ class _Uploads(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
+        if function is torch.Tensor.new_tensor:
+            like, *args = args
+            kwargs = {"dtype": like.dtype, "device": like.device, **kwargs}
+            function = torch.tensor
         if function is torch.tensor and kwargs.get("device") is not None:
             device = kwargs.pop("device")
             return torch.tensor(*args, **kwargs, device="cpu").to(device)

@@ -59,7 +59,8 @@ def dense_hals_step(A, N, G, l1, order) -> tuple[Tensor, Tensor]:
     flat = curvature < tiny
     N, scale = N - l1, curvature.masked_fill(flat, 1)
     # The minimiser without its bound is A t_k + c_k, or column k itself if it is flat.
-    t = torch.eye(len(G), dtype=G.dtype, device=G.device) - G / scale[:, None]
+    eye = torch.eye(len(G), dtype=G.dtype, device=G.device)
+    t = torch.addcdiv(eye, G, scale[:, None], value=-1)
     c = (N / scale).masked_fill_(flat, 0)
     free, out = torch.empty_like(A), A.clone()
     parts = t.unbind(0), *(B.unbind(1) for B in (c, free, out))
@@ -73,16 +74,26 @@ def dense_hals_step(A, N, G, l1, order) -> tuple[Tensor, Tensor]:
 
 
 def dense_adam_step_(
-    A, gradient, first, second, rows, rate, n_updates, l2, decays, eps
+    A, gradients, first, second, rows, rate, n_updates, l2, decays, eps
 ) -> None:
-    rows = slice(None) if rows is None else rows
-    a, (decay, second_decay) = A[rows], decays
-    slope = gradient + l2 * a
-    m = torch.lerp(slope, first[rows], decay)
-    v = torch.lerp(slope.square(), second[rows], second_decay)
-    scale = v.div(1 - second_decay**n_updates).sqrt_().add_(eps)
-    A[rows] = a - m.div(scale).mul_(rate / (1 - decay**n_updates))
-    first[rows], second[rows] = m, v
+    decay, second_decay = decays
+    parts = a, m, v = [
+        list(T) if rows is None else [tensor[rows] for tensor in T]
+        for T in (A, first, second)
+    ]
+    # Of all tensors at once: a network has many that are small.
+    slopes = torch._foreach_add(gradients, a, alpha=l2)
+    torch._foreach_lerp_(m, slopes, 1 - decay)
+    torch._foreach_mul_(v, second_decay)
+    torch._foreach_addcmul_(v, slopes, slopes, 1 - second_decay)
+    scale = torch._foreach_div(v, 1 - second_decay**n_updates)
+    torch._foreach_sqrt_(scale)
+    torch._foreach_add_(scale, eps)
+    torch._foreach_addcdiv_(a, m, scale, -rate / (1 - decay**n_updates))
+    if rows is not None:
+        for tensors, changed in zip((A, first, second), parts, strict=True):
+            for tensor, part in zip(tensors, changed, strict=True):
+                tensor[rows] = part
 
 
 def dense_log_sum(A: Tensor, empty: Tensor | None) -> Tensor:

@@ -20,7 +20,7 @@ _CHUNK_BYTES = 1 << 28
 
 
 def _chunks(X: CSR, width: int) -> Iterator[tuple[slice, CSR]]:
-    """Whole rows of X with temporaries of about `width` numbers an entry."""
+    """Places of whole rows, and those, with about `width` temporaries an entry."""
     entry_bytes = width * X.data.element_size()
     for start, stop in X.chunks(max(1, _CHUNK_BYTES // entry_bytes)):
         yield slice(start, stop), X.rows(start, stop)
@@ -37,12 +37,17 @@ def csr_transpose(X: CSR) -> CSR:
 
 def csr_row_sums(X: CSR) -> Tensor:
     wide = accumulation_dtype(X.device)
-    return _joined(_row_sums(part, part.data.to(wide)) for _, part in _chunks(X, 4))
+    return _joined(
+        _row_sums(part, part.entry_rows(), part.data.to(wide))
+        for _, part in _chunks(X, 4)
+    )
 
 
 def csr_sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
-    K = W.shape[1]
-    return _joined(_products(part, W[rows], HT) for rows, part in _chunks(X, 2 * K))
+    return _joined(
+        _products(part, part.entry_rows(), W[place], HT)
+        for place, part in _chunks(X, 2 * W.shape[1])
+    )
 
 
 def csr_spmm(X: CSR, B: Tensor) -> Tensor:
@@ -66,8 +71,8 @@ def csr_pair_counts(X: CSR, columns: Tensor, pairs: Tensor) -> Tensor:
 def csr_ratio_product(
     X: CSR, W: Tensor, HT: Tensor, floor, shift, by_row=False
 ) -> Tensor:
-    def product(rows: slice, part: CSR) -> Tensor:
-        y = _products(part, W[rows], HT)
+    def product(place: slice, part: CSR) -> Tensor:
+        y = _products(part, part.entry_rows(), W[place], HT)
         if shift:
             y = y.add_(shift)
         return _weighted_sums(part, part.data / y.clamp_(min=floor), HT)
@@ -78,9 +83,10 @@ def csr_ratio_product(
 def csr_log_sums(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     wide = accumulation_dtype(W.device)
 
-    def sums(rows: slice, part: CSR) -> Tensor:
-        logs = _products(part, W[rows], HT).clamp_(min=floor).to(wide).log_()
-        return _row_sums(part, logs.mul_(part.data))
+    def sums(place: slice, part: CSR) -> Tensor:
+        rows = part.entry_rows()
+        logs = _products(part, rows, W[place], HT).clamp_(min=floor).to(wide).log_()
+        return _row_sums(part, rows, logs.mul_(part.data))
 
     return _joined(sums(*chunk) for chunk in _chunks(X, 2 * W.shape[1]))
 
@@ -90,14 +96,14 @@ def _joined(parts: Iterator[Tensor]) -> Tensor:
     return torch.cat([first, *others]) if others else first
 
 
-def _products(X: CSR, W: Tensor, HT: Tensor) -> Tensor:  # [entries]
-    return HT[X.indices].mul_(W[X.entry_rows()]).sum(1)
+def _products(X: CSR, rows: Tensor, W: Tensor, HT: Tensor) -> Tensor:  # [entries]
+    """W HT^T at the entries of X, whose rows are `rows`."""
+    return HT[X.indices].mul_(W[rows]).sum(1)
 
 
-def _row_sums(X: CSR, values: Tensor) -> Tensor:  # [n]
+def _row_sums(X: CSR, rows: Tensor, values: Tensor) -> Tensor:  # [n]
     """Sums by row of one value an entry."""
-    out = values.new_zeros(X.shape[0])
-    return out.index_add_(0, X.entry_rows(), values)
+    return values.new_zeros(X.shape[0]).index_add_(0, rows, values)
 
 
 def _weighted_sums(X: CSR, weights: Tensor, B: Tensor) -> Tensor:  # [n, K]
@@ -129,8 +135,7 @@ class _SparseRows(Descent):
         return self.tile.T.contiguous().unbind()
 
     def row_sums(self, values):
-        zeros = self.zeros.to(values.dtype)
-        return zeros.index_add(0, self.rows, values)
+        return self.zeros.to(values.dtype).index_add(0, self.rows, values)
 
     def spread(self, per_row):
         return per_row[self.rows]
@@ -138,8 +143,8 @@ class _SparseRows(Descent):
 
 def csr_scd_rows(X: CSR, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor):
     parts = []
-    for rows, part in _chunks(X, 4 * W.shape[1]):
-        descent = _SparseRows(part, W[rows], HT, floor)
+    for place, part in _chunks(X, 4 * W.shape[1]):
+        descent = _SparseRows(part, W[place], HT, floor)
         parts.append(descent.run(u, share, pseudocount, l2, n_sweeps, tol))
     W, log_sums = map(_joined, zip(*parts, strict=True))
     return W, log_sums
