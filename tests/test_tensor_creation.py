@@ -1,7 +1,7 @@
 """Every tensor that is made from nothing is made on a device that is named.
 
-Without one it would be where `torch.set_default_device` says. ``**factory_kwargs``, torch's name, holds a
-`device`; in a module's, None means that default, as in torch's own modules.
+Without a name, `torch.set_default_device` would decide. ``**factory_kwargs`` holds a
+`device`; in a module None means that default, as in the modules of torch.
 """
 
 import ast
