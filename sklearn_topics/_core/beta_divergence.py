@@ -204,9 +204,9 @@ def _cells(x: Tensor, y: Tensor, beta: float) -> Tensor:
     else:
         out = t.log_().mul_(beta).expm1_().sub_(excess, alpha=beta)
         out = out.mul_(_power(floored, beta)).div_(beta * (beta - 1))
-    if beta > 0:
-        out += _everywhere(y.clamp(max=BETA_FLOOR), beta)
-        out -= _everywhere(y.new_full((), BETA_FLOOR), beta)
+    if beta > 0:  # where y stands alone it has no floor
+        at_floor = _everywhere(y.new_full((), BETA_FLOOR), beta)
+        out += _everywhere(y.clamp(max=BETA_FLOOR), beta) - at_floor
     return out
 
 

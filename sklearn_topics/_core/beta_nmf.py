@@ -233,7 +233,8 @@ class CoordinateDescent(BetaSolver):
 
         new = self._least_squares_step(X, state, sweep)
         sweeps = done + len(violations)
-        return {**new, "violation": sum(violations), "sweeps": sweeps}
+        violation = sum(violations[1:], violations[0])
+        return {**new, "violation": violation, "sweeps": sweeps}
 
     def _recorded(self, state: State) -> State:
         """The violation of the last sweeps of both factors."""
@@ -255,9 +256,9 @@ class KLCoordinateDescent(BetaSolver):
     def step(self, X: CSR | Tensor, state: State) -> State:
         if not self.update_H:
             return self._advance(X, state)[0]
-        return extrapolated_step(self._judged_advance, X, state)
+        return extrapolated_step(self._advance_with_objective, X, state)
 
-    def _judged_advance(self, X, state):
+    def _advance_with_objective(self, X, state):
         new, log_sums = self._advance(X, state)
         W, HT = new["W"], new["HT"]
         if log_sums is None:

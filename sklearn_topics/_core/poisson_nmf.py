@@ -142,10 +142,10 @@ class Alternating(PoissonObjective, ABC):
 
     def step(self, X: CSR | Tensor, state: State) -> State:
         if self.extrapolate:
-            return extrapolated_step(self._judged_advance, X, state)
+            return extrapolated_step(self._advance_with_objective, X, state)
         return self.advance(X, state)[0]
 
-    def _judged_advance(self, X, state):
+    def _advance_with_objective(self, X, state):
         new, log_sums = self.advance(X, state)
         return new, self.objective(X, new, log_sums)
 

@@ -37,15 +37,16 @@ class Solver(Protocol):
 
 def on_host(numbers: Mapping[str, Tensor | float]) -> dict[str, float]:
     """The same as plain numbers: tensors of shape () by one read of their device."""
-    tensors = [value for value in numbers.values() if isinstance(value, Tensor)]
-    found = iter(())
-    if tensors:
-        wide = accumulation_dtype(tensors[0].device)
-        found = iter(torch.stack([value.to(wide) for value in tensors]).tolist())
-    return {
-        name: next(found) if isinstance(value, Tensor) else value
+    there = {
+        name: value
         for name, value in numbers.items()
+        if isinstance(value, Tensor) and value.device.type != "cpu"
     }
+    if there:
+        wide = accumulation_dtype(next(iter(there.values())).device)
+        values = torch.stack([value.to(wide) for value in there.values()]).tolist()
+        numbers = {**numbers, **dict(zip(there, values, strict=True))}
+    return {name: float(value) for name, value in numbers.items()}
 
 
 class Diverged(FloatingPointError):

@@ -247,4 +247,4 @@ def dense_hals_step(A, N, G, l1: float, order: Tensor) -> tuple[Tensor, Tensor]:
     factors = array_of(A), array_of(N), array_of(G)
     args = *factors, factors[0].dtype.type(l1), order.numpy(), out.numpy(), violation
     run_blocks(_hals_step, _bounds(A.shape[0]), 2 * A.shape[1] ** 2, *args)
-    return out, torch.tensor(violation.sum(), device="cpu")
+    return out, torch.from_numpy(np.asarray(violation.sum()))
