@@ -1,4 +1,4 @@
-"""The solver protocol: what `run_fit` needs from an algorithm."""
+"""The solver protocol: what `iterate` needs from an algorithm."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -9,9 +9,9 @@ from torch import Tensor
 from .._kernels import CSR
 from .._kernels.csr import accumulation_dtype
 
-#: Factors, moments and the generator are tensors; numbers that a step computes stay
-#: on the device as tensors of shape (); rates and counters are plain numbers. None is
-#: what is not known.
+#: Factors, moments and the generator's state are tensors. A number that a step computes
+#: stays on the device, as a tensor of shape (); rates and counters are plain numbers.
+#: None stands for what is not known.
 State = dict[str, Tensor | float | int | None]
 
 
@@ -31,12 +31,12 @@ class Solver(Protocol):
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """The objective (to be maximised), and what else there is to record.
 
-        This reads the host, a step should not.
+        It reads the device once or twice; a step once at most.
         """
 
 
 def on_host(numbers: Mapping[str, Tensor | float]) -> dict[str, float]:
-    """The same as plain numbers: tensors of shape () by one read of their device."""
+    """The same as floats: tensors of shape () on a device are read all at once."""
     there = {
         name: value
         for name, value in numbers.items()
