@@ -107,7 +107,7 @@ def to_pyldavis(
     topics = np.maximum(topics, np.finfo(np.float32).tiny)
     settings = {"n_jobs": 1, "start_index": 0 if not sort_topics else 1, **options}
     page = pyLDAvis.prepare(
-        topics / topics.sum(axis=1, keepdims=True),
+        normalize_rows(topics),
         theta[documents],
         lengths[documents],
         names[terms],

@@ -16,7 +16,7 @@ _MOST = 100  # exponent of a unit, whose power of two is a number in float32
 
 
 def _unit_exponent(exponent: Tensor) -> Tensor:
-    """That of a row's unit, from that of its size, as `torch.frexp` has it."""
+    """The exponent of a row's unit, from the exponent of its size (frexp)."""
     far = (exponent < _NEAR[0]) | (exponent > _NEAR[1])
     return (far * -exponent).clamp_(-_MOST, _MOST)
 
