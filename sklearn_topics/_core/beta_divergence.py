@@ -97,16 +97,16 @@ def _terms_by_blocks(X, W, HT, beta, masked, shift):
         for start, stop in row_blocks(*XT.shape):
             part = HT[start:stop]
             y = _shifted(part @ W.T, shift)
-            over, under = _block_terms(XT[start:stop], y, beta, masked)
-            numerator.addmm_(part.T, over)
-            denominator.addmm_(part.T, under)
+            terms = _block_terms(XT[start:stop], y, beta, masked)
+            for total, term in zip((numerator, denominator), terms, strict=True):
+                total.addmm_(part.T, term)
     else:
         H = HT.T.contiguous()
         for start, stop in row_blocks(*X.shape):
             x, y = dense_rows(X, start, stop), _shifted(W[start:stop] @ HT.T, shift)
-            over, under = _block_terms(x, y, beta, masked)
-            numerator[:, start:stop] = H @ over.T
-            denominator[:, start:stop] = H @ under.T
+            terms = _block_terms(x, y, beta, masked)
+            for total, term in zip((numerator, denominator), terms, strict=True):
+                total[:, start:stop] = H @ term.T
     return numerator.T.contiguous(), denominator.T.contiguous()
 
 

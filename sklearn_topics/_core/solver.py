@@ -31,7 +31,7 @@ class Solver(Protocol):
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """The metrics of a state: its objective, which is maximised, and others.
 
-        It reads from the device, which a step should not do.
+        It reads from the device once or twice; a step reads at most once.
         """
 
 
