@@ -97,16 +97,16 @@ def _terms_by_blocks(X, W, HT, beta, masked, shift):
         for start, stop in row_blocks(*XT.shape):
             part = HT[start:stop]
             y = _shifted(part @ W.T, shift)
-            over, under = _block_terms(XT[start:stop], y, beta, masked)
-            numerator.addmm_(part.T, over)
-            denominator.addmm_(part.T, under)
+            terms = _block_terms(XT[start:stop], y, beta, masked)
+            for total, term in zip((numerator, denominator), terms, strict=True):
+                total.addmm_(part.T, term)
     else:
         H = HT.T.contiguous()
         for start, stop in row_blocks(*X.shape):
             x, y = dense_rows(X, start, stop), _shifted(W[start:stop] @ HT.T, shift)
-            over, under = _block_terms(x, y, beta, masked)
-            numerator[:, start:stop] = H @ over.T
-            denominator[:, start:stop] = H @ under.T
+            terms = _block_terms(x, y, beta, masked)
+            for total, term in zip((numerator, denominator), terms, strict=True):
+                total[:, start:stop] = H @ term.T
     return numerator.T.contiguous(), denominator.T.contiguous()
 
 
@@ -144,7 +144,7 @@ def fast_divergence(
     masked: bool = False,
     known: Tensor | None = None,
 ) -> tuple[Tensor, Tensor | float]:  # [], []
-    """The sum, and the size of those that it is the difference of; 0 if it is none.
+    """The divergence, and the size of the sums whose difference it is, or 0.
 
     `known` is the `data_term`, for callers that ask often; it is used for sparse X and
     beta 1.
@@ -162,7 +162,7 @@ def cancelled(D: float, size: float, dtype: torch.dtype) -> bool:
 def cell_divergence(
     X: CSR | Tensor, W: Tensor, HT: Tensor, beta: float, *, masked: bool = False
 ) -> Tensor:  # []
-    """The sum cell by cell."""
+    """The divergence, summed cell by cell."""
     # Rounding can leave a perfect fit below zero.
     return sum(_sums_by_blocks(X, W, HT, beta, masked)).clamp(min=0)
 
@@ -211,7 +211,7 @@ def _cells(x: Tensor, y: Tensor, beta: float) -> Tensor:
 
 
 def data_term(X: CSR | Tensor, beta: float) -> Tensor:  # []
-    """What of the sum depends on X alone, for beta 1 and 2."""
+    """The part of the divergence that depends only on X, for beta 1 and 2."""
     if beta == 2:
         return wide_sums(X, torch.square)[0] / 2
     return wide_sums(X, lambda x: torch.xlogy(x, x) - x)[0]

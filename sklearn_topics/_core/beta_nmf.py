@@ -62,7 +62,7 @@ class Penalties:
     l2_H: float = 0.0
 
     def measured(self, unit: Unit, beta: float, *, factors: bool = True) -> "Penalties":
-        """The same for data in another unit, in which L is larger.
+        """The penalties for data in another unit, in which L is larger.
 
         With `factors` they have their unit too; without, they are as they were.
         """
@@ -101,7 +101,7 @@ class BetaSolver(ABC):
     update_H: bool = True
 
     def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
-        """The state of a start: with what of D depends on X alone, where it is used."""
+        """The initial state, with the part of D that depends only on X, if used."""
         used = self.beta == 2 or (self.beta == 1 and isinstance(X, CSR))
         known = (
             {"data_term": data_term(X, self.beta)} if used and not self.masked else {}
@@ -125,11 +125,11 @@ class BetaSolver(ABC):
         return {"objective": -(D + penalty), "error": (2 * D) ** 0.5, **found}
 
     def _recorded(self, state: State) -> State:
-        """What else of a state is to be recorded."""
+        """Metrics of a state besides the objective and the error."""
         return {}
 
     def _divergence(self, X: CSR | Tensor, state: State):
-        """D, and the size of the sums that it is the difference of."""
+        """D, and the size of the sums whose difference it is."""
         if "numerator" in state:
             return self._squared_error(state), state["data_term"]
         options = {"masked": self.masked, "known": state.get("data_term")}
@@ -165,7 +165,7 @@ class BetaSolver(ABC):
 
 
 def mu_exponent(beta: float) -> float:
-    """The power of a ratio with which its update does not raise D."""
+    """The exponent with which a multiplicative update does not increase D."""
     return 1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1
 
 
@@ -284,11 +284,11 @@ class KLCoordinateDescent(BetaSolver):
         return {**state, "W": W, "HT": HT, "iteration": done + 1}, log_sums
 
     def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
-        """The state of a start: with what of D depends on X alone."""
+        """The initial state, with the part of D that depends only on X."""
         return {"W": W, "HT": HT, "data_term": data_term(X, 1)}
 
     def _divergence(self, X: CSR | Tensor, state: State):
-        """From what the last step found."""
+        """The same, from the sums of the last step."""
         objective = state.get("objective")
         if objective is None:
             return super()._divergence(X, state)
@@ -336,7 +336,7 @@ class ProjectedAdam(BetaSolver):
         return {"learning_rate": state["learning_rate"]}
 
     def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
-        """The state of a start: with the typical weight of each row and column.
+        """The initial state, with the typical weight of each row and column.
 
         Rows and columns in which nothing was observed, or zeros only, begin at 0.
         """
@@ -362,7 +362,7 @@ class ProjectedAdam(BetaSolver):
         square = torch.lerp(square, gradient.square_(), 1 - _SECOND_DECAY)
         rate /= 1 - _DECAY ** (done + 1)
         scale = (square / (1 - _SECOND_DECAY ** (done + 1))).sqrt_().add_(_EPS)
-        # Not far below its size: what has to vanish does, wherever it began.
+        # Not far below the entry: entries that must vanish do, from any start.
         unit = torch.maximum(A * _SCALE_SHARE, state[f"unit_{name}"])
         new = torch.addcdiv(A, mean * unit, scale, value=-rate)
         A = torch.maximum(new, A * _LEAST_SHARE)

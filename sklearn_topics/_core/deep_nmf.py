@@ -47,7 +47,7 @@ class DeepNMF:
     n_layers : int
     beta : float
     fine_weight : float
-        Of the divergence of each layer before the last.
+        Weight of the divergence of each layer before the last.
     penalties : Penalties
         Those of W on each W_l, with the weight of its layer; those of H on H.
     mixing : Penalties

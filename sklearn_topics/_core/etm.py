@@ -114,7 +114,7 @@ class ETMTrainer:
     held_out: CSR | Tensor | None = None
 
     def init_state(self, X: CSR | Tensor, generator: torch.Generator) -> State:
-        """The state that holds the module's parameters as they are."""
+        """The initial state, with the current parameters of the module."""
         state = {"epoch": 0, "generator": generator.get_state()}
         state |= self.schedule.init_state()
         for name, value in self.module.state_dict().items():
@@ -156,7 +156,7 @@ class ETMTrainer:
 
     @one_torch_thread()
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
-        """Per document, in nats; those of training as they were during the epoch."""
+        """Metrics per document in nats; training metrics are means over the epoch."""
         found = {name: state[name] for name in ("elbo", "nll", "kl", "learning_rate")}
         if self.held_out is None:
             return {"objective": found["elbo"], **found}
@@ -168,9 +168,9 @@ class ETMTrainer:
 
     @one_torch_thread()
     def settled(self, X: CSR | Tensor, state: State) -> State:
-        """The state to infer with: batch norm's statistics are those of X's documents.
+        """The state for inference: batch norm has the statistics of all documents.
 
-        Training normalises by each batch, and does not look at them.
+        Training normalises by each batch and does not use these statistics.
         """
         if not self.module.encoder.norms or min(self.batch_size, X.shape[0]) == 1:
             return state  # a batch of one is normalised by them in training
@@ -201,7 +201,7 @@ class ETMTrainer:
         return state | optimizer.state()
 
     def _check(self, X: CSR | Tensor, bound: float, epoch: int) -> None:
-        """Refuse parameters that are far worse than no model, or no numbers."""
+        """Raise if parameters are not finite, or far worse than a uniform model."""
         some = slice_rows(X, 0, min(self.batch_size, X.shape[0]))
         means = on_host(
             {

@@ -54,7 +54,7 @@ def split_columns(m: int) -> tuple[Tensor, Tensor]:
 
 
 def completion_score(held_out: CSR | Tensor, theta: Tensor, topics: Tensor) -> float:
-    """Mean log-probability of a token of `held_out`, natural logarithm.
+    """Mean log-probability per token of `held_out` (natural logarithm).
 
     sum x log((1 - l) (theta B) + l / m) / sum x with l = 1e-3.
 

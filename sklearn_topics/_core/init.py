@@ -20,8 +20,8 @@ _NNDSVD_EPS = 1e-6
 
 
 def standard_normal(generator: torch.Generator) -> Draw:
-    made = {"dtype": torch.float64, "device": generator.device}
-    return lambda *shape: torch.randn(*shape, generator=generator, **made)
+    factory_kwargs = {"dtype": torch.float64, "device": generator.device}
+    return lambda *shape: torch.randn(*shape, generator=generator, **factory_kwargs)
 
 
 def _random_factors(X: CSR | Tensor, K: int, draw: Draw, order: str):

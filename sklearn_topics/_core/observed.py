@@ -1,6 +1,6 @@
 """Means over the observed cells of X: those that are not NaN.
 
-Of a sparse X, hidden cells are stored as NaN; what is not stored is an observed zero.
+A sparse X stores hidden cells as NaN; cells that are not stored are observed zeros.
 """
 
 import math

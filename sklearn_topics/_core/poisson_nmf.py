@@ -33,7 +33,7 @@ _LEAST_SHARE = 1e-12
 
 @dataclass(frozen=True)
 class PoissonObjective:
-    """What every solver maximises, and how far from stationary a state is.
+    """The objective of every solver, and the KKT residual of a state.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class PoissonObjective:
 
 
 def _inverse(u: Tensor) -> Tensor:
-    """1 / u, and 0 for an empty topic; NaN stays, and is what has overflowed."""
+    """1 / u, and 0 for an empty topic; NaN, which is an overflow, stays."""
     return (u / u / u).masked_fill_(u <= 0, 0)
 
 
@@ -133,7 +133,7 @@ class Alternating(PoissonObjective, ABC):
     def init_state(
         self, X: CSR | Tensor, W: Tensor, HT: Tensor, generator: torch.Generator
     ) -> State:
-        """The state of a start; nothing more is drawn."""
+        """The initial state."""
         return {"W": W, "HT": HT}
 
     @abstractmethod

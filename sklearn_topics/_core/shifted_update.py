@@ -6,7 +6,7 @@ from .beta_nmf import MultiplicativeUpdate
 
 
 class ShiftedMultiplicativeUpdate(MultiplicativeUpdate):
-    """The same kept off zero by a shift, as torchnmf has it, in place of floors.
+    """Multiplicative updates with a shift in place of floors, as in torchnmf.
 
     Numerators are larger by `BETA_FLOOR`, so are denominators unless beta is 1, and Y
     unless beta is 2: no entry becomes zero.

@@ -48,7 +48,7 @@ class SoftmaxAdam(PoissonObjective):
     def init_state(
         self, X: CSR | Tensor, W: Tensor, HT: Tensor, generator: torch.Generator
     ) -> State:
-        """The state whose topic model is that of the factors."""
+        """The initial state: the logits of the topic model of the factors."""
         logits = {"A": _logits(W * ops.column_sums(HT), 1), "BT": _logits(HT, 0)}
         moments = {
             f"{name}_{moment}": torch.zeros_like(value)
@@ -104,7 +104,7 @@ class SoftmaxAdam(PoissonObjective):
         return {**found, "learning_rate": state["learning_rate"]}
 
     def _gradients(self, batch, theta: Tensor, terms: Tensor, share: float):
-        """Of A, for the batch's rows, and of BT."""
+        """Gradients of A, for the rows of the batch, and of BT."""
         a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
         counts = theta * ops.ratio_product(batch, theta, terms, floor=self.floor) + a
         of_documents = theta * counts.sum(1, keepdim=True) - counts

@@ -1,4 +1,4 @@
-"""The solver protocol: what `run_fit` needs from an algorithm."""
+"""The solver protocol: what `iterate` needs from an algorithm."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -9,9 +9,9 @@ from torch import Tensor
 from .._kernels import CSR
 from .._kernels.csr import accumulation_dtype
 
-#: Factors, moments and the generator are tensors; numbers that a step computes stay
+#: Factors, moments and the generator are tensors; metrics that a step computes stay
 #: on the device as tensors of shape (); rates and counters are plain numbers. None is
-#: what is not known.
+#: unknown.
 State = dict[str, Tensor | float | int | None]
 
 
@@ -29,14 +29,14 @@ class Solver(Protocol):
         """One iteration."""
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
-        """The objective (to be maximised), and what else there is to record.
+        """The metrics of a state: its objective, which is maximised, and others.
 
-        This reads the host, a step should not.
+        It reads from the device once or twice; a step reads at most once.
         """
 
 
 def on_host(numbers: Mapping[str, Tensor | float]) -> dict[str, float]:
-    """The same as plain numbers: tensors of shape () by one read of their device."""
+    """Metrics as plain numbers; one read fetches all tensors of shape ()."""
     there = {
         name: value
         for name, value in numbers.items()
@@ -50,4 +50,4 @@ def on_host(numbers: Mapping[str, Tensor | float]) -> dict[str, float]:
 
 
 class Diverged(FloatingPointError):
-    """A step has left the numbers; the state before it is as it was."""
+    """The step produced non-finite values; the previous state is intact."""

@@ -123,13 +123,13 @@ def _cholesky_basis(
     cosines = gram / torch.outer(length, length)
     cosines.diagonal().fill_(1)  # also of a column of zeros, which stays one
     factor, info = torch.linalg.cholesky_ex(cosines)
-    # Of each column the part at right angles to those before it.
+    # The component of each column that is orthogonal to the columns before.
     least = factor.diagonal().min()
     found = on_host({"zeros": nothing.any(), "info": info, "least": least})
     least = found["least"]
     if found["info"] != 0 or not least > 10 * torch.finfo(A.dtype).eps ** 0.5:
         return None
-    # Of length 0 is also a column that is too small to be squared.
+    # A column that is too small to be squared has length 0 too.
     if found["zeros"] and (full_rank or bool(A[:, nothing].any())):
         return None
     identity = torch.eye(len(factor), dtype=factor.dtype, device=A.device)

@@ -151,7 +151,7 @@ def adam_step_(
     l2 : float
         Times A, is added to the gradient.
     decays : tuple of float
-        Of the moments.
+        Decay rates of the moments.
     eps : float
         Added to the root of the second moment.
     """

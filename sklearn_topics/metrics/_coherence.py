@@ -74,10 +74,9 @@ def coherence(
     topics : fitted model or pipeline, array-like, or list of lists
         Weights of the terms (n_topics x n_features), or the top terms of each topic,
         best first, as names or column numbers of X.
-    X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features), \
-            default=None
-        Document-term counts; with a pipeline, the pipeline's input. Co-occurrences are
-        counted in documents.
+    X : {array-like, sparse matrix, torch.Tensor}, default=None
+        Document-term counts of shape (n_samples, n_features); with a pipeline, the
+        pipeline's input. Co-occurrences are counted in documents.
     texts : iterable of list of str, default=None
         Tokenised documents, an alternative to X. Co-occurrences are counted in sliding
         windows of `window_size` tokens. `feature_names` are needed unless topics are

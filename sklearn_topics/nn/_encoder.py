@@ -42,21 +42,30 @@ class Encoder(nn.Module):
         dtype=None,
     ):
         super().__init__()
-        options = {"device": device or torch.get_default_device(), "dtype": dtype}
+        factory_kwargs = {
+            "device": device or torch.get_default_device(),
+            "dtype": dtype,
+        }
         first, *others = hidden_layer_sizes
         # [n_features, n_hidden], so that a sparse document selects rows.
-        self.first_weight = nn.Parameter(torch.empty(n_features, first, **options))
-        self.first_bias = nn.Parameter(torch.empty(first, **options))
+        self.first_weight = nn.Parameter(
+            torch.empty(n_features, first, **factory_kwargs)
+        )
+        self.first_bias = nn.Parameter(torch.empty(first, **factory_kwargs))
         self.hidden = nn.ModuleList(
-            nn.utils.skip_init(nn.Linear, size, next_size, **options)
+            nn.utils.skip_init(nn.Linear, size, next_size, **factory_kwargs)
             for size, next_size in zip((first, *others), others, strict=False)
         )
         self.norms = nn.ModuleList(
-            _BatchNorm(size, **options) for size in hidden_layer_sizes if batch_norm
+            _BatchNorm(size, **factory_kwargs)
+            for size in hidden_layer_sizes
+            if batch_norm
         )
         last = hidden_layer_sizes[-1]
-        self.mean = nn.utils.skip_init(nn.Linear, last, n_components, **options)
-        self.log_variance = nn.utils.skip_init(nn.Linear, last, n_components, **options)
+        self.mean = nn.utils.skip_init(nn.Linear, last, n_components, **factory_kwargs)
+        self.log_variance = nn.utils.skip_init(
+            nn.Linear, last, n_components, **factory_kwargs
+        )
         self.activation = activation
         self.dropout, self.token_dropout = dropout, token_dropout
 

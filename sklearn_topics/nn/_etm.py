@@ -140,7 +140,7 @@ class ETM(nn.Module):
                 f"prior_scale must be a positive number. Got {prior_scale!r}."
             )
         check_nonnegative(background=background)
-        options = {"device": device, "dtype": dtype}
+        factory_kwargs = {"device": device, "dtype": dtype}
         self.encoder = Encoder(
             n_features,
             n_components,
@@ -149,13 +149,13 @@ class ETM(nn.Module):
             dropout=dropout,
             token_dropout=token_dropout,
             batch_norm=batch_norm,
-            **options,
+            **factory_kwargs,
         )
         self.embeddings = nn.Parameter(
-            torch.empty(n_features, embedding_dim, **options)
+            torch.empty(n_features, embedding_dim, **factory_kwargs)
         )
         self.topic_embeddings = nn.Parameter(
-            torch.empty(n_components, embedding_dim, **options)
+            torch.empty(n_components, embedding_dim, **factory_kwargs)
         )
         self.prior_scale, self.background = prior_scale, background
         if not self.embeddings.is_meta:

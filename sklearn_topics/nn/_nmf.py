@@ -122,10 +122,10 @@ class NMF(nn.Module):
         if generator is None:
             generator = torch.Generator("cpu")
             generator.seed()
-        options = {"device": device, "dtype": dtype}
+        factory_kwargs = {"device": device, "dtype": dtype}
         self.rank = rank
-        self.W = _parameter("W", W, generator, trainable_W, options)
-        self.H = _parameter("H", H, generator, trainable_H, options)
+        self.W = _parameter("W", W, generator, trainable_W, factory_kwargs)
+        self.H = _parameter("H", H, generator, trainable_H, factory_kwargs)
 
     def forward(self, H: Tensor | None = None, W: Tensor | None = None) -> Tensor:
         """Multiply H by W^T.
@@ -371,14 +371,16 @@ def _rank(rank, shapes) -> int:
     return next(iter(ranks.values()))
 
 
-def _parameter(name, given, generator, trainable, options) -> nn.Parameter | None:
+def _parameter(
+    name, given, generator, trainable, factory_kwargs
+) -> nn.Parameter | None:
     if given is None:
         return None
     if not isinstance(given, Tensor):
-        empty = torch.empty(given, **options)
+        empty = torch.empty(given, **factory_kwargs)
         return nn.Parameter(draw(torch.randn, empty, generator).abs_(), trainable)
-    dtype = options["dtype"] or torch.get_default_dtype()
-    values = given.detach().to(options["device"], dtype, copy=True)
+    dtype = factory_kwargs["dtype"] or torch.get_default_dtype()
+    values = given.detach().to(factory_kwargs["device"], dtype, copy=True)
     low, high = (float(value) for value in torch.aminmax(values))
     if not (low >= 0 and math.isfinite(high)):
         raise ValueError(

@@ -706,6 +706,22 @@ def test_the_fast_version_is_chosen_on_the_cpu(to_csr):
     assert registry.find("spmm", meta) is reference.csr_spmm
 
 
+def test_the_table_is_complete():
+    """Each operation runs on any device, and each place is that of a function."""
+    own = {
+        n for n, f in vars(ops).items() if getattr(f, "__module__", "") == ops.__name__
+    }
+    anywhere = {key[0] for key in registry.IMPLEMENTATIONS if key[2] == "any"}
+    assert own == anywhere
+    for place in registry.IMPLEMENTATIONS.values():
+        assert callable(registry.load(place))
+    lines = registry.table().splitlines()
+    assert len(lines) == len(registry.IMPLEMENTATIONS)
+    assert "spmm csr any reference.sparse:csr_spmm" in map(
+        " ".join, map(str.split, lines)
+    )
+
+
 def test_a_failing_fast_version_raises(to_csr, monkeypatch):
     def fails(*args):
         raise MemoryError("no fallback")

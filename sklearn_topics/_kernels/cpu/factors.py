@@ -105,7 +105,7 @@ def _multiplicative_step(first, last, bounds, A, N, share, a, out):
 
 
 def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
-    # What has overflowed is no cost at which a weight would be zero: inf - inf is NaN.
+    # An overflow of the cost must not make a weight zero: inf - inf is NaN.
     share = torch.where(cost <= 0, 0, cost.reciprocal() + (cost - cost))
     out = torch.empty_like(A)
     factors = array_of(A), array_of(N), array_of(share)
@@ -123,7 +123,7 @@ def _largest_violation(first, last, bounds, A, N, cost, a, out):
             for k in range(A.shape[1]):
                 if not cost[k] <= 0:
                     violation = abs(A[i, k] * (cost[k] - N[i, k]) - a)
-                    # NaN comes in, and is not left again: nothing is greater.
+                    # NaN stays: no comparison with it is true.
                     if violation > out[c] or violation != violation:
                         out[c] = violation
 

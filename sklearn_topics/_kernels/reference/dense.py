@@ -28,7 +28,7 @@ def dense_combine_columns(A: Tensor, G: Tensor) -> Tensor:
 
 
 def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
-    # What has overflowed is no cost at which a weight would be zero: inf / inf is NaN.
+    # An overflow of the cost must not make a weight zero: inf / inf is NaN.
     share = (cost / cost / cost).masked_fill_(cost <= 0, 0)
     return (A * N).add_(pseudocount).mul_(share)
 
@@ -81,7 +81,7 @@ def dense_adam_step_(
         list(T) if rows is None else [tensor[rows] for tensor in T]
         for T in (A, first, second)
     ]
-    # Of all tensors at once: a network has many that are small.
+    # All tensors at once, because a network has many small ones.
     slopes = torch._foreach_add(gradients, a, alpha=l2)
     torch._foreach_lerp_(m, slopes, 1 - decay)
     torch._foreach_mul_(v, second_decay)

@@ -16,7 +16,7 @@ _MOST = 100  # exponent of a unit, whose power of two is a number in float32
 
 
 def _unit_exponent(exponent: Tensor) -> Tensor:
-    """That of a row's unit, from that of its size, as `torch.frexp` has it."""
+    """The exponent of a row's unit, from the exponent of its size (frexp)."""
     far = (exponent < _NEAR[0]) | (exponent > _NEAR[1])
     return (far * -exponent).clamp_(-_MOST, _MOST)
 
@@ -104,10 +104,11 @@ class Descent(ABC):
         least = self._least(u, a, size).masked_fill_(empty, torch.inf)
         W.masked_fill_(empty, 0)
         y = self.product(W.T).clamp_(min=self.floors)
-        H, bound = self.columns(), tol * (size + a.sum(0))
+        coordinates = list(zip(self.columns(), u, a, least, strict=True))
+        bound = tol * (size + a.sum(0))
         active = torch.ones_like(size, dtype=torch.bool)
         for sweep in range(n_sweeps):
-            new, new_y = self._sweep(x, W, y, H, u, a, l2, least)
+            new, new_y = self._sweep(x, W, y, coordinates, l2)
             moved = ((new - W).abs_() * u).amax(0)
             W, y = new.where(active, W), new_y.where(self.spread(active), y)
             active &= moved > bound
@@ -116,16 +117,15 @@ class Descent(ABC):
         logs = y.to(wide).log_() - self.spread(unit.to(wide).log())
         return (W / unit).T.contiguous(), self.row_sums(logs.mul_(self.x))
 
-    def _sweep(self, x, W, y, H, u, a, l2, least) -> tuple[Tensor, Tensor]:
+    def _sweep(self, x, W, y, coordinates, l2) -> tuple[Tensor, Tensor]:
         """W and y after a step of each coordinate in turn."""
         y, out = y.clone(), []
-        for h, *row in zip(H, W, u, a, least, strict=True):
-            w, u_k, a_k, least_k = row
+        for w, (h, u, a, least) in zip(W, coordinates, strict=True):
             ratio = h / y
             weighted = x * ratio
             S, q = self.row_sums(weighted), self.row_sums(ratio.mul_(weighted))
-            new = coordinate_step(w, S, q, u_k, a_k, l2)
-            new = new.masked_fill_(new < least_k, 0)
+            new = coordinate_step(w, S, q, u, a, l2)
+            new = new.masked_fill_(new < least, 0)
             y = y.addcmul_(self.spread(new - w), h).clamp_(min=self.floors)
             out.append(new)
         return torch.stack(out), y
