@@ -31,13 +31,17 @@ MODELS = {
     "mu for KL": TorchBetaNMF(3, solver="mu", **KL, **FEW),
     "beta scd": TorchBetaNMF(3, solver="scd", **KL, **FEW),
     "beta adam": TorchBetaNMF(3, solver="adam", **KL, **FEW),
-    "missing": TorchBetaNMF(3, solver="mu", missing="mask", **KL, **FEW),
     "deep": TorchDeepNMF((4, 2), pretrain_iter=2, **FEW),
     "svd": TorchTruncatedSVD(3, random_state=0),
     "arpack": TorchTruncatedSVD(3, algorithm="arpack", random_state=0),
     "etm": TorchETM(
         3, embedding_dim=4, hidden_layer_sizes=(4,), max_iter=1, random_state=0
     ),
+}
+#: They look at every cell, in blocks of rows.
+IN_BLOCKS = {
+    "mu, beta of 1.5": TorchBetaNMF(3, solver="mu", beta_loss=1.5, **FEW),
+    "missing": TorchBetaNMF(3, solver="mu", missing="mask", **KL, **FEW),
 }
 
 
@@ -64,6 +68,11 @@ def peak_above(function, *args):
     return _status("VmHWM") - before
 
 
+def mask(X):
+    """Bytes of a mask of all cells: a quarter of those of X as dense float32."""
+    return X.shape[0] * X.shape[1]
+
+
 def everything(model, X):
     model.fit(X)
     model.transform(X)
@@ -77,5 +86,15 @@ def everything(model, X):
 def test_sparse_x_is_never_dense(name):
     everything(clone(MODELS[name]), corpus(300, 200, 10))  # compiles
     X = corpus(20_000, 20_000, 10)
-    cells = X.shape[0] * X.shape[1]  # bytes of a mask; of float32 it is four times that
-    assert peak_above(everything, clone(MODELS[name]), X) < cells / 3
+    assert peak_above(everything, clone(MODELS[name]), X) < mask(X) / 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", IN_BLOCKS)
+def test_blocks_are_small(name):
+    everything(clone(IN_BLOCKS[name]), corpus(300, 200, 10))
+    X = corpus(6000, 6000, 10).astype(np.float32)
+    if name == "missing":
+        X.data[::100] = np.nan
+    assert peak_above(everything, clone(IN_BLOCKS[name]), X) < mask(X)
