@@ -41,7 +41,7 @@ _SUBMODULES = "callbacks", "datasets", "inspection", "metrics", "nn", "plot"
 
 
 def trusted_types():
-    """Types that `skops.io.load` must trust to load a model of this package.
+    """Return the types that `skops.io.load` must trust to load models of this package.
 
     skops loads a file only if it trusts every type in it. It trusts the types of
     numpy, scipy and scikit-learn; these are the types of this package.
