@@ -2,10 +2,14 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 
 from .._boundary.transfer import resolve_device
+from .._kernels.cpu.compiling import watch_compiling
 from .run import Observer, Run
 
 _WIDTH = 30
@@ -102,9 +106,15 @@ class IterationProgress(Observer):
             self._progress.show(run.n_iter, run.last_metrics or None, last=True)
 
 
-def announce_fit(estimator, X) -> None:
-    """Print the model, the size of the data and the device before the fit."""
+@contextmanager
+def announced_fit(estimator, X) -> Iterator[None]:
+    """Print the model, the size of the data and the device before the fit.
+
+    If kernels are compiled within the context, one line says so: nothing else is
+    printed meanwhile.
+    """
     if sys.stderr is None or not getattr(estimator, "verbose", 0) > 0:
+        yield
         return
     parts, shape = [], getattr(X, "shape", ())
     if len(shape) == 2:
@@ -115,3 +125,10 @@ def announce_fit(estimator, X) -> None:
     where = f"on {resolve_device(estimator.device)}"
     name = type(estimator).__name__
     print(f"{name}: {', '.join([*parts, where])}", file=sys.stderr)
+    with watch_compiling(cache(_announce_compiling)):
+        yield
+
+
+def _announce_compiling() -> None:
+    message = "Compiling CPU kernels (first run only); this takes several seconds."
+    print(message, file=sys.stderr)

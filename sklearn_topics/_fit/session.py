@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from .callbacks import WatchedFit
 from .checkpoint import Checkpoint
-from .progress import IterationProgress, announce_fit
+from .progress import IterationProgress, announced_fit
 from .run import Observer
 
 #: Attributes that the validation of X sets before the fit.
@@ -20,13 +20,13 @@ def fit_session(estimator, X, y=None, *, max_iter: int) -> Iterator[list[Observe
     fit that succeeds deletes its checkpoint. `max_iter` is the maximum number of
     iterations of all starts together.
     """
-    announce_fit(estimator, X)
     before = dict(vars(estimator))
     path = getattr(estimator, "checkpoint", None)
     # First, so that a checkpoint has the callbacks' state after the last iteration.
     checkpoint = [] if path is None else [Checkpoint(path, estimator)]
     try:
-        with _watched(estimator, X, y, max_iter) as watched:
+        announcement = announced_fit(estimator, X)
+        with announcement, _watched(estimator, X, y, max_iter) as watched:
             yield [*checkpoint, IterationProgress(estimator.verbose), *watched]
         for file in checkpoint:
             file.remove()

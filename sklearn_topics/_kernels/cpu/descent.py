@@ -26,7 +26,13 @@ def csr_scd_rows(X: CSR, W, HT, u, share, *options):
     factors = array_of(W), array_of(HT), array_of(u), array_of(share)
     options, work, out, logs = _scd_arguments(W, *options)
     args = indices, data, *factors, *options, out.numpy(), logs.numpy()
-    run_blocks(_csr_rows, indptr, work, *args)
+
+    def rows(first, last, indptr, *args):
+        longest = np.diff(indptr[first : last + 1]).max(initial=0)
+        tile, lines = _memory(W, longest)
+        _csr_rows(first, last, indptr, *args, tile, lines)
+
+    run_blocks(rows, indptr, work, *args)
     return out, logs
 
 
@@ -36,11 +42,25 @@ def dense_scd_rows(X: Tensor, W, HT, u, share, *options):
     tile = HT.new_zeros(HT.shape[1], -(-m // _LANES) * _LANES)
     tile[:, :m] = HT.T
     # X.T of a dense X is a view: its rows are read with a stride, not copied whole.
-    factors = X.numpy(), array_of(W), tile.numpy(), array_of(u), array_of(share)
+    factors = X.numpy(), array_of(W), array_of(u), array_of(share)
     options, work, out, logs = _scd_arguments(W, *options)
-    args = *factors, *options, out.numpy(), logs.numpy()
-    run_blocks(_dense_rows, np.arange(n + 1) * m, work, *args)
+    args = *factors, *options, out.numpy(), logs.numpy(), tile.numpy()
+
+    def rows(first, last, bounds, *args):
+        _dense_rows(first, last, bounds, *args, _memory(W, m)[1])
+
+    run_blocks(rows, np.arange(n + 1) * m, work, *args)
     return out, logs
+
+
+def _memory(W: Tensor, longest: int) -> tuple[np.ndarray, np.ndarray]:
+    """Memory for a tile and for three lines, of rows of at most `longest` entries.
+
+    Python allocates it, once a block: kernels without allocations compile faster.
+    """
+    K, dtype = W.shape[1], array_of(W).dtype
+    padded = -(-longest // _LANES) * _LANES
+    return np.empty(K * padded, dtype), np.empty((3, max(padded, K)), dtype)
 
 
 def _scd_arguments(W: Tensor, pseudocount, l2, n_sweeps, tol, floor):
@@ -64,45 +84,29 @@ def _units() -> np.ndarray:  # [3, 2048]
     return np.stack([exponents, np.ldexp(1.0, exponents), np.ldexp(1.0, -exponents)])
 
 
-@inlined
-def _padded(length):
-    """`length` rounded up to whole vectors."""
-    return (length + _LANES - 1) // _LANES * _LANES
-
-
 @kernel
 def _csr_rows(
-    first, last, indptr, indices, data, W, HT, u, share, units, options, out, logs
-):
+    first, last, indptr, indices, data, W, HT, u, share, units, options, out, logs,
+    tiles, lines,
+):  # fmt: skip
     # W, out [n, K]; HT [m, K]; u, share [K]; units [3, 2048]; logs [n]
-    K, width = W.shape[1], 1
+    K = W.shape[1]
     for i in range(first, last):
-        width = max(width, _padded(indptr[i + 1] - indptr[i]))
-    tiles = np.empty(K * width, W.dtype)
-    buffers = np.empty((2, width), W.dtype)
-    start = np.empty(K, W.dtype)
-    for i in range(first, last):
-        begin, length = indptr[i], indptr[i + 1] - indptr[i]
-        padded = _padded(length)
-        x, y = buffers[0, :padded], buffers[1, :padded]
+        begin, end = indptr[i], indptr[i + 1]
+        padded = (end - begin + _LANES - 1) // _LANES * _LANES
         tile = tiles[: K * padded].reshape(K, padded)
-        for j in range(length):
-            x[j] = data[begin + j]
-        _gather(indices[begin : begin + length], HT, tile)
-        row = x, y, length, tile, W[i], out[i], start
+        _gather(indices[begin:end], HT, tile)
+        row = data[begin:end], tile, W[i], out[i], lines
         logs[i] = _descend(row, u, share, units, options)
 
 
 @kernel
-def _dense_rows(first, last, bounds, X, W, tile, u, share, units, options, out, logs):
-    # X [n, m]; W, out [n, K]; tile [K, m padded]; u, share [K]; logs [n]
-    x, y = np.empty_like(tile[0]), np.empty_like(tile[0])
-    start = np.empty(W.shape[1], W.dtype)
-    m = X.shape[1]
+def _dense_rows(
+    first, last, bounds, X, W, u, share, units, options, out, logs, tile, lines
+):
+    # X [n, m]; W, out [n, K]; u, share [K]; units [3, 2048]; logs [n]; tile [K, padded]
     for i in range(first, last):
-        for j in range(m):
-            x[j] = X[i, j]
-        row = x, y, m, tile, W[i], out[i], start
+        row = X[i], tile, W[i], out[i], lines
         logs[i] = _descend(row, u, share, units, options)
 
 
@@ -130,17 +134,18 @@ def _gather(indices, HT, tile):
 
 @inlined
 def _descend(row, u, share, units, options):
-    """`ops.scd_rows` for one row: from `given` to w, both [K].
+    """`ops.scd_rows` for one row, from `given` to w; returns the sum of x log y.
 
-    The row is computed on in its unit. x and y are padded, [entries], and change; y is
-    memory, as is `start`, [K]. Returns the sum of x log y.
+    The row is computed on in its unit. `lines` is memory for three lines.
     """
-    x, y, length, tile, given, w, start = row
+    # data [entries]; tile [K, padded]; given, w [K]
+    data, tile, given, w, lines = row
     pseudocount, l2, n_sweeps, tol, floor, tiny, least = options
-    real, K = x.dtype.type, len(w)
+    K, padded = tile.shape
+    x, y, start, real = lines[0][:padded], lines[1][:padded], lines[2], w.dtype.type
     tokens = 0.0
-    for j in range(length):
-        tokens += np.float64(x[j])
+    for j in range(len(data)):
+        tokens += np.float64(data[j])
     size = tokens + pseudocount * K
     # By its exponent, which is in its bits.
     place = np.float64(size if size > 0 else 1.0).view(np.int64) >> 52
@@ -155,7 +160,7 @@ def _descend(row, u, share, units, options):
         # An empty topic explains nothing and gets no weight.
         w[k] = zero if u[k] <= 0 else start[k]
         total += pseudocount + share[k] * start[k]
-    _reconstruct(x, y, length, tile, w, unit)
+    _reconstruct(data, unit, tile, w, x, y)
     step, last = zero, 0
     for _ in range(int(n_sweeps)):
         moved = zero
@@ -181,13 +186,13 @@ def _descend(row, u, share, units, options):
     for k in range(K):
         w[k] *= back
     # Back from the row's unit: x is unit times what it was, and so is y.
-    logs = sum_x_log_y(x[:length], y) / np.float64(unit)
+    logs = sum_x_log_y(x[: len(data)], y) / np.float64(unit)
     return logs - tokens * exponent * _LOG2
 
 
 @inlined
-def _reconstruct(x, y, length, tile, w, unit):
-    """x in its unit, and y = w tile; padding, x = 0 and y = 1, changes no sum."""
+def _reconstruct(data, unit, tile, w, x, y):
+    """x = data in its unit, and y = w tile; padding, x = 0 and y = 1, adds nothing."""
     for j in range(len(y)):
         y[j] = 0
     for k in range(len(w)):
@@ -195,11 +200,10 @@ def _reconstruct(x, y, length, tile, w, unit):
         if wk != 0:
             for j in range(len(y)):
                 y[j] += wk * line[j]
-    for j in range(length):
-        x[j] *= unit
-    for j in range(length, len(y)):
-        x[j] = 0
-        y[j] = 1
+    for j in range(len(data)):
+        x[j] = data[j] * unit
+    for j in range(len(data), len(y)):
+        x[j], y[j] = 0, 1
 
 
 @inlined

@@ -4,6 +4,7 @@ Python calls a `kernel` over blocks of rows; kernels call pieces that are `inlin
 """
 
 import functools
+import gc
 import hashlib
 import os
 import warnings
@@ -11,11 +12,13 @@ from importlib.resources import files
 
 import numba
 import numpy as np
+from numba.core import event
 from numba.core.caching import FunctionCache
 from numba.core.compiler_lock import global_compiler_lock
 from torch import Tensor
 
 from ..csr import CSR
+from .compiling import compiling
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     # A child that is forked while another thread compiles would wait for that thread,
@@ -81,6 +84,11 @@ class _FolderCache(FunctionCache):
         file = self._cache_file
         file._source_stamp = file._source_stamp, _folder_digest()
 
+    def load_overload(self, sig, target_context):
+        found = super().load_overload(sig, target_context)
+        # Two processes that save two versions at once may exchange their files.
+        return found if found and found.signature.args == sig else None
+
 
 @functools.cache
 def _folder_digest() -> str:
@@ -89,6 +97,38 @@ def _folder_digest() -> str:
     for file in sorted(sources, key=lambda file: file.name):
         digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+class _Compilations(event.Listener):
+    """What happens while numba compiles a kernel, under numba's lock."""
+
+    def __init__(self):
+        self._depth, self._collects = 0, False
+
+    def on_start(self, event):
+        if not _is_ours(event):
+            return
+        if self._depth == 0:
+            compiling()
+            # The garbage collector would search torch's objects several times.
+            self._collects = gc.isenabled()
+            gc.disable()
+        self._depth += 1
+
+    def on_end(self, event):
+        if not _is_ours(event):
+            return
+        self._depth -= 1
+        if self._depth == 0 and self._collects:
+            gc.enable()
+
+
+def _is_ours(event) -> bool:
+    function = event.data["dispatcher"].py_func
+    return function.__module__.startswith(f"{__package__}.")
+
+
+event.register("numba:compile", _Compilations())
 
 
 @functools.cache

@@ -16,56 +16,52 @@ from torch import Tensor
 
 from ..csr import CSR
 from .blocks import run_blocks
-from .jit import INLINED, array_of, arrays_of, inlined, kernel
+from .jit import INLINED, array_of, arrays_of, kernel
 from .products import dots
 
 _CHUNK = 256  # entries: their reconstructions stay in L1
 _HALF32, _HALF64 = 0x3F3504F3, 0x3FE6A09E667F3BCD  # the bits of sqrt(1/2)
 
 
-def _log(y):
-    raise NotImplementedError("only inside compiled code")
+def sum_x_log_y(x, y):
+    """The sum of x log y over the entries of x; only for compiled code."""
+    raise NotImplementedError
 
 
-@overload(_log, jit_options=INLINED)
-def _log_of_type(y):
-    wide = y == numba.float64
+@overload(sum_x_log_y, jit_options=INLINED)
+def _sum_x_log_y(x, y):
+    wide = y.dtype == numba.float64
     integer, real = (np.int64, np.float64) if wide else (np.int32, np.float32)
     shift, half, n_terms = (52, _HALF64, 11) if wide else (23, _HALF32, 5)
     half, one, log2, zero = integer(half), real(1), real(math.log(2)), real(0)
     series = tuple(real(2 / (2 * t + 1)) for t in range(n_terms))
 
-    def log(y):
-        bits = real(y).view(integer)
-        exponent = integer(integer(bits - half) >> shift)
-        mantissa = integer(bits - integer(exponent << shift)).view(real)
-        s = (mantissa - one) / (mantissa + one)
-        s2 = s * s
-        p = series[n_terms - 1]
-        for t in range(n_terms - 2, -1, -1):
-            p = p * s2 + series[t]
-        # The bits of what is infinite or NaN are those of a number: y 0 is not.
-        return s * p + real(exponent) * log2 + y * zero
-
-    return log
-
-
-@inlined
-def sum_x_log_y(x, y):
-    total = 0.0
-    for j in range(len(x)):
-        total += np.float64(x[j] * _log(y[j]))
-    if total != total:
+    def impl(x, y):
         total = 0.0
         for j in range(len(x)):
-            total += np.float64(x[j]) * math.log(np.float64(y[j]))
-    return total
+            bits = real(y[j]).view(integer)
+            exponent = integer(integer(bits - half) >> shift)
+            mantissa = integer(bits - integer(exponent << shift)).view(real)
+            s = (mantissa - one) / (mantissa + one)
+            s2 = s * s
+            p = series[n_terms - 1]
+            for t in range(n_terms - 2, -1, -1):
+                p = p * s2 + series[t]
+            # The bits of what is infinite or NaN are those of a number: y 0 is not.
+            log = s * p + real(exponent) * log2 + y[j] * zero
+            total += np.float64(x[j] * log)
+        if total != total:
+            total = 0.0
+            for j in range(len(x)):
+                total += np.float64(x[j]) * math.log(np.float64(y[j]))
+        return total
+
+    return impl
 
 
 @kernel
-def _log_rows(first, last, indptr, indices, data, W, HT, floor, out):
-    # W [n, K], HT [m, K], out [n]
-    y = np.empty(_CHUNK, W.dtype)
+def _log_rows(first, last, indptr, indices, data, W, HT, floor, out, y):
+    # W [n, K], HT [m, K], out [n], y [_CHUNK]
     for i in range(first, last):
         out[i] = 0
         for begin in range(indptr[i], indptr[i + 1], _CHUNK):
@@ -81,14 +77,17 @@ def csr_log_sums(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     out = W.new_empty(W.shape[0], dtype=torch.float64)
     indptr, indices, data = arrays_of(X)
     args = array_of(W), array_of(HT), data.dtype.type(floor), out.numpy()
-    run_blocks(_log_rows, indptr, 2 * W.shape[1], indices, data, *args)
+
+    def rows(*args):
+        _log_rows(*args, np.empty(_CHUNK, data.dtype))
+
+    run_blocks(rows, indptr, 2 * W.shape[1], indices, data, *args)
     return out
 
 
 @kernel
-def _log_sum(first, last, bounds, A, ones, tiny, out):
-    # A [n * K], out [blocks]
-    y = np.empty(_CHUNK, A.dtype)
+def _log_sum(first, last, bounds, A, ones, tiny, out, y):
+    # A [n * K], ones and y [_CHUNK]
     for c in range(first, last):
         out[c] = 0
         for begin in range(bounds[c], bounds[c + 1], _CHUNK):
@@ -104,5 +103,9 @@ def dense_log_sum(A: Tensor) -> float:
     bounds = np.linspace(0, len(flat), 65).astype(np.int64)
     out = np.empty(64)
     ones, tiny = np.ones(_CHUNK, flat.dtype), np.finfo(flat.dtype).tiny
-    run_blocks(_log_sum, bounds, 4, flat, ones, tiny, out)
+
+    def chunks(*args):
+        _log_sum(*args, np.empty(_CHUNK, flat.dtype))
+
+    run_blocks(chunks, bounds, 4, flat, ones, tiny, out)
     return float(out.sum())

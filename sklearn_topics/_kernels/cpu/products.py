@@ -13,35 +13,24 @@ from .jit import array_of, arrays_of, inlined, kernel
 
 
 @inlined
-def four_dots(w, h0, h1, h2, h3):
-    """Dot products of w with four rows, [K] each."""
-    y0 = y1 = y2 = y3 = w.dtype.type(0)
-    for k in range(len(w)):
-        y0 += w[k] * h0[k]
-        y1 += w[k] * h1[k]
-        y2 += w[k] * h2[k]
-        y3 += w[k] * h3[k]
-    return y0, y1, y2, y3
-
-
-@inlined
-def dot(w, h):
-    y = w.dtype.type(0)
-    for k in range(len(w)):
-        y += w[k] * h[k]
-    return y
-
-
-@inlined
 def dots(w, HT, indices, out):
     """out[p] = the dot product of w, [K], with row indices[p] of HT, [m, K]."""
     whole = len(indices) // 4 * 4
     for p in range(0, whole, 4):
         h0, h1 = HT[indices[p]], HT[indices[p + 1]]
         h2, h3 = HT[indices[p + 2]], HT[indices[p + 3]]
-        out[p], out[p + 1], out[p + 2], out[p + 3] = four_dots(w, h0, h1, h2, h3)
+        y0 = y1 = y2 = y3 = w.dtype.type(0)
+        for k in range(len(w)):
+            y0 += w[k] * h0[k]
+            y1 += w[k] * h1[k]
+            y2 += w[k] * h2[k]
+            y3 += w[k] * h3[k]
+        out[p], out[p + 1], out[p + 2], out[p + 3] = y0, y1, y2, y3
     for p in range(whole, len(indices)):
-        out[p] = dot(w, HT[indices[p]])
+        y, h = w.dtype.type(0), HT[indices[p]]
+        for k in range(len(w)):
+            y += w[k] * h[k]
+        out[p] = y
 
 
 @kernel
@@ -105,16 +94,21 @@ def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, shift, out):
         for p in range(begin, whole, 4):
             h0, h1 = HT[indices[p]], HT[indices[p + 1]]
             h2, h3 = HT[indices[p + 2]], HT[indices[p + 3]]
-            y0, y1, y2, y3 = four_dots(w, h0, h1, h2, h3)
-            r0 = data[p] / max(y0 + shift, floor)
-            r1 = data[p + 1] / max(y1 + shift, floor)
-            r2 = data[p + 2] / max(y2 + shift, floor)
-            r3 = data[p + 3] / max(y3 + shift, floor)
+            y0 = y1 = y2 = y3 = shift
+            for k in range(K):
+                y0 += w[k] * h0[k]
+                y1 += w[k] * h1[k]
+                y2 += w[k] * h2[k]
+                y3 += w[k] * h3[k]
+            r0, r1 = data[p] / max(y0, floor), data[p + 1] / max(y1, floor)
+            r2, r3 = data[p + 2] / max(y2, floor), data[p + 3] / max(y3, floor)
             for k in range(K):
                 total[k] += r0 * h0[k] + r1 * h1[k] + r2 * h2[k] + r3 * h3[k]
         for p in range(whole, end):
-            h = HT[indices[p]]
-            r = data[p] / max(dot(w, h) + shift, floor)
+            y, h = shift, HT[indices[p]]
+            for k in range(K):
+                y += w[k] * h[k]
+            r = data[p] / max(y, floor)
             for k in range(K):
                 total[k] += r * h[k]
 
