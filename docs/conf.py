@@ -28,6 +28,8 @@ html_css_files = ["code_width.css", "landing.css"]
 
 # The members of a class are listed by _templates/autosummary/class.rst.
 numpydoc_show_class_members = False
+# "fit" and not "TorchPoissonNMF.fit" in the table of contents of a class.
+toc_object_entries_show_parents = "hide"
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

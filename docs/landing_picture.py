@@ -1,4 +1,4 @@
-"""Draw the picture of the landing page: ``python docs/landing_picture.py``."""
+"""Draw the figure of the landing page: ``python docs/landing_picture.py``."""
 
 from pathlib import Path
 
@@ -27,6 +27,6 @@ packages = [docs.target_names[k].split(".")[0] for k in docs.target]
 structure = StructureDisplay.from_estimator(
     pipeline, docs.data, groups=packages, ax=top
 )
-structure.ax_.set_title("2000 docstrings, a column each: shares of ten topics")
+structure.ax_.set_title("Topic proportions of 2000 docstrings, one column each")
 TopTermsDisplay.from_estimator(pipeline, ax=bottom)
 figure.savefig(Path(__file__).parent / "_static" / "landing.png", dpi=90)

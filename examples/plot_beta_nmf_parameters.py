@@ -1,14 +1,15 @@
 """
-TorchBetaNMF: what each parameter does
+TorchBetaNMF: effect of the parameters
 ======================================
 
-The divergence, the solvers and the penalties, on counts and TF-IDF weights of the
-docstrings of numpy, scipy and scikit-learn.
+This example shows the effect of the divergence, the solver and the penalties of
+:class:`~sklearn_topics.TorchBetaNMF`, on counts and TF-IDF weights of the docstrings of
+NumPy, SciPy and scikit-learn.
 """
 
 # %%
-# The data
-# --------
+# Load the documents
+# ------------------
 
 import numpy as np
 from sklearn.feature_extraction.text import (
@@ -33,9 +34,10 @@ print(f"{counts.shape[0]} documents, {counts.shape[1]} terms")
 # %%
 # ``beta_loss``
 # -------------
-# What it costs to reconstruct half of a cell grows as its value to the power of beta:
-# with 2 the largest cells decide, with 1, the likelihood of counts, a word that occurs
-# ten times counts as much as ten that occur once, and with 0 only ratios matter.
+# The cost of an entry that is reconstructed by half of its value grows as the value to
+# the power of beta. With 2, the largest entries dominate. With 1 (the likelihood of
+# counts), a word that occurs ten times has the weight of ten words that occur once.
+# With 0, only ratios matter.
 
 import matplotlib.pyplot as plt
 
@@ -54,8 +56,8 @@ axes[0].legend()
 # sphinx_gallery_defer_figures
 
 # %%
-# On counts the components differ a little: those of squared errors begin with the words
-# that some documents repeat most.
+# On counts, the components differ slightly: with squared errors, the top terms are
+# words that some documents repeat often.
 
 for beta, solver in ((2, "cd"), (1.5, "mu"), (1, "scd")):
     model = TorchBetaNMF(
@@ -69,8 +71,9 @@ for beta, solver in ((2, "cd"), (1.5, "mu"), (1, "scd")):
 # %%
 # ``solver``
 # ----------
-# For Kullback-Leibler "scd" is far ahead of "mu" after as many iterations. "adam" runs
-# all ``max_iter`` iterations, and its rate falls to zero at their end.
+# For the Kullback-Leibler divergence, "scd" has a much lower error than "mu" after the
+# same number of iterations. "adam" runs all ``max_iter`` iterations while its learning
+# rate decreases to zero.
 
 import warnings
 
@@ -93,9 +96,10 @@ axes[1].legend()
 # %%
 # ``alpha_W``, ``alpha_H`` and ``l1_ratio``
 # -----------------------------------------
-# Penalties, here with weights of TF-IDF: on sums (``l1_ratio=1``) they make zeros, on
-# squares they make weights even. ``alpha_H`` is ``alpha_W`` unless it is given. The
-# error grows little at first; too much of a penalty, and nothing is left.
+# The penalties, here on TF-IDF weights: an L1 penalty (``l1_ratio=1``) makes the
+# weights sparse, an L2 penalty (``l1_ratio=0``) makes them more even. ``alpha_H``
+# defaults to ``alpha_W``. A small penalty increases the error only slightly. A large
+# penalty makes all weights zero.
 
 alphas = [0, 1e-5, 3e-5, 1e-4, 3e-4]
 for l1_ratio in (0, 0.5, 1):

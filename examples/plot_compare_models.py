@@ -1,15 +1,16 @@
 """
-Models side by side, ours and scikit-learn's
-============================================
+Compare topic models: LDA, NMF, Poisson NMF and ETM
+===================================================
 
-The functions of :mod:`sklearn_topics.metrics` take scikit-learn's models as well. Here
-NMF, latent Dirichlet allocation and the models of this package are fitted to the same
-counts, and judged by the same scores on documents that none of them has seen.
+This example compares scikit-learn's NMF and LatentDirichletAllocation with the models
+of this package. All models are fitted to the same counts, and
+:mod:`sklearn_topics.metrics` computes time, held-out perplexity, coherence and
+diversity.
 """
 
 # %%
-# The data
-# --------
+# Count the words
+# ---------------
 
 import time
 
@@ -27,11 +28,11 @@ X = vectorizer.fit_transform(docs.data)
 train, test = train_test_split(X, train_size=0.3, test_size=0.2, random_state=0)
 
 # %%
-# Fit
-# ---
-# Default settings, but for what belongs to counts (the Kullback-Leibler divergence of
-# the factorisations). A fit to few documents first, so that nothing is compiled while
-# the clock runs.
+# Fit the models
+# --------------
+# All models use default settings, except that NMF minimises the Kullback-Leibler
+# divergence, which suits counts. A first fit to few documents compiles the kernels, so
+# that the measured time does not include compilation.
 
 K = 12
 models = {
@@ -52,12 +53,12 @@ for name, model in models.items():
     seconds[name] = time.perf_counter() - start
 
 # %%
-# Judge
-# -----
-# Prediction of held-out halves of documents (less is better), coherence of the first
-# words of topics, and how many of these words are different. Topics of a plain
-# factorisation give probability 0 to words that they did not need, which costs it much
-# where such a word comes up.
+# Evaluate the models
+# -------------------
+# Perplexity measures the prediction of held-out halves of documents (lower is better).
+# Coherence and diversity evaluate the top terms. The topics of NMF give probability 0
+# to some words, and these words increase its perplexity when they occur in new
+# documents.
 
 import pandas as pd
 
@@ -77,8 +78,8 @@ table = pd.DataFrame(
 print(table.round(3).to_string())
 
 # %%
-# See
-# ---
+# Plot the scores
+# ---------------
 
 import matplotlib.pyplot as plt
 
@@ -94,10 +95,10 @@ axes[0].invert_yaxis()
 plt.show()
 
 # %%
-# The same subject
-# ----------------
-# :func:`~sklearn_topics.metrics.align_topics` finds which topic of one model is which
-# of another. The two pairs that are most alike:
+# Match the topics of two models
+# ------------------------------
+# :func:`~sklearn_topics.metrics.align_topics` matches the topics of two models one to
+# one. These are the two most similar pairs:
 
 from sklearn_topics.inspection import top_terms
 from sklearn_topics.metrics import align_topics
@@ -110,5 +111,5 @@ ours, theirs = (
 pairs = align_topics(models["TorchPoissonNMF"], models["sklearn LDA"])
 for i in pairs.distance.argsort()[:2]:
     print(f"distance {pairs.distance[i]:.2f}")
-    print("  ours: " + " ".join(term for term, _ in ours[pairs.reference[i]]))
-    print("  LDA:  " + " ".join(term for term, _ in theirs[pairs.matched[i]]))
+    print("  Poisson NMF: " + " ".join(term for term, _ in ours[pairs.reference[i]]))
+    print("  LDA:         " + " ".join(term for term, _ in theirs[pairs.matched[i]]))

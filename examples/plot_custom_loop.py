@@ -1,16 +1,17 @@
 """
-A training loop of one's own
-============================
+Custom training loops with torch
+================================
 
-The modules below the estimators are there for objectives that no estimator has. Two
-of them: the embedded topic model with a penalty on topics that resemble each other, and
-NMF whose topics are pushed to have few terms.
+This example trains :mod:`sklearn_topics.nn` modules with objectives that no estimator
+offers: an embedded topic model (ETM) with a penalty on similar topics, and an NMF with
+a reward for sparse topics.
 """
 
 # %%
-# The text
-# --------
-# Docstrings of scikit-learn, scipy and numpy, as a sparse tensor of counts.
+# Load the documents
+# ------------------
+# The data are docstrings of scikit-learn, SciPy and NumPy, as a sparse tensor of
+# counts.
 
 import warnings
 
@@ -26,7 +27,7 @@ vectorizer = CountVectorizer(
     stop_words=stop_words, token_pattern="[a-z]{3,}", min_df=20
 )
 X = vectorizer.fit_transform(load_docstrings().data)
-X.sort_indices()  # which torch wants
+X.sort_indices()  # torch requires sorted indices
 terms = vectorizer.get_feature_names_out()
 print(f"{X.shape[0]} documents, {X.shape[1]} terms")
 
@@ -49,11 +50,12 @@ def show(topics, n=6):
 
 
 # %%
-# The embedded topic model, with a term more
-# ------------------------------------------
-# The forward pass gives the two parts of the evidence lower bound for each document.
-# The rest is an ordinary loop of torch, and anything differentiable can be added to the
-# loss: here the mean squared cosine between the embeddings of two topics.
+# ETM with a penalty on similar topics
+# ------------------------------------
+# The forward pass returns the two parts of the evidence lower bound (ELBO) of each
+# document. The training loop is standard torch, and you can add any differentiable term
+# to the loss. Here, the penalty is the mean squared cosine similarity between the
+# embeddings of two topics. It makes the topics more diverse.
 
 
 def train(weight, n_epochs=12, batch=200):
@@ -74,14 +76,14 @@ def train(weight, n_epochs=12, batch=200):
             bound = model(counts(X[order[start : start + batch]]), generator)
             loss = (bound.kl - bound.log_likelihood).mean()
             if weight > 0:
-                loss = loss + weight * likeness(model.topic_embeddings)
+                loss = loss + weight * similarity(model.topic_embeddings)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
     return model.eval()
 
 
-def likeness(embeddings):
+def similarity(embeddings):
     unit = torch.nn.functional.normalize(embeddings, dim=1)
     cosines = unit @ unit.T
     return cosines.triu(1).square().sum() / (len(unit) * (len(unit) - 1) / 2)
@@ -89,18 +91,17 @@ def likeness(embeddings):
 
 for weight in (0.0, 30.0):
     model = train(weight)
-    print(
-        f"weight {weight:g}: mean squared cosine {likeness(model.topic_embeddings):.3f}"
-    )
+    cosine = similarity(model.topic_embeddings)
+    print(f"weight {weight:g}: mean squared cosine {cosine:.3f}")
     show(model.topics())
 
 # %%
-# NMF with another penalty, by any optimizer
-# ------------------------------------------
-# :class:`~sklearn_topics.nn.NMF` has its own fit. As a module it can be trained by
-# gradients as well, here begun from that fit: with a reward for sparse topics, and
-# steps cut off at zero, so that the factors stay nonnegative. (The prediction of a
-# module is dense, and so is the target here; ``fit`` takes sparse ones as they are.)
+# NMF with a sparsity reward
+# --------------------------
+# :class:`~sklearn_topics.nn.NMF` has a ``fit`` method, and any torch optimiser can
+# train it as a module. This code starts from ``fit`` and adds a reward for sparse
+# topics. After each step, it clips the factors at zero. (The prediction of a module is
+# dense, so the target is dense here; ``fit`` also accepts sparse targets.)
 
 V = torch.from_numpy(X.toarray().astype("float32")).log1p()
 model = NMF(V.shape, rank=12, generator=torch.Generator().manual_seed(0))
@@ -119,5 +120,5 @@ for _ in range(15):
     with torch.no_grad():
         for factor in model.parameters():
             factor.clamp_(min=1e-9)
-print(f"with the reward: sparsity {sparsity(model.W):.2f}")
+print(f"with reward: sparsity {sparsity(model.W):.2f}")
 show(model.W.T)

@@ -1,17 +1,18 @@
 """
-Embedded topics: terms and topics in one space
-==============================================
+Embedded topic model (ETM): topics and words in one space
+=========================================================
 
-The docstrings of scikit-learn, scipy and numpy once more, now with
-:class:`~sklearn_topics.TorchETM`: every term and every topic has an embedding, and what
-is near a topic is what the topic is about.
+This example fits an embedded topic model (:class:`~sklearn_topics.TorchETM`) to the
+docstrings of scikit-learn, SciPy and NumPy. Each term and each topic has an embedding.
+The nearest terms describe a topic, and the nearest neighbours of a term are related
+terms.
 """
 
 # %%
-# Fit
-# ---
-# A pipeline as ever. ``early_stopping=True`` holds a tenth of the documents out and
-# keeps the weights with the best evidence lower bound on them.
+# Fit the model
+# -------------
+# ``early_stopping=True`` holds out a tenth of the documents and restores the weights
+# with the best evidence lower bound (ELBO) on these documents.
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
@@ -35,10 +36,10 @@ model = TorchETM(
 theta = model.fit_transform(X)
 
 # %%
-# Topics, by probability and by distance
-# --------------------------------------
-# The most probable terms of a topic are common words first. The nearest ones, by the
-# cosine of the embeddings, are those that hardly any other topic uses.
+# Topics by probability and by distance
+# -------------------------------------
+# The most probable terms of a topic are common words. The nearest terms, by cosine
+# similarity of the embeddings, are terms that few other topics use.
 
 probable = model.components_.argsort(axis=1)[:, ::-1]
 nearest = model.topic_neighbors(n_terms=6)
@@ -47,28 +48,29 @@ for k in theta.mean(axis=0).argsort()[::-1]:
     print(f"     nearest:  {' '.join(terms[nearest[k]])}")
 
 # %%
-# Neighbours of a term
-# --------------------
+# Nearest neighbours of a term
+# ----------------------------
 
 for word in ("cluster", "matrix", "filter", "distribution"):
     (near,) = model.word_neighbors([list(terms).index(word)], n_terms=5)
     print(f"{word}: {' '.join(terms[near])}")
 
 # %%
-# Two scores
-# ----------
-# ``score`` is the mean log-probability of a held-out token, here of documents that were
-# fitted on, with proportions by the encoder alone and refined.
+# Encoder and refined inference
+# -----------------------------
+# ``perplexity`` measures how well the model predicts one half of each document, here of
+# the training documents, with the proportions of the encoder and with refined
+# proportions.
 
 for inference in ("encoder", "refined"):
     model.set_params(inference=inference)
     print(f"{inference}: perplexity {model.perplexity(X):.0f}")
 
 # %%
-# Documents at once
-# -----------------
-# Each column is a docstring, each colour a topic; side by side the packages that they
-# come from.
+# Topic proportions of all documents
+# ----------------------------------
+# In the structure plot, each column is a docstring and each colour a topic. The
+# documents are grouped by package.
 
 from sklearn_topics.plot import StructureDisplay
 
@@ -76,11 +78,11 @@ packages = [docs.target_names[k].split(".")[0] for k in docs.target]
 StructureDisplay.from_estimator(model, X, groups=packages, feature_names=terms)
 
 # %%
-# Look
-# ----
-# Left, the bound of training documents (during an epoch, with noise and hidden terms)
-# and of validation documents (after it). Right, the embeddings seen along their two
-# main directions: topics as numbers, and the nearest terms of each as dots of a color.
+# Plot the training and the embeddings
+# ------------------------------------
+# Left: the ELBO of the training documents (during the epoch, with noise and token
+# dropout) and of the validation documents (after the epoch). Right: a two-dimensional
+# projection of the embeddings, with topics as numbers and their nearest terms as dots.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -94,7 +96,7 @@ fig, (left, right) = plt.subplots(
 )
 for name, label in (("elbo", "training"), ("validation", "validation")):
     left.plot(history["iteration"], history[name], label=label)
-left.set(xlabel="epoch", ylabel="evidence lower bound a document, in nats")
+left.set(xlabel="epoch", ylabel="ELBO per document, in nats")
 left.legend()
 
 shown = nearest[:, :3]

@@ -1,15 +1,15 @@
 """
-TorchETM: what each parameter does
+TorchETM: effect of the parameters
 ==================================
 
-The embedded topic model with one parameter changed at a time, on a part of the
-docstrings of numpy, scipy and scikit-learn; judged by the perplexity of documents that
-were held out.
+This example changes one parameter of the embedded topic model
+(:class:`~sklearn_topics.TorchETM`) at a time and evaluates the perplexity of held-out
+documents, on a part of the docstrings of NumPy, SciPy and scikit-learn.
 """
 
 # %%
-# The data
-# --------
+# Load the documents
+# ------------------
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 from sklearn.model_selection import train_test_split
@@ -39,7 +39,7 @@ def fit(**parameters):
 
 
 def perplexities(model):
-    """By the encoder alone, and refined."""
+    """With the encoder alone and with refined inference."""
     return [
         model.set_params(inference=inference).perplexity(test)
         for inference in ("encoder", "refined")
@@ -60,10 +60,10 @@ def draw(ax, name, values, models):
 # %%
 # ``token_dropout``
 # -----------------
-# The share of a document's words that the encoder is not shown in training, so that it
-# does not learn documents by heart. In so few epochs it has no time to: here a
-# share makes no difference until it is too large. On larger corpora and in more epochs
-# 0.7 was best.
+# The share of the words of a document that the encoder does not see in training, which
+# prevents overfitting. In this example with few epochs, the encoder does not overfit,
+# so token dropout has no effect until it is too large. On larger corpora with more
+# epochs, 0.7 was best.
 
 import matplotlib.pyplot as plt
 
@@ -75,8 +75,9 @@ draw(axes[0, 0], "token_dropout", shares, [fit(token_dropout=s) for s in shares]
 # %%
 # ``hidden_layer_sizes``
 # ----------------------
-# The encoder's layers. ``inference="refined"`` begins from the encoder's proportions
-# and looks at the document again, so that it depends on them less.
+# The layers of the encoder. ``inference="refined"`` starts from the encoder's
+# proportions and uses the words of the document again, so it depends less on the
+# encoder.
 
 layers = [(50,), (100,), (100, 100)]
 models = [fit(hidden_layer_sizes=sizes) for sizes in layers]
@@ -86,8 +87,8 @@ draw(axes[0, 1], "hidden_layer_sizes", layers, models)
 # %%
 # ``learning_rate``
 # -----------------
-# Of the encoder; topics have a fortieth of it, because they begin near their place. It
-# may be wrong by a factor of ten.
+# The learning rate of the encoder. Topics use a fortieth of this rate, because their
+# initialisation is good. Values that differ by a factor of ten also work.
 
 rates = [0.0002, 0.002, 0.02]
 draw(axes[1, 0], "learning_rate", rates, [fit(learning_rate=r) for r in rates])
@@ -96,9 +97,9 @@ draw(axes[1, 0], "learning_rate", rates, [fit(learning_rate=r) for r in rates])
 # %%
 # ``encoder_weight``
 # ------------------
-# How many tokens the encoder's word is worth beside those of the document, when
-# proportions are refined. It is read by ``transform`` and ``score``: one fit is enough.
-# An encoder that learned from little, as here, deserves little.
+# The weight of the encoder's proportions in refined inference, in tokens. ``transform``
+# and ``score`` use it, so one fit is enough. An encoder that learned from few
+# documents, as in this example, needs a small weight.
 
 model = fit().set_params(inference="refined")
 weights = [1, 5, 20, 50, 200]
@@ -113,8 +114,9 @@ plt.show()
 # %%
 # ``init``
 # --------
-# From random embeddings all topics are alike, and as many epochs as here do not tell
-# them apart; the fit warns of topics that coincide. ``init="nmf"`` begins with topics.
+# With random embeddings, all topics are initially alike. The few epochs of this example
+# do not separate them, and the fit warns that topics coincide. ``init="nmf"`` starts
+# with topics from Poisson NMF.
 
 import warnings
 

@@ -1,17 +1,18 @@
 """
-Topics as features of a classifier
-==================================
+Text classification with topics as features
+===========================================
 
-Forty proportions of topics in place of thousands of counts: how much of what a
-classifier needs is in them? They are few and can be read, and where few documents have
-labels they are learned from all the others too.
+This example classifies documents with a logistic regression on 40 topic proportions
+instead of thousands of word counts. Topics help if few documents have labels, because
+the topic model also learns from documents without labels. The coefficients are easy to
+interpret.
 """
 
 # %%
-# The task
-# --------
-# Which package a docstring comes from. Only some documents have labels; topics are
-# learned from the texts of all but those that are for the test.
+# Fit the topic model
+# -------------------
+# The task is to predict the package of a docstring. The topic model is fitted to all
+# training documents, with and without labels.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -39,21 +40,22 @@ topics = make_pipeline(
 ).fit(train)
 
 # %%
-# Proportions as a table
-# ----------------------
-# ``set_output`` makes pandas of what ``transform`` returns.
+# Topic proportions as a DataFrame
+# --------------------------------
+# With ``set_output``, ``transform`` returns a pandas DataFrame.
 
 topics[-1].set_output(transform="pandas")
 theta = topics.transform(test)
-print(theta.iloc[:4, :5].round(3))
+print(theta.iloc[:4, :5].round(3).to_string())
 
 # %%
-# With few labels
-# ---------------
-# A logistic regression on logarithms of the proportions, and one on logarithms of the
-# counts, for a growing number of labelled documents. With a hundred labels or fewer
-# topics are ahead: most words have not been seen with a label. With thousands of labels
-# the counts win, for they still know every word.
+# Accuracy by number of labels
+# ----------------------------
+# Fit one logistic regression to the logarithms of the proportions and one to the
+# logarithms of the counts, for an increasing number of labelled documents. With up to a
+# hundred labels, topics are better, because most words do not occur in a labelled
+# document. With thousands of labels, counts are better, because they contain every
+# word.
 
 counts = topics[0]
 log = FunctionTransformer(np.log)
@@ -64,6 +66,7 @@ features = {
 }
 sizes = [10, 30, 100, 300, 1000, 3000]
 figure, (left, right) = plt.subplots(1, 2, figsize=(13, 4.5), layout="constrained")
+print("labels    ", *[f"{size:4}" for size in sizes])
 for name, (A, B) in features.items():
     accuracy = []
     for size in sizes:
@@ -75,16 +78,16 @@ for name, (A, B) in features.items():
             found.append(classifier.fit(part, y_train[rows]).score(B, y_test))
         accuracy.append(np.mean(found))
     left.semilogx(sizes, accuracy, "o-", label=name)
-    text = ", ".join(f"{value:.2f}" for value in accuracy)
-    print(f"{name}: accuracy with {sizes} labels: {text}")
+    print(f"{name:10}", *[f"{value:.2f}" for value in accuracy])
 left.set(xlabel="labelled documents", ylabel="accuracy")
 left.legend()
 # sphinx_gallery_defer_figures
 
 # %%
-# Coefficients that can be read
-# -----------------------------
-# Forty coefficients for each package, each of a topic that has words.
+# Interpret the coefficients
+# --------------------------
+# The classifier has forty coefficients per package, one for each topic. The figure
+# names the topics by their top terms.
 
 from sklearn_topics.inspection import top_terms
 
@@ -97,5 +100,5 @@ shown = np.r_[order[:6], order[-6:]]
 right.barh([names[k] for k in shown], numpy_coefficients[shown])
 right.axvline(0, color="black", linewidth=0.8)
 right.tick_params(axis="y", labelsize=8)
-right.set(xlabel="coefficient", title="What speaks for numpy")
+right.set(xlabel="coefficient", title="Coefficients for numpy")
 plt.show()

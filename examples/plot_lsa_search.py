@@ -1,18 +1,18 @@
 """
-Latent semantic analysis: search by meaning
-===========================================
+Semantic search with latent semantic analysis (LSA)
+===================================================
 
-A search engine in a few lines: :class:`~sklearn_topics.TorchTruncatedSVD` gives each
-document a place in a space of a hundred dimensions, in which texts that use related
-words are near each other even if they share none. The documents are the docstrings of
-numpy, scipy and scikit-learn.
+This example builds a search engine for the docstrings of NumPy, SciPy and scikit-learn.
+:class:`~sklearn_topics.TorchTruncatedSVD` maps each document to a vector with 100
+dimensions. Texts about the same subject have similar vectors even if they share no
+words.
 """
 
 # %%
-# Index
-# -----
-# Weights of TF-IDF, the truncated SVD, and rows of length one, so that a scalar product
-# is a cosine.
+# Build the index
+# ---------------
+# The pipeline computes TF-IDF weights, applies truncated SVD and normalises the rows,
+# so that a scalar product is a cosine similarity.
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 from sklearn.pipeline import make_pipeline
@@ -39,8 +39,9 @@ print(f"{len(places)} documents in 100 dimensions, with {share:.0%} of the varia
 # %%
 # Search
 # ------
-# A query is a document. Beside what is found, how many of the query's words it has: a
-# search for words would not find those that have none.
+# The pipeline transforms a query like a document. The output shows the cosine
+# similarity and how many words of the query the document contains. A keyword search
+# cannot find documents that contain none of these words.
 
 words_of = lsa[0].build_analyzer()
 
@@ -58,10 +59,10 @@ search("smooth noisy measurements")
 search("find a minimum under constraints")
 
 # %%
-# Words have places too
-# ---------------------
-# The columns of ``components_``, scaled by the singular values: near each other if they
-# occur in the same documents.
+# Similar words
+# -------------
+# The columns of ``components_``, scaled by the singular values, are vectors of words.
+# Words that occur in the same documents have similar vectors.
 
 import numpy as np
 
@@ -73,13 +74,14 @@ for word in ("cluster", "matrix", "filter", "probability"):
     print(f"{word}: {' '.join(terms[near])}")
 
 # %%
-# How many dimensions?
-# --------------------
-# The singular values fall without a step at which to stop. What a search wants can be
-# measured: the query is the first sentence of a document, what is searched are the
-# remainders of the others, and ten that are found should be of the same subpackage. A
-# few dimensions are too coarse; TF-IDF weights themselves, which find nothing but the
-# query's own words, are behind.
+# Choose the number of dimensions
+# -------------------------------
+# The singular values decrease smoothly and do not suggest a number of dimensions.
+# Evaluate the search instead: use the first sentence of each document as a query,
+# search the remaining text of the other documents, and compute how many of the ten
+# results come from the same subpackage (precision at 10). Few dimensions are too
+# coarse. TF-IDF weights without SVD find only the words of the query and have a lower
+# precision than LSA with 50 or more dimensions.
 
 import matplotlib.pyplot as plt
 
@@ -92,7 +94,7 @@ asked = A.getnnz(axis=1) > 0
 def precision(queries, texts, n_found=10):
     cosines = queries @ texts.T
     cosines = cosines.toarray() if hasattr(cosines, "toarray") else cosines
-    np.fill_diagonal(cosines, -1)  # its own remainder
+    np.fill_diagonal(cosines, -1)  # exclude the document of the query
     found = np.argpartition(-cosines, n_found, axis=1)[:, :n_found]
     return (docs.target[found] == docs.target[:, None])[asked].mean()
 
@@ -103,7 +105,9 @@ for size in sizes:
     rows = (lsa[1].transform(part)[:, :size] for part in (A, B))
     found.append(precision(*map(Normalizer().transform, rows)))
 without = precision(A, B)
-print(f"of the same subpackage: LSA {found[-1]:.2f}, TF-IDF {without:.2f}")
+for size, value in zip(sizes, found, strict=True):
+    print(f"precision at 10: {value:.2f} (LSA, {size} dimensions)")
+print(f"precision at 10: {without:.2f} (TF-IDF)")
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 left.plot(np.arange(1, 101), lsa[1].singular_values_, ".-")
@@ -112,6 +116,6 @@ right.semilogx(sizes, found, "o-", label="LSA")
 right.axhline(without, ls="--", color="0.5", label="TF-IDF")
 right.set_xticks(sizes, [str(size) for size in sizes])
 right.minorticks_off()
-right.set(xlabel="dimensions", ylabel="share found in the same subpackage")
+right.set(xlabel="dimensions", ylabel="precision at 10")
 right.legend()
 plt.show()

@@ -1,16 +1,17 @@
 """
-Topics of new documents, and how sure they are
-==============================================
+Infer the topics of new documents
+=================================
 
-A model is fitted once; then documents come that it has never seen. ``transform`` finds
-their proportions with the topics as they are ("fold-in"). What it finds in a sentence
-is less certain than what it finds in a page, and by how much can be measured.
+This example infers the topic proportions of documents that were not part of the fit
+("fold-in") with ``transform``. It also measures how the uncertainty of the proportions
+depends on the length of a document.
 """
 
 # %%
-# Fit to three quarters
-# ---------------------
-# The last quarter, and some sentences, are the documents that come later.
+# Fit the model
+# -------------
+# Fit the model to three quarters of the documents. The other quarter serves as new
+# documents.
 
 import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
@@ -30,10 +31,10 @@ model = TorchPoissonNMF(n_components=12, random_state=0)
 model.fit(vectorizer.fit_transform(known))
 
 # %%
-# Fold in
-# -------
-# Words that the vectorizer has not seen count for nothing. A document in which it knows
-# no word has uniform proportions.
+# Infer topics of sentences
+# -------------------------
+# The vectorizer ignores unknown words. A document without known words gets uniform
+# proportions.
 
 from sklearn_topics.inspection import top_terms
 
@@ -53,8 +54,10 @@ for sentence, row in zip(
         print(f"   {row[k]:4.0%}  {names[k]}")
 
 # %%
-# Dominant topics of many documents
-# ---------------------------------
+# Dominant topics of documents
+# ----------------------------
+# :func:`~sklearn_topics.inspection.dominant_topics` returns the strongest topic of each
+# document.
 
 from sklearn_topics.inspection import dominant_topics
 
@@ -65,12 +68,12 @@ table["Text"] = [" ".join(text.split())[:40] for text in unseen]
 print(table.head(8).to_string())
 
 # %%
-# How sure?
-# ---------
-# Split each document's words in two halves at random, as if it were two documents of
-# half the length: a sure model says the same of both. The difference is half the sum of
-# absolute differences of proportions: 0 if they are the same, 1 if they have no topic
-# in common.
+# Uncertainty by document length
+# ------------------------------
+# Split the words of each document into two random halves and infer the proportions of
+# both. If the inference is certain, both halves have the same proportions. The
+# difference (total variation distance) is 0 for identical proportions and 1 for
+# proportions without a common topic.
 
 import matplotlib.pyplot as plt
 
@@ -100,9 +103,11 @@ for label, group in zip(labels, groups, strict=True):
 # sphinx_gallery_defer_figures
 
 # %%
-# More smoothing makes short documents more cautious: ``transform_pseudocount`` is
-# tokens that are added to every topic. Halves agree better then, and say less: with a
-# whole token all short documents are nearly uniform.
+# Smoothing
+# ---------
+# ``transform_pseudocount`` adds tokens to every topic of a document. With more
+# smoothing, the halves agree better but contain less information: with one token per
+# topic, the proportions of short documents are nearly uniform.
 
 for pseudocount in (0, 0.1, 1):
     model.set_params(transform_pseudocount=pseudocount)

@@ -1,18 +1,17 @@
 """
-NMF and SVD of TF-IDF weights, as in scikit-learn
-=================================================
+NMF and truncated SVD, compatible with scikit-learn
+===================================================
 
-The classical exercise: documents of four newsgroups as TF-IDF weights, factorised
-without negatives (NMF), by a truncated SVD, and by gradient steps. Each line with
-``TorchBetaNMF`` or ``TorchTruncatedSVD`` works with scikit-learn's ``NMF`` or
-``TruncatedSVD`` in its place, and gives the same numbers.
+This example factorises TF-IDF weights of text with NMF, truncated SVD and gradient
+steps. ``TorchBetaNMF`` and ``TorchTruncatedSVD`` give the same numbers as
+scikit-learn's ``NMF`` and ``TruncatedSVD``.
 """
 
 # %%
-# The text
-# --------
-# Four newsgroups, if ``SKLEARN_TOPICS_DATA`` names a folder that has them; otherwise
-# the docstrings of scikit-learn, scipy and numpy, which are on every machine.
+# Load the documents
+# ------------------
+# The documents are posts of four newsgroups if ``SKLEARN_TOPICS_DATA`` names a folder
+# with this corpus, and the docstrings of scikit-learn, SciPy and NumPy otherwise.
 
 import gzip
 import json
@@ -30,9 +29,9 @@ else:
 print(f"{len(texts)} documents")
 
 # %%
-# One import replaced
-# -------------------
-# The same pipeline, with either class at its end.
+# Replace NMF by TorchBetaNMF
+# ---------------------------
+# The pipelines differ only in the class of the last step.
 
 from sklearn.decomposition import NMF
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -47,7 +46,7 @@ for Class in (NMF, TorchBetaNMF):
     print(f"{Class.__name__:14s} error {pipeline[-1].reconstruction_err_:.4f}")
 
 # %%
-# The terms with the largest weights, the first one included:
+# Each line shows the terms with the largest weights in a component:
 
 terms = pipeline[0].get_feature_names_out()
 
@@ -62,9 +61,9 @@ show(pipeline[-1].components_)
 # %%
 # Truncated SVD
 # -------------
-# It comes closer, being free to use negative weights. Its error follows from the
-# coordinates, since the components are orthonormal. More power iterations would come
-# closer still.
+# Truncated SVD has a smaller error, because its weights may be negative. The components
+# are orthonormal, so the coordinates give the error. More power iterations reduce the
+# error further.
 
 X = pipeline[0].transform(texts)
 svd = TorchTruncatedSVD(n_components=5, n_iter=4, random_state=0)
@@ -75,8 +74,8 @@ print(f"SVD error {error:.4f}, smallest weight {svd.components_.min():.2f}")
 # %%
 # Gradient steps
 # --------------
-# ``solver="adam"`` takes Adam's steps, by which no weight becomes negative. They are a
-# way for every ``beta_loss``; for this one coordinate descent is faster.
+# ``solver="adam"`` uses Adam and keeps all weights nonnegative. It works for every
+# ``beta_loss``. For squared errors, coordinate descent ("cd") is faster.
 
 import matplotlib.pyplot as plt
 
@@ -95,11 +94,11 @@ lowest = min(history["error"].min() for history in histories.values())
 for solver, history in histories.items():
     above = history["error"] - lowest + 1e-6
     ax.semilogy(history["iteration"], above, label=f'solver="{solver}"')
-ax.set(xlabel="iteration", ylabel=f"error above {lowest:.4f}", title="Six components")
+ax.set(xlabel="iteration", ylabel=f"error minus {lowest:.4f}", title="Six components")
 ax.legend()
 plt.show()
 
 # %%
-# The six components of the gradient steps:
+# The six components of ``solver="adam"``:
 
 show(model.components_)

@@ -1,17 +1,15 @@
 """
-Pipeline and grid search: text in
-=================================
+Grid search over a text pipeline
+================================
 
-The vectorizer and the model in one pipeline, searched together by
-:class:`~sklearn.model_selection.GridSearchCV`: each fold learns a vocabulary of its
-own, so that nothing of the held-out text leaks into the fit, and two scores are kept
-side by side.
+This example puts a vectorizer and a topic model into a pipeline and searches over its
+parameters with :class:`~sklearn.model_selection.GridSearchCV` and two scores. Each fold
+learns its own vocabulary, so no information from the held-out text leaks into the fit.
 """
 
 # %%
-# The pipeline
-# ------------
-# As a notebook shows it.
+# Create the pipeline
+# -------------------
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 from sklearn.pipeline import Pipeline
@@ -36,13 +34,13 @@ pipeline = Pipeline(
 pipeline
 
 # %%
-# The search
-# ----------
-# :func:`~sklearn_topics.metrics.topic_scorer` makes scorers of pipelines that begin
-# with text. "completion" predicts the second halves of held-out documents; "npmi" says
-# whether the first words of a topic occur together, here in the whole corpus, since a
-# fold has few of them. The documents are in the order of their packages, so that folds
-# must be shuffled. ``n_jobs`` would run them in processes of one thread each.
+# Run the grid search
+# -------------------
+# :func:`~sklearn_topics.metrics.topic_scorer` creates scorers for pipelines that start
+# with text. "completion" measures the prediction of the second halves of held-out
+# documents. "npmi" measures the coherence of the top terms; ``reference=texts`` counts
+# co-occurrences in the whole corpus, because a single fold is small. The documents are
+# sorted by package, so the folds must be shuffled. ``n_jobs`` would fit in parallel.
 
 from sklearn.model_selection import GridSearchCV, KFold
 
@@ -64,15 +62,18 @@ search = GridSearchCV(
 print(search.best_params_)
 
 # %%
-# Both scores
-# -----------
-# They want different things. Prediction gains from more topics; coherence is a matter
-# of few and clear ones, and is noisier.
+# Compare the scores
+# ------------------
+# Completion improves with more topics. Coherence prefers few, clear topics and has more
+# noise.
 
 import matplotlib.pyplot as plt
 import pandas as pd
 
 results = pd.DataFrame(search.cv_results_)
+means = ["mean_test_completion", "mean_test_npmi"]
+settings = ["param_topics__n_components", "param_topics__topic_word_pseudocount"]
+print(results[settings + means].round(3).to_string(index=False))
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
 for ax, score in zip(axes, ("completion", "npmi"), strict=True):
     for pseudocount, rows in results.groupby("param_topics__topic_word_pseudocount"):
@@ -85,15 +86,15 @@ for ax, score in zip(axes, ("completion", "npmi"), strict=True):
             label=f"topic_word_pseudocount={pseudocount}",
         )
     ax.set(xlabel="n_components", title=score)
-axes[0].set_ylabel("log-probability of a held-out word")
+axes[0].set_ylabel("score")
 axes[0].legend()
 plt.show()
 
 # %%
-# The best pipeline takes text
-# ----------------------------
-# Fitted once more on all documents, it is a function from text to proportions of
-# topics.
+# Use the best pipeline
+# ---------------------
+# The search refits the best pipeline to all documents. The pipeline returns topic
+# proportions for text.
 
 from sklearn_topics.inspection import top_terms
 

@@ -1,15 +1,15 @@
 """
-TorchPoissonNMF: what each parameter does
+TorchPoissonNMF: effect of the parameters
 =========================================
 
-Docstrings of numpy, scipy and scikit-learn, fitted again and again with one parameter
-changed. What a fit reaches is seen in its own history; whether that is of any use, in
-the perplexity of documents that were held out.
+This example changes one parameter of :class:`~sklearn_topics.TorchPoissonNMF` at a time
+and shows its effect on convergence and on the perplexity of held-out documents. The
+documents are docstrings of NumPy, SciPy and scikit-learn.
 """
 
 # %%
-# The data
-# --------
+# Load the documents
+# ------------------
 
 import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
@@ -35,10 +35,10 @@ def fit(**parameters):
 # %%
 # ``solver``
 # ----------
-# The same objective, the same start, three ways up. "scd" begins with 15 iterations of
-# "em" and leaves it behind from there. ("adam" has another start: its factors are
-# softmaxes.) An iteration of "em" takes about half the time of one of the others, so it
-# gets twice as many, and needs them.
+# All solvers maximise the same objective. "scd" starts with 15 iterations of "em" and
+# then converges faster than "em". ("adam" has a different initialisation, because its
+# factors are softmaxes.) An iteration of "em" takes about half the time of the others,
+# so "em" runs twice as many iterations here.
 
 import matplotlib.pyplot as plt
 
@@ -58,9 +58,10 @@ for solver, model in solvers.items():
 # %%
 # ``init``, ``random_state`` and ``n_init``
 # -----------------------------------------
-# Each start ends in an optimum of its own; that of the singular values is not better
-# than others. ``n_init`` keeps the best of several random starts, by the
-# objective; held-out documents may see it differently.
+# Each initialisation leads to a different local optimum. The initialisations from
+# singular vectors are not better than random ones. ``n_init`` keeps the best objective
+# of several random initialisations, which does not always have the best held-out
+# perplexity.
 
 starts = {
     f"random {seed}": fit(random_state=seed, tol=0, max_iter=60) for seed in range(3)
@@ -72,16 +73,15 @@ lowest = min(model.loss_history_["objective"][1] for model in starts.values())
 right.set(title="init", ylim=(lowest, None))
 for init, model in starts.items():
     objective = model.loss_history_["objective"][-1]
-    print(
-        f"{init:9s} {objective:.0f}, held-out perplexity {model.perplexity(test):.0f}"
-    )
+    perplexity = model.perplexity(test)
+    print(f"{init:9s} objective {objective:.0f}, held-out perplexity {perplexity:.0f}")
 
 # %%
 # ``tol``
 # -------
-# A fit stops when ten iterations gain less than ``tol`` per token. Held-out documents
-# have nothing from the last digits of the objective: a smaller tolerance buys
-# iterations, not perplexity.
+# A fit stops when the objective improves by less than ``tol`` per token in ten
+# iterations. A smaller tolerance needs more iterations but does not improve the
+# held-out perplexity.
 
 tols = [3e-2, 1e-2, 1e-3, 1e-4]
 by_tol = [fit(tol=tol, max_iter=1000) for tol in tols]
@@ -103,10 +103,10 @@ axes[0].margins(0.2)
 # %%
 # ``doc_topic_pseudocount`` and ``topic_word_pseudocount``
 # --------------------------------------------------------
-# Tokens that are added to every topic of a document and to every term of a topic. With
-# 0 and 0 the fit is maximum likelihood, and a held-out word that a topic has never seen
-# is impossible there. Here a tenth of a token helps, and half a token for each of
-# thousands of terms is too much.
+# The pseudocounts add tokens to every topic of a document and to every term of a topic.
+# With 0 and 0, the fit is maximum likelihood, and a topic gives probability zero to
+# words that do not occur in the topic. In this example, ``topic_word_pseudocount=0.1``
+# improves the perplexity, and 0.5 is too large.
 
 grid = [0, 0.02, 0.1, 0.5]
 perplexity = np.array(
@@ -135,8 +135,8 @@ axes[1].set(
 # %%
 # ``transform_pseudocount``
 # -------------------------
-# How much new documents are smoothed. It is read by ``transform`` and ``score``, so one
-# fit is enough. A little is no worse than none; much makes all documents alike.
+# The smoothing of new documents. ``transform`` and ``score`` use it, so one fit is
+# enough. Large values make all documents alike.
 
 model = fit()
 values = [0, 0.01, 0.03, 0.1, 0.3, 1, 3]
@@ -153,8 +153,8 @@ axes[2].set(
 # %%
 # ``n_components``
 # ----------------
-# More topics predict better, as long as there are documents to learn them from, and
-# share more of their words.
+# More topics predict held-out documents better, as long as there are enough documents
+# to learn the topics. More topics also share more of their top terms (lower diversity).
 
 from sklearn_topics.metrics import topic_diversity
 
@@ -167,5 +167,5 @@ ax.minorticks_off()
 ax.set(xlabel="n_components", ylabel="held-out perplexity", title="Number of topics")
 diversity = ax.twinx()
 diversity.plot(sizes, [topic_diversity(model) for model in by_size], "s--", c="C1")
-diversity.set_ylabel("diversity of the first 25 terms", color="C1")
+diversity.set_ylabel("diversity of the 25 top terms", color="C1")
 plt.show()

@@ -1,16 +1,16 @@
 """
-Quickstart: topics of real text
-===============================
+Quickstart: fit a topic model to text
+=====================================
 
-Text in, topics out: the docstrings of scikit-learn, scipy and numpy (they are on every
-machine that runs this package) are counted, factorised and shown. The model never
-learns which subpackage a docstring comes from; it finds the subjects by itself.
+This example fits a topic model to the docstrings of scikit-learn, SciPy and NumPy. It
+prints the topics, evaluates the model on held-out documents, and plots the top terms.
+The model does not use the subpackage of a docstring: it finds the subjects by itself.
 """
 
 # %%
-# A pipeline from text to topics
-# ------------------------------
-# ``verbose=1`` shows the objective while the model is fitted.
+# Fit a pipeline from text to topics
+# ----------------------------------
+# ``verbose=1`` reports the progress of the fit.
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 from sklearn.pipeline import make_pipeline
@@ -26,10 +26,11 @@ pipeline = make_pipeline(
 theta = pipeline.fit_transform(docs.data)
 
 # %%
-# The topics
-# ----------
-# Every row of ``components_`` is a distribution over terms, every row of ``theta`` one
-# over topics. The share of a topic is its mean proportion in the documents.
+# Print the topics
+# ----------------
+# Each row of ``components_`` is a topic: a distribution over terms. Each row of
+# ``theta`` contains the topic proportions of a document. The share of a topic is its
+# mean proportion.
 
 terms = pipeline[0].get_feature_names_out()
 topics = pipeline[-1].components_
@@ -42,20 +43,23 @@ for k in order:
     print(f"{k:>5} {share[k]:>6.1%}  {' '.join(terms[best])}")
 
 # %%
-# The subpackages were never shown to the model. The strongest topic of each document
-# agrees with them all the same.
+# Compare the topics with the subpackages
+# ---------------------------------------
+# Assign each document to its strongest topic and compare with the labels (0: no
+# relation, 1: identical groups).
 
 from sklearn.metrics import normalized_mutual_info_score
 
 agreement = normalized_mutual_info_score(docs.target, theta.argmax(axis=1))
-print(f"normalised mutual information with the subpackages: {agreement:.2f}")
+print(f"Normalised mutual information with the subpackages: {agreement:.2f}")
 
 # %%
-# A score that can be trusted
-# ---------------------------
-# ``score`` is the mean log-probability of a held-out token, given the other half of its
-# document; here for a quarter of the documents, with a model fitted on the others. The
-# perplexity ``exp(-score)`` of the uniform distribution is the number of terms.
+# Evaluate on held-out documents
+# ------------------------------
+# Fit the model to three quarters of the documents. ``score`` is the mean
+# log-probability per token of one half of each held-out document, given the other half.
+# ``perplexity`` is ``exp(-score)``; lower is better. A uniform distribution has a
+# perplexity equal to the number of terms.
 
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
@@ -63,15 +67,15 @@ from sklearn.model_selection import train_test_split
 train, test = train_test_split(docs.data, test_size=0.25, random_state=0)
 held_out = clone(pipeline).set_params(torchpoissonnmf__verbose=0).fit(train)
 counts = held_out[0].transform(test)
-print(f"held-out log-likelihood per token: {held_out.score(test):.3f}")
+print(f"Held-out log-likelihood per token: {held_out.score(test):.3f}")
 print(
-    f"held-out perplexity: {held_out[-1].perplexity(counts):.0f} "
+    f"Held-out perplexity: {held_out[-1].perplexity(counts):.0f} "
     f"(uniform: {counts.shape[1]})"
 )
 
 # %%
-# A picture of the topics
-# -----------------------
+# Plot the topics
+# ---------------
 
 import matplotlib.pyplot as plt
 

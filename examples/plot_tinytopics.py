@@ -1,16 +1,19 @@
 """
-The article of tinytopics, replayed
-===================================
+The tinytopics article with sklearn_topics
+==========================================
 
-tinytopics begins with 5000 documents that were drawn from known topics. Here are the
-same data, model and pictures with :class:`~sklearn_topics.TorchPoissonNMF`.
+This example repeats the article of tinytopics with
+:class:`~sklearn_topics.TorchPoissonNMF`: the same synthetic corpus of 5000 documents
+with known topics, the same model and the same figures. It shows how closely the fit
+recovers the true topics.
 """
 
 # %%
-# Data
-# ----
-# Ten topics over 1000 terms; documents of about 65,536 tokens. All proportions come
-# from flat Dirichlet distributions, so that every document has a bit of every topic.
+# Generate the corpus
+# -------------------
+# The corpus has ten topics over 1000 terms and about 65,536 tokens per document. Topics
+# and proportions come from uniform Dirichlet distributions, so every document contains
+# every topic.
 
 from sklearn_topics.datasets import make_topic_corpus
 
@@ -26,11 +29,11 @@ X, true_theta, true_topics = make_topic_corpus(
 )
 
 # %%
-# Fit
-# ---
-# No learning rate, and no epochs: a hundred iterations of coordinate descent. Documents
-# as long as these tell topics apart that are alike, and so are worth more iterations
-# than the default ``tol``, a thousandth of a nat a token, would spend.
+# Fit the model
+# -------------
+# Coordinate descent needs no learning rate. The documents are long enough to separate
+# similar topics, so the fit runs 100 iterations with ``tol=0``, more than the default
+# ``tol`` would run.
 
 from time import perf_counter
 
@@ -42,8 +45,9 @@ theta = model.fit_transform(X)
 print(f"{model.n_iter_} iterations in {perf_counter() - begin:.1f} s")
 
 # %%
-# How it went on, by the sum over all documents of the log-likelihood and by the
-# residual of the optimality (KKT) conditions, which is zero at an optimum.
+# Plot the convergence
+# --------------------
+# The figure shows the objective and the KKT residual, which is zero at an optimum.
 
 import matplotlib.pyplot as plt
 
@@ -54,9 +58,10 @@ for ax, y in zip(axes, ("objective", "kkt"), strict=True):
     ConvergenceDisplay.from_estimators(model, x="iteration", y=y, ax=ax)
 
 # %%
-# Align with the truth
-# --------------------
-# Topics come in any order; they are matched one to one, at the least total distance.
+# Align with the true topics
+# --------------------------
+# The order of the topics is arbitrary. ``align_topics`` matches them one to one with
+# the smallest total distance.
 
 import numpy as np
 
@@ -71,13 +76,14 @@ for name, true, found in [
     pairs = zip(true, found, strict=True)
     r = [np.corrcoef(a, b)[0, 1] for a, b in pairs]
     print(
-        f"{name}: mean correlation with the truth {np.mean(r):.4f}, least {min(r):.4f}"
+        f"{name}: correlation with the truth: mean {np.mean(r):.4f}, min {min(r):.4f}"
     )
 
 # %%
 # Structure plots
 # ---------------
-# Documents in the order of their true dominant topics; first the truth, then the fit.
+# The documents are sorted by their true dominant topics. Top: true proportions. Bottom:
+# fitted proportions.
 
 from sklearn_topics.metrics import sort_documents
 from sklearn_topics.plot import StructureDisplay
@@ -93,9 +99,9 @@ for ax, proportions, title in [
     ax.set_title(title)
 
 # %%
-# First terms
-# -----------
-# The terms have no names but their numbers. Truth above, fit below.
+# Top terms
+# ---------
+# The terms are numbers. Top: true topics. Bottom: fitted topics.
 
 from sklearn_topics.plot import TopTermsDisplay
 

@@ -1,16 +1,17 @@
 """
-TorchTruncatedSVD: what each parameter does
+TorchTruncatedSVD: effect of the parameters
 ===========================================
 
-The randomized range finder is exact where singular values fall fast, and needs power
-iterations where they do not. TF-IDF weights of text are of the second kind: here those
-of the docstrings of numpy, scipy and scikit-learn.
+This example shows the accuracy of the randomized algorithm of
+:class:`~sklearn_topics.TorchTruncatedSVD` by ``n_iter``, ``n_oversamples`` and
+``power_iteration_normalizer``. The singular values of TF-IDF weights of text decrease
+slowly, which makes the problem difficult.
 """
 
 # %%
-# The truth
-# ---------
-# ARPACK computes to machine precision.
+# Exact singular values
+# ---------------------
+# ARPACK computes the singular values to machine precision.
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -27,7 +28,7 @@ print(f"{X.shape[0]} x {X.shape[1]}, singular values {truth[0]:.1f} to {truth[-1
 
 
 def error(**parameters):
-    """How far each singular value falls short, relative to itself."""
+    """The relative error of each singular value."""
     svd = TorchTruncatedSVD(K, random_state=0).set_params(**parameters).fit(X)
     return np.maximum(1 - svd.singular_values_ / truth, 1e-16)
 
@@ -35,16 +36,17 @@ def error(**parameters):
 # %%
 # ``n_iter``
 # ----------
-# The first values are right at once, the last ones take the iterations.
+# The first singular values are accurate without power iterations. The last ones need
+# several iterations.
 
 import matplotlib.pyplot as plt
 
 figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained", sharey=True)
 components = np.arange(1, K + 1)
 for n_iter in (0, 1, 2, 5, 10):
-    shortfall = error(n_iter=n_iter)
-    axes[0].semilogy(components, shortfall, label=f"n_iter={n_iter}")
-    print(f"n_iter={n_iter}: the last value falls short by {shortfall[-1]:.1e}")
+    errors = error(n_iter=n_iter)
+    axes[0].semilogy(components, errors, label=f"n_iter={n_iter}")
+    print(f"n_iter={n_iter}: relative error of the last value {errors[-1]:.1e}")
 axes[0].set(xlabel="component", ylabel="relative error of the singular value")
 axes[0].set(title="n_iter", ylim=(1e-12, 1))
 axes[0].legend()
@@ -53,7 +55,7 @@ axes[0].legend()
 # %%
 # ``n_oversamples``
 # -----------------
-# Columns beyond those that are kept, which take the error that would be in the last.
+# Additional columns take most of the error of the last singular values.
 
 for n_oversamples in (1, 10, 50):
     label = f"n_oversamples={n_oversamples}"
@@ -65,13 +67,13 @@ axes[1].legend()
 # %%
 # ``power_iteration_normalizer``
 # ------------------------------
-# In float32, after ten iterations without a normalizer, rounding has lost all but the
-# first directions. "LU" and "QR" keep them.
+# In float32, ten iterations without normalisation lose all but the first directions to
+# rounding. "LU" and "QR" keep them.
 
 X = X.astype(np.float32)
 for normalizer in ("QR", "LU", "none"):
-    shortfall = error(n_iter=10, power_iteration_normalizer=normalizer)
-    axes[2].semilogy(components, np.maximum(shortfall, 1e-8), label=f'"{normalizer}"')
+    errors = error(n_iter=10, power_iteration_normalizer=normalizer)
+    axes[2].semilogy(components, np.maximum(errors, 1e-8), label=f'"{normalizer}"')
 axes[2].set(xlabel="component", title="power_iteration_normalizer (float32)")
 axes[2].legend()
 plt.show()

@@ -41,10 +41,10 @@ _SUBMODULES = "callbacks", "datasets", "inspection", "metrics", "nn", "plot"
 
 
 def trusted_types():
-    """The types that a file of skops with a model of this package must be trusted with.
+    """Types that `skops.io.load` must trust to load a model of this package.
 
-    A skops file is loaded only if every type in it is trusted. skops trusts numpy's,
-    scipy's and scikit-learn's own types; these are the ones of this package.
+    skops loads a file only if it trusts every type in it. It trusts the types of
+    numpy, scipy and scikit-learn; these are the types of this package.
 
     Returns
     -------

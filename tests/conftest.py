@@ -26,8 +26,15 @@ def pytest_configure():
 
 @pytest.fixture(scope="session", autouse=True)
 def data_home(tmp_path_factory):
-    """scikit-learn's data home, where `load_docstrings` keeps its corpus: a new one."""
-    path = tmp_path_factory.mktemp("scikit_learn_data")
+    """scikit-learn's data home, where `load_docstrings` keeps its corpus: a new one.
+
+    Processes that test side by side have one, so that the corpus is made once.
+    """
+    path = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        path = path.parent
+    path = path / "scikit_learn_data"
+    path.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCIKIT_LEARN_DATA", str(path))
         yield path

@@ -1,7 +1,7 @@
 """Every tensor that is made from nothing is made on a device that is named.
 
-Without one it would be where `torch.set_default_device` says. ``**made`` holds a
-`device`; in a module's, None means that default, as in torch's own modules.
+Without a name, `torch.set_default_device` would decide. ``**factory_kwargs`` holds a
+`device`; in a module None means that default, as in the modules of torch.
 """
 
 import ast
@@ -35,7 +35,7 @@ def unplaced(source):
         names = {keyword.arg for keyword in node.keywords}
         starred = {ast.unparse(k.value) for k in node.keywords if k.arg is None}
         of_generator = getattr(node.func, "attr", "") == "Generator" and node.args
-        if "device" in names or "made" in starred or of_generator:
+        if "device" in names or "factory_kwargs" in starred or of_generator:
             placed.add(id(node.func))
     return [
         node.lineno
@@ -76,7 +76,7 @@ def test_planted_creation_is_found(source):
     "source",
     [
         "torch.arange(3, device=X.device)",
-        "torch.empty(2, **made)",
+        "torch.empty(2, **factory_kwargs)",
         "draw(torch.randn, like, generator)",
         "torch.Generator('cpu')",
         "torch.from_numpy(array)",

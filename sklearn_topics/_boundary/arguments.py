@@ -7,9 +7,20 @@ from numbers import Integral, Real
 import numpy as np
 
 
+def is_integer(value, least: float = -np.inf) -> bool:
+    """Whether a value is an integer of at least `least`; a bool is not."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return whole and value >= least
+
+
+def are_sizes(values) -> bool:
+    """Whether there are values, and all are positive integers."""
+    return len(values) > 0 and all(is_integer(value, 1) for value in values)
+
+
 def check_integer(value, name: str, *, least: int = 1, also: str = "") -> int:
     """Validate an integer >= `least`; `also` describes other allowed values."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
+    if not is_integer(value):
         raise TypeError(
             f"{name} must be an integer of at least {least}{also}. Got {value!r}."
         )

@@ -20,7 +20,7 @@ def require_tokens(data, name="X") -> None:
     values = data.data if sp.issparse(data) else data
     if not values.any():
         raise ValueError(
-            f"{name} holds no tokens: all of its {data.shape[0]} documents are empty. "
+            f"{name} contains no tokens: all {data.shape[0]} documents are empty. "
             "Check that the vocabulary is that of these documents."
         )
 

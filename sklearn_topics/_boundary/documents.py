@@ -5,7 +5,7 @@ import scipy.sparse as sp
 import torch
 
 from .._kernels import CSR
-from .containers import not_numbers, readable
+from .containers import canonical_csr, not_numbers, readable, summable
 from .transfer import to_device
 
 
@@ -17,14 +17,7 @@ def as_counts(X):
     X = _values(X, "X")
     if not sp.issparse(X):
         return X
-    X = sp.csr_array(X)
-    if not X.has_canonical_format:
-        X = X.astype(np.float64)  # a copy, in which sums do not overflow
-        X.sum_duplicates()
-    if not np.all(X.data):
-        X = X.copy()
-        X.eliminate_zeros()
-    return X
+    return canonical_csr(sp.csr_array(X))
 
 
 def check_tokens(counts) -> None:
@@ -61,6 +54,17 @@ def count_tokens(counts, axis: int) -> np.ndarray:
         else:
             counts = values
     return np.asarray(counts.sum(axis=axis, dtype=np.float64)).ravel()
+
+
+def token_totals(counts) -> tuple[np.ndarray, np.ndarray]:
+    """Tokens per document and tokens per term; raises an error without tokens."""
+    check_tokens(counts)
+    per_document = count_tokens(counts, axis=1)
+    if not per_document.any():
+        raise ValueError(
+            "X contains no tokens. Pass documents with terms of the model."
+        )
+    return per_document, count_tokens(counts, axis=0)
 
 
 def as_array(values, name: str) -> np.ndarray:
@@ -108,6 +112,15 @@ def like_frame(values, like):
     return sp.csr_matrix(values) if sp.issparse(values) else values
 
 
+def require_documents(X, theta) -> None:
+    """Raise an error without documents and without topic proportions."""
+    if X is None and theta is None:
+        raise ValueError(
+            "X and theta are both None. Pass the documents as X, or their topic "
+            "proportions as theta."
+        )
+
+
 def row_labels(**containers):
     """The pandas index that containers of the same documents share, or None.
 
@@ -141,7 +154,7 @@ def _values(X, name):
     if _is_sparse_frame(X):
         X = X.sparse.to_coo()
     try:
-        X = X if sp.issparse(X) else np.asarray(X)
+        X = summable(X) if sp.issparse(X) else np.asarray(X)
         if X.dtype.kind in "SUT":
             raise ValueError(f"it contains text, such as {str(X.flat[0])!r}")
         if X.dtype.kind == "c":

@@ -4,7 +4,13 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_array, check_non_negative, validate_data
 
-from .containers import from_torch, not_numbers, readable
+from .containers import (
+    canonical_csr,
+    from_torch,
+    not_numbers,
+    readable,
+    summable,
+)
 from .sklearn_private import _safe_indexing
 
 #: Integers up to this one are exact in float32.
@@ -131,22 +137,6 @@ def take_rows(X, rows):
     return _safe_indexing(X.tocsr() if sp.issparse(X) else X, rows)
 
 
-def column_means(data):
-    """Column means over the observed cells."""
-    n = data.shape[0]
-    if sp.issparse(data):
-        hidden, values, gaps = np.isnan(data.data), data.data, 0
-        if hidden.any():
-            values = np.where(hidden, 0, values)
-            gaps = np.bincount(data.indices[hidden], minlength=data.shape[1])
-        sums = np.bincount(data.indices, values, minlength=data.shape[1])
-    else:
-        hidden = np.isnan(data)
-        sums = np.add.reduce(data, axis=0, where=~hidden, dtype=np.float64)
-        gaps = hidden.sum(axis=0)
-    return (sums / np.maximum(n - gaps, 1)).astype(data.dtype)
-
-
 def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
     """Validate an initial factor, W or H, with the messages of scikit-learn.
 
@@ -170,7 +160,7 @@ def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
 
 
 def _checked(estimator, X, reset, check, dtype_of, *, missing=False, **options):
-    named = readable(X, missing=missing)
+    named = summable(readable(X, missing=missing))
     options |= {
         "accept_sparse": "csr",
         "dtype": "numeric",
@@ -196,9 +186,11 @@ def _checked(estimator, X, reset, check, dtype_of, *, missing=False, **options):
     check(X, X.data if sp.issparse(X) else X)
     if reset:  # last, so that invalid data do not change the estimator
         validate_data(estimator, named, reset=True, skip_check_array=True)
-    if sp.issparse(X):
-        return _canonical(X, dtype_of)
-    return np.ascontiguousarray(X, dtype_of(X))
+    if not sp.issparse(X):
+        return np.ascontiguousarray(X, dtype_of(X))
+    X = canonical_csr(X)
+    data = np.ascontiguousarray(X.data, dtype_of(X.data))
+    return sp.csr_array((data, X.indices, X.indptr), shape=X.shape, copy=False)
 
 
 def _check_finite(X, values, missing: bool = False) -> None:
@@ -261,17 +253,3 @@ def _count_dtype(values) -> np.dtype:
         return _float_dtype(values)
     small = values.size == 0 or kind == "b" or values.max() < _FLOAT32_EXACT
     return np.dtype("float32" if small else "float64")
-
-
-def _canonical(X, dtype_of) -> sp.csr_array:
-    # has_canonical_format checks the indices and caches the result on X; everything
-    # that changes them is done on a copy.
-    if not (X.has_canonical_format and X.has_sorted_indices):
-        X = X.copy()
-        X.sum_duplicates()
-    data = np.ascontiguousarray(X.data, dtype_of(X.data))
-    out = sp.csr_array((data, X.indices, X.indptr), shape=X.shape, copy=False)
-    if not np.all(data):
-        out = out.copy()
-        out.eliminate_zeros()
-    return out

@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from .arguments import check_integer, check_sequence, did_you_mean
+from .arguments import check_integer, check_sequence, did_you_mean, is_integer
 
 
 def nearest_terms(vectors, embeddings, names, n_terms: int, *, without=None):
@@ -49,7 +49,7 @@ def neighbors_of_words(words, embeddings, names, n_terms: int):
 
 def column_of(word, names, n_features: int) -> int:
     """The column of a term, given by name or index."""
-    if isinstance(word, Integral) and not isinstance(word, bool):
+    if is_integer(word):
         if not 0 <= word < n_features:
             raise ValueError(f"There is no column {word}: X has {n_features} columns.")
         return int(word)

@@ -1,7 +1,5 @@
 """Every import from scikit-learn's private modules, and every version shim."""
 
-from numbers import Integral
-
 import numpy as np
 import sklearn
 from sklearn.base import _fit_context
@@ -28,7 +26,6 @@ __all__ = [
     "StrOptions",
     "_fit_context",
     "_safe_indexing",
-    "are_sizes",
     "gives_frames",
     "require_callbacks",
 ]
@@ -45,12 +42,6 @@ class Interval(_Interval):
     def is_satisfied_by(self, val):
         number = isinstance(val, int | float | np.integer | np.floating)
         return number and not isinstance(val, bool) and super().is_satisfied_by(val)
-
-
-def are_sizes(values) -> bool:
-    """Whether there are values, all of them integers above 0."""
-    size = Interval(Integral, 1, None, closed="left")
-    return len(values) > 0 and all(map(size.is_satisfied_by, values))
 
 
 def require_callbacks(name: str) -> None:

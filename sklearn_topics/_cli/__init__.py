@@ -1,5 +1,5 @@
-"""The command line: fit a topic model by a YAML file, then look at it and use it.
+"""Command line: fit a topic model from a YAML file, inspect it and apply it.
 
-It imports all layers and none imports it. The optional libraries of the extra `cli`
-have one file each: yaml_file (PyYAML), settings (pydantic), model_file (skops).
+It may import all layers, and no layer imports it. One file imports each optional
+library of the extra `cli`: yaml_file (PyYAML), settings (pydantic), model_file (skops).
 """

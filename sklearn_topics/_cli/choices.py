@@ -1,8 +1,8 @@
-"""Names that arguments and settings may take; for --help this is read, and no more."""
+"""Allowed values of arguments and settings; --help imports this file only."""
 
 FORMATS = "lines", "jsonl", "csv", "counts"
 PARTS = "train", "valid", "test"
-#: Without a choice; on demand; and other names of them, as `topic_scorer` has them.
+#: The default metrics, further metrics, and aliases, which `topic_scorer` accepts too.
 MEASURES = "completion", "perplexity", "npmi", "diversity"
 MORE_MEASURES = "umass", "rbo_diversity", "quality"
 MEASURE_ALIASES = {
@@ -15,5 +15,5 @@ MEASURE_ALIASES = {
 
 
 def measure(name):
-    """The name of a measure that may be called by another."""
+    """Canonical name of a metric."""
     return MEASURE_ALIASES.get(name, name) if isinstance(name, str) else name

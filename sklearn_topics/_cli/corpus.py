@@ -1,4 +1,4 @@
-"""The documents of a configuration: read, divided into parts, with their terms."""
+"""Read the documents of a configuration and split them into train, valid and test."""
 
 from dataclasses import dataclass
 
@@ -6,21 +6,22 @@ import numpy as np
 
 from .choices import PARTS
 from .documents import (
-    divide,
+    count_documents,
     is_text,
-    number_of,
+    kind_of,
     read_documents,
     read_vocabulary,
-    take,
+    select,
+    split_documents,
 )
 from .errors import CommandError, within_key
 
 
 @dataclass
 class Corpus:
-    """Part -> its documents, and part -> their numbers in their file, from 0.
+    """Documents of each part, and their numbers in their file, counted from 0.
 
-    `names` are the terms of counts, if there is a vocabulary.
+    `names` are the terms of counts if a vocabulary is given.
     """
 
     documents: dict
@@ -37,45 +38,49 @@ class Corpus:
 
 
 def read_corpus(data, seed) -> Corpus:
-    """Documents of the section `data` of the settings."""
+    """Read the documents of the settings section `data`."""
     read = {}
     for key, path in data.files().items():
         with within_key(key):
             read[key] = read_documents(path, data.format, data.field)
     if "path" in read:
-        corpus = _divided(read["path"], data.split, seed)
+        corpus = _split(read["path"], data.split, seed)
     else:
-        corpus = Corpus(read, {key: np.arange(number_of(read[key])) for key in read})
-        _check_alike(read)
+        corpus = Corpus(
+            read, {key: np.arange(count_documents(read[key])) for key in read}
+        )
+        _check_same_kind(read)
     if data.vocabulary is not None:
         with within_key("vocabulary"):
             if corpus.is_text:
                 raise CommandError(
-                    "only counts have a vocabulary beside them; of text the vectorizer "
-                    "finds it, or gets it as params.vocabulary"
+                    "allowed for counts only; the vectorizer learns the vocabulary of "
+                    "text, or gets it as vectorizer.params.vocabulary"
                 )
             n_terms = corpus.documents["train"].shape[1]
             corpus.names = read_vocabulary(data.vocabulary, n_terms)
     return corpus
 
 
-def _divided(documents, split, seed) -> Corpus:
-    n = number_of(documents)
+def _split(documents, split, seed) -> Corpus:
+    n = count_documents(documents)
     numbers = {"train": np.arange(n)}
     if split is not None:
         with within_key("split"):
-            numbers = divide(n, split.model_dump(), seed)
-    return Corpus({part: take(documents, numbers[part]) for part in numbers}, numbers)
+            numbers = split_documents(n, split.model_dump(), seed)
+    return Corpus({part: select(documents, numbers[part]) for part in numbers}, numbers)
 
 
-def _check_alike(read):
+def _check_same_kind(read):
     train = read["train"]
     for part in PARTS[1:]:
         if part not in read:
             continue
-        if is_text(read[part]) != is_text(train):
-            raise CommandError(f"train and {part} must both be text or counts", part)
+        kind, expected = kind_of(read[part]), kind_of(train)
+        if kind != expected:
+            raise CommandError(f"contains {kind}, but train contains {expected}", part)
         if not is_text(train) and read[part].shape[1] != train.shape[1]:
             raise CommandError(
-                f"{read[part].shape[1]} columns, but train has {train.shape[1]}", part
+                f"has {read[part].shape[1]} columns, but train has {train.shape[1]}",
+                part,
             )

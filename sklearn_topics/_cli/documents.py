@@ -1,4 +1,4 @@
-"""Files of documents: text in lines, JSONL or CSV, and counts in .npz."""
+"""Read files of documents: text in lines, JSONL or CSV, and counts in .npz."""
 
 import csv
 import gzip
@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from .choices import FORMATS, PARTS
 from .errors import CommandError, choice, within
 
-_ENDINGS = {
+_EXTENSIONS = {
     ".txt": "lines",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -26,29 +26,29 @@ _ENDINGS = {
 
 @contextmanager
 def reading(path):
-    """One line about a file that is not there, or cannot be read."""
+    """Report a missing or unreadable file in one line."""
     with within(path):
         if not Path(path).is_file():
-            raise CommandError("there is no such file")
+            raise CommandError("file not found")
         try:
             yield
         except UnicodeDecodeError as error:
-            raise CommandError("not UTF-8 text") from error
+            raise CommandError("not UTF-8 text; convert the file to UTF-8") from error
         except (OSError, EOFError, zlib.error) as error:
             raise CommandError(f"cannot be read: {error}") from error
 
 
 def read_documents(path, format=None, field="text"):
-    """The documents of one file.
+    """Read the documents of one file.
 
     Parameters
     ----------
     path : str
-        Text files may be compressed by gzip (.gz).
+        Path of the file; text files may be compressed by gzip (.gz).
     format : {"lines", "jsonl", "csv", "counts"}, default=None
-        None goes by the file's ending.
+        Format of the file. If None, the file extension determines it.
     field : str, default="text"
-        Field of JSONL or column of CSV that holds the text.
+        JSONL field or CSV column with the text.
 
     Returns
     -------
@@ -57,10 +57,10 @@ def read_documents(path, format=None, field="text"):
     with reading(path):
         format = format or _format_of(path)
         documents = _READERS[format](path, field)
-        if number_of(documents) == 0:
-            raise CommandError("the file holds no documents")
+        if count_documents(documents) == 0:
+            raise CommandError("the file contains no documents")
         if format == "lines" and not any(map(str.strip, documents)):
-            raise CommandError("the file holds blank lines only")
+            raise CommandError("the file contains blank lines only")
         return documents
 
 
@@ -68,52 +68,58 @@ def is_text(documents) -> bool:
     return not sp.issparse(documents)
 
 
-def number_of(documents) -> int:
+def kind_of(documents) -> str:
+    return "text" if is_text(documents) else "counts"
+
+
+def count_documents(documents) -> int:
     return len(documents) if is_text(documents) else documents.shape[0]
 
 
-def take(documents, rows):
-    """The documents with these numbers."""
+def select(documents, rows):
+    """The documents in these rows."""
     return [documents[i] for i in rows] if is_text(documents) else documents[rows]
 
 
 def read_vocabulary(path, n_terms) -> list[str]:
-    """One term a line, as many as the counts have columns."""
+    """Read one term per line, one for each column of the counts."""
     with reading(path):
         terms = _read_lines(path, None)
         if len(terms) != n_terms:
             raise CommandError(
                 f"{len(terms)} terms, but the counts have {n_terms} columns; expected "
-                "one term a line, in the order of the columns"
+                "one term per line, in the order of the columns"
             )
         return terms
 
 
-def divide(n, shares, seed) -> dict[str, np.ndarray]:
-    """Numbers of the documents of each part, drawn by the seed, in ascending order."""
+def split_documents(n, shares, seed) -> dict[str, np.ndarray]:
+    """Draw the document numbers of each part by the seed, in ascending order."""
     order = np.random.default_rng(seed).permutation(n)
     ends = np.rint(np.cumsum([shares[part] for part in PARTS]) * n).astype(int)
     starts = [0, *ends[:-1]]
-    found = {}
+    parts = {}
     for part, start, end in zip(PARTS, starts, ends, strict=True):
         if shares[part] > 0 and start == end:
             raise CommandError(
-                f"{shares[part]:g} of {n} documents is none; give it more", part
+                f"{shares[part]:g} of {n} documents rounds to 0 documents; use a "
+                "larger share",
+                part,
             )
         if start < end:
-            found[part] = np.sort(order[start:end])
-    return found
+            parts[part] = np.sort(order[start:end])
+    return parts
 
 
 def _format_of(path) -> str:
     name = Path(path)
-    ending = Path(name.stem).suffix if name.suffix == ".gz" else name.suffix
-    if ending.lower() not in _ENDINGS:
+    extension = Path(name.stem).suffix if name.suffix == ".gz" else name.suffix
+    if extension.lower() not in _EXTENSIONS:
         raise CommandError(
-            f"the ending {ending!r} does not tell the format; set format to one of "
+            f"the file extension {extension!r} is unknown; set format to one of "
             f"{', '.join(FORMATS)}"
         )
-    return _ENDINGS[ending.lower()]
+    return _EXTENSIONS[extension.lower()]
 
 
 def _open(path, newline=None):
@@ -143,31 +149,31 @@ def _text_of(line, field):
     except json.JSONDecodeError as error:
         raise CommandError(f"not JSON: {error}") from error
     if not isinstance(record, dict):
-        raise CommandError(f"expected an object with the field {field!r}")
+        raise CommandError(f"expected a JSON object with the field {field!r}")
     if field not in record:
         raise CommandError(f"no field {field!r}; {choice(field, list(record))}")
     if not isinstance(record[field], str):
         kind = type(record[field]).__name__
-        raise CommandError(f"the field {field!r} must be text, but is of type {kind}")
+        raise CommandError(f"the field {field!r} must be text. Got type {kind}")
     _check_characters(record[field], field)
     return record[field]
 
 
 def _check_characters(text, field):
-    """JSON can write half of a surrogate pair; no file in UTF-8 can hold it."""
+    """Refuse half of a surrogate pair, which JSON can contain and UTF-8 cannot."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        found = text[error.start]
+        character = text[error.start]
         raise CommandError(
-            f"the field {field!r} holds the lone surrogate \\u{ord(found):04x} at "
-            f"character {error.start + 1}, which is no text; expected characters that "
-            "UTF-8 can hold; remove or replace it"
+            f"the field {field!r} contains the lone surrogate \\u{ord(character):04x} "
+            f"at character {error.start + 1}, which UTF-8 cannot encode; remove or "
+            "replace it"
         ) from error
 
 
 def _read_csv(path, field):
-    # The default, 131072 characters, is too little for documents.
+    # The default of 131072 characters is too small for documents.
     csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
     delimiter = "\t" if ".tsv" in Path(path).suffixes else ","
     with _open(path, newline="") as file:
@@ -193,16 +199,16 @@ def _read_counts(path, field):
         counts = sp.csr_matrix(sp.load_npz(path))
     except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
         raise CommandError(
-            "no sparse matrix; expected a file by scipy.sparse.save_npz"
+            "not a sparse matrix; expected a file written by scipy.sparse.save_npz"
         ) from error
     if counts.dtype.kind not in "buif":
-        raise CommandError(f"counts must be numbers, but are of dtype {counts.dtype}")
+        raise CommandError(f"counts must be numbers. Got dtype {counts.dtype}")
     if counts.nnz and not counts.data.min() >= 0:
-        (at,) = np.nonzero(~(counts.data >= 0))[0][:1]
-        row = int(np.searchsorted(counts.indptr, at, side="right")) - 1
+        (first,) = np.nonzero(~(counts.data >= 0))[0][:1]
+        row = int(np.searchsorted(counts.indptr, first, side="right")) - 1
         raise CommandError(
-            f"counts must not be negative or missing; row {row}, column "
-            f"{counts.indices[at]} holds {counts.data[at]}"
+            f"counts must be at least 0 and not NaN. Row {row}, column "
+            f"{counts.indices[first]} contains {counts.data[first]}"
         )
     return counts
 

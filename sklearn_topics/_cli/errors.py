@@ -1,9 +1,9 @@
-"""What the user can mend: told in a line each, without a traceback."""
+"""Errors that the user can correct: one line each, without a traceback."""
 
 import difflib
 from contextlib import contextmanager
 
-#: Names that other packages and people use -> ours, the first that is known.
+#: Parameter names of other packages -> our names; the first that exists is suggested.
 _ALIASES = {
     "n_topics": ("n_components", "layer_sizes"),
     "num_topics": ("n_components", "layer_sizes"),
@@ -33,32 +33,32 @@ _ALIASES = {
 
 
 class CommandError(Exception):
-    """The message is a line for each complaint: where, what was wrong, what expected.
+    """One or more problems, one line each: where, what is wrong, what is expected.
 
     Parameters
     ----------
     problem : str
-        One line.
+        Description in one line.
     key : str
-        The path of the key of the configuration that is to blame, if one is.
+        Path of the configuration key with the problem, or "".
     more : iterable of tuple (problem, key)
-        Further complaints.
+        Further problems.
     """
 
     def __init__(self, problem, key="", more=()):
-        self.complaints = [(problem, key), *more]
-        super().__init__("\n".join(f"{k}: {p}" if k else p for p, k in self.complaints))
+        self.problems = [(problem, key), *more]
+        super().__init__("\n".join(f"{k}: {p}" if k else p for p, k in self.problems))
 
     @classmethod
-    def of(cls, complaints):
-        """The error of one or more pairs (problem, key)."""
-        (problem, key), *more = complaints
+    def of(cls, problems):
+        """The error with one or more pairs (problem, key)."""
+        (problem, key), *more = problems
         return cls(problem, key, more)
 
 
 @contextmanager
 def within(place):
-    """Put a file or a line of it before the messages of what is run inside."""
+    """Prefix the messages of errors inside with a file or a line of it."""
     try:
         yield
     except CommandError as error:
@@ -68,17 +68,17 @@ def within(place):
 
 @contextmanager
 def within_key(key):
-    """Put a key before the path of the key that is to blame for what fails inside."""
+    """Prefix the key paths of errors inside with a key."""
     try:
         yield
     except CommandError as error:
-        complaints = [(p, f"{key}.{k}" if k else key) for p, k in error.complaints]
-        raise CommandError.of(complaints) from error.__cause__
+        problems = [(p, f"{key}.{k}" if k else key) for p, k in error.problems]
+        raise CommandError.of(problems) from error.__cause__
 
 
 @contextmanager
 def data_errors(*more):
-    """What models and vectorizers say of data and parameters, and diverged fits."""
+    """Convert errors of models and vectorizers about data, parameters or divergence."""
     try:
         yield
     except (ValueError, FloatingPointError, *more) as error:
@@ -86,15 +86,15 @@ def data_errors(*more):
 
 
 def one_line(error) -> str:
-    """The message of an exception, its line breaks and runs of blanks made one."""
+    """The message of an exception in one line."""
     return " ".join(str(error).split())
 
 
 def choice(name, known) -> str:
-    """What to say of a name that is not known: the nearest, and all that are."""
+    """Hint for an unknown name: the closest known name and all known names."""
     known = list(known)
-    aliases = _ALIASES.get(str(name).lower(), ())
-    near = [alias for alias in aliases if alias in known]
-    near = near or difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {near[0]!r}? Expected" if near else "expected"
+    meanings = _ALIASES.get(str(name).lower(), ())
+    close = [meaning for meaning in meanings if meaning in known]
+    close = close or difflib.get_close_matches(str(name), known, n=1)
+    hint = f"did you mean {close[0]!r}? Expected" if close else "expected"
     return f"{hint} one of: {', '.join(known)}"

@@ -1,4 +1,4 @@
-"""``fit``: read, count and fit what a configuration says."""
+"""``fit``: read documents, count terms and fit a model from a configuration."""
 
 import contextlib
 import inspect
@@ -14,19 +14,19 @@ from .corpus import Corpus, read_corpus
 from .documents import reading
 from .errors import CommandError, data_errors, one_line, within, within_key
 from .outputs import Fitted, log, write_outputs
-from .pictures import check_plots
-from .run_folder import TENSORBOARD, begin_folder, check_folder, clear
+from .plots import check_plots
+from .run_folder import TENSORBOARD, check_folder, prepare_folder, remove
 from .settings import Settings, load_settings
 from .steps import make_estimator, make_vectorizer
 
-#: About how often topics are logged for TensorBoard in a fit of max_iter iterations.
-_REPORTS = 20
+#: Approximate number of times that topics are logged for TensorBoard in one fit.
+_TOPIC_LOGS = 20
 
 
 def fit(config, *, output=None, overwrite=None) -> dict:
-    """Fit what the file says, write the folder, and return the metrics.
+    """Fit the model of a configuration file, save the results, return the metrics.
 
-    What can be checked without the documents is checked before they are read.
+    Everything that does not depend on the documents is checked before they are read.
     """
     with within(config):
         settings = load_settings(config, folder=output, overwrite=overwrite)
@@ -37,26 +37,26 @@ def fit(config, *, output=None, overwrite=None) -> dict:
             resumes = checkpoint is not None and Path(checkpoint).exists()
             if settings.output.plots:
                 check_plots()
-            watcher = _watcher(settings.output, folder, estimator)
+            logger = _tensorboard_logger(settings.output, folder, estimator)
         with within_key("data"):
             corpus = read_corpus(settings.data, settings.seed)
         _check_vectorizer(vectorizer, corpus)
         log(str(corpus))
-        counts, names = _count(vectorizer, corpus)
+        counts, names = _count_terms(vectorizer, corpus)
         with within_key("estimator.params.embeddings"):
             _look_up_embeddings(estimator, names)
-        old = begin_folder(folder)
-        if watcher is not None:
-            watcher.feature_names = names
-        seconds = _fit(estimator, counts, watcher)
-    if not resumes:  # else the log there is the first half of this run's
-        clear(old)
+        old_files = prepare_folder(folder)
+        if logger is not None:
+            logger.feature_names = names
+        seconds = _fit(estimator, counts, logger)
+    if not resumes:  # a resumed run continues the log in the folder
+        remove(old_files)
     fitted = Fitted(vectorizer, estimator, names, counts, corpus.numbers, seconds)
     return write_outputs(folder, settings, fitted)
 
 
 def _make_steps(settings: Settings):
-    """Vectorizer (or None) and estimator, with valid parameters, not fitted."""
+    """Vectorizer (or None) and estimator with valid parameters, not fitted."""
     vectorizer = None
     if settings.vectorizer is not None:
         with within_key("vectorizer"):
@@ -66,39 +66,39 @@ def _make_steps(settings: Settings):
     return vectorizer, estimator
 
 
-def _watcher(output, folder, estimator):
-    """The callback that logs for TensorBoard, if one is asked for."""
+def _tensorboard_logger(output, folder, estimator):
+    """The callback that logs for TensorBoard, or None if it is switched off."""
     if not output.tensorboard:
         return None
     with within_key("tensorboard"):
-        # Of fits of many short iterations, the topics of some.
-        every = max(1, getattr(estimator, "max_iter", 1) // _REPORTS)
+        # Fits with many short iterations do not log topics in each of them.
+        every = max(1, getattr(estimator, "max_iter", 1) // _TOPIC_LOGS)
         options = {"n_terms": output.n_terms, "every": every}
         try:
-            watcher = TensorBoardLogger(folder / TENSORBOARD, **options)
+            logger = TensorBoardLogger(folder / TENSORBOARD, **options)
         except ImportError as error:
             raise CommandError(one_line(error)) from error
         if not hasattr(estimator, "set_callbacks"):
             raise CommandError(
-                f"{type(estimator).__name__} cannot be watched; set it to false, or "
-                "choose one of our iterative models"
+                f"{type(estimator).__name__} does not support callbacks; set "
+                "output.tensorboard to false, or use an iterative model of this package"
             )
-        return watcher
+        return logger
 
 
 def _check_vectorizer(vectorizer, corpus):
     if vectorizer is None and corpus.is_text:
         raise CommandError(
-            "missing, but the documents are text; expected a section with the name of "
-            "one, for example CountVectorizer",
+            "missing, but the documents are text; add this section with a name, for "
+            "example CountVectorizer",
             "vectorizer",
         )
     if vectorizer is not None and not corpus.is_text:
-        raise CommandError("the data are counts; leave this section out", "vectorizer")
+        raise CommandError("the data are counts; remove this section", "vectorizer")
 
 
-def _count(vectorizer, corpus: Corpus):
-    """Part -> counts, the vectorizer being fitted on train; names of the terms."""
+def _count_terms(vectorizer, corpus: Corpus):
+    """Counts of each part, and the names of the terms; train fits the vectorizer."""
     if vectorizer is None:
         return corpus.documents, corpus.names
     with within_key("vectorizer"), data_errors(TypeError, re.error):
@@ -111,42 +111,42 @@ def _count(vectorizer, corpus: Corpus):
 
 
 def _look_up_embeddings(estimator, names):
-    """In place of a file of word vectors those of the terms, in their order."""
+    """Replace the path of a word vector file by the embeddings of the terms."""
     path = getattr(estimator, "embeddings", None)
     if not isinstance(path, str):
         return
     if names is None:
-        raise CommandError("needs data.vocabulary, the terms to look up")
+        raise CommandError("needs data.vocabulary, the terms whose vectors are read")
     with data_errors(), reading(path):
         vectors = load_word_vectors(path, vocabulary=names)
     if not vectors:
         raise CommandError(
-            f"{path}: none of the {len(names)} terms has a vector; expected lines of a "
-            "word and its numbers, words written as the vectorizer writes them"
+            f"{path}: none of the {len(names)} terms has a vector; the words must be "
+            "spelled as the vectorizer spells them, for example in lower case"
         )
-    log(f"word vectors: of {len(vectors)} of {len(names)} terms")
+    log(f"word vectors: found for {len(vectors)} of {len(names)} terms")
     seed = estimator.random_state
     with data_errors():
         matrix = embedding_matrix(names, vectors, random_state=seed)
     estimator.embeddings = matrix
 
 
-def _fit(estimator, counts, watcher) -> float:
-    """Seconds of the fit. Models that take validation documents get those of valid."""
+def _fit(estimator, counts, logger) -> float:
+    """Fit on train, with valid if the model uses validation documents; the seconds."""
     options = {}
     if "valid" in counts and "X_val" in inspect.signature(estimator.fit).parameters:
         options["X_val"] = counts["valid"]
     log(f"fitting: {type(estimator).__name__}")
-    if watcher is not None:
-        estimator.set_callbacks(watcher)
-    begin = time.perf_counter()
-    # Some models of scikit-learn print their progress on standard output.
+    if logger is not None:
+        estimator.set_callbacks(logger)
+    start = time.perf_counter()
+    # Some models of scikit-learn print their progress to standard output.
     with contextlib.redirect_stdout(sys.stderr), within_key("estimator"), data_errors():
         estimator.fit(counts["train"], **options)
-    seconds = time.perf_counter() - begin
-    if watcher is not None:
-        estimator.set_callbacks()  # a model file holds the model alone
-    iterations = getattr(estimator, "n_iter_", None)
-    told = f", {iterations} iterations" if iterations is not None else ""
-    log(f"fitted: {len(estimator.components_)} topics in {seconds:.2f} s{told}")
+    seconds = time.perf_counter() - start
+    if logger is not None:
+        estimator.set_callbacks()  # the model file must not contain the callback
+    n_iter = getattr(estimator, "n_iter_", None)
+    iterations = f", {n_iter} iterations" if n_iter is not None else ""
+    log(f"fitted: {len(estimator.components_)} topics in {seconds:.2f} s{iterations}")
     return seconds

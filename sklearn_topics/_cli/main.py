@@ -1,4 +1,4 @@
-"""Arguments, exit status, and a line for each error that the user can mend."""
+"""Arguments, exit status, and one line per error that the user can correct."""
 
 import argparse
 import json
@@ -13,8 +13,8 @@ from .errors import CommandError
 _EXTRA = "pydantic", "skops", "yaml"
 
 _DESCRIPTION = """\
-Topic models from configuration files: fit one, look at its topics, apply it to
-other documents and judge it."""
+Fit a topic model from a configuration file, print its topics, apply it to other
+documents and evaluate it."""
 
 _EPILOG = """\
 example:
@@ -23,17 +23,18 @@ example:
   python -m sklearn_topics transform runs/etm new.jsonl -o new_topics.csv
   python -m sklearn_topics evaluate runs/etm held_out.jsonl
 
-Results go to standard output or files, progress and errors to standard error.
-Exit status: 0 done, 2 something to mend in the arguments, the configuration or the
-data, 130 interrupted. `python -m sklearn_topics COMMAND --help` tells more."""
+Results go to standard output or to files, progress and errors to standard error.
+Exit status: 0 success, 2 an error in the arguments, the configuration or the data,
+130 interrupted. `python -m sklearn_topics COMMAND --help` shows the arguments of a
+command."""
 
 _FIT = """\
-Fit a model as a YAML file says. A small one:
+Fit a topic model from a YAML file, for example:
 
   seed: 1
   data:
-    path: texts.jsonl        # or .txt (a document a line), .csv, .npz (counts)
-    field: text              # of JSONL and CSV
+    path: texts.jsonl        # or .txt (one document per line), .csv, .npz (counts)
+    field: text              # JSONL field or CSV column with the text
     split: {train: 0.8, valid: 0.1, test: 0.1}
   vectorizer:
     name: CountVectorizer    # or TfidfVectorizer
@@ -44,38 +45,38 @@ Fit a model as a YAML file says. A small one:
   output:
     folder: runs/etm
 
-The folder then holds
+The output folder then contains
   model.skops           the fitted pipeline, for skops.io.load
-  topics.csv            the first terms of each topic
-  document_topics.csv   topic proportions of all documents, train, valid and test
-  metrics.json          of the valid and test documents; also printed
-  config.yaml           all settings, defaults included, to fit it again
-and, if asked for, pictures (output.plots) and a log for TensorBoard
-(output.tensorboard). The user guide has every key."""
+  topics.csv            the top terms of each topic
+  document_topics.csv   topic proportions of all documents (train, valid and test)
+  metrics.json          metrics of the valid and test documents; also printed
+  config.yaml           all settings, including defaults, to repeat the fit
+and, optionally, plots (output.plots) and a TensorBoard log (output.tensorboard). The
+user guide describes all keys."""
 
 _TOPICS = """\
-Print the first terms of each topic: its number, a tab, and the terms, best first."""
+Print the top terms of each topic: topic number, tab, terms, best first."""
 
 _TRANSFORM = """\
-Infer the topic proportions of documents (of a model that is a factorization: their
-weights) and write them as CSV: the number of the document in its file, from 0, and a
-column for each topic."""
+Infer the topic proportions of documents and write them as CSV: the number of the
+document in its file, counted from 0, and one column per topic. Matrix factorisations
+give weights instead of proportions."""
 
 _EVALUATE = """\
-Print metrics as JSON: completion (mean log-probability of a held-out token),
-perplexity (its exponential, smaller is better), npmi (coherence of the first ten
-terms in these documents) and diversity (share of distinct terms among the first 25
-of all topics). Use documents that the model was not fitted on."""
+Evaluate a model on documents that it was not fitted on, and print metrics as JSON:
+completion (mean log-likelihood per held-out token, higher is better), perplexity
+(exp(-completion), lower is better), npmi (coherence of the top ten terms in these
+documents) and diversity (share of distinct terms among the top 25 of all topics)."""
 
 
 def main(argv=None) -> int:
-    """Run a command; the exit status."""
+    """Run a command and return its exit status."""
     options = vars(_parser().parse_args(argv))
     command = options.pop("command")
     try:
         _run(command, options)
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader, head for one, has seen enough
+    except BrokenPipeError:  # the reader, such as head, stops reading
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (CommandError, OSError) as error:
         if options["traceback"]:
@@ -90,14 +91,15 @@ def main(argv=None) -> int:
 
 
 def _run(command, options):
-    # Imported here: help and version need none of the extra's libraries, nor torch.
+    # Imported late: --help and --version need neither torch nor the libraries of `cli`.
     try:
         from . import fit, use
     except ModuleNotFoundError as error:
         if error.name not in _EXTRA:
             raise
         raise CommandError(
-            f"the command line needs {error.name}: pip install 'sklearn_topics[cli]'"
+            f"the command line needs {error.name}; install it with: "
+            "pip install 'sklearn_topics[cli]'"
         ) from error
     commands = {
         "fit": fit.fit,
@@ -123,19 +125,29 @@ def _parser():
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    fit = _command(commands, "fit", _FIT, "fit a model as a YAML file says")
-    fit.add_argument("config", metavar="CONFIG", help="the YAML file")
+    _add_fit(commands)
+    _add_topics(commands)
+    _add_transform(commands)
+    _add_evaluate(commands)
+    return parser
+
+
+def _add_fit(commands):
+    fit = _command(commands, "fit", _FIT, "fit a topic model from a YAML file")
+    fit.add_argument("config", metavar="CONFIG", help="YAML file")
     fit.add_argument(
-        "-o", "--output", metavar="DIR", help="folder to write, for output.folder"
+        "-o", "--output", metavar="DIR", help="output folder, replaces output.folder"
     )
     fit.add_argument(
         "--overwrite",
         action="store_true",
         default=None,
-        help="replace the files of an earlier run in that folder",
+        help="replace the files of an earlier run in the output folder",
     )
 
-    topics = _command(commands, "topics", _TOPICS, "print the first terms of topics")
+
+def _add_topics(commands):
+    topics = _command(commands, "topics", _TOPICS, "print the top terms of each topic")
     _add_run(topics)
     topics.add_argument(
         "-n",
@@ -143,33 +155,38 @@ def _parser():
         type=_positive,
         default=10,
         metavar="N",
-        help="terms of each topic (default 10)",
+        help="number of terms per topic (default: 10)",
     )
     topics.add_argument(
         "--by",
         choices=("probability", "relevance", "lift"),
         default="probability",
-        help="what puts terms first: their probability in the topic (default), that "
-        "relative to all topics (lift), or what lies between (relevance)",
+        help="how terms are ranked: by their probability in the topic (default), by "
+        "this probability relative to all topics (lift), or by a compromise of both "
+        "(relevance)",
     )
     topics.add_argument(
         "--csv",
         dest="as_csv",
         action="store_true",
-        help="print topic, rank, term and weight, as in topics.csv",
+        help="print topic, rank, term and weight as CSV, as in topics.csv",
     )
 
+
+def _add_transform(commands):
     transform = _command(
-        commands, "transform", _TRANSFORM, "topic proportions of other documents"
+        commands, "transform", _TRANSFORM, "infer the topic proportions of documents"
     )
     _add_run(transform)
     _add_data(transform)
     transform.add_argument(
-        "-o", "--output", metavar="FILE", help="file to write (default: print)"
+        "-o", "--output", metavar="FILE", help="output file (default: standard output)"
     )
 
+
+def _add_evaluate(commands):
     evaluate = _command(
-        commands, "evaluate", _EVALUATE, "metrics of documents that were held out"
+        commands, "evaluate", _EVALUATE, "compute metrics on held-out documents"
     )
     _add_run(evaluate)
     _add_data(evaluate)
@@ -179,9 +196,8 @@ def _parser():
         type=measure,
         choices=(*MEASURES, *MORE_MEASURES),
         default=MEASURES,
-        help=f"which ones (default: {', '.join(MEASURES)})",
+        help=f"metrics to compute (default: {', '.join(MEASURES)})",
     )
-    return parser
 
 
 def _command(commands, name, description, summary):
@@ -192,32 +208,30 @@ def _command(commands, name, description, summary):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     command.add_argument(
-        "--traceback", action="store_true", help="show where an error came from"
+        "--traceback", action="store_true", help="show the traceback of errors"
     )
     return command
 
 
 def _add_run(command):
-    command.add_argument(
-        "folder", metavar="RUN_DIR", help="folder that fit has written"
-    )
+    command.add_argument("folder", metavar="RUN_DIR", help="output folder of fit")
 
 
 def _add_data(command):
     command.add_argument(
         "data",
         metavar="DATA",
-        help="documents: .txt (one a line), .jsonl, .csv or .tsv, all also with .gz, "
-        "or counts in .npz, with the columns of the fit",
+        help="documents: .txt (one per line), .jsonl, .csv or .tsv, also compressed "
+        "(.gz), or counts in .npz with the columns of the fit",
     )
     command.add_argument(
         "--format",
         choices=FORMATS,
-        help="of DATA (default: as in the configuration, or else by the ending)",
+        help="format of DATA (default: as in the fit, or by the file extension)",
     )
     command.add_argument(
         "--field",
-        help="field of JSONL or column of CSV with the text (default: that of the fit)",
+        help="JSONL field or CSV column with the text (default: as in the fit)",
     )
 
 

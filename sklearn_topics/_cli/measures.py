@@ -1,4 +1,4 @@
-"""Figures about a model on some documents, by their names in the configuration."""
+"""Metrics of a fitted model, by their names in the configuration."""
 
 import math
 
@@ -13,25 +13,25 @@ from ..metrics import (
 
 
 def is_signed(model) -> bool:
-    """Whether topics have negative weights, as those of a truncated SVD."""
+    """Whether topics have negative weights, as in a truncated SVD."""
     return bool((topic_weights(model) < 0).any())
 
 
 def measure_topics(model, names) -> dict[str, float]:
-    """Those of `names` that are about the topics alone."""
+    """Compute the metrics in `names` that depend on the topics alone."""
     known = {"diversity": topic_diversity, "rbo_diversity": rbo_diversity}
     return {name: score(model) for name, score in known.items() if name in names}
 
 
 def measure_documents(model, counts, names) -> dict[str, float | None]:
-    """Those of `names` that need documents; None where there are no probabilities."""
-    found = {}
+    """Compute the metrics in `names` that need documents; None if undefined."""
+    values = {}
     if {"completion", "perplexity"} & set(names):
         score = None if is_signed(model) else completion_score(model, counts)
-        found["completion"] = score
-        found["perplexity"] = None if score is None else math.exp(-score)
+        values["completion"] = score
+        values["perplexity"] = None if score is None else math.exp(-score)
     for name in {"npmi", "umass"} & set(names):
-        found[name] = coherence(model, counts, measure=name).mean
+        values[name] = coherence(model, counts, measure=name).mean
     if "quality" in names:
-        found["quality"] = topic_quality(model, counts)
-    return {name: found[name] for name in names if name in found}
+        values["quality"] = topic_quality(model, counts)
+    return {name: values[name] for name in names if name in values}

@@ -1,4 +1,4 @@
-"""The fitted pipeline in a file that runs no code when loaded; knows skops."""
+"""Save and load the fitted pipeline with skops, which runs no code on loading."""
 
 import zipfile
 
@@ -14,12 +14,12 @@ def save_model(pipeline, path):
 
 
 def load_model(path):
-    """The pipeline in the file, of scikit-learn's types and our own estimators.
+    """Load a pipeline of types of scikit-learn and of this package.
 
     Raises
     ------
     CommandError
-        If the file is no such file, or holds any other type.
+        If the file is not a model file, or contains other types.
     """
     ours = trusted_types()
     with within(path):
@@ -27,15 +27,19 @@ def load_model(path):
             foreign = sorted(set(io.get_untrusted_types(file=path)) - set(ours))
             if foreign:
                 raise CommandError(
-                    "refused, because it holds types of unknown origin: "
-                    f"{', '.join(foreign)}; expected the model of a fit by this command"
+                    f"contains types that are not trusted: {', '.join(foreign)}; "
+                    "expected a model written by fit"
                 )
             model = io.load(path, trusted=ours)
         except FileNotFoundError as error:
-            problem = "there is no such file; expected what fit writes"
-            raise CommandError(problem) from error
+            raise CommandError("file not found; expected a model written by fit") from (
+                error
+            )
         except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-            raise CommandError(f"no model file: {one_line(error)}") from error
+            raise CommandError(f"not a model file: {one_line(error)}") from error
         if not isinstance(model, Pipeline) or not hasattr(model[-1], "components_"):
-            raise CommandError("no pipeline that ends in a fitted topic model")
+            raise CommandError(
+                "not a pipeline that ends in a fitted topic model; expected a model "
+                "written by fit"
+            )
         return model

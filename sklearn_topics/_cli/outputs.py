@@ -1,4 +1,4 @@
-"""What ``fit`` writes: model, settings, tables, metrics and pictures."""
+"""Outputs of ``fit``: model, settings, tables, metrics and plots."""
 
 import json
 import platform
@@ -18,7 +18,7 @@ from . import run_folder as files
 from .errors import data_errors, within
 from .measures import is_signed, measure_documents, measure_topics
 from .model_file import save_model
-from .pictures import draw
+from .plots import save_plots
 from .settings import Settings, save_settings
 from .steps import all_params
 from .tables import (
@@ -32,26 +32,28 @@ from .tables import (
 
 
 def log(text):
-    """Progress, on standard error: standard output is for what programs read."""
+    """Print progress to standard error; standard output is for programs."""
     print(text, file=sys.stderr, flush=True)
 
 
 @dataclass
 class Fitted:
-    """A fitted model, and what it was fitted to.
+    """A fitted model and its data.
 
     Parameters
     ----------
     vectorizer : estimator or None
+        The fitted vectorizer.
     model : estimator
+        The fitted topic model.
     names : list of str or None
-        Of the terms.
+        Names of the terms.
     counts : dict of str to matrix
-        Part -> documents x terms.
+        Part -> counts of shape (n_documents, n_terms).
     numbers : dict of str to ndarray
         Part -> numbers of its documents in their file.
     seconds : float
-        That the model took to fit.
+        Time of the fit.
     """
 
     vectorizer: object
@@ -63,7 +65,7 @@ class Fitted:
 
 
 def write_outputs(folder: Path, settings: Settings, fitted: Fitted) -> dict:
-    """Write all files; the metrics are returned too."""
+    """Write all files and return the metrics."""
     steps = [("vectorizer", fitted.vectorizer), ("model", fitted.model)]
     steps = [(name, step) for name, step in steps if step is not None]
     save_model(Pipeline(steps), folder / files.MODEL)
@@ -77,8 +79,8 @@ def write_outputs(folder: Path, settings: Settings, fitted: Fitted) -> dict:
     _write(folder / files.METRICS, json.dumps(metrics, indent=2) + "\n")
     if settings.output.plots:
         train, n_terms = fitted.counts["train"], settings.output.n_terms
-        draw(folder, fitted.model, fitted.names, train, n_terms)
-    log(f"written: {folder}")
+        save_plots(folder, fitted.model, fitted.names, train, n_terms)
+    log(f"saved: {folder}")
     return metrics
 
 
@@ -87,7 +89,7 @@ def _write(path: Path, text: str):
 
 
 def _write_settings(folder, settings, fitted):
-    """The settings with all parameters, and the versions that fitted them."""
+    """Write the settings with all parameters, and the versions of the packages."""
     steps = {"vectorizer": fitted.vectorizer, "estimator": fitted.model}
     resolved = {}
     for key, step in steps.items():
@@ -100,7 +102,7 @@ def _write_settings(folder, settings, fitted):
         for module in (sklearn_topics, sklearn, torch, numpy, scipy)
     )
     heading = [
-        "All settings of a run, to fit it again.",
+        "All settings of this run, to repeat the fit.",
         f"python {platform.python_version()}, {versions}",
     ]
     save_settings(folder / files.CONFIG, settings.model_copy(update=resolved), heading)
@@ -127,16 +129,16 @@ def _write_document_topics(folder, fitted):
 
 
 def _measure(fitted, names) -> dict:
-    """Of the topics, and of the documents that the model was not fitted to."""
+    """Metrics of the topics, and of the documents that the model was not fitted on."""
     unseen = {part: X for part, X in fitted.counts.items() if part != "train"}
     if not unseen:
-        log("metrics: no valid or test documents, so only those of the topics")
+        log("metrics: of the topics only, because valid and test are missing")
     elif is_signed(fitted.model):
-        log("metrics: negative weights give no probabilities, so no likelihood (null)")
-    found = {"fit_seconds": round(fitted.seconds, 3)}
-    found |= measure_topics(fitted.model, names)
+        log("metrics: no likelihood (null), because the topics have negative weights")
+    metrics = {"fit_seconds": round(fitted.seconds, 3)}
+    metrics |= measure_topics(fitted.model, names)
     for part, counts in unseen.items():
         with within(f"metrics of {part}"), data_errors():
-            figures = measure_documents(fitted.model, counts, names)
-        found[part] = {"documents": counts.shape[0], **figures}
-    return found
+            values = measure_documents(fitted.model, counts, names)
+        metrics[part] = {"documents": counts.shape[0], **values}
+    return metrics

@@ -1,4 +1,4 @@
-"""The folder of a run: which files it holds, and reading them again."""
+"""The output folder of a run: its files, and how to load them."""
 
 import shutil
 from dataclasses import dataclass
@@ -6,62 +6,62 @@ from pathlib import Path
 
 from sklearn.pipeline import Pipeline
 
-from .documents import is_text, read_documents, read_vocabulary
+from .documents import kind_of, read_documents, read_vocabulary
 from .errors import CommandError, within
 from .model_file import load_model
-from .pictures import PICTURES
+from .plots import PLOTS
 from .settings import Settings, load_settings
 
 CONFIG, MODEL, VOCABULARY = "config.yaml", "model.skops", "vocabulary.txt"
 TOPICS, DOCUMENT_TOPICS = "topics.csv", "document_topics.csv"
 METRICS, TENSORBOARD = "metrics.json", "tensorboard"
 
-#: Files of a run that no user is likely to have put there.
-_SURELY_OURS = {MODEL, TOPICS, DOCUMENT_TOPICS, METRICS, TENSORBOARD, *PICTURES}
+#: Files of a run whose names a user is unlikely to choose.
+_RUN_FILES = {MODEL, TOPICS, DOCUMENT_TOPICS, METRICS, TENSORBOARD, *PLOTS}
 
 
 def check_folder(output, checkpoint=None) -> Path:
-    """The output folder, if a run may go there; nothing is changed.
+    """Return the output folder if a run may write there; nothing is changed.
 
-    A checkpoint there, and the log that goes with it, are of the run that goes on.
+    A checkpoint in the folder, and its TensorBoard log, belong to the resumed run.
     """
     folder = Path(output.folder)
     if folder.exists() and not folder.is_dir():
-        raise CommandError(f"{folder} is a file", "folder")
-    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        raise CommandError(f"{folder} is a file; name a folder", "folder")
+    present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if checkpoint is not None and Path(checkpoint).parent.resolve() == folder.resolve():
         name = Path(checkpoint).name
-        if name in found:
-            found.discard(TENSORBOARD)
-        found -= {name, f"{name}.part"}
-    if found and not output.overwrite:
+        if name in present:
+            present.discard(TENSORBOARD)
+        present -= {name, f"{name}.part"}
+    if present and not output.overwrite:
         raise CommandError(
-            f"{folder} is not empty; name another one, or set overwrite: true "
-            "(--overwrite), which replaces the files of an earlier run",
+            f"{folder} is not empty; name another folder, or set overwrite: true "
+            "(--overwrite) to replace the files of an earlier run",
             "folder",
         )
-    if MODEL not in found and not found <= _SURELY_OURS:
+    if MODEL not in present and not present <= _RUN_FILES:
         raise CommandError(
-            f"{folder} is not empty and holds no earlier run; name another one",
+            f"{folder} is not empty and contains no earlier run; name another folder",
             "folder",
         )
     return folder
 
 
-def begin_folder(folder) -> list[Path]:
-    """Make it; what an earlier run has left there, to be removed by `clear`.
+def prepare_folder(folder) -> list[Path]:
+    """Create the folder, and list the files of an earlier run, for `remove`.
 
-    Not before the new run has ended well: until then the earlier one is worth more.
+    They are removed only after the new fit succeeds.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    names = {CONFIG, VOCABULARY, *_SURELY_OURS} - {TENSORBOARD}
+    names = {CONFIG, VOCABULARY, *_RUN_FILES} - {TENSORBOARD}
     logs = folder / TENSORBOARD
     old = [folder / name for name in names]
     return old + (list(logs.iterdir()) if logs.is_dir() else [])
 
 
-def clear(old: list[Path]):
-    for path in old:
+def remove(paths: list[Path]):
+    for path in paths:
         if path.is_dir():
             shutil.rmtree(path)
         else:
@@ -70,7 +70,7 @@ def clear(old: list[Path]):
 
 @dataclass
 class Run:
-    """What a fit has left."""
+    """A fitted pipeline with its term names and settings."""
 
     pipeline: Pipeline
     names: list[str] | None
@@ -81,12 +81,15 @@ class Run:
         return self.pipeline[-1]
 
     def counts(self, path, format=None, field=None):
-        """Counts of the documents of a file, by the run's vectorizer if it has one."""
+        """Counts of the documents in a file; the vectorizer of the run counts text."""
         data = self.settings.data
         documents = read_documents(path, format or data.format, field or data.field)
-        if is_text(documents) != (len(self.pipeline) > 1):
-            wanted = "counts" if is_text(documents) else "text"
-            raise CommandError(f"{path}: the model was fitted on {wanted}")
+        expected = "text" if len(self.pipeline) > 1 else "counts"
+        if kind_of(documents) != expected:
+            raise CommandError(
+                f"{path}: contains {kind_of(documents)}, but the model was fitted on "
+                f"{expected}"
+            )
         if len(self.pipeline) == 1:
             return documents
         return self.pipeline[:-1].transform(documents)
@@ -95,7 +98,7 @@ class Run:
 def load_run(folder) -> Run:
     folder = Path(folder)
     if not folder.is_dir():
-        raise CommandError(f"{folder}: there is no such folder; expected that of a fit")
+        raise CommandError(f"{folder}: folder not found; expected the output of fit")
     pipeline = load_model(folder / MODEL)
     with within(folder / CONFIG):
         settings = load_settings(folder / CONFIG)

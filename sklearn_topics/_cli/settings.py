@@ -1,4 +1,4 @@
-"""The configuration file: its sections, their types and defaults; knows pydantic."""
+"""The configuration file: sections, types and defaults; imports pydantic."""
 
 import reprlib
 from typing import Annotated, Any, Literal
@@ -28,7 +28,7 @@ Measure = Annotated[Literal[*MEASURES, *MORE_MEASURES], BeforeValidator(measure)
 
 
 class Split(_Section):
-    """Shares of the documents."""
+    """Share of the documents in each part."""
 
     train: Fraction
     valid: Fraction = 0.0
@@ -38,14 +38,16 @@ class Split(_Section):
     def _sum_to_one(self):
         total = self.train + self.valid + self.test
         if abs(total - 1) > 1e-6:
-            raise ValueError(f"train, valid and test must sum to 1, not to {total:g}")
+            raise ValueError(
+                f"train, valid and test must sum to 1. They sum to {total:g}"
+            )
         if self.train == 0:
-            raise ValueError("train must be greater than 0")
+            raise ValueError("train must be greater than 0. Got 0")
         return self
 
 
 class Data(_Section):
-    """Documents: one file that is split, or one file for each part."""
+    """Documents: one file that is split, or one file per part."""
 
     path: str | None = None
     split: Split | None = None
@@ -60,23 +62,29 @@ class Data(_Section):
     def _one_way(self):
         if (self.path is None) == (self.train is None):
             raise ValueError(
-                "give either path, a file that split divides, or train, a file of its "
-                "own, with valid and test beside it"
+                "set either path (one file, which split divides) or train (with "
+                "optional files valid and test)"
             )
         if self.path is not None and (self.valid or self.test):
-            raise ValueError("valid and test are files beside train; path has split")
+            raise ValueError(
+                "valid and test cannot be combined with path; set split, or replace "
+                "path by train"
+            )
         if self.train is not None and self.split is not None:
-            raise ValueError("split divides path; train, valid and test are files")
+            raise ValueError(
+                "split cannot be combined with train; remove split, or replace train "
+                "by path"
+            )
         return self
 
     def files(self) -> dict[str, str]:
-        """Key -> file, of those that are given."""
+        """Files that are given, by key."""
         keys = ("path", *PARTS)
         return {key: getattr(self, key) for key in keys if getattr(self, key)}
 
 
 class Step(_Section):
-    """A class by its name, and its parameters."""
+    """A vectorizer or estimator: the name of its class, and its parameters."""
 
     name: str
     params: dict[str, Any] = {}
@@ -88,7 +96,7 @@ class Step(_Section):
 
 
 class Output(_Section):
-    """What is written, and where."""
+    """Output folder and its contents."""
 
     folder: str
     overwrite: Switch = False
@@ -98,7 +106,7 @@ class Output(_Section):
 
 
 class Settings(_Section):
-    """The whole file."""
+    """All settings of the file."""
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     data: Data
@@ -119,12 +127,12 @@ _SECTIONS = {
 
 
 def load_settings(path, **output) -> Settings:
-    """Read and validate the file; `output` replaces keys of its section output."""
+    """Read and validate the file; `output` overrides keys of its section output."""
     content = read_yaml(path)
     if not isinstance(content, dict):
         keys = ", ".join(Settings.model_fields)
-        found = "is empty" if content is None else "holds no mapping"
-        raise CommandError(f"the file {found}. Expected the keys {keys}")
+        problem = "is empty" if content is None else "does not contain a mapping"
+        raise CommandError(f"the file {problem}. Expected the keys {keys}")
     given = {key: value for key, value in output.items() if value is not None}
     if given:
         section = content.get("output")
@@ -132,7 +140,7 @@ def load_settings(path, **output) -> Settings:
     try:
         return Settings.model_validate(content)
     except ValidationError as error:
-        raise _complaints(error) from error
+        raise _as_command_error(error) from error
 
 
 def save_settings(path, settings: Settings, heading):
@@ -140,37 +148,37 @@ def save_settings(path, settings: Settings, heading):
     write_yaml(path, settings.model_dump(), heading)
 
 
-def _complaints(error: ValidationError) -> CommandError:
-    """All of pydantic's complaints, a line each with the key's path.
+def _as_command_error(error: ValidationError) -> CommandError:
+    """All errors of pydantic, one line each with the path of the key.
 
-    Unknown keys first: a key that is misspelt is also missing.
+    Unknown keys come first, because a misspelt key is also a missing key.
     """
-    found = error.errors(include_url=False)
-    found.sort(key=lambda complaint: complaint["type"] != "extra_forbidden")
-    places = [tuple(complaint["loc"]) for complaint in found]
+    errors = error.errors(include_url=False)
+    errors.sort(key=lambda details: details["type"] != "extra_forbidden")
+    paths = [tuple(details["loc"]) for details in errors]
     return CommandError.of(
-        (_complaint(complaint, where), ".".join(map(str, where)))
-        for complaint, where in zip(found, places, strict=True)
+        (_problem(details, path), ".".join(map(str, path)))
+        for details, path in zip(errors, paths, strict=True)
     )
 
 
-def _complaint(found, where) -> str:
-    kind, value = found["type"], reprlib.repr(found["input"])
+def _problem(details, path) -> str:
+    kind, value = details["type"], reprlib.repr(details["input"])
     if kind == "extra_forbidden":
-        section = _SECTIONS[where[:-1]]
-        advice = choice(where[-1], section.model_fields)
+        section = _SECTIONS[path[:-1]]
+        hint = choice(path[-1], section.model_fields)
         if section is Step:
-            advice += f". Parameters go below {'.'.join(where[:-1])}.params"
-        return f"unknown key; {advice}"
+            hint += f". Set parameters in {'.'.join(path[:-1])}.params"
+        return f"unknown key; {hint}"
     if kind == "missing":
-        return "missing, but needed"
+        return "this key is required"
     if kind == "model_type":
-        keys = ", ".join(_SECTIONS[where].model_fields)
+        keys = ", ".join(_SECTIONS[path].model_fields)
         return f"must be a section with the keys {keys}. Got {value}"
     if kind == "value_error":
-        return str(found["ctx"]["error"])
+        return str(details["ctx"]["error"])
     if kind == "literal_error":
-        is_format = where == ("data", "format")
+        is_format = path == ("data", "format")
         known = FORMATS if is_format else (*MEASURES, *MORE_MEASURES)
-        return f"unknown name {value}; {choice(found['input'], list(known))}"
-    return f"{found['msg'].replace('Input should be', 'must be')}. Got {value}"
+        return f"unknown name {value}; {choice(details['input'], list(known))}"
+    return f"{details['msg'].replace('Input should be', 'must be')}. Got {value}"

@@ -1,4 +1,4 @@
-"""Vectorizers and estimators by their names."""
+"""Create vectorizers and estimators by name."""
 
 import inspect
 import re
@@ -19,7 +19,7 @@ def _by_name(classes) -> dict[str, type]:
 
 
 def own_estimators() -> dict[str, type]:
-    """All models that the package exports."""
+    """All estimators that the package exports."""
     public = (getattr(sklearn_topics, name) for name in sklearn_topics.__all__)
     return _by_name(
         item
@@ -30,11 +30,11 @@ def own_estimators() -> dict[str, type]:
 
 ESTIMATORS = own_estimators() | _by_name([LatentDirichletAllocation, NMF])
 
-#: Those that know their terms: a HashingVectorizer cannot say what a topic is about.
+#: Vectorizers with term names; a HashingVectorizer has none.
 VECTORIZERS = _by_name([CountVectorizer, TfidfVectorizer])
 
 
-#: Parameters, of vectorizers and models, whose lists hold words.
+#: Parameters of vectorizers and models that may be lists of words.
 _LISTS_OF_WORDS = "stop_words", "vocabulary"
 
 
@@ -43,7 +43,7 @@ def make_vectorizer(name, params):
 
 
 def make_estimator(name, params, seed):
-    """The estimator; the seed is its random_state, unless that is among `params`."""
+    """Create the estimator; the seed is the default of its random_state."""
     if name in ESTIMATORS and "random_state" in _defaults(ESTIMATORS[name]):
         params = {"random_state": seed, **params}
     estimator = _make(ESTIMATORS, name, params)
@@ -61,16 +61,16 @@ def _make(known, name, params):
     if name not in known:
         raise CommandError(f"unknown name {name!r}; {choice(name, known)}", "name")
     defaults = _defaults(known[name])
-    complaints = [
+    problems = [
         (f"{name} has no such parameter; {choice(key, defaults)}", f"params.{key}")
         for key in params
         if key not in defaults
     ]
-    complaints += _no_words(params)
-    if complaints:
-        raise CommandError.of(complaints)
+    problems += _check_words(params)
+    if problems:
+        raise CommandError.of(problems)
     params = {
-        key: _as_meant(known[name], key, value, defaults[key])
+        key: _convert(known[name], key, value, defaults[key])
         for key, value in params.items()
     }
     step = known[name](**params)
@@ -84,24 +84,24 @@ def _make(known, name, params):
     return step
 
 
-def _as_meant(cls, key, value, default):
-    """A tuple, which YAML has not, or a boolean, where the parameter takes one."""
+def _convert(cls, key, value, default):
+    """Convert a YAML list to a tuple, or yes and no to booleans, if expected."""
     if isinstance(value, list) and isinstance(default, tuple):
         return tuple(value)
     constraints = cls._parameter_constraints.get(key, ())
-    takes = (
+    is_boolean = (
         isinstance(default, bool)
         or isinstance(constraints, list)
         and any(kind in ("boolean", "verbose", bool) for kind in constraints)
     )
-    return boolean(value) if takes else value
+    return boolean(value) if is_boolean else value
 
 
-def _no_words(params) -> list[tuple[str, str]]:
-    """Complaints about items of lists of words that YAML has read as something else."""
+def _check_words(params) -> list[tuple[str, str]]:
+    """Problems with words that YAML reads as numbers, booleans or null."""
     lists = {key: params.get(key) for key in _LISTS_OF_WORDS}
     return [
-        (f"must be text. Got {word!r}: put it in quotes", f"params.{key}.{number}")
+        (f"must be text. Got {word!r}; put it in quotes", f"params.{key}.{number}")
         for key, words in lists.items()
         if isinstance(words, list)
         for number, word in enumerate(words)
@@ -110,7 +110,7 @@ def _no_words(params) -> list[tuple[str, str]]:
 
 
 def all_params(step) -> dict:
-    """Parameters as YAML can hold them; a default that it cannot is left out."""
+    """Parameters of a step; values that YAML cannot represent are left out."""
     params = step.get_params(deep=False)
     return {key: _plain(value) for key, value in params.items() if _is_plain(value)}
 

@@ -1,4 +1,4 @@
-"""Topics and documents as rows of CSV files."""
+"""Rows of CSV files with topics and documents."""
 
 import csv
 
@@ -12,13 +12,15 @@ TOPIC_COLUMNS = "topic", "rank", "term", "weight"
 
 
 def topic_rows(model, names, n_terms, by="probability") -> list[tuple]:
-    """The first terms of each topic, best first; of an SVD by its signed weights."""
+    """Top terms of each topic, best first; topics of an SVD by signed weight."""
     if not is_signed(model):
         listed = top_terms(model, names, n_terms, by=by)
     elif by == "probability":
         listed = _signed(topic_weights(model), term_names(model, names), n_terms)
     else:
-        raise CommandError(f"topics with negative weights have no {by}")
+        raise CommandError(
+            f"--by {by} is undefined for topics with negative weights; leave it out"
+        )
     return [
         (topic, rank, term, f"{weight:.6g}")
         for topic, terms in enumerate(listed)
@@ -31,7 +33,7 @@ def _signed(weights, names, n_terms):
 
 
 def topic_lines(rows) -> list[str]:
-    """One line a topic: its number, a tab, its terms."""
+    """One line per topic: number, tab, terms."""
     topics = {}
     for topic, _, term, _ in rows:
         topics.setdefault(topic, []).append(str(term))
@@ -43,7 +45,7 @@ def proportion_columns(n_topics) -> list[str]:
 
 
 def proportion_rows(theta, documents, *before):
-    """Rows of `before`, the document's number, and decimals that give theta again."""
+    """Rows of `before`, document number, and decimals that represent theta exactly."""
     for number, row in zip(documents, theta, strict=True):
         yield *before, number, *row.astype(str)
 

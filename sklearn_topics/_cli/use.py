@@ -1,4 +1,4 @@
-"""``topics``, ``transform`` and ``evaluate``: what a fitted model is used for."""
+"""``topics``, ``transform`` and ``evaluate``: use a fitted model."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ from .tables import (
 
 
 def topics(folder, *, n_terms=10, by="probability", as_csv=False):
-    """Print the first terms of the topics."""
+    """Print the top terms of each topic."""
     run = load_run(folder)
     rows = topic_rows(run.model, run.names, n_terms, by)
     if as_csv:
@@ -46,27 +46,27 @@ def transform(folder, data, *, output=None, format=None, field=None):
 
 
 def _check_output(output, folder, data):
-    """Refuse to write over what is read."""
+    """Refuse to overwrite an input file."""
     if output is None:
         return
     output = Path(output)
     if not output.resolve().parent.is_dir():
-        raise CommandError(f"{output}: there is no folder {output.parent}")
+        raise CommandError(f"{output}: folder {output.parent} not found")
     read = [Path(data), *Path(folder).iterdir()] if Path(folder).is_dir() else []
     if output.exists() and any(
         path.exists() and output.samefile(path) for path in read
     ):
-        raise CommandError(f"{output} is read by this command; name another file")
+        raise CommandError(f"{output}: this command reads this file; name another file")
 
 
 def evaluate(folder, data, *, metrics=MEASURES, format=None, field=None) -> dict:
-    """The metrics of documents, which should not be those of the fit."""
+    """Compute the metrics on documents that the model was not fitted on."""
     run = load_run(folder)
     counts = run.counts(data, format, field)
     with within(data), data_errors():
-        figures = measure_documents(run.model, counts, metrics)
+        values = measure_documents(run.model, counts, metrics)
     return {
         "documents": counts.shape[0],
-        **figures,
+        **values,
         **measure_topics(run.model, metrics),
     }

@@ -1,4 +1,4 @@
-"""YAML files, their words read as YAML 1.2 reads them; alone in knowing PyYAML."""
+"""Read and write YAML files by the rules of YAML 1.2; imports PyYAML."""
 
 import re
 
@@ -6,10 +6,10 @@ import yaml
 
 from .errors import CommandError, one_line
 
-#: The core schema of YAML 1.2: tag -> what is of that type, and how it may begin. In
-#: YAML 1.1 no, on and off are booleans, 2020-01-01 a date and 12:30 a number.
+#: The core schema of YAML 1.2: tag -> pattern and possible first characters. In YAML
+#: 1.1, no, on and off are booleans, 2020-01-01 is a date and 12:30 is a number.
 _CORE = {
-    "merge": (r"<<", ["<"]),  # anchors of 1.1, which are in wide use
+    "merge": (r"<<", ["<"]),  # merge keys of YAML 1.1, which are widely used
     "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
     "int": (r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", list("-+0123456789")),
@@ -21,12 +21,12 @@ _CORE = {
 }
 
 
-#: What YAML 1.1 reads as a boolean, and 1.2 as text.
+#: Booleans in YAML 1.1 that are text in YAML 1.2.
 _BOOLEANS = {"yes": True, "on": True, "no": False, "off": False}
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader of the core schema that refuses a key given twice."""
+    """SafeLoader with the core schema that refuses repeated keys."""
 
     yaml_implicit_resolvers: dict = {}
 
@@ -36,7 +36,9 @@ class _Loader(yaml.SafeLoader):
             name = str(key.value)
             if name in seen:
                 line = key.start_mark.line + 1
-                raise CommandError(f"line {line}: the key {name!r} is repeated")
+                raise CommandError(
+                    f"line {line}: the key {name!r} is repeated; remove one of them"
+                )
             seen.add(name)
         return super().construct_mapping(node, deep)
 
@@ -49,7 +51,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """SafeDumper that quotes what either version of YAML would not read as text."""
+    """SafeDumper that quotes text that YAML 1.1 or 1.2 would read as another type."""
 
 
 for _tag, (_pattern, _first) in _CORE.items():
@@ -61,25 +63,25 @@ _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_number)
 
 
 def boolean(value):
-    """yes, no, on and off as booleans, for a place that takes those; else the value."""
+    """Convert yes, no, on and off to booleans; other values are returned unchanged."""
     return _BOOLEANS.get(value.lower(), value) if isinstance(value, str) else value
 
 
 def read_yaml(path):
-    """What the file holds: mappings, lists, text, numbers, booleans and None."""
+    """Read mappings, lists, text, numbers, booleans and None."""
     try:
         with open(path, encoding="utf-8") as file:
             return yaml.load(file, _Loader)
     except OSError as error:
         raise CommandError(error.strerror or str(error)) from error
     except UnicodeDecodeError as error:
-        raise CommandError("not UTF-8 text") from error
+        raise CommandError("not UTF-8 text; convert the file to UTF-8") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise CommandError(f"not YAML: {one_line(error)}") from error
+        raise CommandError(f"not valid YAML: {one_line(error)}") from error
 
 
 def write_yaml(path, content, heading):
-    """Write `content` below `heading`, comment lines without their marks."""
+    """Write `content` after the lines of `heading`, which become comments."""
     with open(path, "w", encoding="utf-8") as file:
         file.writelines(f"# {line}\n" for line in heading)
         yaml.dump(content, file, _Dumper, sort_keys=False, allow_unicode=True)

@@ -22,13 +22,12 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .._kernels.chunks import row_blocks, wide_sums
 from .._kernels.csr import accumulation_dtype
-
-#: Smallest reconstruction, and what replaces a denominator of zero: scikit-learn's.
-FLOOR = torch.finfo(torch.float32).eps
+from .._kernels.floors import BETA_FLOOR
+from .solver import on_host
 
 #: Share of sums over all cells below which their difference is mostly rounding: then
 #: the divergence is summed cell by cell.
-CLOSE = {torch.float32: 1e-3, torch.float64: 1e-9}
+_CLOSE = {torch.float32: 1e-3, torch.float64: 1e-9}
 
 #: Values of beta for which a cell's divergence is computed in X's own precision. For
 #: others powers of outliers overflow in float32, or what cancelled is divided by a
@@ -48,12 +47,12 @@ def gradient_terms(
     """Numerator (X Y^(beta-2)) H^T and denominator Y^(beta-1) H^T, for the rows of W.
 
     Both n x K, but that the denominator is (K,) where it is the same for all rows. Y
-    is W H + `shift` unless beta is 2, and at least `FLOOR` wherever its power is
+    is W H + `shift` unless beta is 2, and at least `BETA_FLOOR` wherever its power is
     negative.
     """
     shift = 0.0 if beta == 2 else shift
     if not masked and beta == 1:
-        numerator = ops.ratio_product(X, W, HT, floor=FLOOR, shift=shift)
+        numerator = ops.ratio_product(X, W, HT, floor=BETA_FLOOR, shift=shift)
         return numerator, ops.column_sums(HT)
     if not masked and beta == 2:
         return ops.spmm(X, HT), ops.combine_columns(W, ops.gram(HT))
@@ -62,8 +61,8 @@ def gradient_terms(
     weights = _power(_shifted(ops.sddmm(X, W, HT), shift), beta - 2) * X.data
     denominator = torch.empty_like(W)
     for start, stop in row_blocks(*X.shape):
-        below = _power(_shifted(W[start:stop] @ HT.T, shift), beta - 1)
-        torch.matmul(below, HT, out=denominator[start:stop])
+        powers = _power(_shifted(W[start:stop] @ HT.T, shift), beta - 1)
+        torch.matmul(powers, HT, out=denominator[start:stop])
     return ops.spmm(X.with_data(weights), HT), denominator
 
 
@@ -76,28 +75,16 @@ def _power(y: Tensor, exponent: float) -> Tensor:
     """y^exponent; 0 has no negative power."""
     if exponent == 1.5:  # torch has fast ways for .5 and -.5
         return y * y.sqrt()
-    return (y.clamp(min=FLOOR) if exponent < 0 else y).pow(exponent)
-
-
-def has_hidden(X: CSR | Tensor) -> bool:
-    """Whether cells of X are NaN: unobserved."""
-    return bool((X.data if isinstance(X, CSR) else X).isnan().any())
-
-
-def has_observed(X: CSR | Tensor) -> bool:
-    """Whether any cell of X is observed."""
-    values = X.data if isinstance(X, CSR) else X
-    everywhere = values.numel() == X.shape[0] * X.shape[1]
-    return not (everywhere and bool(values.isnan().all()))
+    return (y.clamp(min=BETA_FLOOR) if exponent < 0 else y).pow(exponent)
 
 
 def dense_rows(X: CSR | Tensor, start: int, stop: int) -> Tensor:
     """Rows [start, stop) as a dense tensor."""
     if not isinstance(X, CSR):
         return X[start:stop]
-    local, cols, x = X.rows(start, stop)
-    out = x.new_zeros(stop - start, X.shape[1])
-    out[local, cols.long()] = x
+    part = X.rows(start, stop)
+    out = part.data.new_zeros(part.shape)
+    out[part.entry_rows(), part.indices.long()] = part.data
     return out
 
 
@@ -110,26 +97,26 @@ def _terms_by_blocks(X, W, HT, beta, masked, shift):
         for start, stop in row_blocks(*XT.shape):
             part = HT[start:stop]
             y = _shifted(part @ W.T, shift)
-            above, below = _block_terms(XT[start:stop], y, beta, masked)
-            numerator.addmm_(part.T, above)
-            denominator.addmm_(part.T, below)
+            terms = _block_terms(XT[start:stop], y, beta, masked)
+            for total, term in zip((numerator, denominator), terms, strict=True):
+                total.addmm_(part.T, term)
     else:
         H = HT.T.contiguous()
         for start, stop in row_blocks(*X.shape):
             x, y = dense_rows(X, start, stop), _shifted(W[start:stop] @ HT.T, shift)
-            above, below = _block_terms(x, y, beta, masked)
-            numerator[:, start:stop] = H @ above.T
-            denominator[:, start:stop] = H @ below.T
+            terms = _block_terms(x, y, beta, masked)
+            for total, term in zip((numerator, denominator), terms, strict=True):
+                total[:, start:stop] = H @ term.T
     return numerator.T.contiguous(), denominator.T.contiguous()
 
 
 def _block_terms(x, y, beta, masked) -> tuple[Tensor, Tensor]:
     """X Y^(beta-2) and Y^(beta-1), without what is hidden."""
-    above, below = _power(y, beta - 2), _power(y, beta - 1)
+    numerator, denominator = _power(y, beta - 2), _power(y, beta - 1)
     if masked:
         hidden = x.isnan()
-        x, below = x.masked_fill(hidden, 0), below.masked_fill_(hidden, 0)
-    return above.mul_(x), below
+        x, denominator = x.masked_fill(hidden, 0), denominator.masked_fill_(hidden, 0)
+    return numerator.mul_(x), denominator
 
 
 def divergence(
@@ -139,19 +126,45 @@ def divergence(
     beta: float,
     *,
     masked: bool = False,
-    data_term: float | None = None,
 ) -> float:
-    """Sum of d(X, W H) over all (observed) cells, accumulated wide.
+    """Sum of d(X, W H) over all (observed) cells, accumulated wide; on the host."""
+    D, size = fast_divergence(X, W, HT, beta, masked=masked)
+    found = on_host({"D": D, "size": size})
+    if cancelled(found["D"], found["size"], W.dtype):
+        return float(cell_divergence(X, W, HT, beta, masked=masked))
+    return found["D"]
 
-    `data_term` is what the function of that name finds, for callers that ask often; it
-    is used for sparse X and beta 1.
+
+def fast_divergence(
+    X: CSR | Tensor,
+    W: Tensor,
+    HT: Tensor,
+    beta: float,
+    *,
+    masked: bool = False,
+    known: Tensor | None = None,
+) -> tuple[Tensor, Tensor | float]:  # [], []
+    """The divergence, and the size of the sums whose difference it is, or 0.
+
+    `known` is the `data_term`, for callers that ask often; it is used for sparse X and
+    beta 1.
     """
     if isinstance(X, CSR) and not masked:
-        total, size = _sparse_divergence(X, W, HT, beta, data_term)
-        if total > CLOSE[W.dtype] * size:
-            return total
+        return _sparse_divergence(X, W, HT, beta, known)
+    return cell_divergence(X, W, HT, beta, masked=masked), 0.0
+
+
+def cancelled(D: float, size: float, dtype: torch.dtype) -> bool:
+    """Whether a difference of sums of this size is mostly rounding, or no number."""
+    return not D >= _CLOSE[dtype] * size
+
+
+def cell_divergence(
+    X: CSR | Tensor, W: Tensor, HT: Tensor, beta: float, *, masked: bool = False
+) -> Tensor:  # []
+    """The divergence, summed cell by cell."""
     # Rounding can leave a perfect fit below zero.
-    return max(float(sum(_sums_by_blocks(X, W, HT, beta, masked))), 0.0)
+    return sum(_sums_by_blocks(X, W, HT, beta, masked)).clamp(min=0)
 
 
 def _sums_by_blocks(X, W, HT, beta, masked):
@@ -160,24 +173,27 @@ def _sums_by_blocks(X, W, HT, beta, masked):
         X, W, HT = X.T, HT, W
     for start, stop in row_blocks(*X.shape):
         x, y = dense_rows(X, start, stop), W[start:stop] @ HT.T
+        hidden = x.isnan() if masked else None
         if masked:
-            seen = ~x.isnan()
-            x, y = x[seen], y[seen]
+            x = x.masked_fill(hidden, 0)
         if beta == 2:
-            yield (x - y).to(wide).square_().sum() / 2
+            cells = (x - y).to(wide).square_().div_(2)
         elif beta in _NARROW:
-            yield _cells(x, y, beta).sum(dtype=wide)
+            cells = _cells(x, y, beta)
         else:
-            yield _cells(x.to(wide), y.to(wide), beta).sum()
+            cells = _cells(x.to(wide), y.to(wide), beta)
+        if masked:
+            cells = cells.masked_fill_(hidden, 0)
+        yield cells.sum(dtype=wide)
 
 
 def _cells(x: Tensor, y: Tensor, beta: float) -> Tensor:
     """d(x, y) unless beta is 2, as y^beta d(x / y, 1).
 
     So what cancels near a perfect fit is of the size of x / y - 1, and not of x and y.
-    Where it stands beside x, y is at least `FLOOR`.
+    Where it stands beside x, y is at least `BETA_FLOOR`.
     """
-    floored = y.clamp(min=FLOOR)
+    floored = y.clamp(min=BETA_FLOOR)
     t = x / floored
     excess = t - 1
     if beta == 0:
@@ -188,35 +204,36 @@ def _cells(x: Tensor, y: Tensor, beta: float) -> Tensor:
     else:
         out = t.log_().mul_(beta).expm1_().sub_(excess, alpha=beta)
         out = out.mul_(_power(floored, beta)).div_(beta * (beta - 1))
-    if beta > 0 and y.numel() and float(y.min()) < FLOOR:
-        out += _everywhere(y, beta) - _everywhere(floored, beta)
+    if beta > 0:  # where y stands alone it has no floor
+        at_floor = _everywhere(y.new_full((), BETA_FLOOR), beta)
+        out += _everywhere(y.clamp(max=BETA_FLOOR), beta) - at_floor
     return out
 
 
-def data_term(X: CSR | Tensor, beta: float) -> float:
-    """What of the sum depends on X alone, for beta 1 and 2."""
+def data_term(X: CSR | Tensor, beta: float) -> Tensor:  # []
+    """The part of the divergence that depends only on X, for beta 1 and 2."""
     if beta == 2:
-        return float(wide_sums(X, torch.square)) / 2
-    return float(wide_sums(X, lambda x: torch.xlogy(x, x) - x))
+        return wide_sums(X, torch.square)[0] / 2
+    return wide_sums(X, lambda x: torch.xlogy(x, x) - x)[0]
 
 
-def _sparse_divergence(X, W, HT, beta, known) -> tuple[float, float]:
+def _sparse_divergence(X, W, HT, beta, known) -> tuple[Tensor, Tensor | float]:
     """The divergence as a difference of sums, and the size of what they subtract."""
     everywhere = _all_everywhere(W, HT, beta)
     if beta == 1:
         known = data_term(X, beta) if known is None else known
-        logs = float(ops.log_sums(X, W, HT, floor=FLOOR).sum())
+        logs = ops.log_sums(X, W, HT, floor=BETA_FLOOR).sum()
         return known - logs + everywhere, everywhere
     wide = accumulation_dtype(W.device)
     x, y = X.data.to(wide), ops.sddmm(X, W, HT).to(wide)
-    return float(_stored(x, y, beta).sum()) + everywhere, abs(everywhere)
+    return _stored(x, y, beta).sum() + everywhere, abs(everywhere)
 
 
 def _stored(x: Tensor, y: Tensor, beta: float) -> Tensor:
     """The terms of d(x, y) that vanish with x; all of them for beta 0."""
     if beta == 2:
         return x * (x / 2 - y)
-    y = y.clamp(min=FLOOR)
+    y = y.clamp(min=BETA_FLOOR)
     if beta == 0:
         return x / y - (x / y).log() - 1
     return (x.pow(beta) - beta * x * _power(y, beta - 1)) / (beta * (beta - 1))
@@ -227,15 +244,15 @@ def _everywhere(y: Tensor, beta: float) -> Tensor:
     return torch.zeros_like(y) if beta == 0 else _power(y, beta) / beta
 
 
-def _all_everywhere(W: Tensor, HT: Tensor, beta: float) -> float:
+def _all_everywhere(W: Tensor, HT: Tensor, beta: float) -> Tensor | float:
     """The sum of `_everywhere` over all cells of W H."""
     wide = accumulation_dtype(W.device)
     if beta == 0:
         return 0.0
     if beta == 1:
-        return float(ops.column_sums(W).to(wide) @ ops.column_sums(HT).to(wide))
+        return ops.column_sums(W).to(wide) @ ops.column_sums(HT).to(wide)
     W, HT = W.to(wide), HT.to(wide)
     if beta == 2:
-        return float(((W.T @ W) * (HT.T @ HT)).sum() / 2)
+        return ((W.T @ W) * (HT.T @ HT)).sum() / 2
     blocks = row_blocks(len(W), len(HT))
-    return float(sum(_everywhere(W[a:b] @ HT.T, beta).sum() for a, b in blocks))
+    return sum(_everywhere(W[a:b] @ HT.T, beta).sum() for a, b in blocks)

@@ -19,16 +19,18 @@ from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.csr import accumulation_dtype
+from .._kernels.floors import BETA_FLOOR
 from .beta_divergence import (
-    CLOSE,
-    FLOOR,
+    cancelled,
+    cell_divergence,
     data_term,
-    divergence,
+    fast_divergence,
     gradient_terms,
 )
 from .extrapolation import extrapolated_step
+from .observed import mean_value, row_means
 from .schedule import Schedule, make_schedule
-from .solver import State
+from .solver import State, on_host
 from .unit import Unit
 
 #: scikit-learn's: what is smaller becomes 0 where beta is small, for stability.
@@ -60,7 +62,7 @@ class Penalties:
     l2_H: float = 0.0
 
     def measured(self, unit: Unit, beta: float, *, factors: bool = True) -> "Penalties":
-        """The same for data in another unit, in which L is larger.
+        """The penalties for data in another unit, in which L is larger.
 
         With `factors` they have their unit too; without, they are as they were.
         """
@@ -69,14 +71,13 @@ class Penalties:
         sizes = self.l1_W * sums, self.l1_H * sums, self.l2_W * squares
         return Penalties(*(min(s, _HUGE) for s in (*sizes, self.l2_H * squares)))
 
-    def value(self, W: Tensor, HT: Tensor) -> float:
-        total = 0.0
+    def value(self, W: Tensor, HT: Tensor) -> Tensor | float:
+        total, wide = 0.0, accumulation_dtype(W.device)
         for A, l1, l2 in (W, self.l1_W, self.l2_W), (HT, self.l1_H, self.l2_H):
             if l1 > 0:
-                total += l1 * float(ops.column_sums(A).sum(dtype=torch.float64))
+                total += l1 * ops.column_sums(A).sum(dtype=wide)
             if l2 > 0:
-                squares = ops.column_sums(A, A).sum(dtype=torch.float64)
-                total += l2 / 2 * float(squares)
+                total += l2 / 2 * ops.column_sums(A, A).sum(dtype=wide)
         return total
 
 
@@ -100,7 +101,7 @@ class BetaSolver(ABC):
     update_H: bool = True
 
     def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
-        """The state of a start: with what of D depends on X alone, where it is used."""
+        """The initial state, with the part of D that depends only on X, if used."""
         used = self.beta == 2 or (self.beta == 1 and isinstance(X, CSR))
         known = (
             {"data_term": data_term(X, self.beta)} if used and not self.masked else {}
@@ -113,25 +114,34 @@ class BetaSolver(ABC):
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """-L, to be maximised, and the error sqrt(2 D)."""
-        W, HT = state["W"], state["HT"]
-        if "numerator" in state:
-            D = self._squared_error(X, state)
-        else:
-            known = {"masked": self.masked, "data_term": state.get("data_term")}
-            D = divergence(X, W, HT, self.beta, **known)
-        objective = -(D + self.penalties.value(W, HT))
-        return {"objective": objective, "error": (2 * D) ** 0.5}
+        W, HT = state["W"], state["HT"]  # [n, K], [m, K]
+        D, size = self._divergence(X, state)
+        penalty = self.penalties.value(W, HT)
+        numbers = {"D": D, "size": size, "penalty": penalty, **self._recorded(state)}
+        found = on_host(numbers)
+        D, size, penalty = (found.pop(name) for name in ("D", "size", "penalty"))
+        if cancelled(D, size, W.dtype):
+            D = float(cell_divergence(X, W, HT, self.beta, masked=self.masked))
+        return {"objective": -(D + penalty), "error": (2 * D) ** 0.5, **found}
 
-    def _squared_error(self, X: CSR | Tensor, state: State) -> float:
+    def _recorded(self, state: State) -> State:
+        """Metrics of a state besides the objective and the error."""
+        return {}
+
+    def _divergence(self, X: CSR | Tensor, state: State):
+        """D, and the size of the sums whose difference it is."""
+        if "numerator" in state:
+            return self._squared_error(state), state["data_term"]
+        options = {"masked": self.masked, "known": state.get("data_term")}
+        return fast_divergence(X, state["W"], state["HT"], self.beta, **options)
+
+    def _squared_error(self, state: State) -> Tensor:  # []
         """D for beta 2 without another product with X, after `_least_squares_step`."""
         wide = accumulation_dtype(state["W"].device)
         last = state["HT" if self.update_H else "W"]
         cross = ops.column_sums(last, state["numerator"]).to(wide).sum()
         both = (state["gram_W"].to(wide) * state["gram_H"].to(wide)).sum()
-        D = state["data_term"] + float(both / 2 - cross)
-        if D < CLOSE[last.dtype] * state["data_term"]:  # nearly all of it cancelled
-            return divergence(X, state["W"], state["HT"], self.beta)
-        return D
+        return state["data_term"] + (both / 2 - cross)
 
     def _least_squares_step(self, X, state, update) -> State:
         """W, then H, for beta 2: from X times the other and that one's Gram matrix.
@@ -155,7 +165,7 @@ class BetaSolver(ABC):
 
 
 def mu_exponent(beta: float) -> float:
-    """The power of a ratio with which its update does not raise D."""
+    """The exponent with which a multiplicative update does not increase D."""
     return 1 / (2 - beta) if beta < 1 else 1 / (beta - 1) if beta > 2 else 1
 
 
@@ -190,10 +200,8 @@ class MultiplicativeUpdate(BetaSolver):
         return self._ratio_step(A, numerator, denominator, l1=l1, l2=l2, least=least)
 
     def _ratio_step(self, A, numerator, denominator, **options):
-        gamma = mu_exponent(self.beta)
-        return ops.ratio_step(
-            A, numerator, denominator, gamma=gamma, zero_denominator=FLOOR, **options
-        )
+        options |= {"gamma": mu_exponent(self.beta), "zero_denominator": BETA_FLOOR}
+        return ops.ratio_step(A, numerator, denominator, **options)
 
 
 @dataclass(frozen=True)
@@ -225,11 +233,12 @@ class CoordinateDescent(BetaSolver):
 
         new = self._least_squares_step(X, state, sweep)
         sweeps = done + len(violations)
-        return {**new, "violation": sum(violations), "sweeps": sweeps}
+        violation = sum(violations[1:], violations[0])
+        return {**new, "violation": violation, "sweeps": sweeps}
 
-    def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
-        """As for every solver, and the violation of the last two sweeps."""
-        return {**super().evaluate(X, state), "violation": state["violation"]}
+    def _recorded(self, state: State) -> State:
+        """The violation of the last sweeps of both factors."""
+        return {"violation": state["violation"]}
 
 
 @dataclass(frozen=True)
@@ -247,16 +256,16 @@ class KLCoordinateDescent(BetaSolver):
     def step(self, X: CSR | Tensor, state: State) -> State:
         if not self.update_H:
             return self._advance(X, state)[0]
-        return extrapolated_step(self._judged_advance, X, state)
+        return extrapolated_step(self._advance_with_objective, X, state)
 
-    def _judged_advance(self, X, state):
+    def _advance_with_objective(self, X, state):
         new, log_sums = self._advance(X, state)
         W, HT = new["W"], new["HT"]
         if log_sums is None:
-            log_sums = ops.log_sums(X, W, HT, floor=FLOOR)
+            log_sums = ops.log_sums(X, W, HT, floor=BETA_FLOOR)
         wide = accumulation_dtype(W.device)
         sums = ops.column_sums(W).to(wide) @ ops.column_sums(HT).to(wide)
-        D = float(sums - log_sums.sum()) + state["data_term"]
+        D = sums - log_sums.sum() + state["data_term"]
         return new, -(D + self.penalties.value(W, HT))
 
     def _advance(self, X, state):
@@ -266,7 +275,7 @@ class KLCoordinateDescent(BetaSolver):
             return {**update.step(X, state), "iteration": done + 1}, None
         W, HT = state["W"], state["HT"]
         # With H fixed rows are problems of their own, each of its own size.
-        options = {"n_sweeps": 1, "floor": FLOOR if self.update_H else 0.0}
+        options = {"n_sweeps": 1, "floor": BETA_FLOOR if self.update_H else 0.0}
         cost = ops.column_sums(HT) + p.l1_W
         W, log_sums = ops.scd_rows(X, W, HT, cost, l2=p.l2_W, **options)
         if self.update_H:
@@ -275,19 +284,17 @@ class KLCoordinateDescent(BetaSolver):
         return {**state, "W": W, "HT": HT, "iteration": done + 1}, log_sums
 
     def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
-        """The state of a start: with what of D depends on X alone."""
+        """The initial state, with the part of D that depends only on X."""
         return {"W": W, "HT": HT, "data_term": data_term(X, 1)}
 
-    def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
-        """As for every solver, from what the last step found."""
+    def _divergence(self, X: CSR | Tensor, state: State):
+        """The same, from the sums of the last step."""
         objective = state.get("objective")
         if objective is None:
-            return super().evaluate(X, state)
+            return super()._divergence(X, state)
         W, HT = state["W"], state["HT"]
-        D = -objective - self.penalties.value(W, HT)
-        if D < CLOSE[W.dtype] * float(ops.column_sums(W) @ ops.column_sums(HT)):
-            D = divergence(X, W, HT, self.beta)
-        return {"objective": objective, "error": (2 * D) ** 0.5}
+        size = ops.column_sums(W) @ ops.column_sums(HT)
+        return -objective - self.penalties.value(W, HT), size
 
 
 @dataclass(frozen=True)
@@ -322,15 +329,14 @@ class ProjectedAdam(BetaSolver):
         return new | self.schedule.advance(state, loss)
 
     def _loss(self, X: CSR | Tensor, state: State) -> float:
-        return -super().evaluate(X, state)["objective"]
+        return -self.evaluate(X, state)["objective"]
 
-    def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
-        """As for every solver, and the learning rate of the last step."""
-        found = super().evaluate(X, state)
-        return {**found, "learning_rate": state["learning_rate"]}
+    def _recorded(self, state: State) -> State:
+        """The learning rate of the last step."""
+        return {"learning_rate": state["learning_rate"]}
 
     def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
-        """The state of a start: with the typical weight of each row and column.
+        """The initial state, with the typical weight of each row and column.
 
         Rows and columns in which nothing was observed, or zeros only, begin at 0.
         """
@@ -356,7 +362,7 @@ class ProjectedAdam(BetaSolver):
         square = torch.lerp(square, gradient.square_(), 1 - _SECOND_DECAY)
         rate /= 1 - _DECAY ** (done + 1)
         scale = (square / (1 - _SECOND_DECAY ** (done + 1))).sqrt_().add_(_EPS)
-        # Not far below its size: what has to vanish does, wherever it began.
+        # Not far below the entry: entries that must vanish do, from any start.
         unit = torch.maximum(A * _SCALE_SHARE, state[f"unit_{name}"])
         new = torch.addcdiv(A, mean * unit, scale, value=-rate)
         A = torch.maximum(new, A * _LEAST_SHARE)
@@ -367,15 +373,4 @@ class ProjectedAdam(BetaSolver):
 
 def _unit(X: CSR | Tensor, unit: float) -> Tensor:
     """`unit` times the mean of each row's observed cells in that of all: [n, 1]."""
-    n, m = X.shape
-    hidden = (X.data if isinstance(X, CSR) else X).isnan()
-    if isinstance(X, CSR):
-        seen = X.with_data(X.data.masked_fill(hidden, 0))
-        gaps = ops.row_sums(X.with_data(hidden.to(X.dtype)))
-    else:
-        seen, gaps = X.masked_fill(hidden, 0), hidden.sum(1)
-    sums = ops.row_sums(seen)
-    means = sums / (m - gaps).clamp(min=1)
-    mean = sums.sum() / (n * m - gaps.sum()).clamp(min=1)
-    share = means / mean if mean > 0 else means
-    return (unit * share).to(X.dtype)[:, None]
+    return (row_means(X) * (unit / (mean_value(X) or 1))).to(X.dtype)[:, None]

@@ -26,7 +26,7 @@ from .._kernels.threads import threads_for
 from .beta_divergence import divergence, gradient_terms
 from .beta_nmf import MultiplicativeUpdate, Penalties
 from .init import Draw, initial_factors
-from .solver import State
+from .solver import State, on_host
 from .topic_model import document_sizes
 
 #: Of `document_weights`: the largest change of a weight, in units of the row's size.
@@ -47,7 +47,7 @@ class DeepNMF:
     n_layers : int
     beta : float
     fine_weight : float
-        Of the divergence of each layer before the last.
+        Weight of the divergence of each layer before the last.
     penalties : Penalties
         Those of W on each W_l, with the weight of its layer; those of H on H.
     mixing : Penalties
@@ -112,9 +112,9 @@ class DeepNMF:
             state[f"W{layer}"] = W
         for layer in range(self.n_layers, 1, -1):
             MT = state[f"M{layer}"].T.contiguous()  # K_{l-1} x K_l
-            below = self.topics(state)[layer - 1]
+            finer = self.topics(state)[layer - 1]
             terms = self._topic_terms(X, state, layer)
-            terms = ((below.T @ term).contiguous() for term in terms)
+            terms = ((finer.T @ term).contiguous() for term in terms)
             l1, l2 = self.mixing.l1_H, self.mixing.l2_H
             MT = self._rule.update(MT, *terms, l1, l2, zero=self.beta <= 1)
             state[f"M{layer}"] = MT.T.contiguous()
@@ -134,7 +134,7 @@ class DeepNMF:
             A, p = state[name], self.penalties if name == "HT" else self.mixing
             penalty += Penalties(l1_W=p.l1_H, l2_W=p.l2_H).value(A, A)
         errors = {"error": (2 * total) ** 0.5, "last_error": (2 * D) ** 0.5}
-        return {"objective": -(total + penalty), **errors}
+        return on_host({"objective": -(total + penalty), **errors})
 
     def topics(self, state: State) -> dict[int, Tensor]:
         """C_l^T, the topics of each layer: m x K_l."""

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.csr import slice_rows
+from .._kernels.floors import SQUARE_FLOOR
 
 #: Most entries of the covariances that are held at a time (128 MiB).
 _ENTRIES = 2**24
@@ -37,7 +38,8 @@ def term_rates(
     F : Tensor of shape (t, K)
     covariance : Tensor of shape (t, K, K)
     """
-    XT, floor = X.T.contiguous() if isinstance(X, Tensor) else X.T, 1e-30
+    XT = X.T.contiguous() if isinstance(X, Tensor) else X.T
+    floor = SQUARE_FLOOR[L.dtype]
     m, K = XT.shape[0], L.shape[1]
     cost = ops.column_sums(L).to(L.dtype) + 1
     size = min(_ENTRIES // K**2, m * _NONZEROS // max(_n_stored(XT), 1))

@@ -25,7 +25,7 @@ _FACTORS = "W", "HT"
 
 
 def extrapolated_step(
-    update: Callable[[CSR | Tensor, State], tuple[State, float]],
+    update: Callable[[CSR | Tensor, State], tuple[State, Tensor]],
     X: CSR | Tensor,
     state: State,
 ) -> State:
@@ -46,7 +46,7 @@ def extrapolated_step(
         begin = {**state, **dict(zip(_FACTORS, beyond, strict=True))}
     new, objective = update(X, begin)
     old = {name: state[name] for name in _FACTORS}
-    if momentum and not objective >= state["objective"]:
+    if momentum and not bool(objective >= state["objective"]):  # the step's one read
         kept = {f"previous_{name}": None for name in _FACTORS}
         decayed = {"beta": beta * _DECAY, "bound": beta}
         return {**new, **old, **kept, **decayed, "objective": state["objective"]}

@@ -4,14 +4,12 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
+from .._kernels.floors import SQUARE_FLOOR
 from .._kernels.threads import threads_for
 from .topic_model import document_sizes, normalize_rows
 
 #: Size that descent gives to every document at first, where proportions are proposed.
 _PROPOSED_TOKENS = 100.0
-
-#: Smallest probability of a term in a document: its inverse squared is a number.
-_LEAST = {torch.float32: 1e-14, torch.float64: 1e-30}
 
 
 def _uniform_start(X: CSR | Tensor, topics: Tensor, pseudocount: float) -> Tensor:
@@ -90,7 +88,7 @@ def variational_fold_in(
     2003, equations 6 and 7). Start, stop and result by row as in `fold_in`.
     """
     a, HT = pseudocount, topics.T.contiguous()
-    floor = _LEAST[topics.dtype]
+    floor = SQUARE_FLOOR[topics.dtype]
     counts = _uniform_start(X, topics, a)  # tokens and pseudocounts
     size = counts.sum(1, keepdim=True)
     active = torch.ones_like(size, dtype=torch.bool)

@@ -11,6 +11,7 @@ from .._kernels.chunks import row_blocks
 from .._kernels.csr import accumulation_dtype, map_positive
 from .._kernels.threads import threads_for
 from .beta_divergence import dense_rows, divergence
+from .solver import on_host
 from .unit import Unit, geometric_mean
 
 #: Weight of the uniform distribution, so that no token has probability zero.
@@ -53,7 +54,7 @@ def split_columns(m: int) -> tuple[Tensor, Tensor]:
 
 
 def completion_score(held_out: CSR | Tensor, theta: Tensor, topics: Tensor) -> float:
-    """Mean log-probability of a token of `held_out`, natural logarithm.
+    """Mean log-probability per token of `held_out` (natural logarithm).
 
     sum x log((1 - l) (theta B) + l / m) / sum x with l = 1e-3.
 
@@ -68,11 +69,12 @@ def completion_score(held_out: CSR | Tensor, theta: Tensor, topics: Tensor) -> f
     wide = accumulation_dtype(theta.device)
     for x, p in _probabilities(held_out, theta, topics):
         p = (1 - _BACKGROUND) * p.to(wide) + _BACKGROUND / topics.shape[1]
-        total += float(torch.xlogy(x.to(wide), p).sum())
-        tokens += float(x.sum(dtype=wide))
+        total = total + torch.xlogy(x.to(wide), p).sum()
+        tokens = tokens + x.sum(dtype=wide)
+    total, tokens = on_host({"total": total, "tokens": tokens}).values()
     if tokens == 0:
         raise ValueError(
-            "X holds no tokens to score: the half of each document that is held out "
+            "X contains no tokens to score: the half of each document that is held out "
             "is empty. Score documents with more than a few tokens."
         )
     return total / tokens

@@ -1,14 +1,13 @@
 """Starting points for nonnegative factorisations."""
 
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from .._kernels import CSR
-from .._kernels.csr import accumulation_dtype
 from .._kernels.threads import threads_for
+from .observed import mean_value
 from .svd import flip_signs, randomized_svd
 
 #: Shape -> standard normal numbers, on the host in float64.
@@ -20,20 +19,9 @@ INITS = ("random", "nndsvd", "nndsvda", "nndsvdar")
 _NNDSVD_EPS = 1e-6
 
 
-def mean_value(X: CSR | Tensor) -> float:
-    """The mean of the cells of X that are not NaN."""
-    values = X.data if isinstance(X, CSR) else X
-    cells = X.shape[0] * X.shape[1]
-    total = float(values.sum(dtype=accumulation_dtype(values.device)))
-    if math.isnan(total):
-        total = float(values.nansum(dtype=accumulation_dtype(values.device)))
-        cells -= int(values.isnan().sum())
-    return total / max(cells, 1)
-
-
 def standard_normal(generator: torch.Generator) -> Draw:
-    made = {"dtype": torch.float64, "device": generator.device}
-    return lambda *shape: torch.randn(*shape, generator=generator, **made)
+    factory_kwargs = {"dtype": torch.float64, "device": generator.device}
+    return lambda *shape: torch.randn(*shape, generator=generator, **factory_kwargs)
 
 
 def _random_factors(X: CSR | Tensor, K: int, draw: Draw, order: str):

@@ -23,8 +23,9 @@ from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.csr import accumulation_dtype
+from .._kernels.floors import POISSON_FLOOR
 from .extrapolation import extrapolated_step
-from .solver import State
+from .solver import State, on_host
 
 #: With pseudocounts, a topic with less than this share of all tokens is empty.
 _LEAST_SHARE = 1e-12
@@ -32,7 +33,7 @@ _LEAST_SHARE = 1e-12
 
 @dataclass(frozen=True)
 class PoissonObjective:
-    """What every solver maximises, and how far from stationary a state is.
+    """The objective of every solver, and the KKT residual of a state.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class PoissonObjective:
     doc_topic_pseudocount: float = 0.0
     topic_word_pseudocount: float = 0.0
     log_factorial: float = 0.0
-    floor: float = 1e-10
+    floor: float = POISSON_FLOOR
 
     def topic_cost(self, expected: Tensor, v: Tensor, u: Tensor, m: int) -> Tensor:
         """The cost of one unit of each topic in the update of H: [K].
@@ -63,7 +64,7 @@ class PoissonObjective:
 
     def objective(
         self, X: CSR | Tensor, state: State, log_sums: Tensor | None = None
-    ) -> float:
+    ) -> Tensor:  # []
         """P at `state`, accumulated wide.
 
         `log_sums` are those of ``ops.log_sums``, of documents or of terms, if known.
@@ -73,45 +74,48 @@ class PoissonObjective:
         wide = accumulation_dtype(W.device)
         if log_sums is None:
             log_sums = ops.log_sums(X, W, HT, floor=self.floor)
-        value = log_sums.sum() - u.to(wide) @ v.to(wide)
-        documents = _log_prior(self.doc_topic_pseudocount, W, u, power=1)
-        topics = _log_prior(self.topic_word_pseudocount, HT, u, power=-1)
-        return float(value) - self.log_factorial + documents + topics
+        value = log_sums.sum() - u.to(wide) @ v.to(wide) - self.log_factorial
+        a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
+        return value + _log_prior(a, b, W, HT, u)
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """Objective and KKT residual: max |W (u - (X/Y) H^T) - a|, likewise for H."""
-        W, HT = state["W"], state["HT"]
-        u, v = ops.column_sums(HT), ops.column_sums(W)
+        W, HT = state["W"], state["HT"]  # [n, K], [m, K]
+        u, v = ops.column_sums(HT), ops.column_sums(W)  # [K]
         objective = state.get("objective")
         if objective is None:
             objective = self.objective(X, state)
-        terms = ops.ratio_product(X.T, HT, W, floor=self.floor)
-        cost = self.topic_cost(ops.column_sums(HT, terms), v, u, HT.shape[0])
-        kkt = (
+        numerator = ops.ratio_product(X.T, HT, W, floor=self.floor)  # [m, K]
+        expected = ops.column_sums(HT, numerator)  # [K]
+        cost = self.topic_cost(expected, v, u, HT.shape[0])  # [K]
+        b = self.topic_word_pseudocount
+        kkt = torch.maximum(
             self._document_violation(X, W, HT, u),
-            ops.largest_violation(HT, terms, cost, self.topic_word_pseudocount),
+            ops.largest_violation(HT, numerator, cost, b),
         )
-        return {"objective": objective, "kkt": max(kkt)}
+        return on_host({"objective": objective, "kkt": kkt})
 
-    def _document_violation(self, X, W, HT, u) -> float:
+    def _document_violation(self, X, W, HT, u) -> Tensor:  # []
         numerator = ops.ratio_product(X, W, HT, floor=self.floor)
         return ops.largest_violation(W, numerator, u, self.doc_topic_pseudocount)
 
 
 def _inverse(u: Tensor) -> Tensor:
-    """1 / u, and 0 for an empty topic; NaN stays, and is what has overflowed."""
-    return torch.where(u <= 0, 0, u.reciprocal() + (u - u))
+    """1 / u, and 0 for an empty topic; NaN, which is an overflow, stays."""
+    return (u / u / u).masked_fill_(u <= 0, 0)
 
 
-def _log_prior(pseudocount: float, A: Tensor, u: Tensor, *, power: int) -> float:
-    """pseudocount * sum log(A u^power), over the topics in use."""
-    if pseudocount == 0:
+def _log_prior(a: float, b: float, W: Tensor, HT: Tensor, u: Tensor) -> Tensor | float:
+    """a sum log(W u) + b sum log(H / u), over the topics in use."""
+    if a == b == 0:
         return 0.0
-    used = u > 0
-    if not bool(used.all()):
-        A, u = A[:, used].contiguous(), u[used]
-    scale = A.shape[0] * float(u.to(accumulation_dtype(u.device)).log().sum())
-    return pseudocount * (ops.log_sum(A) + power * scale)
+    empty = u <= 0  # [K]
+    log_u = u.masked_fill(empty, 1).to(accumulation_dtype(u.device)).log().sum()
+    total = (a * W.shape[0] - b * HT.shape[0]) * log_u
+    for pseudocount, A in (a, W), (b, HT):
+        if pseudocount > 0:
+            total = total + pseudocount * ops.log_sum(A, empty)
+    return total
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ class Alternating(PoissonObjective, ABC):
     def init_state(
         self, X: CSR | Tensor, W: Tensor, HT: Tensor, generator: torch.Generator
     ) -> State:
-        """The state of a start; nothing more is drawn."""
+        """The initial state."""
         return {"W": W, "HT": HT}
 
     @abstractmethod
@@ -138,10 +142,10 @@ class Alternating(PoissonObjective, ABC):
 
     def step(self, X: CSR | Tensor, state: State) -> State:
         if self.extrapolate:
-            return extrapolated_step(self._judged_advance, X, state)
+            return extrapolated_step(self._advance_with_objective, X, state)
         return self.advance(X, state)[0]
 
-    def _judged_advance(self, X, state):
+    def _advance_with_objective(self, X, state):
         new, log_sums = self.advance(X, state)
         return new, self.objective(X, new, log_sums)
 
@@ -185,25 +189,27 @@ class VariationalEM(EM):
         size = counts.sum(1, keepdim=True)
         return torch.softmax(torch.digamma(counts), 1) * size * _inverse(u)
 
-    def objective(self, X: CSR | Tensor, state: State, log_sums=None) -> float:
-        W, HT = state["W"], state["HT"]
+    def objective(self, X: CSR | Tensor, state: State, log_sums=None) -> Tensor:
+        W, HT, a = state["W"], state["HT"], self.doc_topic_pseudocount
         u, wide = ops.column_sums(HT), accumulation_dtype(W.device)
-        value = ops.log_sums(X, W, HT, floor=self.floor).sum()
-        used = u > 0
+        value = ops.log_sums(X, W, HT, floor=self.floor).sum() - self.log_factorial
+        empty = u <= 0
+        K = (~empty).sum(dtype=wide).clamp(min=1)  # topics in use
         numerator = ops.ratio_product(X, W, HT, floor=self.floor)
-        c = (W * numerator)[:, used].to(wide)
-        tiny = torch.finfo(W.dtype).tiny
-        value -= (c * (W * u)[:, used].clamp(min=tiny).to(wide).log()).sum()
-        a, K = self.doc_topic_pseudocount, max(c.shape[1], 1)
-        value += torch.lgamma(c + a).sum() - torch.lgamma(c.sum(1) + K * a).sum()
-        value += c.shape[0] * (lgamma(K * a) - K * lgamma(a))
-        topics = _log_prior(self.topic_word_pseudocount, HT, u, power=-1)
-        return float(value) - self.log_factorial + topics
+        c = (W * numerator).masked_fill_(empty, 0).to(wide)  # [n, K]
+        logs = (W * u).clamp_(min=torch.finfo(W.dtype).tiny).to(wide).log()
+        value -= (c * logs).sum()
+        # log B(c + a) / B(a), of the topics in use: of an empty one c is 0.
+        value += (torch.lgamma(c + a) - lgamma(a)).sum()
+        value -= (torch.lgamma(c.sum(1) + K * a) - torch.lgamma(K * a)).sum()
+        return value + _log_prior(0, self.topic_word_pseudocount, W, HT, u)
 
-    def _document_violation(self, X, W, HT, u) -> float:
+    def _document_violation(self, X, W, HT, u) -> Tensor:
+        if W.numel() == 0:
+            return u.new_zeros(())
         numerator = ops.ratio_product(X, W, HT, floor=self.floor)
         moved = (self.documents(W, numerator, u) - W) * u
-        return float(moved.abs().max()) if moved.numel() else 0.0
+        return moved.abs().max()
 
 
 @dataclass(frozen=True)
@@ -233,13 +239,13 @@ class SCD(Alternating):
 
 
 def _em_step(solver: Alternating, X: CSR | Tensor, state: State) -> State:
-    W, HT = state["W"], state["HT"]
-    u = ops.column_sums(HT)
-    numerator = ops.ratio_product(X, W, HT, floor=solver.floor)
+    W, HT = state["W"], state["HT"]  # [n, K], [m, K]
+    u = ops.column_sums(HT)  # [K]
+    numerator = ops.ratio_product(X, W, HT, floor=solver.floor)  # [n, K]
     W = solver.documents(W, numerator, u)
-    numerator = ops.ratio_product(X.T, HT, W, floor=solver.floor)
-    v, expected = ops.column_sums(W), ops.column_sums(HT, numerator)
-    cost = solver.topic_cost(expected, v, u, HT.shape[0])
+    numerator = ops.ratio_product(X.T, HT, W, floor=solver.floor)  # [m, K]
+    v, expected = ops.column_sums(W), ops.column_sums(HT, numerator)  # [K], [K]
+    cost = solver.topic_cost(expected, v, u, HT.shape[0])  # [K]
     HT = ops.multiplicative_step(HT, numerator, cost, solver.topic_word_pseudocount)
     return {**state, "W": W, "HT": HT, "objective": None}
 
@@ -254,13 +260,13 @@ def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> tuple[State, Tensor
     descent works on a lower bound that touches the objective.
     """
     a, b = solver.doc_topic_pseudocount, solver.topic_word_pseudocount
-    W, HT = state["W"], state["HT"]
+    W, HT = state["W"], state["HT"]  # [n, K], [m, K]
     options = {"n_sweeps": solver.inner_sweeps, "floor": solver.floor}
-    u = ops.column_sums(HT)
+    u = ops.column_sums(HT)  # [K]
     W, _ = ops.scd_rows(X, W, HT, u, pseudocount=a, **options)
     excess = b * HT.shape[0] - a * W.shape[0]
-    per_sum = _inverse(u)
-    cost = (ops.column_sums(W) + max(excess, 0.0) * per_sum) * (u > 0)
+    per_sum = _inverse(u)  # [K]
+    cost = (ops.column_sums(W) + max(excess, 0.0) * per_sum) * (u > 0)  # [K]
     options["share"] = max(-excess, 0.0) * per_sum
-    HT, log_sums = ops.scd_rows(X.T, HT, W, cost, pseudocount=b, **options)
+    HT, log_sums = ops.scd_rows(X.T, HT, W, cost, pseudocount=b, **options)  # .., [m]
     return {**state, "W": W, "HT": HT, "objective": None}, log_sums

@@ -52,7 +52,7 @@ class Schedule(ABC):
     learning_rate: float
 
     def init_state(self) -> State:
-        """What the solver's state holds of the schedule before the first epoch."""
+        """Entries of the solver's state for the schedule, before the first epoch."""
         return {}
 
     @abstractmethod
@@ -60,7 +60,7 @@ class Schedule(ABC):
         """The learning rate after so many epochs, of which the last may be partial."""
 
     def advance(self, state: State, loss: Callable[[], float]) -> State:
-        """What the state holds of the schedule after an epoch with this loss."""
+        """These entries after an epoch with this loss."""
         return {}
 
 
@@ -82,7 +82,7 @@ class FactorSchedule(Schedule):
 
 @dataclass(frozen=True)
 class TorchSchedule(Schedule):
-    """A scheduler of `torch.optim.lr_scheduler` that does not look at the loss.
+    """A scheduler of `torch.optim.lr_scheduler` that does not depend on the loss.
 
     Parameters
     ----------

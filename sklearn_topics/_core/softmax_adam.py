@@ -48,7 +48,7 @@ class SoftmaxAdam(PoissonObjective):
     def init_state(
         self, X: CSR | Tensor, W: Tensor, HT: Tensor, generator: torch.Generator
     ) -> State:
-        """The state whose topic model is that of the factors."""
+        """The initial state: the logits of the topic model of the factors."""
         logits = {"A": _logits(W * ops.column_sums(HT), 1), "BT": _logits(HT, 0)}
         moments = {
             f"{name}_{moment}": torch.zeros_like(value)
@@ -67,13 +67,13 @@ class SoftmaxAdam(PoissonObjective):
         generator = torch.Generator("cpu")
         generator.set_state(state["generator"])
         n, epoch = X.shape[0], state["epoch"]
-        order = torch.randperm(n, generator=generator, device="cpu").to(X.device)
+        order = torch.randperm(n, generator=generator, device="cpu")
         batches = order.split(self.batch_size)
         terms = state["HT"] if epoch else torch.softmax(BT[0], 0)
         for number, rows in enumerate(batches):
             done = epoch * len(batches) + number
             rate = self.schedule.rate(state, epoch + number / len(batches))
-            batch = take(X, rows)
+            batch, rows = take(X, rows), rows.to(X.device)
             theta = torch.softmax(A[0][rows], 1)
             of_A, of_BT = self._gradients(batch, theta, terms, len(rows) / n)
             _update(A, of_A, rows=rows, rate=rate, n_updates=epoch + 1)
@@ -93,7 +93,7 @@ class SoftmaxAdam(PoissonObjective):
 
         def loss():
             new["objective"] = self.objective(X, new)  # `evaluate` need not do it again
-            return -new["objective"]
+            return -float(new["objective"])
 
         return new | self.schedule.advance(state, loss)
 
@@ -104,7 +104,7 @@ class SoftmaxAdam(PoissonObjective):
         return {**found, "learning_rate": state["learning_rate"]}
 
     def _gradients(self, batch, theta: Tensor, terms: Tensor, share: float):
-        """Of A, for the batch's rows, and of BT."""
+        """Gradients of A, for the rows of the batch, and of BT."""
         a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
         counts = theta * ops.ratio_product(batch, theta, terms, floor=self.floor) + a
         of_documents = theta * counts.sum(1, keepdim=True) - counts
@@ -119,7 +119,7 @@ _PARTS = "", "_first", "_second"
 def _update(parts: list[Tensor], gradient: Tensor, **options) -> None:
     """One step of Adam in place, of all logits or of rows with their own moments."""
     value, first, second = parts
-    ops.adam_step_(value, gradient, first, second, **options)
+    ops.adam_step_([value], [gradient], [first], [second], **options)
 
 
 def _logits(A: Tensor, dim: int) -> Tensor:

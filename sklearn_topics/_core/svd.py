@@ -8,6 +8,7 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .._kernels.csr import accumulation_dtype
 from .._kernels.threads import threads_for
+from .solver import on_host
 
 NORMALIZERS = ("LU", "QR", "none")
 #: Sines of the angles between columns from which on one more product does no harm: it
@@ -90,7 +91,7 @@ def _orthonormal_basis(A: Tensor) -> tuple[Tensor, bool]:
     The first pass leaves columns orthogonal but for its rounding times the squared
     condition number of A, which the second takes away.
     """
-    first = _cholesky_basis(A) if bool(A.any(0).all()) else None
+    first = _cholesky_basis(A, full_rank=True)
     second = None if first is None else _cholesky_basis(first[0])
     if second is None:
         return torch.linalg.qr(A)[0].contiguous(), False
@@ -107,22 +108,29 @@ def _triangular_basis(A: Tensor) -> tuple[Tensor, bool]:
     return (_lu_basis(A), False) if basis is None else basis
 
 
-def _cholesky_basis(A: Tensor) -> tuple[Tensor, bool] | None:
+def _cholesky_basis(
+    A: Tensor, *, full_rank: bool = False
+) -> tuple[Tensor, bool] | None:
     """A R^-1 with R^T R = A^T A, and whether the columns of A were well apart.
 
-    Columns are scaled to length 1 first. None where they nearly depend on each other.
+    Columns are scaled to length 1 first. None where they nearly depend on each other;
+    with `full_rank` also where one is zero.
     """
     gram = ops.gram(A).to(accumulation_dtype(A.device))
     length = gram.diagonal().sqrt()
-    if bool(A[:, length == 0].any()):  # it is too small to be squared
-        return None
-    length = length.where(length > 0, 1)
+    nothing = length == 0
+    length = length.masked_fill(nothing, 1)
     cosines = gram / torch.outer(length, length)
     cosines.diagonal().fill_(1)  # also of a column of zeros, which stays one
     factor, info = torch.linalg.cholesky_ex(cosines)
-    # Of each column the part at right angles to those before it.
-    least = float(factor.diagonal().min())
-    if int(info) != 0 or not least > 10 * torch.finfo(A.dtype).eps ** 0.5:
+    # The component of each column that is orthogonal to the columns before.
+    least = factor.diagonal().min()
+    found = on_host({"zeros": nothing.any(), "info": info, "least": least})
+    least = found["least"]
+    if found["info"] != 0 or not least > 10 * torch.finfo(A.dtype).eps ** 0.5:
+        return None
+    # A column that is too small to be squared has length 0 too.
+    if found["zeros"] and (full_rank or bool(A[:, nothing].any())):
         return None
     identity = torch.eye(len(factor), dtype=factor.dtype, device=A.device)
     inverse = torch.linalg.solve_triangular(factor, identity, upper=False).T

@@ -130,5 +130,7 @@ def announced_fit(estimator, X) -> Iterator[None]:
 
 
 def _announce_compiling() -> None:
-    message = "Compiling CPU kernels (first run only); this takes several seconds."
-    print(message, file=sys.stderr)
+    print(
+        "Compiling CPU kernels (first run only); this takes several seconds.",
+        file=sys.stderr,
+    )

@@ -1,4 +1,4 @@
-"""Initialisation: what an estimator's `init`, W and H mean."""
+"""Initialisation of NMF by `init`, W and H."""
 
 import torch
 from sklearn.utils import check_random_state
@@ -6,7 +6,8 @@ from torch import Tensor
 
 from .._boundary.inputs import check_factor
 from .._boundary.transfer import numpy_dtype, to_device
-from .._core.init import initial_factors, mean_value
+from .._core.init import initial_factors
+from .._core.observed import mean_value
 
 #: Largest exponent of the unit for which NNDSVD is that of scikit-learn. Beyond, its
 #: replacements of zeros would dominate the factors, or vanish.
@@ -17,7 +18,7 @@ _NEAR = 1e3
 
 
 def check_rank(init: str, K: int, shape) -> None:
-    """Refuse NNDSVD with more components than X has rows or columns."""
+    """Raise an error for NNDSVD with more components than rows or columns of X."""
     if init != "random" and K > min(shape):
         raise ValueError(
             f"init = '{init}' can only be used when n_components <= min(n_samples, "
@@ -61,7 +62,7 @@ def custom_factors(
     Parameters
     ----------
     estimator : estimator
-        Named in messages.
+        The estimator, to name in messages.
     X : CSR or Tensor
     W, H : array-like or None
         If one is None, it is inferred from the other.
@@ -88,7 +89,7 @@ def custom_factors(
 def given_factor(
     estimator, factor, name: str, shape, X, *, any_dtype: bool = False
 ) -> Tensor:
-    """A validated initial factor, in the dtype of X and on its device."""
+    """Validate an initial factor; a tensor with the dtype and device of X."""
     factor, dtype = check_factor(estimator, factor, name, shape), numpy_dtype(X)
     if factor.dtype != dtype and not any_dtype:
         raise TypeError(

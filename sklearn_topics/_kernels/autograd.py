@@ -83,8 +83,8 @@ class _LogLikelihood(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, gradient):
-        # Of entry ij: x / y, times the other factor; x / floor below the floor, so that
-        # what has lost all probability can come back.
+        # By entry ij: x / y times the other factor; below the floor x / floor, so that
+        # a term without probability can recover it.
         W, HT = ctx.saved_tensors
         of_W = of_HT = None
         if ctx.needs_input_grad[1]:

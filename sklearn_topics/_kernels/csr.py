@@ -1,10 +1,12 @@
 """A compressed sparse row matrix of torch tensors, with its transpose cached."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+
+from . import registry
 
 
 def accumulation_dtype(device: torch.device) -> torch.dtype:
@@ -32,6 +34,7 @@ class CSR:
     data: Tensor
     shape: tuple[int, int]
     _transpose: "CSR | None" = field(default=None, repr=False)
+    _host_indptr: Tensor | None = field(default=None, repr=False)
 
     @property
     def device(self) -> torch.device:
@@ -49,48 +52,68 @@ class CSR:
     def T(self) -> "CSR":
         """The transpose, built on first use and kept."""
         if self._transpose is None:
-            from . import ops  # ops imports this module
-
-            self._transpose = ops.transpose(self)
+            self._transpose = registry.find("transpose", self)(self)
             self._transpose._transpose = self
         return self._transpose
 
+    @property
+    def host_indptr(self) -> Tensor:
+        """`indptr` on the host, downloaded on first use and kept."""
+        if self._host_indptr is None:
+            self._host_indptr = self.indptr.cpu()
+        return self._host_indptr
+
     def with_data(self, data: Tensor) -> "CSR":
         """The same pattern with other values; indices are shared."""
-        return CSR(self.indptr, self.indices, data, self.shape)
+        known = {"_host_indptr": self._host_indptr}
+        return CSR(self.indptr, self.indices, data, self.shape, **known)
 
-    def rows(self, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Entries of rows [start, stop): row counted from `start`, column, value."""
-        counts = self.indptr[start + 1 : stop + 1] - self.indptr[start:stop]
-        first, last = int(self.indptr[start]), int(self.indptr[stop])
-        local = torch.arange(stop - start, device=self.device)
-        local = local.repeat_interleave(counts, output_size=last - first)
-        return local, self.indices[first:last], self.data[first:last]
+    def rows(self, start: int, stop: int) -> "CSR":
+        """The rows [start, stop), in the same memory."""
+        n, m = self.shape
+        if (start, stop) == (0, n):
+            return self
+        first, last = int(self.host_indptr[start]), int(self.host_indptr[stop])
+        indptr = self.indptr[start : stop + 1] - first
+        parts = self.indices[first:last], self.data[first:last]
+        return CSR(indptr, *parts, (stop - start, m))
 
-    def take(self, rows: Tensor) -> "CSR":
-        """A copy of the given rows, in that order."""
-        begins, counts = self.indptr[rows], self.indptr.diff()[rows]
-        indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-        nnz = int(indptr[-1])
-        shift = (begins - indptr[:-1]).repeat_interleave(counts, output_size=nnz)
-        entries = shift + torch.arange(nnz, device=self.device)
-        shape = len(rows), self.shape[1]
-        return CSR(indptr, self.indices[entries], self.data[entries], shape)
+    def entry_rows(self) -> Tensor:  # [nnz], int64
+        """The row of each entry."""
+        return torch.repeat_interleave(self.indptr.diff(), output_size=self.nnz)
 
-    def chunks(self, entries: int = 1 << 18):
+    def chunks(self, entries: int) -> Iterator[tuple[int, int]]:
         """Ranges of whole rows that hold about `entries` stored entries each."""
         start, n = 0, self.shape[0]
+        if n <= entries and self.nnz <= entries:
+            yield 0, n
+            return
+        host = self.host_indptr
         while start < n:
-            target = self.indptr[start] + entries
-            stop = int(torch.searchsorted(self.indptr, target, right=True)) - 1
+            target = host[start] + entries
+            stop = int(torch.searchsorted(host, target, right=True)) - 1
             stop = min(max(stop, start + 1), n, start + entries)
             yield start, stop
             start = stop
 
 
 def take(X: CSR | Tensor, rows: Tensor) -> CSR | Tensor:
-    """A copy of the given rows of either container, in that order."""
-    return X.take(rows) if isinstance(X, CSR) else X[rows]
+    """A copy of the given rows of either container, in that order.
+
+    Nothing is read from the device if the row numbers are on the host.
+    """
+    if not isinstance(X, CSR):
+        return X[rows.to(X.device)]
+    rows, host = rows.cpu(), X.host_indptr
+    begins, ends = host[rows], host[rows + 1]
+    host = torch.cat([host[:1], (ends - begins).cumsum(0)])
+    shift, indptr = (A.to(X.device) for A in (begins - host[:-1], host))
+    nnz = int(host[-1])
+    entries = shift.repeat_interleave(indptr.diff(), output_size=nnz)
+    entries += torch.arange(nnz, device=X.device)
+    shape = len(rows), X.shape[1]
+    parts = X.indices[entries], X.data[entries]
+    return CSR(indptr, *parts, shape, _host_indptr=host)
 
 
 def take_columns(X: CSR | Tensor, columns: Tensor) -> CSR | Tensor:
@@ -108,12 +131,7 @@ def take_columns(X: CSR | Tensor, columns: Tensor) -> CSR | Tensor:
 
 def slice_rows(X: CSR | Tensor, start: int, stop: int) -> CSR | Tensor:
     """Rows [start, stop) of either container, in its memory."""
-    if not isinstance(X, CSR):
-        return X[start:stop]
-    first, last = int(X.indptr[start]), int(X.indptr[stop])
-    indptr = X.indptr[start : stop + 1] - first
-    parts = X.indices[first:last], X.data[first:last]
-    return CSR(indptr, *parts, (stop - start, X.shape[1]))
+    return X.rows(start, stop) if isinstance(X, CSR) else X[start:stop]
 
 
 def map_positive(X: CSR | Tensor, function: Callable[[Tensor], Tensor]) -> CSR | Tensor:
@@ -123,7 +141,7 @@ def map_positive(X: CSR | Tensor, function: Callable[[Tensor], Tensor]) -> CSR |
     zeros that it stores.
     """
     values = X.data if isinstance(X, CSR) else X
-    cells = values > 0
+    cells = (values > 0).nonzero(as_tuple=True)
     out = torch.zeros_like(values)
     out[cells] = function(values[cells])
     return X.with_data(out) if isinstance(X, CSR) else out

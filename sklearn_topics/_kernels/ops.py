@@ -8,7 +8,12 @@ the other factor pass ``X.T`` and exchange W and HT.
 `reference` holds the plain-torch version of each operation, which runs on any device
 and is its specification; `registry` says which version runs where. A fast version that
 fails raises: there is no fallback.
+
+Operations return tensors, also where the result is a number: who needs it on the host
+reads it, once.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -63,10 +68,11 @@ def multiplicative_step(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float):
     return registry.find("multiplicative_step", A)(A, N, cost, pseudocount)
 
 
-def largest_violation(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float) -> float:
+def largest_violation(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float) -> Tensor:
     """max |A * (cost - N) - pseudocount| over the columns of positive cost, or 0.
 
-    How far the factor A is from what `multiplicative_step` would leave as it is.
+    A Tensor of shape (): how far the factor A is from what `multiplicative_step` would
+    leave as it is.
     """
     return registry.find("largest_violation", A)(A, N, cost, pseudocount)
 
@@ -99,7 +105,7 @@ def ratio_step(
 
 def hals_step(
     A: Tensor, N: Tensor, G: Tensor, l1: float, order: Tensor
-) -> tuple[Tensor, float]:
+) -> tuple[Tensor, Tensor]:
     """One sweep of exact coordinate descent on every row a of A (Fast HALS).
 
     Row a of A (n x K) descends on ``a G a / 2 - (n - l1) a`` over a >= 0, with n its
@@ -109,7 +115,7 @@ def hals_step(
     -------
     A : Tensor of shape (n, K)
         The new rows; the argument is left as it was.
-    violation : float
+    violation : Tensor of shape ()
         Sum over all steps of the projected gradient's absolute value before the step.
         Accumulated wide.
     """
@@ -117,10 +123,10 @@ def hals_step(
 
 
 def adam_step_(
-    A: Tensor,
-    gradient: Tensor,
-    first: Tensor,
-    second: Tensor,
+    A: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    first: Sequence[Tensor],
+    second: Sequence[Tensor],
     *,
     rows: Tensor | None = None,
     rate: float,
@@ -133,32 +139,33 @@ def adam_step_(
 
     Parameters
     ----------
-    A, first, second : Tensor of shape (n, K) or (K,)
-        Parameters and their moments. They are changed.
-    gradient : Tensor of shape (len(rows), K), or A's
+    A, first, second : sequence of Tensor of shape (n, K) or (K,)
+        One or more parameters and their moments. They are changed.
+    gradients : sequence of Tensor of shape (len(rows), K), or A's
     rows : Tensor of int64, default=None
-        Distinct rows of A that the gradient belongs to; the others stay as they are.
-        None is all of them.
+        Distinct rows of all parameters that the gradients belong to; the others stay as
+        they are. None is all of them.
     rate : float
     n_updates : int
         Steps that these rows have had with this one.
     l2 : float
         Times A, is added to the gradient.
     decays : tuple of float
-        Of the moments.
+        Decay rates of the moments.
     eps : float
         Added to the root of the second moment.
     """
-    impl = registry.find("adam_step_", A)
-    impl(A, gradient, first, second, rows, rate, n_updates, l2, decays, eps)
+    impl = registry.find("adam_step_", A[0])
+    impl(A, gradients, first, second, rows, rate, n_updates, l2, decays, eps)
 
 
-def log_sum(A: Tensor) -> float:
-    """Sum of log A over a positive factor, accumulated wide.
+def log_sum(A: Tensor, empty: Tensor | None = None) -> Tensor:
+    """Sum of log A over a positive factor, accumulated wide: a float64 Tensor ().
 
-    What is below the smallest normal number counts as that.
+    Columns that are `empty`, if given (bool, shape (K,)), are left out. What is below
+    the smallest normal number counts as that.
     """
-    return registry.find("log_sum", A)(A)
+    return registry.find("log_sum", A)(A, empty)
 
 
 def sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 One row an implementation. "any" is every device that has no row of its own; there the
 plain-torch reference runs. A module is imported when one of its functions is first
-chosen. ``python -m sklearn_topics._kernels.registry`` prints the table.
+chosen. ``python -m sklearn_topics._kernels`` prints the table.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,6 @@ from importlib import import_module
 
 import torch
 from torch import Tensor
-
-from .csr import CSR
 
 _SPARSE_PRODUCT = (
     "cpu.mkl:csr_spmm" if torch.backends.mkl.is_available() else "cpu.products:csr_spmm"
@@ -73,9 +71,10 @@ IMPLEMENTATIONS = {
 }
 
 
-def find(operation: str, X: CSR | Tensor) -> Callable:
-    """The implementation of an operation for what X is, where it is."""
-    return _find(operation, "csr" if isinstance(X, CSR) else "dense", X.device.type)
+def find(operation: str, X) -> Callable:
+    """The implementation of an operation for a Tensor or a CSR, where it is."""
+    container = "dense" if isinstance(X, Tensor) else "csr"
+    return _find(operation, container, X.device.type)
 
 
 @cache  # looking for it would take as long as a small kernel
@@ -93,6 +92,8 @@ def load(place: str) -> Callable:
     return getattr(import_module(f"{__package__}.{module}"), function)
 
 
-if __name__ == "__main__":
-    for key, place in IMPLEMENTATIONS.items():
-        print("  ".join(f"{part:<20}" for part in (*key, place)))
+def table() -> str:
+    """A line for each implementation: operation, container, device, place."""
+    rows = [(*key, place) for key, place in IMPLEMENTATIONS.items()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

@@ -1,4 +1,4 @@
-"""Corpora with known topics and of real text, and readers of word vectors."""
+"""Data sets: synthetic corpora with known topics, real texts, and word vectors."""
 
 from ._docstrings import load_docstrings
 from ._stop_words import API_STOP_WORDS

@@ -1,4 +1,4 @@
-"""The docstrings of the installed scikit-learn, scipy and numpy as a text corpus."""
+"""A text corpus: the docstrings of the installed scikit-learn, scipy and numpy."""
 
 import ast
 import collections
@@ -20,14 +20,14 @@ from sklearn.utils import Bunch
 
 from ._prose import count_words, docstring_to_prose
 
-# To be raised with every change of what is extracted, so that old caches are not read.
+# Increase it with every change of the extraction, so that old caches are not read.
 _FORMAT = 2
 _DISTRIBUTIONS = {"numpy": "numpy", "scipy": "scipy", "sklearn": "scikit-learn"}
 _MIN_WORDS = 30
 _MIN_TARGET_SIZE = 10
 
-# Vendored or internal to the project, or (numpy.distutils) there for some versions
-# of Python only, which would make the corpus depend on more than the three versions.
+# Vendored or internal modules, and numpy.distutils, which exists for some versions of
+# Python only: the corpus must depend on the three package versions alone.
 _LEFT_OUT = frozenset(
     {
         "numpy._pyinstaller",
@@ -37,7 +37,7 @@ _LEFT_OUT = frozenset(
         "sklearn.externals",
     }
 )
-# Folders of which the public names are those of the package above.
+# Folders that implement public names of the package above.
 _PART_OF_TOP = frozenset({"numpy.core", "numpy.lib", "numpy.matrixlib"})
 
 _DESCR = """\
@@ -54,43 +54,44 @@ The texts are those of the three projects, each under the 3-clause BSD licence.
 
 
 def load_docstrings(*, data_home=None, return_X_y=False):
-    """Load the docstrings of the installed scikit-learn, scipy and numpy.
+    """Load the docstrings of the installed scikit-learn, scipy and numpy as a corpus.
 
-    Real text about some fifty subjects that is on every machine where this package
-    runs, without a download. The source files are parsed, never imported. The first
-    call takes a few seconds; its result is kept in the data home for later ones, for
-    each combination of the three versions.
+    It is real text about some fifty subjects that needs no download. The source files
+    are parsed, never imported. The first call takes a few seconds; the result is
+    cached in the data home for each combination of the three versions.
 
     Parameters
     ----------
     data_home : str or path-like, default=None
-        Where scikit-learn keeps its data, as in :func:`sklearn.datasets.get_data_home`.
-        The corpus is stored in its folder ``sklearn_topics`` as gzipped JSON.
+        Data folder of scikit-learn, as in :func:`sklearn.datasets.get_data_home`. The
+        corpus is cached in its subfolder ``sklearn_topics`` as gzipped JSON.
     return_X_y : bool, default=False
-        Whether to return ``(data, target)`` rather than a Bunch.
+        Whether to return ``(data, target)`` instead of a Bunch.
 
     Returns
     -------
     docstrings : :class:`~sklearn.utils.Bunch`
-        With the attributes
+        The corpus, with the attributes
 
         data : list of str, length n_documents
-            The prose of one docstring each, at least 30 words, one line for each
-            paragraph. No text occurs twice.
+            The prose of each docstring: at least 30 words, one line per paragraph. No
+            text occurs twice.
         target : ndarray of shape (n_documents,), dtype int64
-            Index into `target_names`.
+            Subpackage of each document, as an index into `target_names`.
         target_names : list of str
-            Subpackages in alphabetical order: the first two parts of the dotted name
-            (``"scipy.stats"``). Modules that are private (``numpy._core``), that
-            implement the top-level names of numpy (``numpy.lib``) or whose subpackage
-            has fewer than 10 documents are under the top name (``"numpy"``).
+            Names of the subpackages in alphabetical order: the first two parts of the
+            dotted name (``"scipy.stats"``). Documents of private modules
+            (``numpy._core``), of modules that implement top-level names of numpy
+            (``numpy.lib``) and of subpackages with fewer than 10 documents belong to
+            the top-level package (``"numpy"``).
         names : list of str, length n_documents
-            Dotted name of the documented object at the place of its definition, for
-            example ``"scipy.stats._stats_py.ttest_ind"``.
+            Dotted name of the documented object where it is defined, for example
+            ``"scipy.stats._stats_py.ttest_ind"``.
         DESCR : str
-            A description with the three versions.
+            Description of the corpus with the three versions.
 
-        The order is that of the dotted module names and, in a module, of the source.
+        Documents are sorted by dotted module name and, within a module, in the order
+        of the source.
     (data, target) : tuple if `return_X_y` is true
         The list of texts and the array of targets.
 
@@ -102,12 +103,12 @@ def load_docstrings(*, data_home=None, return_X_y=False):
     Warns
     -----
     UserWarning
-        If the corpus cannot be stored; it is returned all the same.
+        If the corpus cannot be cached; it is returned nevertheless.
 
     See Also
     --------
-    API_STOP_WORDS : Words of such texts that tell nothing about their subject.
-    make_topic_corpus : A corpus with known topics.
+    API_STOP_WORDS : Stop words for such texts.
+    make_topic_corpus : Synthetic corpus with known topics.
 
     Examples
     --------
@@ -129,8 +130,8 @@ def load_docstrings(*, data_home=None, return_X_y=False):
             problem = _write_cache(path, corpus)
     if problem is not None:
         warnings.warn(
-            f"The docstrings cannot be kept in {path.parent} and will be extracted "
-            f"again by the next call: {problem}",
+            f"The docstrings cannot be cached in {path.parent}, so the next call will "
+            f"extract them again: {problem}. Pass data_home, a writable folder.",
             UserWarning,
             stacklevel=2,
         )
@@ -159,7 +160,7 @@ def load_docstrings(*, data_home=None, return_X_y=False):
 
 @contextlib.contextmanager
 def _no_garbage_collection():
-    """Collections while syntax trees are made cost as much time as the parsing."""
+    """Disable the garbage collector, which takes as much time as parsing."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -170,12 +171,12 @@ def _no_garbage_collection():
 
 
 def _extract():
-    """Parse the three packages; a dict of the lists data, names and targets."""
-    documents = {}  # text -> (name, subpackage), in order, each text once
+    """Parse the three packages into a dict of the lists data, names and targets."""
+    documents = {}  # text -> (name, subpackage); keys remove duplicates
     for package in sorted(_DISTRIBUTIONS):
         for module, tree in _modules(package):
             for name, docstring in _docstrings(tree, module):
-                # Cheaper than to clean it: prose is not longer than its docstring.
+                # Skip the expensive cleaning: prose is no longer than its docstring.
                 if len(docstring.split()) < _MIN_WORDS:
                     continue
                 text = docstring_to_prose(docstring)
@@ -194,7 +195,7 @@ def _extract():
 
 def _modules(package):
     """Yield (dotted name, syntax tree) for every source file of a package."""
-    # For a name without a dot this imports nothing.
+    # This does not import the package, because its name has no dot.
     spec = importlib.util.find_spec(package)
     root = Path(spec.origin).parent
     modules = {}
@@ -210,22 +211,25 @@ def _modules(package):
             continue
         modules[".".join(parts)] = path
     if not modules:
-        raise FileNotFoundError(f"{package} has no source files in {root}")
+        raise FileNotFoundError(
+            f"{package} has no source files in {root}. Reinstall the package with its "
+            ".py files."
+        )
     for name, path in sorted(modules.items()):
         with warnings.catch_warnings():
-            # Invalid escapes in the source of others.
+            # Third-party source files contain invalid escapes.
             warnings.simplefilter("ignore", SyntaxWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             yield name, ast.parse(path.read_bytes(), filename=str(path))
 
 
 def _docstrings(node, name):
-    """Yield (dotted name, docstring) of a module or class and of what it defines."""
+    """Yield (dotted name, docstring) of a module or class and of its members."""
     docstring = ast.get_docstring(node, clean=False)
     if docstring is not None:
         yield name, docstring
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        return  # what a function defines is not documented for others
+        return  # inner functions are not public documentation
     statements = collections.deque(node.body)
     while statements:
         statement = statements.popleft()
@@ -242,9 +246,9 @@ def _docstrings(node, name):
 
 
 def _added_docstrings(call, module):
-    """Yield the docstrings that a call of ``add_newdoc`` gives to compiled objects.
+    """Yield the docstrings of compiled objects, which ``add_newdoc`` sets.
 
-    The forms are ``([module,] object, docstring)`` and, for members,
+    The forms of the call are ``([module,] object, docstring)`` and, for members,
     ``(module, object, (member, docstring))`` or a list of such pairs.
     """
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
@@ -254,10 +258,10 @@ def _added_docstrings(call, module):
     try:
         *names, added = map(ast.literal_eval, call.args)
     except ValueError:
-        return  # composed when the module is run
+        return  # the docstring is composed at run time
     names = [name for name in names if isinstance(name, str)]
     if not names or names[0].split(".")[0] not in _DISTRIBUTIONS:
-        names.insert(0, module.rpartition(".")[0])  # a file of nothing but such calls
+        names.insert(0, module.rpartition(".")[0])  # a file with such calls only
     if isinstance(added, str):
         yield ".".join(names), added
         return
@@ -277,7 +281,7 @@ def _subpackage(module):
 
 
 def _cache_path(data_home, versions):
-    """Path of the cache file and the error, if any, that making its folder gave."""
+    """Path of the cache file, and the error if its folder cannot be created."""
     key = "-".join(f"{package}{version}" for package, version in versions.items())
     name = f"docstrings-{key}-format{_FORMAT}.json.gz"
     home = data_home or os.environ.get("SCIKIT_LEARN_DATA", "~/scikit_learn_data")
@@ -291,7 +295,7 @@ def _cache_path(data_home, versions):
 
 
 def _read_cache(path):
-    """The stored corpus, or None if there is none or it is damaged."""
+    """The cached corpus, or None if it is missing or damaged."""
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file:
             corpus = json.load(file)
@@ -309,8 +313,8 @@ def _read_cache(path):
 
 
 def _write_cache(path, corpus):
-    """Store the corpus in one step; return the error that prevented it, or None."""
-    # Under another name first: a reader never sees a part of the file.
+    """Store the corpus atomically; return the error if that fails, or None."""
+    # Write to another name first, so that no reader sees an incomplete file.
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     content = gzip.compress(json.dumps(corpus).encode("utf-8"), compresslevel=6)
     try:

@@ -1,4 +1,4 @@
-"""numpydoc docstrings to prose: what is left when markup, code and types are gone."""
+"""Extract prose from numpydoc docstrings, without markup, code and types."""
 
 import inspect
 import re
@@ -21,7 +21,7 @@ _FIELD_SECTIONS = frozenset(
     }
 )
 _DROPPED_SECTIONS = frozenset({"references", "reference", "citations"})
-# What is a heading even where its underline is missing or misplaced.
+# Headings that are recognised without an underline.
 _SECTIONS = frozenset(
     name.title()
     for name in (*_FIELD_SECTIONS, *_DROPPED_SECTIONS, "see also", "notes", "examples")
@@ -46,7 +46,7 @@ _INLINE = (
     (re.compile(r"(?::[\w:+-]+:)?`([^`<\n]*?)\s*<[^`>\n]*>`_{0,2}"), r"\1"),  # a link
     (re.compile(r"\[[\w.,\- ]+\]_"), " "),  # a citation
     (re.compile(r"(?:https?|ftp)://\S+|\bdoi:\s*\S+", re.IGNORECASE), " "),
-    (re.compile(r"%\(\w+\)[sdr]|\|\w+\|"), " "),  # what a template fills in
+    (re.compile(r"%\(\w+\)[sdr]|\|\w+\|"), " "),  # template placeholders
 )
 _QUOTED = re.compile(r"(?::[\w:+-]+:)?(`{1,2})([^\n]+?)\1_{0,2}")
 _EMPHASIS = re.compile(r"(?<![\w*])(\*{1,2})(?=\S)([^*\n]+?)(?<=\S)\1(?![\w*])")
@@ -60,8 +60,8 @@ def docstring_to_prose(docstring):
     """Return the prose of a numpydoc docstring.
 
     Section headings, ``name : type`` lines, references, doctests, literal blocks,
-    tables, formulas and directives other than admonitions are removed with what
-    belongs to them. Of inline markup the text is kept.
+    tables, formulas and directives other than admonitions are removed with their
+    contents. The text of inline markup is kept.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def docstring_to_prose(docstring):
     Returns
     -------
     prose : str
-        One line for each paragraph that is left; empty when nothing is.
+        One line per remaining paragraph; empty if no prose remains.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def docstring_to_prose(docstring):
 
 
 def count_words(prose):
-    """Return the number of blank-separated pieces of `prose` that have a letter."""
+    """Count the blank-separated words of `prose` that contain a letter."""
     return sum(_LETTER.search(piece) is not None for piece in prose.split())
 
 
@@ -94,7 +94,7 @@ def _indent(line):
 
 
 def _end_of_block(lines, start, indent):
-    """Index of the first line from `start` on that is not blank nor deeper."""
+    """Index of the first line from `start` that is neither blank nor indented more."""
     while start < len(lines) and (
         not lines[start].strip() or _indent(lines[start]) > indent
     ):
@@ -109,7 +109,7 @@ def _end_of_paragraph(lines, start):
 
 
 def _heading_length(lines, i):
-    """Number of lines of the heading at line i: 0 for none, 1 without underline."""
+    """Number of heading lines at line i: 0 if there is none, 1 without an underline."""
     if i + 1 < len(lines):
         underline = lines[i + 1].strip()
         if len(underline) >= 3 and _UNDERLINE.fullmatch(underline):
@@ -118,7 +118,7 @@ def _heading_length(lines, i):
 
 
 def _paragraphs(lines):
-    """Lists of prose lines; a bullet or a change of field begins a new list."""
+    """Paragraphs as lists of lines; a bullet or a new field starts a paragraph."""
     paragraphs = [[]]
     section = ""
     i = 0
@@ -172,13 +172,13 @@ def _paragraphs(lines):
 
 
 def _is_table_row(text):
-    """Whether cells are set off by bars or by runs of blanks."""
+    """Whether bars or runs of blanks separate cells."""
     return text.startswith("|") or _TABLE_ROW.search(text) is not None
 
 
 def _clean_quoted(match):
     text = match[2].strip()
-    # "sphx_..." is the label of an example's page; "~" and "!" are for Sphinx.
+    # "sphx_..." labels a page of the gallery; "~" and "!" are Sphinx markup.
     return " " if text.startswith("sphx_") else text.lstrip("~!.")
 
 

@@ -1,28 +1,28 @@
-"""Words that every reference page uses and that say nothing about its subject."""
+"""Stop words for API documentation, which describe no subject."""
 
-# Of the words most frequent by document in `load_docstrings`, those that are spread
-# over all the subpackages, by the entropy of their document frequencies, and that name
-# no subject: "matrix", "sample" or "distribution" are as frequent, but are subjects.
+# The words with the highest document frequencies in `load_docstrings` that are spread
+# over all subpackages, by the entropy of their document frequencies, and that name no
+# subject. "matrix", "sample" or "distribution" are as frequent, but name subjects.
 API_STOP_WORDS = frozenset(
-    # The three packages and their documentation.
+    # Names of the three packages and of documentation.
     """
     api described description documentation example examples glossary guide learn
     note notes numpy py python read refer reference scipy section sklearn user
     """
-    # What a signature consists of.
+    # Parts of a signature.
     """
     args argument arguments attribute attributes class default defaults function
     functions instance keyword method methods module names object objects option
     optional options parameter parameters self
     """
-    # Types and containers, and what is always said of them.
+    # Types and containers, and their usual properties.
     """
     array arrays bool boolean callable containing contains corresponding corresponds
     dict dictionary dimension dimensional dimensions dtype element elements false float
     index indices int integer integers iterable length list ndarray number numbers
     scalar sequence shape size str string strings true tuple type types value values
     """
-    # What goes in, comes out or goes wrong.
+    # Inputs, outputs and errors.
     """
     accepted allowed available called calling calls compute computed computes copy
     current data error given ignored implementation implemented input inputs new output
@@ -30,7 +30,7 @@ API_STOP_WORDS = frozenset(
     returned returns specified specifies specify stored support supported use used
     useful uses using valid version warning
     """
-    # Where in an array, and which of its entries.
+    # Positions and entries of an array.
     """
     axis column columns end entries left maximum minimum negative order positive
     range right row rows second zero zeros

@@ -1,5 +1,6 @@
-"""A corpus drawn from known topics."""
+"""Synthetic corpora with known topics."""
 
+import difflib
 from numbers import Integral, Real
 
 import numpy as np
@@ -8,10 +9,10 @@ from sklearn.utils import check_random_state, check_scalar
 
 _VOCABULARIES = ("zipf", "dirichlet")
 _LENGTH_DISTRIBUTIONS = ("poisson", "lognormal", "fixed")
-# Documents are drawn in blocks, so that no temporary grows with the corpus.
+# Documents are drawn in blocks, so that temporary arrays do not grow with the corpus.
 _TOKENS_PER_BLOCK = 2_000_000
 
-#: Tokens a term from which a binomial draw for each term is the faster way.
+#: Tokens per term from which a binomial draw for each term is faster.
 _LONG = 8
 
 
@@ -29,13 +30,13 @@ def make_topic_corpus(
     topic_word_prior=None,
     random_state=None,
 ):
-    """Draw a corpus from a topic model with known topics.
+    """Generate a synthetic corpus from known topics, to test and compare models.
 
     Each document has topic proportions theta_i ~ Dirichlet(`doc_topic_prior`) and a
-    random length; each of its tokens is of topic k with probability theta_ik and then
-    of term j with probability topics_kj [1]_. The counts of a document of length t_i
-    are thus exactly Multinomial(t_i, theta_i topics), and with Poisson lengths those
-    of a corpus are Poisson(`doc_length` * theta_i topics) [2]_.
+    random length. Each token belongs to topic k with probability theta_ik, and is then
+    term j with probability topics_kj [1]_. The counts of a document of length t_i are
+    therefore exactly Multinomial(t_i, theta_i topics); with Poisson lengths, the counts
+    are Poisson(`doc_length` * theta_i topics) [2]_.
 
     Parameters
     ----------
@@ -46,31 +47,32 @@ def make_topic_corpus(
     n_topics : int, default=10
         Number of topics, at least 1.
     doc_length : float, default=100
-        Mean number of tokens of a document, at least 0.
+        Mean number of tokens per document, at least 0.
     length_distribution : {"poisson", "lognormal", "fixed"}, default="poisson"
-        Distribution of the lengths: Poisson; Poisson with a log-normal rate, which
-        gives a few very long documents, as in real corpora; or `doc_length` rounded
-        to an integer for all. Documents may be empty unless it is ``"fixed"``.
+        Distribution of the document lengths: Poisson; Poisson with a log-normal rate,
+        which gives a few very long documents, as in real corpora; or `doc_length`,
+        rounded to an integer, for all documents. Documents may be empty unless lengths
+        are ``"fixed"``.
     length_sigma : float, default=0.5
-        Standard deviation of the logarithm of the rate, at least 0. Used for
+        Standard deviation of the logarithm of the rate, at least 0; used for
         ``length_distribution="lognormal"`` only.
     doc_topic_prior : float, default=0.1
         Parameter of the symmetric Dirichlet distribution of the proportions, above 0.
-        Small values give documents of few topics.
+        Small values give documents with few topics.
     vocabulary : {"zipf", "dirichlet"}, default="zipf"
-        Distribution of the topics over terms. With base measure p and concentration c
-        topics are independent draws from Dirichlet(c p). For ``"dirichlet"`` p is
-        uniform; for ``"zipf"`` p_j is proportional to 1 / (j + 1)^`zipf_exponent`, so
-        that term 0 is the most frequent, and all topics share the frequent terms but
-        differ in how frequent these are and in which rare terms they use.
+        Distribution of the topics over terms. Topics are independent draws from
+        Dirichlet(c p) with base measure p and concentration c. For ``"dirichlet"``, p
+        is uniform. For ``"zipf"``, p_j is proportional to 1 / (j + 1)^`zipf_exponent`:
+        term 0 is the most frequent, and all topics share the frequent terms, with
+        different frequencies, but use different rare terms.
     zipf_exponent : float, default=1.0
-        Exponent of Zipf's law, at least 0. Used for ``vocabulary="zipf"`` only.
+        Exponent of Zipf's law, at least 0; used for ``vocabulary="zipf"`` only.
     topic_word_prior : float, default=None
-        The mean parameter, c / `n_features`, of the Dirichlet distribution of the
-        topics, above 0. Small values give topics that differ much. None stands for
-        0.1 with ``"zipf"`` and for 1 with ``"dirichlet"``.
+        Mean parameter, c / `n_features`, of the Dirichlet distribution of the topics,
+        above 0. Small values give distinct topics. If None, 0.1 for ``"zipf"`` and 1
+        for ``"dirichlet"``.
     random_state : int, RandomState instance or None, default=None
-        Pass an int for the same corpus on every call.
+        Seed of the random numbers. Pass an int to get the same corpus on every call.
 
     Returns
     -------
@@ -84,22 +86,22 @@ def make_topic_corpus(
     Raises
     ------
     TypeError
-        If a number is of the wrong type.
+        If a number has the wrong type.
     ValueError
         If a number is out of range or a name is unknown.
 
     See Also
     --------
-    load_docstrings : Real text that is on every machine.
+    load_docstrings : Real texts without a download.
 
     Notes
     -----
     The time is proportional to the number of tokens plus ``n_samples * n_topics`` plus
-    ``n_topics * n_features``, or for documents with many more tokens than there are
-    terms to ``n_samples * n_features``. No array of that size is made: documents are
-    drawn in blocks.
+    ``n_topics * n_features``; for documents with many more tokens than terms, it is
+    proportional to ``n_samples * n_features``. Documents are drawn in blocks, so no
+    dense array of that size is created.
 
-    The generator of tinytopics [3]_ (flat Dirichlet loadings and factors) is
+    The generator of tinytopics [3]_, with flat Dirichlet loadings and factors, is
     ``vocabulary="dirichlet", doc_topic_prior=1, topic_word_prior=1``.
 
     References
@@ -144,7 +146,7 @@ def make_topic_corpus(
 
 
 def _check_real(value, name, include_boundaries):
-    """Check for a finite number at least (left) or above (neither) zero."""
+    """Check that a number is finite and at least 0 ("left") or above 0 ("neither")."""
     check_scalar(
         value,
         name,
@@ -154,22 +156,26 @@ def _check_real(value, name, include_boundaries):
         include_boundaries=include_boundaries,
     )
     if np.isnan(value):
-        raise ValueError(f"{name} must be a number, got nan.")
+        raise ValueError(f"{name} must be a number. Got nan.")
 
 
 def _check_name(value, name, allowed):
     if value not in allowed:
-        raise ValueError(f"{name} must be one of {list(allowed)}, got {value!r}.")
+        near = difflib.get_close_matches(str(value), allowed, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(
+            f"{name} must be one of {', '.join(allowed)}. Got {value!r}.{hint}"
+        )
 
 
 def _dirichlet(rng, alpha, size):
     """Draw rows from Dirichlet(alpha), shape (size, len(alpha)).
 
-    Gamma(a) = Gamma(a + 1) * U^(1 / a), and in logarithms no row can become 0 / 0,
-    which the direct draw gives for small parameters.
+    Small parameters would give rows of 0 / 0. Therefore the draw uses logarithms and
+    the identity Gamma(a) = Gamma(a + 1) * U^(1 / a).
     """
     shape = (size, len(alpha))
-    alpha = np.maximum(alpha, 1e-300)  # keeps the quotient below finite
+    alpha = np.maximum(alpha, 1e-300)  # keeps the quotient finite
     draws = np.log(rng.standard_gamma(alpha + 1.0, shape))
     # An exponential variate is minus the logarithm of a uniform one.
     draws -= rng.standard_exponential(shape) / alpha
@@ -180,12 +186,12 @@ def _dirichlet(rng, alpha, size):
 
 
 def _draw_lengths(rng, n_samples, doc_length, distribution, sigma):
-    """Numbers of tokens, shape (n_samples,), dtype int64."""
+    """Draw the numbers of tokens, shape (n_samples,), dtype int64."""
     if distribution == "fixed":
         return np.full(n_samples, round(doc_length), dtype=np.int64)
     rate = np.full(n_samples, float(doc_length))
     if distribution == "lognormal":
-        # Of mean one.
+        # The factor has mean one.
         rate *= rng.lognormal(-0.5 * sigma**2, sigma, n_samples)
     return rng.poisson(rate).astype(np.int64)
 
@@ -218,7 +224,7 @@ def _cdf(probabilities):
 
 
 def _draw_block(rng, theta, lengths, cdf):
-    """The counts of a block of documents, through those of its topics."""
+    """Draw the counts of a block of documents, topic by topic."""
     n_samples, n_topics = theta.shape
     n_features = cdf.shape[1]
     per_topic = _draw_multinomial(rng, lengths, theta)
@@ -227,8 +233,8 @@ def _draw_block(rng, theta, lengths, cdf):
     for k in range(n_topics):
         token_documents = np.repeat(documents, per_topic[:, k])
         uniform = rng.random_sample(len(token_documents))
-        # The first term whose cumulative probability is above the uniform number:
-        # never one of probability zero.
+        # The first term whose cumulative probability exceeds the uniform number has
+        # a positive probability.
         columns.append(np.searchsorted(cdf[k], uniform, side="right"))
         rows.append(token_documents)
     rows, columns = np.concatenate(rows), np.concatenate(columns)
@@ -239,7 +245,7 @@ def _draw_block(rng, theta, lengths, cdf):
 
 
 def _draw_long(rng, theta, lengths, topics):
-    """The same of documents with many tokens of each term: by the counts of these."""
+    """Draw the counts of documents with many tokens per term, term by term."""
     probabilities = theta @ topics
     return sp.csr_matrix(_draw_multinomial(rng, lengths, probabilities))
 
@@ -247,21 +253,21 @@ def _draw_long(rng, theta, lengths, topics):
 def _draw_multinomial(rng, totals, probabilities):
     """Draw Multinomial(totals_i, probabilities_i) for every row i.
 
-    As successive binomials, a column at a time: `RandomState.multinomial` takes one
-    vector of probabilities only.
+    The columns are successive binomial draws, because `RandomState.multinomial` accepts
+    a single vector of probabilities only.
     """
     counts = np.empty(probabilities.shape, dtype=np.int64)
-    left = totals.copy()
-    # What the columns from k on have together, summed from the small end.
+    remaining = totals.copy()
+    # Total probability of the columns from k on, summed from the last column.
     tails = np.cumsum(probabilities[:, ::-1], axis=1)[:, ::-1]
     for k in range(probabilities.shape[1] - 1):
         share = np.divide(
             probabilities[:, k],
             tails[:, k],
-            out=np.zeros(len(left)),
+            out=np.zeros(len(remaining)),
             where=tails[:, k] > 0,
         )
-        counts[:, k] = rng.binomial(left, np.minimum(share, 1.0))
-        left -= counts[:, k]
-    counts[:, -1] = left
+        counts[:, k] = rng.binomial(remaining, np.minimum(share, 1.0))
+        remaining -= counts[:, k]
+    counts[:, -1] = remaining
     return counts

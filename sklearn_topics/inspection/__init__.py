@@ -1,7 +1,8 @@
-"""Tables about a fitted topic model, of ours or of scikit-learn.
+"""Inspect fitted topic models: top terms, tables of topics and documents, pyLDAvis.
 
-Every function takes a fitted model, a pipeline that ends in one (names of the terms are
-found in it), or a fitted search over these. The tables are pandas DataFrames.
+Every function accepts a fitted model of this package or of scikit-learn, a pipeline
+that ends in one (the names of the terms are read from it), or a fitted search over
+these. The tables are pandas DataFrames.
 """
 
 from ._differential import differential_terms

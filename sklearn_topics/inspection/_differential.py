@@ -1,16 +1,11 @@
-"""Which terms tell a topic from the others, and how sure that is."""
+"""Terms that distinguish a topic from the others, with standard errors."""
 
 import numpy as np
 import torch
 
-from .._boundary.arguments import check_integer, check_number
+from .._boundary.arguments import check_integer, check_number, did_you_mean, is_integer
 from .._boundary.contexts import plain_torch
-from .._boundary.documents import (
-    check_tokens,
-    count_tokens,
-    counts_to_tensor,
-    row_labels,
-)
+from .._boundary.documents import counts_to_tensor, row_labels, token_totals
 from .._boundary.proportions import proportions_and_counts
 from .._boundary.topics import term_names
 from .._boundary.transfer import to_numpy
@@ -33,51 +28,54 @@ def differential_terms(
     n_terms=10,
     verbose=0,
 ):
-    r"""Find the terms that tell each topic from the others, with standard errors.
+    r"""Find the terms that distinguish each topic from the others, and their errors.
 
-    The proportions of the topics are held and the rate of every term in every topic is
-    estimated again, :math:`x_{ij} \sim Poisson(\sum_k s_i \theta_{ik} f_{jk})` with
-    :math:`s_i` the tokens of document i, as in fastTopics' analysis of differential
-    expression [1]_. The log fold change of term j in topic k is
-    :math:`\log_2(f_{jk} / f_{jl})`, by default to the topic l whose rate is nearest:
-    the least extreme change, large only for terms that tell the topic from all others.
+    Use it to name topics by their distinctive terms, as in fastTopics' differential
+    expression analysis [1]_. The topic proportions are fixed, and the rate of every
+    term in every topic is estimated again by the model
+    :math:`x_{ij} \sim Poisson(\sum_k s_i \theta_{ik} f_{jk})`, where :math:`s_i` is
+    the number of tokens in document i. The log fold change of term j in topic k is
+    :math:`\log_2(f_{jk} / f_{jl})`. By default, l is the topic with the nearest rate:
+    this least extreme change is large only for terms that distinguish topic k from all
+    others.
 
-    Its standard error comes from the curvature of the likelihood (Laplace's
-    approximation on the logarithms of the rates) where fastTopics draws Markov chains;
-    it takes seconds. A term that other topics do not have at all is told from them
-    surely, but by how many powers of two is unknown: its error is large. Therefore
-    ``Z``, by which terms are ranked, compares the square roots of the rates, whose
-    errors do not grow towards zero:
-    :math:`(\sqrt{f_{jk}} - \sqrt{f_{jl}}) / se`.
+    Standard errors come from the curvature of the likelihood (Laplace approximation
+    for the logarithms of the rates) and take seconds, where fastTopics draws Markov
+    chains. The log fold change of a term that occurs in no other topic has a large
+    error, although the difference is certain. Therefore terms are ranked by ``Z``,
+    which compares the square roots of the rates, whose errors do not grow towards
+    zero: :math:`(\sqrt{f_{jk}} - \sqrt{f_{jl}}) / se`.
 
     Parameters
     ----------
     model : fitted model, pipeline or search
-        Whose topics, by its ``transform``.
+        The model whose ``transform`` infers the topic proportions.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Document-term counts; with a pipeline, the pipeline's input.
     theta : array-like of shape (n_samples, n_topics), default=None
-        What the model's ``transform`` returns of X, which is not called then: that is
-        about half of the time.
+        Topic proportions as ``model.transform(X)`` returns them. If None, they are
+        computed, which takes about half of the time.
     feature_names : sequence of str, default=None
         Names of the terms. If None, they come from the pipeline or from the data that
         the model was fitted on; without names, terms are column numbers.
     against : {"least_extreme", "overall"} or int, default="least_extreme"
-        What the rate is compared with: the nearest among the other topics; the rate in
-        all documents together, taken as known; or the topic of that number.
+        The rate to compare with: the nearest rate among the other topics, the rate in
+        all documents together (taken as known), or the rate in the topic of this
+        number.
     pseudocount : float, default=0.01
-        Occurrences of each term added to each topic; keeps rates above zero.
+        Number of occurrences of each term that is added to each topic, so that rates
+        are positive.
     n_terms : int, default=10
-        Terms for each topic, largest ``Z`` first. None lists all.
+        Number of terms per topic, largest ``Z`` first. None lists all terms.
     verbose : int, default=0
-        Above 0: shows the progress on standard error.
+        If positive, the progress is shown on standard error.
 
     Returns
     -------
     table : DataFrame
-        One row a topic and term: "Topic", "Term", "LFC" (in units of log2), its "SE",
-        "Z", "Rate" (of the term among the topic's tokens) and, by default, "Against",
-        the topic that it was compared with.
+        One row per topic and term: "Topic", "Term", "LFC" (log fold change, base 2),
+        "SE" (its standard error), "Z", "Rate" (share of the term among the tokens of
+        the topic) and, by default, "Against" (the topic that was compared).
 
     References
     ----------
@@ -101,17 +99,15 @@ def differential_terms(
         n_terms = check_integer(n_terms, "n_terms", also=", or None for all")
     row_labels(X=X, theta=theta)
     theta, counts = proportions_and_counts(model, X, theta, verbose)
-    check_tokens(counts)
+    sizes, overall = token_totals(counts)
     n_topics = theta.shape[1]
     if n_topics == 1 and against != "overall":
         raise ValueError(
-            "A single topic has no others to be compared with: pass against='overall'."
+            "The model has a single topic and no other topic to compare with. Pass "
+            "against='overall'."
         )
     compare = _comparison(against, n_topics)
     names = term_names(model, feature_names)
-    sizes, overall = count_tokens(counts, axis=1), count_tokens(counts, axis=0)
-    if not sizes.any():
-        raise ValueError("X has no tokens, by which terms could differ.")
     overall /= sizes.sum()
     loadings = torch.from_numpy(np.ascontiguousarray(theta * sizes[:, None]))
     blocks = []
@@ -120,8 +116,8 @@ def differential_terms(
         for first, rates, covariance in term_rates(
             counts_to_tensor(counts), loadings, pseudocount=pseudocount
         ):
-            found = compare(to_numpy(rates), to_numpy(covariance), overall[first:])
-            blocks.append(found)
+            block = to_numpy(rates), to_numpy(covariance), overall[first:]
+            blocks.append(compare(*block))
             done = first + len(rates)
             progress.show(done, last=done == len(names))
     rates, change, error, z, other = map(np.concatenate, zip(*blocks, strict=True))
@@ -144,19 +140,19 @@ def differential_terms(
 
 
 def _comparison(against, n_topics):
-    """What takes (rates, covariance of their logarithms, overall rates) apart."""
+    """Function of (rates, covariance of their logs, overall rates) that compares."""
     if against == "overall":
         return _against_overall
     if against == "least_extreme":
         return _against_nearest
-    numbered = isinstance(against, int | np.integer) and not isinstance(against, bool)
-    if numbered and 0 <= against < n_topics:
+    if is_integer(against, 0) and against < n_topics:
         return lambda rates, covariance, overall: _against(
             rates, covariance, np.full(rates.shape, against)
         )
     raise ValueError(
-        "against must be 'least_extreme', 'overall' or the number of a topic, 0 to "
+        f"against must be 'least_extreme', 'overall' or a topic number from 0 to "
         f"{n_topics - 1}. Got {against!r}."
+        f"{did_you_mean(against, ('least_extreme', 'overall'))}"
     )
 
 
@@ -172,26 +168,27 @@ def _against_overall(rates, covariance, overall):
 
 def _against_nearest(rates, covariance, overall):
     logs = np.log(rates)
-    apart = np.abs(logs[:, :, None] - logs[:, None, :])
+    distance = np.abs(logs[:, :, None] - logs[:, None, :])  # [terms, topics, topics]
     topics = np.arange(rates.shape[1])
-    apart[:, topics, topics] = np.inf
-    return _against(rates, covariance, apart.argmin(axis=2))
+    distance[:, topics, topics] = np.inf
+    return _against(rates, covariance, distance.argmin(axis=2))
 
 
 def _against(rates, covariance, other):
-    """Changes to the topic `other` (terms x topics) of each."""
+    """Compare each rate with that of the topic `other` (terms x topics)."""
     term, topic = np.indices(rates.shape)
     logs, roots = np.log(rates), np.sqrt(rates)
     variance = np.diagonal(covariance, axis1=1, axis2=2)
     shared = covariance[term, topic, other]
     error = _root(variance + variance[term, other] - 2 * shared)
     # d sqrt(f) = sqrt(f) / 2 d log f
-    by_roots = roots**2 * variance + (roots**2 * variance)[term, other]
-    by_roots = _root(by_roots - 2 * roots * roots[term, other] * shared) / 2
-    apart = roots - roots[term, other]
-    z = np.divide(apart, by_roots, out=np.zeros_like(apart), where=by_roots > 0)
+    root_variance = roots**2 * variance + (roots**2 * variance)[term, other]
+    root_error = _root(root_variance - 2 * roots * roots[term, other] * shared) / 2
+    gap = roots - roots[term, other]
+    z = np.divide(gap, root_error, out=np.zeros_like(gap), where=root_error > 0)
     return rates, (logs - logs[term, other]) / _LOG_2, error / _LOG_2, z, other
 
 
 def _root(variance):
+    """Square root; rounding may make a variance negative."""
     return np.sqrt(np.maximum(variance, 0))

@@ -1,23 +1,23 @@
-"""Terms near words, or near topics, in the embeddings of a fitted TorchETM."""
+"""Nearest terms of words or topics in the embedding space of a fitted TorchETM."""
 
 from .._boundary.pipelines import split_pipeline
 from .._boundary.topics import term_names
 
 
 def word_neighbors(model, words, n_terms=10, *, feature_names=None):
-    """Find the terms whose embeddings are nearest to given terms', by cosine.
+    """Find the nearest neighbors of words in the embedding space, by cosine similarity.
 
-    As :meth:`sklearn_topics.TorchETM.word_neighbors`, with the names of the terms from
-    the pipeline.
+    Equivalent to :meth:`sklearn_topics.TorchETM.word_neighbors`, with the names of the
+    terms from the pipeline.
 
     Parameters
     ----------
     model : fitted TorchETM, or a pipeline or search that ends in one
-        Whose embeddings.
+        The model with the embeddings.
     words : str, int, or sequence of them
-        Names of terms, or their columns. A single str is one word.
+        Terms, by name or column number. A single str is one word.
     n_terms : int, default=10
-        Terms for each of them, without itself.
+        Number of neighbors per word, without the word itself.
     feature_names : sequence of str, default=None
         Names of the terms. If None, they come from the pipeline or from the data that
         the model was fitted on; without names, terms are column numbers.
@@ -30,11 +30,11 @@ def word_neighbors(model, words, n_terms=10, *, feature_names=None):
     Raises
     ------
     ValueError
-        If a word is not among the terms; words that are spelled nearly so are named.
+        If a word is not among the terms; the message suggests similar spellings.
 
     See Also
     --------
-    topic_neighbors : Terms near each topic.
+    topic_neighbors : Nearest terms of each topic.
 
     Examples
     --------
@@ -53,17 +53,17 @@ def word_neighbors(model, words, n_terms=10, *, feature_names=None):
 
 
 def topic_neighbors(model, n_terms=10, *, feature_names=None):
-    """Find the terms whose embeddings are nearest to each topic's, by cosine.
+    """Find the nearest terms of topics in the embedding space, by cosine similarity.
 
-    As :meth:`sklearn_topics.TorchETM.topic_neighbors`, with the names of the terms from
-    the pipeline.
+    Equivalent to :meth:`sklearn_topics.TorchETM.topic_neighbors`, with the names of the
+    terms from the pipeline.
 
     Parameters
     ----------
     model : fitted TorchETM, or a pipeline or search that ends in one
-        Whose embeddings.
+        The model with the embeddings.
     n_terms : int, default=10
-        Terms for each topic.
+        Number of terms per topic.
     feature_names : sequence of str, default=None
         Names of the terms. If None, they come from the pipeline or from the data that
         the model was fitted on; without names, terms are column numbers.
@@ -75,7 +75,7 @@ def topic_neighbors(model, n_terms=10, *, feature_names=None):
 
     See Also
     --------
-    word_neighbors : Terms near given ones.
+    word_neighbors : Nearest terms of given words.
 
     Examples
     --------
@@ -92,11 +92,11 @@ def topic_neighbors(model, n_terms=10, *, feature_names=None):
 
 
 def _embedded(model, feature_names):
-    """The TorchETM within, and the names of its terms (None if they have none)."""
+    """The TorchETM in `model`, and the names of its terms or None."""
     _, last = split_pipeline(model)
     if not hasattr(last, "word_neighbors"):
         raise TypeError(
-            f"{type(last).__name__} has no embeddings of terms: pass a fitted "
-            "TorchETM, or a pipeline that ends in one."
+            f"{type(last).__name__} has no word embeddings. Pass a fitted TorchETM, or "
+            "a pipeline that ends in one."
         )
     return last, term_names(model, feature_names, numbers=False)

@@ -1,13 +1,12 @@
-"""The page of pyLDAvis for any model; the only file that knows pyLDAvis."""
+"""Interactive pyLDAvis page of any model; the only file that imports pyLDAvis."""
 
 import numpy as np
 
 from .._boundary.documents import (
     as_array,
     check_documents,
-    check_tokens,
-    count_tokens,
     row_labels,
+    token_totals,
 )
 from .._boundary.pipelines import accepts_missing, model_input, split_pipeline
 from .._boundary.proportions import check_shape, proportions_and_counts
@@ -22,20 +21,22 @@ from .._boundary.topics import (
 def to_pyldavis(
     model, X, *, theta=None, feature_names=None, sort_topics=False, **options
 ):
-    """Prepare the page of pyLDAvis: topics in a plane, their sizes and first terms.
+    """Prepare an interactive pyLDAvis page: a map of the topics with their top terms.
 
-    Empty documents and terms that occur nowhere, at which pyLDAvis fails, are left out.
-    Save the page by ``pyLDAvis.save_html(found, "topics.html")``.
+    Show the result with ``pyLDAvis.display`` in a notebook, or save it with
+    ``pyLDAvis.save_html(prepared, "topics.html")``. Empty documents and terms that do
+    not occur in X are left out, because pyLDAvis cannot handle them.
 
-    A component of both signs, as of :class:`~sklearn_topics.TorchTruncatedSVD`, is two
-    topics, its poles: documents and terms of positive weight, and those of negative
-    weight, as NNDSVD takes them apart [1]_. The positive poles come first, then the
-    negative ones; poles without documents or terms are left out.
+    A component with weights of both signs, as in
+    :class:`~sklearn_topics.TorchTruncatedSVD`, becomes two topics: one of the positive
+    and one of the negative weights, split as in NNDSVD [1]_. The positive parts of all
+    components come first, then the negative parts; parts without documents or terms
+    are left out.
 
     Parameters
     ----------
     model : fitted model, pipeline or search
-        Whose topics, of ours or of scikit-learn.
+        A topic model of this package or of scikit-learn.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Document-term counts; with a pipeline, the pipeline's input.
     theta : array-like of shape (n_samples, n_topics), default=None
@@ -45,24 +46,24 @@ def to_pyldavis(
         Names of the terms. If None, they come from the pipeline or from the data that
         the model was fitted on; without names, terms are column numbers.
     sort_topics : bool, default=False
-        Whether topics are numbered anew, by size. By default topic k is row k of
+        Whether topics are renumbered by size. By default, topic k is row k of
         ``components_``, counted from 0.
     **options : dict
-        Further arguments of ``pyLDAvis.prepare``, such as ``R`` (terms shown) or
-        ``mds``.
+        Further arguments of ``pyLDAvis.prepare``, such as ``R`` (the number of terms
+        shown) or ``mds``.
 
     Returns
     -------
     prepared : pyLDAvis.PreparedData
-        What pyLDAvis's functions display and save.
+        The data that the functions of pyLDAvis display and save.
 
     Raises
     ------
     ImportError
         If pyLDAvis is not installed: ``pip install sklearn_topics[pyldavis]``.
     ValueError
-        If the model has fewer than three topics, which span no plane, or X has no
-        tokens.
+        If the model has fewer than three topics, which do not span a plane, or X
+        contains no tokens.
 
     References
     ----------
@@ -83,31 +84,30 @@ def to_pyldavis(
         import pyLDAvis
     except ImportError as error:
         raise ImportError(
-            "to_pyldavis needs pyLDAvis: pip install sklearn_topics[pyldavis]"
+            "to_pyldavis needs pyLDAvis. Install it with: "
+            "pip install 'sklearn_topics[pyldavis]'"
         ) from error
 
     row_labels(X=X, theta=theta)
     if topic_weights(model).min() < 0:
-        theta, topics, counts = _poles(model, X, theta)
+        theta, topics, counts = _split_signs(model, X, theta)
     else:
         theta, counts = proportions_and_counts(model, X, theta)
         topics = topic_distributions(model)
     if len(topics) < 3:
         raise ValueError(
-            f"pyLDAvis places topics in a plane and needs three; got {len(topics)}."
+            "pyLDAvis needs at least three topics, which it places in a plane. Got "
+            f"{len(topics)}."
         )
-    check_tokens(counts)
-    lengths, frequency = count_tokens(counts, axis=1), count_tokens(counts, axis=0)
+    lengths, frequency = token_totals(counts)
     documents, terms = lengths > 0, frequency > 0
-    if not documents.any():
-        raise ValueError("X has no tokens.")
     topics = topics[:, terms]
     names = np.asarray([str(name) for name in term_names(model, feature_names)])
-    # pyLDAvis takes logarithms of every probability.
+    # pyLDAvis takes the logarithm of every probability.
     topics = np.maximum(topics, np.finfo(np.float32).tiny)
     settings = {"n_jobs": 1, "start_index": 0 if not sort_topics else 1, **options}
-    return pyLDAvis.prepare(
-        topics / topics.sum(axis=1, keepdims=True),
+    page = pyLDAvis.prepare(
+        normalize_rows(topics),
         theta[documents],
         lengths[documents],
         names[terms],
@@ -115,16 +115,20 @@ def to_pyldavis(
         sort_topics=sort_topics,
         **settings,
     )
+    # From numpy 2.5 on pyLDAvis gets complex eigenvectors, which it cannot write.
+    coordinates = page.topic_coordinates
+    coordinates[["x", "y"]] = coordinates[["x", "y"]].apply(np.real)
+    return page
 
 
-def _poles(model, X, theta):
-    """Proportions, topics and counts of a model whose components have two poles."""
+def _split_signs(model, X, theta):
+    """Proportions, topics and counts; each component becomes two nonnegative topics."""
     before, last = split_pipeline(model)
     given = model_input(before, X, missing=accepts_missing(last))
     H = topic_weights(last)
     counts = check_documents(given, H.shape[1])
     if theta is None:
-        W = as_array(last.transform(given), "What transform returns")
+        W = as_array(last.transform(given), "The result of transform")
     else:
         W = as_array(theta, "theta")
     check_shape(W, counts.shape[0], len(H))
@@ -132,5 +136,5 @@ def _poles(model, X, theta):
     W = np.hstack([np.maximum(W, 0), np.maximum(-W, 0)])
     H = np.vstack([np.maximum(H, 0), np.maximum(-H, 0)])
     W, H = W * H.sum(axis=1), normalize_rows(H)
-    some = W.any(axis=0)  # a pole without terms has weight 0 in every document
-    return normalize_rows(W[:, some]), H[some], counts
+    used = W.any(axis=0)  # a part without terms has weight 0 in every document
+    return normalize_rows(W[:, used]), H[used], counts

@@ -1,11 +1,11 @@
-"""DataFrames about topics, documents and terms; pandas is imported when asked for."""
+"""Tables of topics, documents and terms; pandas is imported when a table is made."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
 from .._boundary.arguments import check_integer, check_sequence
-from .._boundary.documents import row_labels
+from .._boundary.documents import require_documents, row_labels
 from .._boundary.pipelines import split_pipeline
 from .._boundary.proportions import (
     given_proportions,
@@ -18,20 +18,20 @@ from .._boundary.topics import term_names, topic_distributions
 from ..metrics import coherence, topic_diversity
 from ._terms import top_terms
 
-#: The row of documents without a dominant topic in `topic_info`.
+#: Name of the row of documents without a dominant topic in `topic_info`.
 _NO_TOPIC = "-1_(no known terms)"
 
-#: What `summary` tells of each topic.
+#: Columns of `topic_info` that `summary` shows.
 _SUMMARISED = "Topic", "Share", "Coherence", "Representation"
 
 
 def topic_words(model, feature_names=None):
-    """Tabulate the probabilities of the terms in each topic.
+    """Tabulate the probability of each term in each topic.
 
     Parameters
     ----------
     model : fitted model, pipeline or search
-        Whose topics.
+        The topic model.
     feature_names : sequence of str, default=None
         Names of the terms. If None, they come from the pipeline or from the data that
         the model was fitted on; without names, terms are column numbers.
@@ -39,7 +39,8 @@ def topic_words(model, feature_names=None):
     Returns
     -------
     table : DataFrame of shape (n_features, n_topics)
-        Terms as index, topics as columns; each column sums to one.
+        Probabilities, with terms as index and topics as columns; each column sums to
+        one.
 
     Examples
     --------
@@ -52,18 +53,18 @@ def topic_words(model, feature_names=None):
 
 
 def dominant_topics(model, X=None, *, theta=None):
-    """The strongest topic of each document.
+    """Assign each document to its strongest topic.
 
-    A document without known terms, or whose proportions are all equal, has none: its
-    topic is -1.
+    The topic is -1 for a document without known terms or with equal proportions of all
+    topics.
 
     Parameters
     ----------
     model : fitted model, pipeline or search
-        Whose topics.
+        The topic model.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Document-term counts; with a pipeline, the pipeline's input. May be left out
-        with `theta`.
+        Document-term counts; with a pipeline, the pipeline's input. May be None if
+        `theta` is given.
     theta : array-like of shape (n_samples, n_topics), default=None
         Topic proportions as ``model.transform(X)`` returns them. If None, they are
         computed.
@@ -71,8 +72,9 @@ def dominant_topics(model, X=None, *, theta=None):
     Returns
     -------
     table : DataFrame of shape (n_samples, 2)
-        "Topic" and its "Proportion", -1 and NaN for none, in the order of X, and with
-        its index if X (or `theta`) is a DataFrame or Series of pandas.
+        "Topic" and its "Proportion" for each document, -1 and NaN for documents without
+        a topic. The index is that of X (or `theta`) if it is a pandas DataFrame or
+        Series.
 
     Examples
     --------
@@ -84,8 +86,7 @@ def dominant_topics(model, X=None, *, theta=None):
     >>> dominant_topics(model, X).columns.tolist()
     ['Topic', 'Proportion']
     """
-    if X is None and theta is None:
-        raise ValueError("Pass X, or theta, or both.")
+    require_documents(X, theta)
     index = row_labels(X=X, theta=theta)
     if X is None:
         topic, proportion = strongest_topics(given_proportions(theta, model))
@@ -105,20 +106,20 @@ def topic_info(
     n_docs=3,
     verbose=0,
 ):
-    """One row a topic: how large it is, what it is about, who speaks for it.
+    """Tabulate the topics: size, top terms, representative documents and coherence.
 
-    The first five columns are named as in BERTopic.
+    The first five columns have the names of BERTopic's ``get_topic_info``.
 
     Parameters
     ----------
     model : fitted model, pipeline or search
-        Whose topics.
+        The topic model.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Document-term counts; with a pipeline, the pipeline's input.
     texts : sequence of str, default=None
-        The documents, for "Representative_Docs". None takes X if it is text, and else
-        the labels of its index if it is a DataFrame of pandas, or the documents'
-        numbers.
+        Texts of the documents, shown in "Representative_Docs". If None, X is shown if
+        it contains text; otherwise the index labels of a pandas DataFrame are shown, or
+        document numbers.
     theta : array-like of shape (n_samples, n_topics), default=None
         Topic proportions as ``model.transform(X)`` returns them. If None, they are
         computed.
@@ -126,28 +127,28 @@ def topic_info(
         Names of the terms. If None, they come from the pipeline or from the data that
         the model was fitted on; without names, terms are column numbers.
     n_terms : int, default=10
-        Terms in "Representation", by which coherence is judged too.
+        Number of top terms in "Representation" and for the coherence.
     n_docs : int, default=3
-        Documents in "Representative_Docs".
+        Number of documents in "Representative_Docs".
     verbose : int, default=0
-        Above 0: shows the progress of ``transform`` on standard error.
+        If positive, the progress of ``transform`` is shown on standard error.
 
     Returns
     -------
     table : DataFrame of shape (n_topics, 7) or (n_topics + 1, 7)
-        "Topic"; "Count", the documents in which it is the strongest; "Name", the number
-        and the first four terms; "Representation", the first terms;
-        "Representative_Docs", the documents with its greatest proportions; "Share", its
-        part of all tokens; "Coherence", the NPMI of the first terms in X. Largest share
-        first. Documents without known terms, or whose proportions are all equal, are
-        topic -1, the last row, of share 0 and coherence NaN; without any there is no
-        such row.
+        One row per topic, largest share first: "Topic"; "Count", the number of
+        documents with this dominant topic; "Name", the topic number and the top four
+        terms; "Representation", the top terms; "Representative_Docs", the documents
+        with the highest proportions of the topic; "Share", the share of all tokens;
+        "Coherence", the NPMI of the top terms in X. If there are documents without
+        known terms or with equal proportions of all topics, they are the last row,
+        topic -1, with share 0 and coherence NaN.
 
     Raises
     ------
     ImportError
-        If pandas is not installed, as in the other functions that return a DataFrame:
-        ``pip install sklearn_topics[tables]``.
+        If pandas is not installed: ``pip install sklearn_topics[tables]``. The other
+        functions that return a DataFrame need pandas as well.
 
     Examples
     --------
@@ -159,17 +160,17 @@ def topic_info(
     >>> int(topic_info(model, X)["Count"].sum())
     200
     """
-    asked = texts, theta, feature_names, n_terms, n_docs, verbose
-    return data_frame(_about_topics(model, X, *asked))
+    options = texts, theta, feature_names, n_terms, n_docs, verbose
+    return data_frame(_topic_columns(model, X, *options))
 
 
 def summary(model, X, *, theta=None, feature_names=None, n_terms=8):
-    """What a fitted model has found, in a few lines of text.
+    """Summarise a fitted model in a few lines of text.
 
     Parameters
     ----------
     model : fitted model, pipeline or search
-        Whose topics.
+        The topic model.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Document-term counts; with a pipeline, the pipeline's input.
     theta : array-like of shape (n_samples, n_topics), default=None
@@ -179,14 +180,14 @@ def summary(model, X, *, theta=None, feature_names=None, n_terms=8):
         Names of the terms. If None, they come from the pipeline or from the data that
         the model was fitted on; without names, terms are column numbers.
     n_terms : int, default=8
-        Terms of each topic.
+        Number of top terms per topic.
 
     Returns
     -------
     text : str
-        The sizes, mean coherence and diversity, how many documents have no topic if
-        some have none, and a line for each topic: its share of the tokens, its
-        coherence, and its first terms.
+        The numbers of topics, terms and documents, the mean coherence and the
+        diversity, the number of documents without a topic if there are any, and one
+        line per topic: its share of the tokens, its coherence and its top terms.
 
     Examples
     --------
@@ -199,74 +200,77 @@ def summary(model, X, *, theta=None, feature_names=None, n_terms=8):
     TorchPoissonNMF: 3 topics of 50 terms, in 200 documents
     """
     n_terms = check_integer(n_terms, "n_terms")
-    about = _about_topics(model, X, None, theta, feature_names, max(n_terms, 10), 0)
+    table = _topic_columns(model, X, None, theta, feature_names, max(n_terms, 10), 0)
     _, last = split_pipeline(model)
     K, m = topic_distributions(model).shape
-    # A row after those of the topics is that of documents without one.
-    without = sum(about["Count"][K:])
+    # The row after the topics, if there is one, counts documents without a topic.
+    without = sum(table["Count"][K:])
     lines = [
-        f"{type(last).__name__}: {K} topics of {m} terms, in {sum(about['Count'])} "
+        f"{type(last).__name__}: {K} topics of {m} terms, in {sum(table['Count'])} "
         "documents",
-        f"coherence (NPMI) {np.mean(about['Coherence'][:K]):.3f}, diversity "
+        f"coherence (NPMI) {np.mean(table['Coherence'][:K]):.3f}, diversity "
         f"{topic_diversity(last):.3f}",
     ]
     if without:
         lines.append(f"documents without a topic (no known terms): {without}")
     lines += ["", "topic  share  coherence  terms"]
-    columns = [about[name][:K] for name in _SUMMARISED]
+    columns = [table[name][:K] for name in _SUMMARISED]
     for k, share, value, terms in zip(*columns, strict=True):
         line = f"{k:>5}  {share:>5.1%}  {value:>9.3f}  {' '.join(terms[:n_terms])}"
         lines.append(line)
     return "\n".join(lines)
 
 
-def _about_topics(model, X, texts, theta, feature_names, n_terms, n_docs, verbose=0):
-    """The columns of `topic_info`, lists, largest share first."""
+def _topic_columns(model, X, texts, theta, feature_names, n_terms, n_docs, verbose=0):
+    """The columns of `topic_info` as lists, largest share first."""
     n_terms = check_integer(n_terms, "n_terms")
     n_docs = check_integer(n_docs, "n_docs", least=0)
     if isinstance(X, Iterator) and split_pipeline(model)[0] is not None:
-        X = list(X)  # read by the pipeline and here
+        X = list(X)  # the pipeline and this function both read it
     index = row_labels(X=X, texts=texts, theta=theta)
     theta, counts = proportions_and_counts(model, X, theta, verbose)
     n, K = theta.shape
     documents = _names_of_documents(X, texts, index, n)
     share = token_shares(theta, counts)
     names = term_names(model, feature_names)
-    listed = [
-        [str(term) for term, _ in row] for row in top_terms(model, names, n_terms)
-    ]
+    terms = [[str(term) for term, _ in row] for row in top_terms(model, names, n_terms)]
     _, last = split_pipeline(model)
     topic, _ = strongest_topics(theta, counts)
     (assigned,), (others,) = np.nonzero(topic >= 0), np.nonzero(topic < 0)
-    speaking = [assigned[greatest(theta[assigned, k], n_docs)] for k in range(K)]
+    typical = [assigned[greatest(theta[assigned, k], n_docs)] for k in range(K)]
     order = np.argsort(-share, kind="stable").tolist()
     columns = {
         "Topic": range(K),
         "Count": np.bincount(topic[assigned], minlength=K).tolist(),
-        "Name": ["_".join([str(k), *row[:4]]) for k, row in enumerate(listed)],
-        "Representation": listed,
-        "Representative_Docs": [documents(rows) for rows in speaking],
+        "Name": ["_".join([str(k), *row[:4]]) for k, row in enumerate(terms)],
+        "Representation": terms,
+        "Representative_Docs": [documents(rows) for rows in typical],
         "Share": share.tolist(),
         "Coherence": coherence(last, counts, n_terms=n_terms).per_topic.tolist(),
     }
-    about = {name: [column[k] for k in order] for name, column in columns.items()}
+    table = {name: [column[k] for k in order] for name, column in columns.items()}
     if len(others):
         row = -1, len(others), _NO_TOPIC, [], documents(others[:n_docs]), 0.0, np.nan
-        for column, value in zip(about.values(), row, strict=True):
+        for column, value in zip(table.values(), row, strict=True):
             column.append(value)
-    return about
+    return table
 
 
 def _names_of_documents(X, texts, index, n):
-    """What gives the texts, labels or numbers of documents for their positions."""
+    """Function from positions of documents to their texts, labels or numbers."""
     if texts is None and _is_text(X):
         texts = X
     if texts is not None:
         if hasattr(texts, "columns"):
-            raise TypeError("texts must be a sequence of str: pass a column of it.")
+            raise TypeError(
+                "texts is a table. Pass one of its columns, as in texts['text']."
+            )
         texts = check_sequence(texts, "texts", "str")
         if len(texts) != n:
-            raise ValueError(f"There are {len(texts)} texts, but {n} documents.")
+            raise ValueError(
+                f"texts has {len(texts)} items, but X has {n} documents. Pass one text "
+                "per document."
+            )
         return lambda rows: [texts[i] for i in rows]
     if index is not None:
         return lambda rows: index[rows].tolist()
@@ -274,7 +278,7 @@ def _names_of_documents(X, texts, index, n):
 
 
 def _is_text(X) -> bool:
-    """Whether documents are text: a list, an array or a column of str."""
+    """Whether documents are texts: a list, an array or a column of str."""
     one_each = not hasattr(X, "columns") and (isinstance(X, list) or np.ndim(X) == 1)
     return one_each and isinstance(next(iter(X), None), str)
 
@@ -285,7 +289,7 @@ def data_frame(columns, **options):
         import pandas as pd
     except ImportError as error:
         raise ImportError(
-            "Tables need pandas: pip install sklearn_topics[tables]"
+            "Tables need pandas. Install it with: pip install 'sklearn_topics[tables]'"
         ) from error
 
     return pd.DataFrame(columns, **options)

@@ -1,4 +1,4 @@
-"""The first terms of topics, by what one wants of them."""
+"""Top terms of topics, by probability, relevance or lift."""
 
 import numpy as np
 
@@ -23,37 +23,36 @@ def top_terms(
     relevance_weight=0.6,
     topic_shares=None,
 ):
-    r"""The first terms of each topic, with their weights.
+    r"""Find the top terms of each topic, with their weights.
 
     Parameters
     ----------
     model : fitted model, pipeline or search, or array-like
-        The model whose topics are shown, or an array of topic weights (n_topics x
-        n_features).
+        The topic model, or an array of topic weights (n_topics x n_features).
     feature_names : sequence of str, default=None
         Names of the terms. If None, they come from the pipeline or from the data that
         the model was fitted on; without names, terms are column numbers.
     n_terms : int, default=10
-        Terms for each topic.
+        Number of terms per topic.
     by : {"probability", "relevance", "lift"}, default="probability"
-        With :math:`\phi_{kw}` the probability of term w in topic k, and :math:`p_w` in
-        all topics:
+        How terms are ranked. Let :math:`\phi_{kw}` be the probability of term w in
+        topic k, and :math:`p_w` its probability in all topics:
 
         - "probability": :math:`\phi_{kw}`;
-        - "lift": :math:`\phi_{kw} / p_w`, which puts rare terms first;
+        - "lift": :math:`\phi_{kw} / p_w`, which prefers rare terms;
         - "relevance": :math:`\lambda \log \phi_{kw} + (1 - \lambda)
-          \log(\phi_{kw} / p_w)`, between the two [1]_.
+          \log(\phi_{kw} / p_w)`, a compromise between the two [1]_.
     relevance_weight : float, default=0.6
-        :math:`\lambda`, between 0 and 1.
+        The weight :math:`\lambda` in the relevance, between 0 and 1.
     topic_shares : array-like of shape (n_topics,), default=None
-        How much of the corpus each topic has, for :math:`p_w`. None is the same for
-        all.
+        Share of the corpus of each topic, from which :math:`p_w` is computed. If None,
+        all topics have the same share.
 
     Returns
     -------
     terms : list of list of tuple
-        For each topic (term, weight), greatest first; fewer where a topic has fewer
-        terms of positive weight.
+        The pairs (term, weight) of each topic, largest weight first. Terms with
+        probability 0 are left out.
 
     References
     ----------
@@ -86,16 +85,17 @@ def _weights(topics, by, relevance_weight, topic_shares):
     if topic_shares is None:
         topic_shares = np.ones(len(topics))
     share = np.asarray(readable(topic_shares, "topic_shares"), np.float64)
-    good = share.shape == (len(topics),) and np.isfinite(share).all()
-    if not (good and share.min() >= 0 and share.sum() > 0):
+    valid = share.shape == (len(topics),) and np.isfinite(share).all()
+    if not (valid and share.min() >= 0 and share.sum() > 0):
         raise ValueError(
-            f"topic_shares must be {len(topics)} nonnegative numbers, one a topic."
+            f"topic_shares must contain {len(topics)} nonnegative numbers, one per "
+            f"topic, that are not all zero. Got {topic_shares!r:.60}."
         )
     overall = share / share.sum() @ topics
     lift = topics / np.where(overall > 0, overall, 1)
     if by == "lift":
         return lift
-    with np.errstate(divide="ignore"):  # a term that a topic has not is last
+    with np.errstate(divide="ignore"):  # terms with probability 0 are last
         logs = np.log(topics), np.log(lift)
     parts = zip((relevance_weight, 1 - relevance_weight), logs, strict=True)
     return sum(weight * log for weight, log in parts if weight > 0)

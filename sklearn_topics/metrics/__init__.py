@@ -1,8 +1,8 @@
-"""Judge topics: held-out likelihood, coherence, diversity, agreement, stability.
+"""Evaluate topics: held-out likelihood, coherence, diversity, purity, stability.
 
-Every function takes our estimators, scikit-learn's ``NMF`` and
-``LatentDirichletAllocation``, pipelines that end in one of them, and plain arrays of
-topics.
+Every function accepts the estimators of this package, scikit-learn's ``NMF`` and
+``LatentDirichletAllocation``, and pipelines that end in one of them. Functions that
+need the topics alone also accept plain arrays of topics.
 """
 
 from ._alignment import (

@@ -1,4 +1,4 @@
-"""Which topic of one model is which of another, and documents in a telling order."""
+"""Distances between topics, matched topics of several models, sorted documents."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -18,22 +18,22 @@ from .._boundary.transfer import like_input
 
 @dataclass(frozen=True)
 class TopicAlignment:
-    """Pairs of topics, as :func:`align_topics` finds them.
+    """Matched pairs of topics, the result of :func:`align_topics`.
 
-    Topics without a partner, where the numbers of topics differ, are left out.
+    If the numbers of topics differ, topics without a match are left out.
 
     Parameters
     ----------
     reference : ndarray of shape (n_pairs,)
-        Topics of the reference, ascending.
+        Topics of the reference, in ascending order.
     matched : ndarray of shape (n_pairs,)
-        The topic that belongs to each: ``topics[matched]`` is in the reference's order.
+        The topic matched to each: ``topics[matched]`` is in the order of the reference.
     distance : ndarray of shape (n_pairs,)
-        Between the two.
+        Distance between the topics of each pair.
 
     See Also
     --------
-    align_topics : Finds the pairs.
+    align_topics : Function that computes the pairs.
 
     Examples
     --------
@@ -48,25 +48,27 @@ class TopicAlignment:
 
 
 def topic_distances(topics, other=None, *, distance="hellinger"):
-    """Compute the distances between the topics of a model, or of two.
+    """Compute the distances between the topics of one model or two models.
 
     Parameters
     ----------
     topics : fitted model, pipeline or search, or array-like of shape \
             (n_topics, n_features)
-        Whose topics, in the rows.
-    other : the same, default=None
-        Whose topics are in the columns, over the same terms. None takes `topics`.
+        The topics in the rows.
+    other : fitted model, pipeline or search, or array-like of shape \
+            (n_other_topics, n_features), default=None
+        The topics in the columns, over the same terms. If None, `topics` are compared
+        with each other.
     distance : {"hellinger", "total_variation", "jensen_shannon", "cosine"}, \
             default="hellinger"
-        Between distributions over terms; all are between 0 and 1. "jensen_shannon" is
-        the square root of the divergence in bits.
+        Distance between distributions over terms, from 0 to 1. "jensen_shannon" is the
+        square root of the Jensen-Shannon divergence in bits.
 
     Returns
     -------
     distances : ndarray of shape (n_topics, n_other_topics)
-        Of every topic of the first to every one of the second. A torch.Tensor on the
-        device of `topics` if that is one.
+        Distance of each topic to each other topic. A torch.Tensor on the device of
+        `topics` if `topics` is a torch.Tensor.
 
     Examples
     --------
@@ -79,22 +81,24 @@ def topic_distances(topics, other=None, *, distance="hellinger"):
 
 
 def align_topics(reference, topics, *, distance="hellinger"):
-    """Match the topics of one model with those of another, one to one.
+    """Match the topics of two models one to one.
+
+    The matching minimises the sum of the distances of the pairs.
 
     Parameters
     ----------
     reference, topics : fitted model or pipeline, or array-like of shape \
             (n_topics, n_features)
-        Over the same terms. Where the numbers of topics differ, some stay single.
+        The topics of both models, over the same terms. If the numbers of topics
+        differ, some topics are not matched.
     distance : {"hellinger", "total_variation", "jensen_shannon", "cosine"}, \
             default="hellinger"
-        Between distributions over terms; all are between 0 and 1. The sum over the
-        pairs is the least that there is.
+        Distance between distributions over terms, from 0 to 1.
 
     Returns
     -------
     alignment : TopicAlignment
-        ``reference``, ``matched`` and ``distance``.
+        The matched pairs, with ``reference``, ``matched`` and ``distance``.
 
     Examples
     --------
@@ -108,20 +112,22 @@ def align_topics(reference, topics, *, distance="hellinger"):
 
 
 def topic_stability(models, *, distance="hellinger"):
-    """How alike the topics of several fits are, of other seeds or samples.
+    """Measure how reproducible the topics of several fits are.
+
+    The fits differ in their seeds or samples. The stability is 1 minus the mean
+    distance of matched topics, over all pairs of fits.
 
     Parameters
     ----------
     models : sequence of fitted models or arrays of shape (n_topics, n_features)
-        Two fits or more, over the same terms.
+        At least two fits, over the same terms.
     distance : str, default="hellinger"
-        As for :func:`align_topics`.
+        Distance between topics, as in :func:`align_topics`.
 
     Returns
     -------
     stability : float
-        1 minus the mean distance of matched topics, over all pairs of models: 1 if all
-        have the same topics.
+        Between 0 and 1; 1 if all fits have the same topics.
 
     Examples
     --------
@@ -138,9 +144,9 @@ def topic_stability(models, *, distance="hellinger"):
 
 
 def sort_documents(theta):
-    """Order documents by dominant topic, then by its proportion, falling.
+    """Sort documents by dominant topic, then by decreasing proportion of that topic.
 
-    Documents without a dominant topic, whose proportions are all equal, come last.
+    Documents without a dominant topic come last: all their proportions are equal.
 
     Parameters
     ----------
@@ -150,8 +156,8 @@ def sort_documents(theta):
     Returns
     -------
     order : ndarray of shape (n_samples,)
-        Positions of the documents, for ``iloc`` of a DataFrame. A torch.Tensor on the
-        device of `theta` if that is one.
+        Positions of the documents, for example for ``iloc`` of a DataFrame. A
+        torch.Tensor on the device of `theta` if `theta` is a torch.Tensor.
 
     Examples
     --------
@@ -171,24 +177,25 @@ def _distances(topics, other, distance):
     B = A if other is topics else topic_distributions(other)
     if A.shape[1] != B.shape[1]:
         raise ValueError(
-            f"Topics of {A.shape[1]} and of {B.shape[1]} terms cannot be compared."
+            f"The topics have {A.shape[1]} and {B.shape[1]} terms and cannot be "
+            "compared. Pass topics over the same terms."
         )
-    return np.clip(_DISTANCES[distance](A, B), 0, 1)  # but for rounding they are
+    return np.clip(_DISTANCES[distance](A, B), 0, 1)  # rounding may leave this range
 
 
 def _several(models):
-    """The fits that are compared; a single one is refused."""
+    """The fits to compare; a single fit is refused."""
     several = isinstance(models, list | tuple) or getattr(models, "ndim", 0) == 3
     if not several or len(models) < 2 or all(_is_row(model) for model in models):
         raise ValueError(
-            "topic_stability needs two fits or more: a list of at least two models, "
-            f"as in topic_stability([model_a, model_b]). Got models={models!r}."
+            "models must be a list of at least two fits, as in "
+            f"topic_stability([model_a, model_b]). Got {models!r:.60}."
         )
     return models
 
 
 def _is_row(model) -> bool:
-    """Whether it is a topic, of a single fit, and not a fit."""
+    """Whether `model` is a single topic instead of the topics of a fit."""
     if isinstance(model, list | tuple):
         return len(model) > 0 and all(isinstance(value, Real) for value in model)
     return getattr(model, "ndim", 2) < 2
@@ -199,7 +206,7 @@ def _hellinger(A, B):
 
 
 def _jensen_shannon(A, B):
-    """Square root of the divergence in bits. (scipy's is NaN for some equal rows.)"""
+    """Square root of the divergence in bits; scipy's is NaN for some equal rows."""
     divergence = [
         rel_entr(a, (a + B) / 2).sum(1) + rel_entr(B, (a + B) / 2).sum(1) for a in A
     ]

@@ -1,4 +1,4 @@
-"""How well the first terms of a topic go together."""
+"""Coherence: how often the top terms of a topic co-occur."""
 
 from dataclasses import dataclass
 
@@ -12,38 +12,38 @@ from .._boundary.topics import term_names, topic_weights
 from .._boundary.warning import warn_user
 from ._cooccurrence import document_counts, window_counts
 
-#: In the logarithms of the measures that have it, as in gensim.
+#: Added to co-occurrence probabilities in logarithms, as in gensim.
 _EPSILON = 1e-12
 
-#: Tokens of a window, as in gensim, for the measures that are defined on windows.
+#: Window size in tokens, as in gensim, of the measures that are defined on windows.
 _WINDOWS = {"c_v": 110, "c_uci": 10, "c_npmi": 10}
 
-#: gensim's spelling.
+#: Names of the measures in gensim.
 ALIASES = {"u_mass": "umass"}
 
 
 @dataclass(frozen=True)
 class Coherence:
-    """The coherence of topics, as :func:`coherence` finds it.
+    """Coherence of topics, the result of :func:`coherence`.
 
-    ``float`` makes their mean of it.
+    ``float(result)`` is the mean coherence.
 
     Parameters
     ----------
     per_topic : ndarray of shape (n_topics,)
         The coherence of each topic.
     mean : float
-        Their mean.
+        Mean coherence of the topics.
 
     See Also
     --------
-    coherence : Finds it.
+    coherence : Function that computes the coherence.
 
     Examples
     --------
     >>> from sklearn_topics.metrics import coherence
-    >>> found = coherence([[0, 1], [1, 2]], [[1, 1, 0], [1, 1, 0], [0, 0, 1]])
-    >>> found.per_topic.round(3).tolist()
+    >>> result = coherence([[0, 1], [1, 2]], [[1, 1, 0], [1, 1, 0], [0, 0, 1]])
+    >>> result.per_topic.round(3).tolist()
     [1.0, -1.0]
     """
 
@@ -64,54 +64,60 @@ def coherence(
     feature_names=None,
     window_size=None,
 ):
-    r"""Coherence of topics by the co-occurrence of their first terms.
+    r"""Measure how well the top terms of each topic fit together by co-occurrence.
 
-    One pass over the first terms alone; X stays sparse.
+    Coherent topics are easier to interpret. The function reads the data once and
+    counts the top terms only; X stays sparse.
 
     Parameters
     ----------
     topics : fitted model or pipeline, array-like, or list of lists
-        Weights of the terms (n_topics x n_features), or the terms of each topic, best
-        first: names, or columns of X.
-    X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-        Counts, also as torch.Tensor. Terms co-occur in documents. With a pipeline:
-        what goes into it.
+        Weights of the terms (n_topics x n_features), or the top terms of each topic,
+        best first, as names or column numbers of X.
+    X : {array-like, sparse matrix, torch.Tensor}, default=None
+        Document-term counts of shape (n_samples, n_features); with a pipeline, the
+        pipeline's input. Co-occurrences are counted in documents.
     texts : iterable of list of str, default=None
-        Tokens of documents, in place of X. Terms co-occur in windows of `window_size`
-        tokens, moved by one; needs `feature_names`, unless topics are words.
+        Tokenised documents, an alternative to X. Co-occurrences are counted in sliding
+        windows of `window_size` tokens. `feature_names` are needed unless topics are
+        given as words.
     measure : {"npmi", "umass", "u_mass", "c_v", "c_uci", "c_npmi"}, default="npmi"
-        With :math:`p_{ij}` the share of documents or windows that hold both terms:
+        The measure. Let :math:`p_{ij}` be the share of documents or windows that
+        contain both terms:
 
         - "npmi": the mean over pairs of :math:`\log(p_{ij} / p_i p_j) / -\log p_{ij}`
-          [1]_; -1 for a pair that never co-occurs, 1 for one that always does;
+          [1]_, which is -1 for a pair that never co-occurs and 1 for a pair that always
+          does;
         - "umass" ("u_mass" in gensim): the mean over pairs, j before i, of
           :math:`\log((p_{ij} + \epsilon) / p_j)` [2]_;
         - "c_uci": the mean over pairs of :math:`\log((p_{ij} + \epsilon) / p_i p_j)`;
-        - "c_npmi": "npmi" with :math:`p_{ij} + \epsilon`, as gensim has it;
-        - "c_v": the mean cosine of each term's vector of "c_npmi" values to the terms
-          of the topic with the sum of these vectors [3]_.
+        - "c_npmi": "npmi" with :math:`p_{ij} + \epsilon`, as in gensim;
+        - "c_v": each term has a vector of its "c_npmi" values with all terms of the
+          topic; the mean cosine of these vectors with their sum [3]_.
 
-        :math:`\epsilon` is 1e-12, as in gensim. The last three are defined on windows
-        (of 10, and 110 tokens for "c_v"), and equal gensim's with `texts`. With X a
-        document is one window: another quantity, of which a warning says so.
+        :math:`\epsilon` is 1e-12, as in gensim. The last three measures are defined on
+        windows of 10 tokens (110 for "c_v"). With `texts`, they equal those of gensim;
+        with X, each document is one window, which gives other values and a warning.
         Documents without tokens count as documents, as in gensim.
     n_terms : int, default=10
-        First terms of each topic. A term that is listed twice counts once.
+        Number of top terms per topic. A term that is listed twice counts once.
     feature_names : sequence of str, default=None
-        Words of the columns of X.
+        Names of the terms, in the order of the columns of X.
     window_size : int, default=None
-        Tokens of a window. None is 110 for "c_v", 10 otherwise.
+        Number of tokens in a window of `texts`. If None, 110 for "c_v" and 10
+        otherwise.
 
     Returns
     -------
     result : Coherence
-        ``per_topic`` and ``mean``. A topic of one term has coherence 0.
+        The coherence ``per_topic`` and its ``mean``. A topic with one term has
+        coherence 0.
 
     Warns
     -----
     UserWarning
-        If `measure` is one of "c_v", "c_uci" and "c_npmi" and X is given, whose
-        documents are no windows.
+        If `measure` is "c_v", "c_uci" or "c_npmi", which are defined on windows, and X
+        is given instead of `texts`.
 
     References
     ----------
@@ -133,7 +139,10 @@ def coherence(
     measure = check_choice(measure, "measure", _MEASURES, ALIASES)
     n_terms = check_integer(n_terms, "n_terms")
     if (X is None) == (texts is None):
-        raise ValueError("Pass either X or texts, from which terms co-occur.")
+        given = "Neither X nor texts is" if X is None else "Both X and texts are"
+        raise ValueError(
+            f"{given} given. Pass either X or texts to count co-occurrences."
+        )
     if feature_names is not None:
         feature_names = check_sequence(feature_names, "feature_names", "str")
     if texts is None:
@@ -145,7 +154,7 @@ def coherence(
             window = check_integer(window_size, "window_size")
     topics = top_columns(topics, n_terms, feature_names)
     sizes = np.array([len(topic) for topic in topics], dtype=np.intp)
-    # Padded to one length by -1, which also stands for terms that occur nowhere.
+    # Rows are padded by -1, which also stands for terms that do not occur.
     columns = np.full((len(topics), sizes.max(initial=0)), -1)
     for row, topic in zip(columns, topics, strict=True):
         row[: len(topic)] = topic
@@ -166,30 +175,33 @@ def coherence(
 
 
 def _pair_shares(columns, known, counts):
-    """Shares of documents or windows with both of two terms: n_topics x L x L.
+    """Shares of documents or windows that contain both terms: n_topics x L x L.
 
-    `columns` (n_topics x L) are the terms, of which the `known` ones occur; `counts`
-    counts pairs of these.
+    `columns` (n_topics x L) are the terms; `known` lists those that occur, and `counts`
+    counts pairs of positions in `known`.
     """
     i, j = np.tril_indices(columns.shape[1])
     pairs = np.stack([columns[:, i], columns[:, j]], axis=2)
     occur = (pairs >= 0).all(axis=2)
-    found, total = counts(np.searchsorted(known, pairs[occur]))
-    of_pairs = np.zeros(occur.shape)
-    of_pairs[occur] = found / total
+    both, total = counts(np.searchsorted(known, pairs[occur]))
+    pair_shares = np.zeros(occur.shape)
+    pair_shares[occur] = both / total
     shares = np.empty((*columns.shape, columns.shape[1]))
-    shares[:, i, j] = shares[:, j, i] = of_pairs
+    shares[:, i, j] = shares[:, j, i] = pair_shares
     return shares
 
 
 def _documents(topics, X, measure, window_size, feature_names):
-    """Counts of X, whose columns are the terms of the topics."""
+    """Counts of X, checked to have the terms of the topics as columns."""
     if window_size is not None:
-        raise ValueError("window_size is for texts; with X a document is one window.")
+        raise ValueError(
+            f"window_size={window_size!r} has no effect with X, whose documents are "
+            "the windows. Pass texts, or leave window_size out."
+        )
     before, _ = split_pipeline(topics)
     X = as_counts(model_input(before, X))
     if X.shape[0] == 0:
-        raise ValueError("X has no documents, in which terms could co-occur.")
+        raise ValueError("X has no rows. Pass at least one document.")
     _check_columns(topics, X.shape[1])
     if feature_names is not None and len(feature_names) != X.shape[1]:
         raise ValueError(
@@ -197,12 +209,12 @@ def _documents(topics, X, measure, window_size, feature_names):
             "columns."
         )
     if measure in _WINDOWS:
-        instead = " (or choose measure='npmi')" if measure == "c_npmi" else ""
+        instead = ", or choose measure='npmi'" if measure == "c_npmi" else ""
         warn_user(
             f"measure={measure!r} is defined on windows of {_WINDOWS[measure]} tokens, "
-            "but X has whole documents: where these are longer, the result is not "
-            "comparable with gensim's. Pass texts=, the tokens of each document, for "
-            f"that one{instead}.",
+            "but X contains whole documents. The values are not comparable with those "
+            "of gensim. Pass the tokens of each document as texts= for comparable "
+            f"values{instead}.",
             UserWarning,
             once=True,
         )
@@ -210,24 +222,26 @@ def _documents(topics, X, measure, window_size, feature_names):
 
 
 def _check_columns(topics, m):
-    """Refuse topics over other terms than the m columns of X."""
+    """Refuse topics whose terms are not the m columns of X."""
     if is_listed(topics):
         check_listed(topics)
         columns = [c for topic in topics for c in topic if not isinstance(c, str)]
         wrong = [c for c in columns if not 0 <= c < m]
         if wrong:
-            raise ValueError(f"X has columns 0 to {m - 1}; topics list {wrong[0]}.")
+            raise ValueError(
+                f"topics contains column {wrong[0]}, but X has columns 0 to {m - 1}."
+            )
         return
     n_terms = topic_weights(topics).shape[1]
     if n_terms != m:
         raise ValueError(
-            f"The topics have {n_terms} terms, but X has {m} columns. (Columns listed "
-            "as first terms must be a list of lists of int.)"
+            f"topics has {n_terms} terms, but X has {m} columns. Pass weights of the "
+            "columns of X, or the top terms of each topic as a list of lists of int."
         )
 
 
 def _names_for_texts(topics, feature_names):
-    """The words of the topics' columns, or of lists of words."""
+    """Names of the terms: of the columns, or the words in lists of words."""
     if not is_listed(topics):
         feature_names = term_names(topics, feature_names, numbers=False)
     elif feature_names is not None:
@@ -238,15 +252,18 @@ def _names_for_texts(topics, feature_names):
         if all(isinstance(word, str) for word in words):
             return list(dict.fromkeys(words))
     if feature_names is None:
-        raise ValueError("texts need feature_names, the words of the topics' columns.")
+        raise ValueError(
+            "texts needs the words of the topics. Pass feature_names, one word per "
+            "column of the topics."
+        )
     return feature_names
 
 
-# The measures take shares of several topics: n_topics x n_terms x n_terms.
+# Each measure takes the pair shares p of several topics: n_topics x n_terms x n_terms.
 
 
 def _pairs(p):
-    """Shares of the pairs of each topic's terms, j before i: both, i, j."""
+    """Shares of both terms, of term i and of term j, over pairs with j before i."""
     i, j = np.tril_indices(p.shape[1], -1)
     single = np.diagonal(p, axis1=1, axis2=2)
     return p[:, i, j], single[:, i], single[:, j]
@@ -255,9 +272,9 @@ def _pairs(p):
 def _npmi(p):
     both, first, second = _pairs(p)
     value = np.full(both.shape, -1.0)
-    some = (both > 0) & (both < 1)
-    ratio = both[some] / (first * second)[some]
-    value[some] = np.log(ratio) / -np.log(both[some])
+    defined = (both > 0) & (both < 1)
+    ratio = both[defined] / (first * second)[defined]
+    value[defined] = np.log(ratio) / -np.log(both[defined])
     value[both == 1] = 1.0
     return value.mean(1)
 
@@ -272,17 +289,17 @@ def _uci(p):
     return _log_ratio(both, first * second).mean(1)
 
 
-def _npmi_of(both, first, second):
+def _smoothed_npmi(both, first, second):
     return _log_ratio(both, first * second) / -np.log(both + _EPSILON)
 
 
 def _c_npmi(p):
-    return _npmi_of(*_pairs(p)).mean(1)
+    return _smoothed_npmi(*_pairs(p)).mean(1)
 
 
 def _c_v(p):
     single = np.diagonal(p, axis1=1, axis2=2)
-    vectors = _npmi_of(p, single[:, :, None], single[:, None, :])
+    vectors = _smoothed_npmi(p, single[:, :, None], single[:, None, :])
     whole = vectors.sum(1, keepdims=True)
     lengths = np.linalg.norm(vectors, axis=2) * np.linalg.norm(whole, axis=2)
     cosines = (vectors * whole).sum(2) / np.where(lengths > 0, lengths, 1)
@@ -290,7 +307,7 @@ def _c_v(p):
 
 
 def _log_ratio(both, alone):
-    """log((both + epsilon) / alone); 0 where a term occurs nowhere."""
+    """log((both + epsilon) / alone); 0 if a term does not occur."""
     occurs = alone > 0
     ratio = (both + _EPSILON) / np.where(occurs, alone, 1)
     return np.where(occurs, np.log(ratio), 0.0)

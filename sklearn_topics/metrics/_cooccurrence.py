@@ -1,4 +1,4 @@
-"""In how many documents, or windows of text, both terms of a pair occur."""
+"""Co-occurrence counts: documents or text windows that contain both terms of a pair."""
 
 from itertools import chain, islice
 
@@ -6,23 +6,26 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from .._boundary.containers import canonical_csr
 from .._boundary.transfer import to_device
 from .._kernels import ops
 
-#: Texts whose windows are counted at once.
+#: Number of texts whose windows are counted at once.
 _TEXTS = 1 << 14
 
 
 def document_counts(X, columns, pairs) -> tuple[np.ndarray, int]:
-    """Documents of X that hold both terms of each pair, and how many documents.
+    """Number of documents that contain both terms of each pair, and of all documents.
 
     Parameters
     ----------
     X : {ndarray, sparse matrix} of shape (n_samples, n_features)
+        Counts.
     columns : ndarray of shape (n_terms,)
-        Distinct.
+        Distinct columns of X.
     pairs : ndarray of shape (n_pairs, 2)
-        Places in `columns`; a term paired with itself: documents that hold it.
+        Positions in `columns`. A term paired with itself counts the documents that
+        contain it.
 
     Returns
     -------
@@ -30,10 +33,7 @@ def document_counts(X, columns, pairs) -> tuple[np.ndarray, int]:
     n_documents : int
     """
     if sp.issparse(X):
-        X = X.tocsr()
-        if not X.has_canonical_format:
-            X = X.copy()
-            X.sum_duplicates()
+        X = canonical_csr(sp.csr_array(X))
     else:
         X = np.asarray(X)
         X, columns = sp.csr_array(X[:, columns] > 0), np.arange(len(columns))
@@ -41,46 +41,64 @@ def document_counts(X, columns, pairs) -> tuple[np.ndarray, int]:
 
 
 def window_counts(texts, words, size: int, pairs) -> tuple[np.ndarray, int]:
-    """The same for windows of `size` tokens, moved by one; a short text is one.
+    """Number of text windows that contain both terms of each pair, and of all windows.
+
+    A window has `size` tokens and moves by one token; a shorter text is one window.
 
     Parameters
     ----------
     texts : iterable of list of str
         Tokens of each document.
     words : sequence of str
+        Distinct terms.
     size : int
+        Number of tokens in a window.
     pairs : ndarray of shape (n_pairs, 2)
-        Places in `words`.
+        Positions in `words`.
+
+    Returns
+    -------
+    counts : ndarray of shape (n_pairs,)
+    n_windows : int
     """
     place = {word: number for number, word in enumerate(words)}
     if len(place) < len(words):
-        raise ValueError("Two of the terms have one name: feature_names must differ.")
+        repeated = next(w for i, w in enumerate(words) if place[w] != i)
+        raise ValueError(
+            f"feature_names contains {str(repeated)!r} more than once. Pass distinct "
+            "names."
+        )
     counts, total = np.zeros(len(pairs), np.int64), 0
     if not hasattr(texts, "__iter__"):
-        raise TypeError(f"texts must be lists of tokens. Got {texts!r}.")
+        raise TypeError(f"texts must be a list of lists of tokens. Got {texts!r}.")
     texts = iter(texts)
     while portion := list(islice(texts, _TEXTS)):
         if any(isinstance(text, str) for text in portion):
-            raise ValueError("texts must be lists of tokens, but one is a string.")
+            raise ValueError(
+                "texts must contain lists of tokens, but one of them is a str. Split "
+                "each text into tokens."
+            )
         if not all(hasattr(text, "__len__") for text in portion):
-            raise ValueError("texts must be lists of tokens, but one is not a list.")
-        found, n_windows = _windows(portion, place, size)
-        counts += _count(found, np.arange(len(place)), pairs)
+            raise ValueError(
+                "texts must contain lists of tokens, but one of them is not a list."
+            )
+        windows, n_windows = _windows(portion, place, size)
+        counts += _count(windows, np.arange(len(place)), pairs)
         total += n_windows
     if total == 0:
-        raise ValueError("texts is empty: there are no documents.")
+        raise ValueError("texts is empty. Pass at least one document.")
     return counts, total
 
 
 def _count(X, columns, pairs) -> np.ndarray:
-    # One dtype for counts of any, so that one kernel serves; NaN is unobserved.
+    # A boolean matrix for all dtypes, so that one kernel suffices; NaN is unobserved.
     present = sp.csr_array((X.data > 0, X.indices, X.indptr), shape=X.shape)
     where = (torch.from_numpy(a.astype(np.int64, copy=False)) for a in (columns, pairs))
     return ops.pair_counts(to_device(present, torch.device("cpu")), *where).numpy()
 
 
 def _windows(texts, place, size) -> tuple[sp.csr_array, int]:
-    """Which words each window holds (windows x words), and how many windows."""
+    """Words in each window (n_windows x n_words), and the number of windows."""
     lengths = np.array([len(text) for text in texts])
     n_windows = np.maximum(1, lengths - size + 1)
     tokens = chain.from_iterable(texts)
@@ -88,8 +106,8 @@ def _windows(texts, place, size) -> tuple[sp.csr_array, int]:
     (at,) = np.nonzero(word >= 0)
     text = np.repeat(np.arange(len(texts)), lengths)[at]
     position = at - (np.cumsum(lengths) - lengths)[text]
-    # A token lies in the windows from `low` to `high`; of these, the ones that an
-    # earlier token of the same word lies in are counted already.
+    # A token lies in the windows from `low` to `high`. Windows that also contain an
+    # earlier token of the same word are already counted.
     first = (np.cumsum(n_windows) - n_windows)[text]
     high = first + np.minimum(position, n_windows[text] - 1)
     low = first + np.maximum(position - size + 1, 0)
@@ -98,7 +116,7 @@ def _windows(texts, place, size) -> tuple[sp.csr_array, int]:
     word, text, low, high = (a[order] for a in (word, text, low, high))
     again = np.flatnonzero((word[1:] == word[:-1]) & (text[1:] == text[:-1])) + 1
     low[again] = np.maximum(low[again], high[again - 1] + 1)
-    # Words ascend, and so do the windows of each: the rows of the transpose.
+    # Words are sorted, and so are the windows of each word: rows of the transpose.
     length = np.maximum(high - low + 1, 0)
     ends = np.cumsum(length)
     windows = np.repeat(low - (ends - length), length) + np.arange(length.sum())

@@ -1,4 +1,4 @@
-"""How different topics are from each other."""
+"""Diversity of topics: how many top terms they share."""
 
 from itertools import combinations
 
@@ -10,21 +10,23 @@ from ._coherence import coherence
 
 
 def topic_diversity(topics, *, n_terms=25):
-    """Share of distinct terms among the first terms of all topics.
+    """Compute the share of distinct terms among the top terms of all topics.
+
+    Low values indicate redundant topics.
 
     Parameters
     ----------
     topics : fitted model or pipeline, array-like of shape (n_topics, n_features), or \
             list of lists
-        Weights of the terms, or the terms of each topic, best first.
+        Weights of the terms, or the top terms of each topic, best first.
     n_terms : int, default=25
-        First terms of each topic.
+        Number of top terms per topic.
 
     Returns
     -------
     diversity : float
-        1 if no term is shared, 1 / n_topics if all are (Dieng, Ruiz and Blei 2020,
-        section 6).
+        1 if no term is shared, 1 / n_topics if all terms are shared (Dieng, Ruiz and
+        Blei 2020, section 6).
 
     Examples
     --------
@@ -32,29 +34,32 @@ def topic_diversity(topics, *, n_terms=25):
     >>> topic_diversity([[0, 1], [1, 2]])
     0.75
     """
-    top = np.concatenate(_lists(topics, n_terms))
+    top = np.concatenate(_top_lists(topics, n_terms))
     return len(np.unique(top)) / len(top)
 
 
 def rbo_diversity(topics, *, n_terms=10, p=0.9):
-    """One minus the mean rank-biased overlap of pairs of topics.
+    """Compute 1 minus the mean rank-biased overlap of pairs of topics.
+
+    In contrast to :func:`topic_diversity`, shared terms at high ranks count more.
 
     Parameters
     ----------
     topics : fitted model or pipeline, array-like of shape (n_topics, n_features), or \
             list of lists
-        Weights of the terms, or the terms of each topic, best first.
+        Weights of the terms, or the top terms of each topic, best first.
     n_terms : int, default=10
-        First terms of each topic.
+        Number of top terms per topic.
     p : float, default=0.9
-        Between 0 and 1: how much the later ranks count.
+        Weight of lower ranks, between 0 and 1: the overlap of the top d terms has a
+        weight proportional to ``p ** d``.
 
     Returns
     -------
     diversity : float
-        From 0, all topics have the same terms in the same order, to 1. The overlap is
-        extrapolated from the first terms (Webber, Moffat and Zobel 2010, equation 32);
-        a single topic has diversity 1.
+        0 if all topics have the same terms in the same order, 1 if no term is shared.
+        The overlap is extrapolated from the top terms (Webber, Moffat and Zobel 2010,
+        equation 32). A single topic has diversity 1.
 
     Examples
     --------
@@ -63,7 +68,7 @@ def rbo_diversity(topics, *, n_terms=10, p=0.9):
     1.0
     """
     p = check_number(p, "p", 0, 1, open=True)
-    lists = _lists(topics, n_terms)
+    lists = _top_lists(topics, n_terms)
     overlaps = [_overlap(a, b, p) for a, b in combinations(lists, 2)]
     return 1 - float(np.mean(overlaps)) if overlaps else 1.0
 
@@ -71,23 +76,23 @@ def rbo_diversity(topics, *, n_terms=10, p=0.9):
 def topic_quality(
     topics, X=None, *, texts=None, measure="npmi", n_terms=10, feature_names=None
 ):
-    """Coherence times diversity (Dieng, Ruiz and Blei 2020, section 6).
+    """Compute coherence times diversity (Dieng, Ruiz and Blei 2020, section 6).
 
     Parameters
     ----------
     topics : fitted model or pipeline, array-like, or list of lists
-        As for :func:`coherence`. The diversity is that of the first 25 terms.
+        Topics, as in :func:`coherence`. The diversity uses the top 25 terms.
     X : {array-like, sparse matrix, torch.Tensor} of shape \
             (n_samples, n_features), default=None
-        As for :func:`coherence`.
+        Counts, as in :func:`coherence`.
     texts : iterable of list of str, default=None
-        As for :func:`coherence`.
+        Tokenised documents, as in :func:`coherence`.
     measure : {"npmi", "umass", "u_mass", "c_v", "c_uci", "c_npmi"}, default="npmi"
-        As for :func:`coherence`.
+        Measure of coherence, as in :func:`coherence`.
     n_terms : int, default=10
-        Terms of each topic by which coherence is judged.
+        Number of top terms per topic for the coherence.
     feature_names : sequence of str, default=None
-        As for :func:`coherence`.
+        Names of the terms, as in :func:`coherence`.
 
     Returns
     -------
@@ -102,13 +107,13 @@ def topic_quality(
     1.0
     """
     options = {"measure": measure, "n_terms": n_terms, "feature_names": feature_names}
-    found = coherence(topics, X, texts=texts, **options)
-    return found.mean * topic_diversity(topics)
+    mean_coherence = coherence(topics, X, texts=texts, **options).mean
+    return mean_coherence * topic_diversity(topics)
 
 
-def _lists(topics, n_terms):
+def _top_lists(topics, n_terms):
     names = None
-    if is_listed(topics):  # words need no columns to be told apart
+    if is_listed(topics):  # words are distinct without column numbers
         names = dict.fromkeys(
             term
             for topic in topics
@@ -120,7 +125,7 @@ def _lists(topics, n_terms):
 
 
 def _overlap(a, b, p):
-    """Extrapolated rank-biased overlap of two lists of one length."""
+    """Extrapolated rank-biased overlap of two lists, up to the shorter length."""
     depth = min(len(a), len(b))
     if depth == 0:
         return 0.0

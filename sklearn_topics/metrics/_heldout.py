@@ -1,4 +1,4 @@
-"""Held-out likelihood of any topic model: document completion."""
+"""Held-out likelihood and perplexity of any topic model, by document completion."""
 
 import math
 
@@ -21,28 +21,29 @@ from .._core.heldout import split_counts
 
 @plain_torch
 def completion_score(estimator, X, y=None):
-    """Mean log-probability of a held-out token: greater is better.
+    """Compute the mean log-likelihood per held-out token; higher is better.
 
-    The tokens of every document are split in two halves, as the topic models' own
-    ``score`` does; the proportions come from ``estimator.transform`` of one half, the
-    other is scored.
+    Use it to compare topic models on new documents. The tokens of each document are
+    split into two halves: topic proportions are inferred by ``estimator.transform``
+    from one half, and the other half is scored. The ``score`` of our topic models uses
+    the same split.
 
     Parameters
     ----------
     estimator : fitted model or pipeline
-        Any that has ``transform`` and ``components_``. Weights whose rows do not sum
-        to one, those of a factorisation W H, are turned into the proportions of the
-        same topic model.
+        A model with ``transform`` and ``components_``. The weights of a factorisation
+        W H, whose rows do not sum to one, are converted to topic proportions.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
-        Document-term counts; with a pipeline, the pipeline's input. Documents that were
-        not fitted on.
+        Document-term counts; with a pipeline, the pipeline's input. The model should
+        not have been fitted on these documents.
     y : Ignored
-        So that it can be a scorer.
+        Not used, present so that the function can be a scorer.
 
     Returns
     -------
     score : float
-        Natural logarithm per token. For our topic models equal to ``score(X)``.
+        Log-likelihood per token (natural logarithm). For our topic models, it equals
+        ``score(X)``.
 
     Examples
     --------
@@ -59,28 +60,30 @@ def completion_score(estimator, X, y=None):
     X = model_input(before, X)
     counts = check_documents(X, topics.shape[1])
     check_tokens(counts)
-    shown, held_out = split_counts(counts_to_tensor(counts))
-    theta = topic_proportions(model, like_frame(counts_from_tensor(shown), X))
+    observed, held_out = split_counts(counts_to_tensor(counts))
+    theta = topic_proportions(model, like_frame(counts_from_tensor(observed), X))
     parts = map(torch.from_numpy, (theta, topics))
     return _completion_score(held_out, *parts)
 
 
 def perplexity(estimator, X, y=None):
-    """Held-out perplexity per token, ``exp(-completion_score(estimator, X))``.
+    """Compute the held-out perplexity per token; lower is better.
+
+    The perplexity is ``exp(-completion_score(estimator, X))``.
 
     Parameters
     ----------
     estimator : fitted model or pipeline
-        Any that has ``transform`` and ``components_``.
+        A model with ``transform`` and ``components_``.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
         Document-term counts; with a pipeline, the pipeline's input.
     y : Ignored
-        So that it can be a scorer.
+        Not used, present so that the function can be a scorer.
 
     Returns
     -------
     perplexity : float
-        Smaller is better; `n_features` for the uniform distribution.
+        Perplexity per token; `n_features` for the uniform distribution over terms.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Agreement of dominant topics with known labels."""
+"""Agreement between dominant topics and known labels."""
 
 from numbers import Real
 
@@ -13,26 +13,26 @@ from .._boundary.warning import warn_user
 
 
 def purity(labels, theta):
-    """Share of the documents whose label is the most frequent of their topic.
+    """Compute the share of documents with the most frequent label of their topic.
 
     Parameters
     ----------
     labels : array-like of shape (n_samples,)
-        Known labels. Indexes of pandas must agree with those of `theta`.
+        Known labels. A pandas index must equal that of `theta`.
     theta : array-like of shape (n_samples, n_topics) or (n_samples,)
-        Topic proportions, of which the greatest counts; or a topic for each document,
-        -1 for none.
+        Topic proportions, of which the highest counts; or one topic per document, -1
+        for documents without a topic.
 
     Returns
     -------
     purity : float
-        Between 0 and 1. It grows with the number of topics.
+        Between 0 and 1. Purity tends to increase with the number of topics.
 
     Warns
     -----
     UserWarning
-        If documents without a dominant topic are left out: those of topic -1, or whose
-        proportions are all equal, as they are without known terms.
+        If documents without a dominant topic are left out: documents of topic -1, or
+        with equal proportions of all topics, such as documents without known terms.
 
     Examples
     --------
@@ -45,27 +45,27 @@ def purity(labels, theta):
 
 
 def label_agreement(labels, theta):
-    """Normalised mutual information of known labels and dominant topics.
+    """Compute the normalised mutual information of labels and dominant topics (NMI).
 
     Parameters
     ----------
     labels : array-like of shape (n_samples,)
-        Known labels. Indexes of pandas must agree with those of `theta`.
+        Known labels. A pandas index must equal that of `theta`.
     theta : array-like of shape (n_samples, n_topics) or (n_samples,)
-        Topic proportions, of which the greatest counts; or a topic for each document,
-        -1 for none.
+        Topic proportions, of which the highest counts; or one topic per document, -1
+        for documents without a topic.
 
     Returns
     -------
     agreement : float
-        Between 0 and 1; normalised by the arithmetic mean, see
+        Between 0 and 1, normalised by the arithmetic mean as in
         :func:`sklearn.metrics.normalized_mutual_info_score`.
 
     Warns
     -----
     UserWarning
-        If documents without a dominant topic are left out: those of topic -1, or whose
-        proportions are all equal, as they are without known terms.
+        If documents without a dominant topic are left out: documents of topic -1, or
+        with equal proportions of all topics, such as documents without known terms.
 
     Examples
     --------
@@ -77,18 +77,19 @@ def label_agreement(labels, theta):
 
 
 def _labelled(labels, theta):
-    """Labels and dominant topics of the documents that have one."""
+    """Labels and dominant topics of the documents with a dominant topic."""
     row_labels(labels=labels, theta=theta)
     labels, topics = _one_each(labels, "labels"), _dominant(theta)
     if len(labels) != len(topics):
         raise ValueError(
-            f"There are {len(labels)} labels, but theta has {len(topics)} documents."
+            f"labels has {len(labels)} items, but theta has {len(topics)} documents. "
+            "Pass one label per document."
         )
     none = topics == -1
     if none.all():
         raise ValueError(
-            f"None of the {len(none)} documents in theta has a dominant topic: all "
-            "are topic -1, or of equal proportions."
+            f"None of the {len(none)} documents in theta has a dominant topic: their "
+            "topic is -1, or their proportions are equal."
         )
     if none.any():
         warn_user(
@@ -101,14 +102,14 @@ def _labelled(labels, theta):
 
 
 def _dominant(theta) -> np.ndarray:
-    """A topic for each document, -1 for none."""
+    """One topic per document, -1 for documents without a dominant topic."""
     if np.ndim(theta) == 1:
         topics = _one_each(theta, "theta")
         for topic in topics.tolist():
             if isinstance(topic, Real) and topic < 0 and topic != -1:
                 raise ValueError(
-                    f"theta holds topic {topic}: topics are numbered from 0, and only "
-                    "-1 stands for none."
+                    f"theta contains topic {topic}. Topics are numbered from 0; -1 "
+                    "means no topic."
                 )
         return topics
     return strongest_topics(as_array(theta, "theta"))[0]
@@ -116,15 +117,15 @@ def _dominant(theta) -> np.ndarray:
 
 def _one_each(values, name) -> np.ndarray:
     """Labels or topics in one dimension, none of them missing."""
-    found = np.asarray(readable(values, name))
-    if found.ndim != 1 or len(found) == 0:
+    array = np.asarray(readable(values, name))
+    if array.ndim != 1 or len(array) == 0:
         raise ValueError(
-            f"{name} must hold one value a document. Got shape {found.shape}."
+            f"{name} must contain one value per document. Got shape {array.shape}."
         )
-    missing = np.array([is_missing(value) for value in found.tolist()])
+    missing = np.array([is_missing(value) for value in array.tolist()])
     if missing.any():
         raise ValueError(
-            f"{missing.sum()} of {len(found)} {name} are missing (None or NaN): leave "
+            f"{missing.sum()} of {len(array)} {name} are missing (None or NaN). Leave "
             "these documents out."
         )
-    return found
+    return array

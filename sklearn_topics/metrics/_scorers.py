@@ -1,4 +1,4 @@
-"""Scorers for GridSearchCV and cross_validate, over pipelines that begin with text."""
+"""Scorers for GridSearchCV and cross_validate, including pipelines that read text."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ _CO_OCCURRENCE = *_MEASURES, "quality"
 _HELD_OUT = "completion", "perplexity"
 _SCORES = *_HELD_OUT, "coherence", *_CO_OCCURRENCE, *_DIVERSITIES, *_LABELLED
 
-#: The names of the functions, and other spellings.
+#: Names of the functions, and names in other packages.
 _ALIASES = {
     **ALIASES,
     "coherence": "npmi",
@@ -33,7 +33,7 @@ _ALIASES = {
 
 @dataclass(frozen=True, eq=False)
 class _TopicScorer:
-    """A callable of (estimator, X, y), which can be pickled."""
+    """A callable with arguments (estimator, X, y) that can be pickled."""
 
     name: str
     n_terms: int
@@ -60,8 +60,8 @@ class _TopicScorer:
     def _agreement(self, estimator, X, y):
         if y is None:
             raise ValueError(
-                f"The score {self.name!r} compares topics with labels: pass them as y "
-                "to fit of the search, or to cross_validate."
+                f"score={self.name!r} needs labels to compare with. Pass them as y to "
+                "the fit method of the search, or to cross_validate."
             )
         if not _may_be_folds(X, y):
             row_labels(X=X, y=y)
@@ -70,9 +70,9 @@ class _TopicScorer:
 
 
 def _may_be_folds(X, y) -> bool:
-    """Whether an index may be a part of a default one, which says nothing of the rows.
+    """Whether an index may be part of a default index, which does not identify rows.
 
-    That is so for integers; those of the whole data are the same in another order.
+    Integer indexes may be; but the same integers in another order identify rows.
     """
     if not (hasattr(X, "iloc") and hasattr(y, "iloc")):
         return False
@@ -81,40 +81,41 @@ def _may_be_folds(X, y) -> bool:
 
 
 def topic_scorer(score, *, n_terms=None, reference=None, texts=None):
-    """A scorer for ``scoring=`` of searches and cross-validation.
+    """Make a scorer for the ``scoring`` argument of searches and cross-validation.
 
     Parameters
     ----------
     score : str
-        The name of a function of :mod:`sklearn_topics.metrics`, or a short one:
+        Name of a function of :mod:`sklearn_topics.metrics`, or a short name:
 
         - "completion" or "completion_score": :func:`completion_score` of the
           validation documents;
-        - "perplexity" or "neg_perplexity": :func:`perplexity` of the validation
-          documents, with a minus sign, because a search takes the greatest score, as
-          for scikit-learn's "neg_log_loss";
-        - "coherence" or "npmi", "umass" or "u_mass", "c_v", "c_uci", "c_npmi": mean
+        - "perplexity" or "neg_perplexity": the negative :func:`perplexity` of the
+          validation documents, because a search maximises the score, as for
+          scikit-learn's "neg_log_loss";
+        - "coherence" or "npmi", "umass" or "u_mass", "c_v", "c_uci", "c_npmi": the mean
           :func:`coherence` of the topics by this measure;
         - "diversity" or "topic_diversity": :func:`topic_diversity`;
         - "rbo_diversity": :func:`rbo_diversity`;
         - "quality" or "topic_quality": :func:`topic_quality`;
         - "purity", "label_agreement" or "nmi": :func:`purity` or
-          :func:`label_agreement` of the validation documents with their labels y.
+          :func:`label_agreement` of the validation documents and their labels y.
     n_terms : int, default=None
-        First terms of each topic. None is 10, and 25 for "diversity".
+        Number of top terms per topic. If None, 25 for "diversity" and 10 otherwise.
     reference : {array-like, sparse matrix, torch.Tensor} or list of str, default=None
-        Documents in which terms co-occur, for the measures of coherence and "quality":
-        what goes into the pipeline. None takes the validation documents, so that
-        nothing that was fitted on has a say; with few of them pass a corpus of its own.
+        Documents in which co-occurrences are counted, for the measures of coherence and
+        "quality"; with a pipeline, the pipeline's input. If None, the validation
+        documents are used, which the model was not fitted on. Pass a reference corpus
+        if there are few of them.
     texts : iterable of list of str, default=None
-        Tokens of documents, in place of `reference`: terms co-occur in windows of
-        them, as "c_v", "c_uci" and "c_npmi" are defined in gensim.
+        Tokenised documents, an alternative to `reference`. Co-occurrences are counted
+        in sliding windows, as gensim defines "c_v", "c_uci" and "c_npmi".
 
     Returns
     -------
     scorer : callable
-        Of (estimator, X, y); greater is better. The estimator is a fitted topic model,
-        or a pipeline that ends in one.
+        A function of (estimator, X, y); higher is better. The estimator is a fitted
+        topic model or a pipeline that ends in one.
 
     Examples
     --------
@@ -124,27 +125,34 @@ def topic_scorer(score, *, n_terms=None, reference=None, texts=None):
     >>> from sklearn_topics.metrics import topic_scorer
     >>> X, _, _ = make_topic_corpus(200, 50, 3, random_state=0)
     >>> scoring = {name: topic_scorer(name) for name in ("completion", "npmi")}
-    >>> found = cross_validate(TorchPoissonNMF(3, random_state=0), X, scoring=scoring)
-    >>> sorted(found)
+    >>> model = TorchPoissonNMF(3, random_state=0)
+    >>> sorted(cross_validate(model, X, scoring=scoring))
     ['fit_time', 'score_time', 'test_completion', 'test_npmi']
     """
     if score in ("topic_stability", "stability"):
         raise ValueError(
-            "score='topic_stability' compares several fits, and a scorer gets one: "
-            "call sklearn_topics.metrics.topic_stability with them."
+            f"score={score!r} compares several fits, but a scorer gets a single fit. "
+            "Call sklearn_topics.metrics.topic_stability with a list of fits."
         )
     score = check_choice(score, "score", _SCORES, _ALIASES)
     if n_terms is None:
         n_terms = 25 if score == "diversity" else 10
     elif score not in (*_CO_OCCURRENCE, *_DIVERSITIES):
-        raise ValueError(f"n_terms is for the first terms; {score!r} looks at all.")
-    if score not in _CO_OCCURRENCE and not (reference is None and texts is None):
         raise ValueError(
-            "reference is for co-occurrence, as texts are, in the measures of "
-            f"coherence and in 'quality'; the score is {score!r}."
+            f"n_terms has no effect with score={score!r}, which does not use top "
+            "terms. Leave n_terms out."
+        )
+    if score not in _CO_OCCURRENCE and not (reference is None and texts is None):
+        name = "texts" if reference is None else "reference"
+        raise ValueError(
+            f"{name} has no effect with score={score!r}, which does not count "
+            f"co-occurrences. Leave {name} out."
         )
     if reference is not None and texts is not None:
-        raise ValueError("Pass either reference or texts, from which terms co-occur.")
-    if isinstance(texts, Iterator):  # read once a call
+        raise ValueError(
+            "Both reference and texts are given. Pass either of them to count "
+            "co-occurrences."
+        )
+    if isinstance(texts, Iterator):  # every call of the scorer reads the texts
         texts = list(texts)
     return _TopicScorer(score, check_integer(n_terms, "n_terms"), reference, texts)

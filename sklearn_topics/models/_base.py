@@ -29,7 +29,6 @@ from .._boundary.transfer import (
     to_numpy,
 )
 from .._boundary.warning import OtherVersionWarning, warn_user
-from .._core.beta_divergence import has_hidden, has_observed
 from .._core.beta_nmf import Penalties
 from .._core.heldout import (
     completion_score,
@@ -38,6 +37,7 @@ from .._core.heldout import (
     split_columns,
     split_counts,
 )
+from .._core.observed import has_hidden, has_observed, row_means
 from .._kernels.csr import take_columns
 from .._version import __version__
 
@@ -258,7 +258,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         return to_device(HT, X.device)
 
     def _transform(self, X, X_device=None):
-        """What transform returns for X; `X_device` is X, validated and uploaded."""
+        """The output of transform for X; `X_device` is X, validated, on the device."""
         if X_device is None:
             check_is_fitted(self)
             data = self._check(X, "transform", reset=False)
@@ -296,6 +296,10 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         return Penalties(
             alpha_W * rho, alpha_H * rho, alpha_W * (1 - rho), alpha_H * (1 - rho)
         )
+
+    def _column_means(self, X, unit):
+        """What fit sets as ``feature_means_``; X is in `unit`."""
+        return to_numpy((row_means(X.T) / unit.data).to(X.dtype))
 
     def _masks(self, X):
         """Whether cells of X, on the device, are NaN, i.e. unobserved."""

@@ -8,7 +8,6 @@ import torch
 from sklearn.utils import check_random_state
 
 from .._boundary.contexts import plain_torch
-from .._boundary.inputs import column_means
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._boundary.warning import warn_user
@@ -379,19 +378,17 @@ class TorchBetaNMF(BaseBetaNMF):
             data = self._check(X, "fit", reset=True)
             W, H, run = self._factorize(data, W, H, observers=observers)
             if run.best.state is not None:  # else interrupted in the first iteration
-                self._set_fitted(data, H, run)
+                self._set_fitted(run)
             if run.interrupted is not None:
                 raise run.interrupted
         return self._like_input(W, X)
 
-    def _set_fitted(self, data, H, run):
-        best = run.best
-        self.components_ = H
-        self.n_iter_ = best.n_iter
-        options = {"masked": self._masks(run.X)}
-        self.init_ = chosen_init(self.init, len(H), data.shape, **options)
+    def _set_fitted(self, run):
+        best, X = run.best, run.X
+        vars(self).update(run.attributes(best.state, best.n_iter))
+        options = {"masked": self._masks(X)}
+        self.init_ = chosen_init(self.init, self.n_components_, X.shape, **options)
         self.reconstruction_err_ = best.metrics["error"]
-        self.feature_means_ = column_means(data)
         self.loss_history_ = best.loss_history
 
     @property
@@ -457,7 +454,7 @@ class TorchBetaNMF(BaseBetaNMF):
                 warn_user(_IGNORED, RuntimeWarning)
             W, HT = nmf_start(self, unit.measure(X), unit=unit, masked=masked)
         X = unit.measure(X)
-        means = {"feature_means_": column_means(data)}
+        means = {"feature_means_": self._column_means(X, unit)}
         options = {"attributes": means, "data": given, "observers": observers}
         run = self._run(X, W, HT, unit, masked=masked, **options)
         state = run.best.state

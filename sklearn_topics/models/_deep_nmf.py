@@ -9,9 +9,9 @@ import torch
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from .._boundary.arguments import are_sizes, is_integer
 from .._boundary.contexts import plain_torch
-from .._boundary.inputs import column_means
-from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_sizes
+from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.transfer import resolve_device, to_device, to_numpy
 from .._core.deep_nmf import DeepNMF, document_weights
 from .._core.unit import Rescaled, Unit
@@ -281,7 +281,7 @@ class TorchDeepNMF(BaseBetaNMF):
                 penalties.measured(unit, self._beta),
                 penalties.measured(unit, self._beta, factors=False),
             )
-            means = column_means(data)
+            means = self._column_means(X_unit, unit)
 
             def attributes(state, n_iter):
                 return {**_attributes(state, unit, n_iter), "feature_means_": means}
@@ -342,8 +342,7 @@ class TorchDeepNMF(BaseBetaNMF):
         """
         check_is_fitted(self)
         n_layers = len(self.layers_)
-        whole = isinstance(layer, Integral) and not isinstance(layer, bool)
-        if not (whole and -n_layers <= layer < n_layers):
+        if not (is_integer(layer, -n_layers) and layer < n_layers):
             raise ValueError(
                 f"layer must be an integer from {-n_layers} to {n_layers - 1}: the "
                 f"model has {n_layers} layers. Got {layer!r}."

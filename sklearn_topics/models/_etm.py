@@ -1,5 +1,6 @@
 """TorchETM: the embedded topic model."""
 
+from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 
@@ -7,12 +8,13 @@ import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from .._boundary.arguments import are_sizes
 from .._boundary.contexts import plain_torch
 from .._boundary.counts import require_tokens, warn_unless_counts
 from .._boundary.embeddings import check_embeddings
 from .._boundary.inputs import check_counts
 from .._boundary.neighbors import nearest_terms, neighbors_of_words
-from .._boundary.sklearn_private import Interval, StrOptions, _fit_context, are_sizes
+from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.topics import coinciding_topics, match_topics, term_names
 from .._boundary.transfer import (
     make_generator,
@@ -21,18 +23,15 @@ from .._boundary.transfer import (
     to_device,
     to_numpy,
 )
+from .._boundary.validation import training_and_validation
 from .._boundary.warning import warn_user
 from .._core import etm
+from .._core.etm_init import init_from_nmf
 from .._core.fold_in import fold_in_around
 from .._core.schedule import SCHEDULES, make_schedule
-from .._core.topic_model import document_sizes
-from .._fit.etm_start import (
-    MAX_BATCH,
-    batch_size,
-    begin_from_nmf,
-    training_and_validation,
-)
+from .._core.topic_model import document_sizes, normalize_rows
 from .._fit.loop import fit_from_starts
+from .._fit.progress import Progress
 from .._fit.row_blocks import in_row_blocks
 from .._fit.session import fit_session
 from .._fit.stopping import NoImprovement
@@ -483,7 +482,7 @@ class TorchETM(BaseTopicModel):
         """
         X_device, _ = self._upload(X, "elbo")
         module = self._fitted_module(X_device)
-        return float(etm.bounds(module, X_device, MAX_BATCH).mean())
+        return float(etm.bounds(module, X_device, etm.MAX_BATCH).mean())
 
     def topic_neighbors(self, n_terms=10, *, feature_names=None):
         """Find the terms with embeddings most similar to each topic, by cosine.
@@ -538,7 +537,7 @@ class TorchETM(BaseTopicModel):
             warn_unless_counts(self, data, self._prior())
             device = resolve_device(self.device)
             X_device = to_device(data, device)
-            training, held_out = training_and_validation(self, data, X_device, X_val)
+            training, held_out = training_and_validation(self, X_device, X_val)
             generator = make_generator(self.random_state)
             module, topic_rate, coverage = self._start(training, generator)
             trainer = self._trainer(module, topic_rate, training, held_out)
@@ -630,8 +629,15 @@ class TorchETM(BaseTopicModel):
                 module.embeddings.copy_(to_device(given, X.device))
         if self.init == "random":
             return module, self.learning_rate, coverage
-        miss = begin_from_nmf(self, module, X, generator, given is not None)
-        if miss < _HELD:
+        topic_error = init_from_nmf(
+            module,
+            X,
+            generator,
+            keep_embeddings=given is not None,
+            batch_size=self._batch_size(X),
+            progress=partial(Progress, verbose=self.verbose),
+        )
+        if topic_error < _HELD:
             return module, self.learning_rate * _SLOW_TOPICS, coverage
         size = float(module.embeddings.detach().square().mean().sqrt())
         return module, self.learning_rate * _FAST_TOPICS * size, coverage
@@ -674,11 +680,14 @@ class TorchETM(BaseTopicModel):
             schedule=self._schedule(),
             topic_learning_rate=topic_rate,
             weight_decay=self.weight_decay,
-            batch_size=batch_size(self, X),
+            batch_size=self._batch_size(X),
             kl_warmup=self.kl_warmup,
             max_grad_norm=self.max_grad_norm,
             held_out=held_out,
         )
+
+    def _batch_size(self, X):
+        return int(self.batch_size or etm.default_batch_size(X.shape[0]))
 
     def _schedule(self):
         choice, params = self.learning_rate_schedule, self.schedule_params
@@ -696,7 +705,8 @@ class TorchETM(BaseTopicModel):
             for name, value in state.items()
             if name.startswith("module.")
         }
-        topics = to_numpy(etm.topics_of(state))
+        embeddings = state["module.embeddings"], state["module.topic_embeddings"]
+        topics = to_numpy(etm.embedded_topics(*embeddings))
         return {
             "components_": topics,
             "embeddings_": weights.pop("embeddings"),
@@ -727,11 +737,10 @@ class TorchETM(BaseTopicModel):
 
     def _infer(self, X, topics, verbose=0):
         self._validate_params()  # the user may have set them after fit
-        proposed = etm.encode(self._fitted_module(X), X, MAX_BATCH)
+        proposed = etm.encode(self._fitted_module(X), X, etm.MAX_BATCH)
         rows = self._rows_of_fit()
         if rows != list(range(proposed.shape[1])):
-            proposed = proposed[:, rows].clamp(min=_LEAST_SHARE)
-            proposed = proposed / proposed.sum(1, keepdim=True)
+            proposed = normalize_rows(proposed[:, rows].clamp(min=_LEAST_SHARE))
         tokens = document_sizes(X)[:, None]
         proposed = proposed.where(tokens > 0, 1 / len(topics))
         if self.inference == "encoder":
@@ -744,9 +753,9 @@ class TorchETM(BaseTopicModel):
 
     def _rows_of_fit(self):
         """The topic of the encoder that each row of ``components_`` is."""
-        names = "embeddings", "topic_embeddings"
-        state = {f"module.{n}": torch.from_numpy(getattr(self, f"{n}_")) for n in names}
-        return match_topics(self.components_, etm.topics_of(state).numpy(), _SAME_TOPIC)
+        embeddings = map(torch.from_numpy, (self.embeddings_, self.topic_embeddings_))
+        topics = etm.embedded_topics(*embeddings).numpy()
+        return match_topics(self.components_, topics, _SAME_TOPIC)
 
     def _warn_of_equal_topics(self):
         found = coinciding_topics(self.components_, _COINCIDE)

@@ -1,4 +1,4 @@
-"""Torch modules of the models, for training loops of one's own."""
+"""Torch modules of the models, for custom training loops."""
 
 from ._beta_mu import BetaMu
 from ._etm import ETM

@@ -1,177 +1,48 @@
 """The embedded topic model as a torch module."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from .._core.topic_model import document_sizes
+from .._boundary.arguments import are_sizes, check_choice
 from .._kernels import CSR, autograd
-from .._kernels.csr import accumulation_dtype, map_positive
-from ._arguments import check_shares, check_sizes, is_number, is_size
+from .._kernels.floors import QUOTIENT_FLOOR
+from ._arguments import (
+    check_nonnegative,
+    check_rates,
+    check_sizes,
+    is_number,
+)
+from ._encoder import ACTIVATIONS, Encoder, draw_uniform_
 from ._tensors import as_dtype, draw, to_csr
-
-ACTIVATIONS = {
-    "relu": torch.relu,
-    "tanh": torch.tanh,
-    "softplus": nn.functional.softplus,
-    "gelu": nn.functional.gelu,
-    "elu": nn.functional.elu,
-    "leaky_relu": nn.functional.leaky_relu,
-}
-
-#: Smallest probability of a term in a document: a count divided by it is a number.
-_FLOOR = {torch.float32: 1e-20, torch.float64: 1e-30}
 
 
 class Bound(NamedTuple):
-    """The two terms of each document's evidence lower bound, of shape (n,) each.
+    """The two terms of the evidence lower bound of each document, of shape (n,) each.
 
-    In training an unbiased estimate of it; in evaluation, with proportions at the
-    encoder's mean, an approximation.
+    In training mode, they are an unbiased estimate; in evaluation mode, with the
+    proportions at the mean of the encoder, they are an approximation.
     """
 
     log_likelihood: Tensor
     kl: Tensor
 
 
-class Encoder(nn.Module):
-    """From counts to the mean and log-variance of a document's logits.
-
-    Perceptron layers on the shares x / sum(x) of the terms, and two linear heads.
-    """
-
-    def __init__(
-        self,
-        n_features: int,
-        n_components: int,
-        hidden_layer_sizes: tuple[int, ...] = (800, 800),
-        *,
-        activation: str = "relu",
-        dropout: float = 0.0,
-        token_dropout: float = 0.0,
-        batch_norm: bool = False,
-        device=None,
-        dtype=None,
-    ):
-        super().__init__()
-        made = {"device": device or torch.get_default_device(), "dtype": dtype}
-        first, *others = hidden_layer_sizes
-        # Terms x hidden: one row for each term that a document has.
-        self.first_weight = nn.Parameter(torch.empty(n_features, first, **made))
-        self.first_bias = nn.Parameter(torch.empty(first, **made))
-        self.hidden = nn.ModuleList(
-            nn.utils.skip_init(nn.Linear, size, next_size, **made)
-            for size, next_size in zip((first, *others), others, strict=False)
-        )
-        self.norms = nn.ModuleList(
-            _BatchNorm(size, **made) for size in hidden_layer_sizes if batch_norm
-        )
-        last = hidden_layer_sizes[-1]
-        self.mean = nn.utils.skip_init(nn.Linear, last, n_components, **made)
-        self.log_variance = nn.utils.skip_init(nn.Linear, last, n_components, **made)
-        self.activation = activation
-        self.dropout, self.token_dropout = dropout, token_dropout
-
-    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Uniform in +-1 / sqrt(inputs), as torch begins a linear layer."""
-        _uniform(generator, self.first_weight, self.first_bias, inputs=0)
-        for layer in (*self.hidden, self.mean, self.log_variance):
-            _uniform(generator, layer.weight, layer.bias, inputs=1)
-        for norm in self.norms:
-            norm.reset_parameters()
-
-    def forward(
-        self, X: CSR | Tensor, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
-        if self.training and self.token_dropout > 0:
-            X = map_positive(X, partial(_without, self.token_dropout, generator))
-        size = document_sizes(X).to(self.first_weight.dtype)[:, None]
-        counts = autograd.product(X, self.first_weight)
-        h = self._activate(counts / size.where(size > 0, 1) + self.first_bias, 0)
-        for number, layer in enumerate(self.hidden, 1):
-            h = self._activate(layer(h), number)
-        if self.training and self.dropout > 0:
-            h = _without(self.dropout, generator, h) / (1 - self.dropout)
-        return self.mean(h), self.log_variance(h)
-
-    @torch.no_grad()
-    def set_statistics(self, batches: Callable[[], Iterable[CSR | Tensor]]) -> None:
-        """Set batch norm's statistics to those of all given documents.
-
-        The running ones lag behind the weights where there are few batches. A layer's
-        depend on those of the layer below: one pass for each. Documents keep all their
-        terms, as new ones do: with the terms that training leaves out, the statistics
-        would be those of shorter documents.
-
-        Parameters
-        ----------
-        batches : callable
-            Returns the documents, in batches of any size.
-        """
-        self.eval()
-        for norm in self.norms:
-            moments = _Moments()
-            with norm.register_forward_pre_hook(moments.add):
-                for X in batches():
-                    self(X)
-            norm.running_mean.copy_(moments.mean)
-            norm.running_var.copy_(moments.squares / moments.n)
-
-    def _activate(self, h, number):
-        if self.norms:
-            h = self.norms[number](h)
-        return ACTIVATIONS[self.activation](h)
-
-
-class _BatchNorm(nn.BatchNorm1d):
-    """Takes a batch of one document as it takes new documents: one has no variance."""
-
-    def forward(self, h: Tensor) -> Tensor:
-        return nn.functional.batch_norm(
-            h,
-            self.running_mean,
-            self.running_var,
-            self.weight,
-            self.bias,
-            self.training and len(h) > 1,
-            self.momentum,
-            self.eps,
-        )
-
-
-class _Moments:
-    """Mean and summed squared deviations of a layer's inputs, over all batches."""
-
-    def __init__(self):
-        self.n, self.mean, self.squares = 0, 0.0, 0.0
-
-    def add(self, _, inputs: tuple[Tensor]) -> None:
-        (h,) = inputs
-        h = h.to(accumulation_dtype(h.device))
-        n, mean = len(h), h.mean(0)
-        total, gap = self.n + n, mean - self.mean
-        squares = (h - mean).square().sum(0) + gap.square() * (self.n * n / total)
-        self.squares = self.squares + squares
-        self.mean = self.mean + gap * (n / total)
-        self.n = total
-
-
 class ETM(nn.Module):
-    r"""Embedded topic model.
+    r"""Embedded topic model (ETM) as a torch module, for custom training loops.
 
-    A topic is the distribution :math:`\beta_k = \mathrm{softmax}(\rho \alpha_k)` over
-    terms, with an embedding :math:`\rho_j` of each term and :math:`\alpha_k` of each
-    topic; a document mixes the topics in the proportions
+    Topic k is the distribution :math:`\beta_k = \mathrm{softmax}(\rho \alpha_k)` over
+    terms, where :math:`\rho_j` is the embedding of term j and :math:`\alpha_k` the
+    embedding of the topic. A document has the topic proportions
     :math:`\theta = \mathrm{softmax}(\delta)`, :math:`\delta \sim N(0, s^2 I)`. An
-    encoder gives the mean and the variance of :math:`\delta`, given the document
-    [1]_, sections 4 and 5.
+    encoder infers the mean and the variance of :math:`\delta` from the document
+    ([1]_, sections 4 and 5).
 
-    Counts are a :class:`torch.Tensor`, dense or sparse CSR, documents x terms. With
-    sparse ones nothing of the size documents x terms is made.
+    Counts are a :class:`torch.Tensor` of shape (n_documents, n_features), dense or
+    sparse CSR. With sparse counts, no dense array of that size is created.
 
     Parameters
     ----------
@@ -180,41 +51,41 @@ class ETM(nn.Module):
     n_components : int
         Number of topics.
     embedding_dim : int, default=300
-        Length of the embeddings.
+        Number of dimensions of the embeddings.
     hidden_layer_sizes : tuple of int, default=(800, 800)
-        Units of each hidden layer of the encoder; at least one layer.
+        Number of units of each hidden layer of the encoder; at least one layer.
     activation : str, default="relu"
-        Activation of the hidden layers: "relu", "tanh", "softplus", "gelu", "elu" or
-        "leaky_relu".
+        Activation function of the hidden layers: "relu", "tanh", "softplus", "gelu",
+        "elu" or "leaky_relu".
     dropout : float, default=0.0
-        Share of the last hidden units that is dropped in training.
+        Dropout rate of the last hidden layer in training.
     token_dropout : float, default=0.0
-        Share of a document's terms that the encoder is not shown in training; the
-        bound holds for whatever the encoder looks at.
+        Share of the terms of a document that the encoder does not see in training. The
+        evidence lower bound remains valid.
     batch_norm : bool, default=False
-        Whether hidden layers are normalised over the batch, before activation. In
-        evaluation by running averages over batches, as torch has it, which need
-        some tens of batches after the last large change of the weights.
+        Whether hidden layers are normalised over the batch, before the activation. In
+        evaluation mode, running averages are used, as in torch; they need some tens of
+        batches after the last large change of the weights.
     prior_scale : float, default=1.0
         The standard deviation s of the prior.
     background : float, default=0.0
-        Added to the probability of every term in every document; the code of [1]_ has
-        1e-6.
+        Constant that is added to the probability of every term in every document; the
+        code of [1]_ uses 1e-6.
     generator : torch.Generator, default=None
-        Draws the initial parameters. None is torch's global one.
+        Generator of the initial parameters. If None, the global generator of torch.
     device : torch.device or str, default=None
-        Of the parameters. None is torch's default.
+        Device of the parameters. If None, the default device of torch.
     dtype : torch.dtype, default=None
-        Of the parameters. None is torch's default.
+        Dtype of the parameters. If None, the default dtype of torch.
 
     Raises
     ------
     ValueError
-        If an argument is of the wrong kind or out of range.
+        If an argument has the wrong type or is out of range.
 
     See Also
     --------
-    sklearn_topics.TorchETM : The estimator, which trains it.
+    sklearn_topics.TorchETM : Estimator that trains this module.
 
     References
     ----------
@@ -256,23 +127,20 @@ class ETM(nn.Module):
             n_components=n_components,
             embedding_dim=embedding_dim,
         )
-        check_shares(dropout=dropout, token_dropout=token_dropout)
+        check_rates(dropout=dropout, token_dropout=token_dropout)
         sizes = hidden_layer_sizes
-        if not isinstance(sizes, Sequence) or not sizes or not all(map(is_size, sizes)):
+        if not (isinstance(sizes, Sequence) and are_sizes(sizes)):
             raise ValueError(
-                "hidden_layer_sizes must hold at least one positive integer; it is "
+                "hidden_layer_sizes must contain at least one positive integer. Got "
                 f"{sizes!r}."
             )
-        if activation not in ACTIVATIONS:
-            raise ValueError(
-                f"activation must be one of {', '.join(ACTIVATIONS)}; it is "
-                f"{activation!r}."
-            )
+        check_choice(activation, "activation", ACTIVATIONS)
         if not (is_number(prior_scale, 0) and prior_scale > 0):
-            raise ValueError(f"prior_scale must be above 0; it is {prior_scale!r}.")
-        if not is_number(background, 0):
-            raise ValueError(f"background must be at least 0; it is {background!r}.")
-        made = {"device": device, "dtype": dtype}
+            raise ValueError(
+                f"prior_scale must be a positive number. Got {prior_scale!r}."
+            )
+        check_nonnegative(background=background)
+        factory_kwargs = {"device": device, "dtype": dtype}
         self.encoder = Encoder(
             n_features,
             n_components,
@@ -281,35 +149,37 @@ class ETM(nn.Module):
             dropout=dropout,
             token_dropout=token_dropout,
             batch_norm=batch_norm,
-            **made,
+            **factory_kwargs,
         )
-        self.embeddings = nn.Parameter(torch.empty(n_features, embedding_dim, **made))
+        self.embeddings = nn.Parameter(
+            torch.empty(n_features, embedding_dim, **factory_kwargs)
+        )
         self.topic_embeddings = nn.Parameter(
-            torch.empty(n_components, embedding_dim, **made)
+            torch.empty(n_components, embedding_dim, **factory_kwargs)
         )
         self.prior_scale, self.background = prior_scale, background
         if not self.embeddings.is_meta:
             self.reset_parameters(generator)
 
     def reset_parameters(self, generator: torch.Generator | None = None) -> None:
-        """Draw all parameters anew, uniform in +-1 / sqrt(inputs).
+        """Draw all parameters anew from U(-b, b), b = 1 / sqrt(n_inputs).
 
         Parameters
         ----------
         generator : torch.Generator, default=None
-            On the host. None is torch's global one.
+            Generator on the host. If None, the global generator of torch.
         """
-        _uniform(generator, self.embeddings, inputs=1)
-        _uniform(generator, self.topic_embeddings, inputs=1)
+        draw_uniform_(generator, self.embeddings, inputs=1)
+        draw_uniform_(generator, self.topic_embeddings, inputs=1)
         self.encoder.reset_parameters(generator)
 
     def log_topics(self) -> Tensor:
-        """Return the logarithms of the topics, transposed.
+        """Return the log-probabilities of the terms in each topic, transposed.
 
         Returns
         -------
         log_topics : Tensor of shape (n_features, n_components)
-            The logarithms of `topics`, one column a topic.
+            The logarithms of `topics`, one column per topic.
         """
         logits = autograd.tall_product(self.embeddings, self.topic_embeddings)
         return torch.log_softmax(logits, 0)
@@ -320,12 +190,12 @@ class ETM(nn.Module):
         Returns
         -------
         topics : Tensor of shape (n_components, n_features)
-            Each row sums to one.
+            Term probabilities of the topics; each row sums to one.
         """
         return self.log_topics().exp().T
 
     def proportions(self, X) -> Tensor:
-        """Topic proportions at the mean of the encoder.
+        """Infer the topic proportions of documents, at the mean of the encoder.
 
         Parameters
         ----------
@@ -335,30 +205,31 @@ class ETM(nn.Module):
         Returns
         -------
         theta : Tensor of shape (n, n_components)
-            Each row sums to one.
+            Topic proportions; each row sums to one.
         """
         return torch.softmax(self.encoder(self._counts(X))[0], 1)
 
     def forward(self, X, generator: torch.Generator | None = None) -> Bound:
-        """The terms of the evidence lower bound.
+        """Compute the two terms of the evidence lower bound.
 
-        In training the proportions are drawn from the encoder's distribution, once for
-        each document; in evaluation they are at its mean.
+        In training mode, the proportions of each document are drawn once from the
+        distribution of the encoder; in evaluation mode, they are at its mean.
 
         Parameters
         ----------
         X : Tensor of shape (n, n_features)
             Counts, dense or sparse CSR.
         generator : torch.Generator, default=None
-            On the host. None is torch's global one.
+            Generator on the host. If None, the global generator of torch.
 
         Returns
         -------
         bound : tuple of two Tensors of shape (n,)
             ``log_likelihood`` of the tokens given the proportions, without the
-            multinomial coefficient, and ``kl`` from the prior to the encoder's
-            distribution, in nats. Their difference is the bound: estimated in
-            training; in evaluation approximated, by what may exceed it.
+            multinomial coefficient, and ``kl``, the divergence of the encoder's
+            distribution from the prior, in nats. The bound is ``log_likelihood - kl``:
+            an unbiased estimate in training mode, and an approximation in evaluation
+            mode, which may exceed the bound.
         """
         X = self._counts(X)
         mean, log_variance = self.encoder(X, generator)
@@ -367,56 +238,38 @@ class ETM(nn.Module):
             noise = draw(torch.randn, mean, generator)
             delta = mean + torch.exp(0.5 * log_variance) * noise
         theta, terms = torch.softmax(delta, 1), self.log_topics().exp()
-        if self.background > 0:  # one topic more, of that weight in all terms
+        if self.background > 0:  # an additional topic with this weight for all terms
             theta = nn.functional.pad(theta, (0, 1), value=self.background)
             terms = nn.functional.pad(terms, (0, 1), value=1.0)
-        floor = _FLOOR.get(terms.dtype, 1e-20)
-        found = autograd.log_likelihood(X, theta, terms, floor=floor)
-        return Bound(found, gaussian_kl(mean, log_variance, self.prior_scale))
+        floor = QUOTIENT_FLOOR.get(terms.dtype, 1e-20)
+        log_likelihood = autograd.log_likelihood(X, theta, terms, floor=floor)
+        kl = gaussian_kl(mean, log_variance, self.prior_scale)
+        return Bound(log_likelihood, kl)
 
     def _counts(self, X) -> CSR | Tensor:
-        """What the kernels take: of the parameters' dtype, and of the right width."""
+        """Counts for the kernels, in the dtype of the parameters."""
         X, n_features = as_counts(X), self.embeddings.shape[0]
         if X.shape[1] != n_features:
             raise ValueError(
-                f"Counts have {X.shape[1]} columns, but the model has {n_features} "
-                "terms."
+                f"X has {X.shape[1]} columns, but the model has {n_features} terms."
             )
         return as_dtype(X, self.embeddings.dtype)
 
 
 def gaussian_kl(mean: Tensor, log_variance: Tensor, prior_scale: float) -> Tensor:
-    """KL(N(mean, diag exp(log_variance)) || N(0, prior_scale^2 I)), by row."""
+    """KL(N(mean, diag exp(log_variance)) || N(0, prior_scale^2 I)) of each row, [n]."""
     square = (mean.square() + log_variance.exp()) / prior_scale**2
     terms = square - 1 - log_variance + 2 * math.log(prior_scale)
     return 0.5 * terms.sum(1)
 
 
 def as_counts(X) -> CSR | Tensor:
-    """What the kernels take, of a dense or sparse CSR tensor."""
+    """Counts for the kernels, from a dense or sparse CSR tensor."""
     if isinstance(X, CSR) or X.layout == torch.strided:
         return X
     if X.layout != torch.sparse_csr:
         raise TypeError(
-            f"Counts must be dense or sparse CSR, but their layout is {X.layout}: "
-            "pass X.to_sparse_csr()."
+            f"X must be dense or sparse CSR. Got layout {X.layout}. Pass "
+            "X.to_sparse_csr()."
         )
     return to_csr(X)
-
-
-def _uniform(generator, *parameters, inputs: int) -> None:
-    """In +-1 / sqrt(n), n the inputs of the first one: that dimension of it."""
-    bound = parameters[0].shape[inputs] ** -0.5
-    with torch.no_grad():
-        for parameter in parameters:
-            # Drawn on the host, so that a seed means the same on every device.
-            drawn = draw(torch.rand, parameter, generator)
-            parameter.copy_(drawn.mul_(2 * bound).sub_(bound))
-
-
-def _without(share: float, generator, values: Tensor) -> Tensor:
-    """Values with this share of them set to zero."""
-    drawn = draw(
-        torch.rand, values.new_empty(values.shape, dtype=torch.float32), generator
-    )
-    return values * (drawn >= share)

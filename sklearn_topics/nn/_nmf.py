@@ -7,55 +7,64 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from .._boundary.arguments import are_sizes
 from .._core.beta_nmf import Penalties
 from .._core.shifted_update import ShiftedMultiplicativeUpdate
 from .._kernels import CSR
-from ._arguments import check_sizes, is_number, is_size
+from ._arguments import (
+    check_finite,
+    check_nonnegative,
+    check_sizes,
+    is_number,
+)
 from ._tensors import as_dtype, draw, to_csr
 
-_LOOK_EVERY = 10  # iterations
+#: Iterations between two evaluations of the error.
+_EVALUATE_EVERY = 10
 
 
 class NMF(nn.Module):
-    r"""Nonnegative matrix factorisation: a target V is about H W\ :sup:`T`.
+    r"""Nonnegative matrix factorisation as a torch module: V is about H W\ :sup:`T`.
 
-    The names are those of torchnmf: W belongs to the columns of V, H to its rows, and
-    the module is the product. It has two uses. `fit` factorises a target by itself.
-    And modules are chained, the output of one being the H of the next, and trained as
-    one by :class:`BetaMu` or by any optimiser of torch.
+    The names are those of torchnmf: H belongs to the rows of the target V, W to its
+    columns, and the module computes their product. A single module factorises a target
+    with `fit`. A chain of modules, in which the output of a module is the H of the
+    next, is trained by :class:`BetaMu` or any optimiser of torch.
 
     Parameters
     ----------
     shape : tuple (N, C), default=None
-        Of the target: W is then (C, R) and H (N, R).
+        Shape of the target, which gives W the shape (C, R) and H the shape (N, R).
     rank : int, default=None
-        R. Needed unless W or H says it.
+        Number of components R; needed unless W or H determines it.
     W : tuple (C, R) or Tensor, default=None
-        The shape of W, or its initial values, which are copied. Without it (and
-        `shape`) the module has no W.
+        Shape or initial values of W; values are copied. If W and `shape` are None, the
+        module has no W.
     H : tuple (N, R) or Tensor, default=None
-        The same for H. A module without it takes what another one gives.
+        Shape or initial values of H; values are copied. If H and `shape` are None, the
+        module has no H and needs it as input.
     trainable_W, trainable_H : bool, default=True
-        Whether W and H are trained, by `fit` and by optimisers.
+        Whether `fit` and optimisers train W and H.
     generator : torch.Generator, default=None
-        On the host; draws what is not given, \|N(0, 1)\|, W before H. None is a new
-        one, seeded by the machine: torch's global generator is left alone.
+        Generator on the host that draws initial values from \|N(0, 1)\|, W before H. If
+        None, a new generator with a random seed is used, not the global one of torch.
     device, dtype : default=None
-        Of W and H. None is that of the values given, else torch's default.
+        Device and dtype of W and H. If None, those of the given values, or else the
+        defaults of torch.
 
     Attributes
     ----------
     W : Parameter of shape (C, R) or None
-        One row for each column of the target: its templates.
+        Templates, one row per column of the target.
     H : Parameter of shape (N, R) or None
-        One row for each row of the target: its activations.
+        Activations, one row per row of the target.
     rank : int
-        R.
+        Number of components R.
 
     See Also
     --------
-    sklearn_topics.TorchBetaNMF : The same as an estimator, for new data too.
-    sklearn_topics.TorchDeepNMF : A chain as an estimator.
+    sklearn_topics.TorchBetaNMF : Estimator that also transforms new data.
+    sklearn_topics.TorchDeepNMF : Estimator of a chain of factors.
 
     Examples
     --------
@@ -93,16 +102,15 @@ class NMF(nn.Module):
         dtype=None,
     ):
         super().__init__()
-        given = {"W": _shape_of("W", W), "H": _shape_of("H", H)}
-        rank = _rank(rank, given)
+        shapes = {"W": _shape_of("W", W), "H": _shape_of("H", H)}
+        rank = _rank(rank, shapes)
         if shape is not None:
             N, C = _two_sizes("shape", shape)
             for name, size in ("W", C), ("H", N):
-                found = given[name]
-                if found is not None and found[0] != size:
+                given = shapes[name]
+                if given is not None and given[0] != size:
                     raise ValueError(
-                        f"{name} has {found[0]} rows, but the target's shape "
-                        f"{(N, C)} needs {size}."
+                        f"{name} has {given[0]} rows, but shape={(N, C)} needs {size}."
                     )
             W = (C, rank) if W is None else W
             H = (N, rank) if H is None else H
@@ -114,10 +122,10 @@ class NMF(nn.Module):
         if generator is None:
             generator = torch.Generator("cpu")
             generator.seed()
-        made = {"device": device, "dtype": dtype}
+        factory_kwargs = {"device": device, "dtype": dtype}
         self.rank = rank
-        self.W = _parameter("W", W, generator, trainable_W, made)
-        self.H = _parameter("H", H, generator, trainable_H, made)
+        self.W = _parameter("W", W, generator, trainable_W, factory_kwargs)
+        self.H = _parameter("H", H, generator, trainable_H, factory_kwargs)
 
     def forward(self, H: Tensor | None = None, W: Tensor | None = None) -> Tensor:
         """Multiply H by W^T.
@@ -125,27 +133,27 @@ class NMF(nn.Module):
         Parameters
         ----------
         H : Tensor of shape (N, rank), default=None
-            What stands for H; None is the module's own.
+            Replacement for H. If None, the H of the module.
         W : Tensor of shape (C, rank), default=None
-            What stands for W; None is the module's own.
+            Replacement for W. If None, the W of the module.
 
         Returns
         -------
         prediction : Tensor of shape (N, C)
-            H W^T.
+            The product H W^T.
         """
         H, W = self.H if H is None else H, self.W if W is None else W
         for name, A in ("H", H), ("W", W):
             if A is None:
                 raise ValueError(
-                    f"This NMF has no {name} of its own: pass one, or make the module "
-                    f"with shape or {name}."
+                    f"This NMF has no {name}. Pass {name}, or create the module with "
+                    f"shape or {name}."
                 )
             if A.ndim == 0 or A.shape[-1] != self.rank:
                 raise ValueError(
-                    f"{name} has shape {tuple(A.shape)}, but the rank is {self.rank}: "
-                    f"pass {name} with {self.rank} columns. In a chain these are the "
-                    "columns of the module before."
+                    f"{name} has shape {tuple(A.shape)}, but the rank is {self.rank}. "
+                    f"Pass {name} with {self.rank} columns. In a chain, the number of "
+                    "columns is that of the previous module."
                 )
         return nn.functional.linear(H, W)
 
@@ -164,79 +172,81 @@ class NMF(nn.Module):
         .. math:: A \leftarrow A \left[ \frac{N + \epsilon}
                   {D + \epsilon + l_1 + l_2 A} \right]^\gamma
 
-        for A = W or H, the gradient D - N of the beta-divergence between V and its
-        model by A, :math:`l_1 = \alpha \rho`, :math:`l_2 = \alpha (1 - \rho)` and
-        :math:`\rho` = `l1_ratio` (Fevotte and Idier 2011, section 4.1). With torchnmf's
-        constants: :math:`\epsilon` = 1.2e-7 is also added to the model where beta is
-        not 2, and not to D where beta is 1. From one start, factors are those of
-        torchnmf up to rounding.
+        for A = W and A = H, where D - N is the gradient of the beta-divergence between
+        V and H W^T with respect to A, :math:`l_1 = \alpha \rho`,
+        :math:`l_2 = \alpha (1 - \rho)` and :math:`\rho` = `l1_ratio` (Fevotte and Idier
+        2011, section 4.1). As in torchnmf, :math:`\epsilon` = 1.2e-7 is also added to
+        H W^T unless beta is 2, and not added to D if beta is 1. With the same initial
+        values, the factors equal those of torchnmf up to rounding.
 
         Parameters
         ----------
         V : Tensor of shape (N, C)
-            Nonnegative, dense or sparse CSR or COO; of a sparse one nothing of the
-            size N x C is made.
+            Nonnegative target, dense or sparse CSR or COO. With a sparse target, no
+            dense array of shape (N, C) is created.
         beta : float, default=1
-            2 is half the squared Frobenius norm, 1 the Kullback-Leibler divergence, 0
-            that of Itakura and Saito. V must be positive for values up to 0.
+            Beta-divergence: 2 is half the squared Frobenius norm, 1 the
+            Kullback-Leibler divergence, 0 the Itakura-Saito divergence. If beta is at
+            most 0, V must be positive.
         tol : float, default=1e-4
-            Stop when the error sqrt(2 D), looked at every ten iterations, falls by
-            less than this share of that of the start.
+            The fit stops when the error, the square root of twice the divergence,
+            decreases within ten iterations by less than `tol` times the initial error.
         max_iter : int, default=200
-            Most iterations.
+            Maximum number of iterations.
         verbose : bool, default=False
-            Whether to write the error to standard error at each look.
+            Whether to write the error to standard error every ten iterations.
         alpha : float, default=0
-            Weight of the penalties on W and on H.
+            Weight of the penalties on W and H.
         l1_ratio : float, default=0
-            Share of the penalty that is on sums; the rest is on half the squares.
+            Share of the L1 penalty; the remaining share is the L2 penalty.
 
         Returns
         -------
         n_iter : int
-            Iterations run.
+            Number of iterations.
 
         Raises
         ------
         ValueError
-            If V is negative, not finite or of another shape, or nothing can be fitted.
+            If V is negative, not finite or has another shape, or if no factor is
+            trainable.
         FloatingPointError
-            If the error is not finite; W and H are then as they were.
+            If the error is not finite; W and H then keep their initial values.
         """
         _check_options(beta, tol, max_iter, alpha, l1_ratio)
         W, H = self._fitted_factors()
         X = self._target(V, beta)
         l1, l2 = float(alpha * l1_ratio), float(alpha * (1 - l1_ratio))
-        # The solver updates its W first, and V^T is about W H^T.
+        # The solver updates its first factor first: V^T is about W H^T.
         both = W.requires_grad and H.requires_grad
         factors = (W, H) if W.requires_grad else (H, W)
         X = X.T if W.requires_grad else X
         solver = ShiftedMultiplicativeUpdate(
             float(beta), Penalties(l1, l1, l2, l2), update_H=both
         )
-        begin = (A.detach().to(X.dtype).contiguous() for A in factors)
+        values = (A.detach().to(X.dtype).contiguous() for A in factors)
         with torch.no_grad():
-            begin = solver.init_state(X, *begin)
-            n_iter, state = 0, begin
-            states = _iterate(solver, X, begin, tol, max_iter, verbose)
+            initial = solver.init_state(X, *values)
+            n_iter, state = 0, initial
+            states = _iterate(solver, X, initial, tol, max_iter, verbose)
             try:
-                for found in states:
-                    n_iter, state = n_iter + 1, found
+                for new_state in states:
+                    n_iter, state = n_iter + 1, new_state
             except FloatingPointError:
-                state = begin
+                state = initial
                 raise
-            finally:  # after Ctrl-C too: what the last iteration has found
+            finally:  # after Ctrl-C, the factors are those of the last iteration
                 for A, name in zip(factors, ("W", "HT"), strict=True):
                     A.copy_(state[name])
         return n_iter
 
     def extra_repr(self) -> str:
-        """Show the shapes of the factors.
+        """Describe the shapes of the factors.
 
         Returns
         -------
         text : str
-            For the representation of the module.
+            Text for the representation of the module.
         """
         shapes = (
             f"{name}={tuple(A.shape)}"
@@ -249,34 +259,39 @@ class NMF(nn.Module):
         for name, A in ("W", self.W), ("H", self.H):
             if A is None:
                 raise ValueError(
-                    f"fit needs {name}, which this NMF does not have: make it with "
-                    f"shape or {name}. Chains are trained by nn.BetaMu."
+                    f"fit needs {name}, but this NMF has no {name}. Create it with "
+                    f"shape or {name}. Train a chain of modules with nn.BetaMu."
                 )
         if not (self.W.requires_grad or self.H.requires_grad):
-            raise ValueError("Nothing can be fitted: neither W nor H is trainable.")
+            raise ValueError(
+                "Neither W nor H is trainable. Create the module with trainable_W=True "
+                "or trainable_H=True."
+            )
         return self.W, self.H
 
     def _target(self, V: Tensor | CSR, beta: float) -> CSR | Tensor:
-        """V as the kernels take it, checked."""
+        """Check V and convert it for the kernels."""
         shape = self.H.shape[0], self.W.shape[0]
         if tuple(V.shape) != shape:
-            raise ValueError(f"V has shape {tuple(V.shape)}, but H W^T has {shape}.")
+            raise ValueError(
+                f"V has shape {tuple(V.shape)}, but H W^T has shape {shape}."
+            )
         if V.device != self.W.device:
             raise ValueError(
-                f"V is on {V.device}, but the module on {self.W.device}: pass "
+                f"V is on {V.device}, but the module is on {self.W.device}. Pass "
                 f"V.to({str(self.W.device)!r}), or move the module."
             )
         if not isinstance(V, CSR) and V.layout != torch.strided:
             V = to_csr(V)
         check_target(V.data if isinstance(V, CSR) else V)
         if beta <= 0:
-            whole = not isinstance(V, CSR) or V.nnz == V.shape[0] * V.shape[1]
-            if not whole or float((V.data if isinstance(V, CSR) else V).min()) == 0:
+            full = not isinstance(V, CSR) or V.nnz == V.shape[0] * V.shape[1]
+            if not full or float((V.data if isinstance(V, CSR) else V).min()) == 0:
                 raise ValueError(
-                    f"beta = {beta} needs a positive V, but cells of it are zero: add "
-                    "a small number, or use a positive beta."
+                    f"beta={beta} needs a positive V, but V contains zeros. Add a "
+                    "small number to V, or use a positive beta."
                 )
-        # Half precision is too narrow to sum in: the factors alone have it.
+        # Sums need at least single precision; the factors may have half precision.
         return as_dtype(V, torch.promote_types(self.W.dtype, torch.float32))
 
 
@@ -286,33 +301,36 @@ def check_target(values: Tensor) -> None:
         return
     values = values.detach()
     if values.ndim == 2 and not values.is_contiguous():
-        values = values.T  # as it lies in memory
+        values = values.T  # the order of the memory
     low, high = (float(value) for value in torch.aminmax(values))
     if not (math.isfinite(low) and math.isfinite(high)):
-        raise ValueError("The target holds NaN or infinity: replace them first.")
+        raise ValueError("The target contains NaN or infinity. Replace these values.")
     if low < 0:
-        raise ValueError(f"The target holds negative values, down to {low:g}.")
+        raise ValueError(
+            f"The target contains negative values; the minimum is {low:g}. Pass a "
+            "nonnegative target."
+        )
 
 
 def _iterate(solver, X, state, tol, max_iter, verbose):
-    """The state after each iteration, until the error falls no more."""
+    """Yield the state after each iteration, until the error stops decreasing."""
 
-    def look(n_iter):
+    def evaluate(n_iter):
         error = solver.evaluate(X, state)["error"]
         if not math.isfinite(error):
             raise FloatingPointError(
-                f"The error became {error} after {n_iter} iterations, computed in "
-                f"{X.dtype}: rescale V, or use float64."
+                f"The error is {error} after {n_iter} iterations in {X.dtype}. Rescale "
+                "V, or use float64."
             )
         if verbose:
             print(f"iteration {n_iter}: error {error:.6g}", file=sys.stderr)
         return error
 
-    first = previous = look(0)
+    first = previous = evaluate(0)
     for n_iter in range(1, max_iter + 1):
         state = solver.step(X, state)
-        due = n_iter % _LOOK_EVERY == 0
-        error = look(n_iter) if due or n_iter == max_iter else None
+        due = n_iter % _EVALUATE_EVERY == 0
+        error = evaluate(n_iter) if due or n_iter == max_iter else None
         yield state
         if due and previous - error < tol * first:
             return
@@ -320,62 +338,53 @@ def _iterate(solver, X, state, tol, max_iter, verbose):
 
 
 def _check_options(beta, tol, max_iter, alpha, l1_ratio) -> None:
-    if not is_number(beta):
-        raise ValueError(f"beta must be finite; it is {beta!r}.")
-    if not is_number(tol, 0):
-        raise ValueError(f"tol must be at least 0; it is {tol!r}.")
-    if not is_size(max_iter):
-        raise ValueError(
-            f"max_iter must be an integer of at least 1; it is {max_iter!r}."
-        )
-    if not is_number(alpha, 0):
-        raise ValueError(f"alpha must be at least 0; it is {alpha!r}.")
+    check_finite(beta=beta)
+    check_nonnegative(tol=tol, alpha=alpha)
+    check_sizes(max_iter=max_iter)
     if not is_number(l1_ratio, 0, 1):
-        raise ValueError(f"l1_ratio must be between 0 and 1; it is {l1_ratio!r}.")
+        raise ValueError(f"l1_ratio must be between 0 and 1. Got {l1_ratio!r}.")
 
 
 def _two_sizes(name: str, sizes) -> tuple[int, int]:
-    if (
-        not isinstance(sizes, Sequence)
-        or len(sizes) != 2
-        or not all(map(is_size, sizes))
-    ):
-        raise ValueError(f"{name} must be two positive integers; it is {sizes!r}.")
+    if not (isinstance(sizes, Sequence) and len(sizes) == 2 and are_sizes(sizes)):
+        raise ValueError(f"{name} must be two positive integers. Got {sizes!r}.")
     return tuple(map(int, sizes))
 
 
 def _shape_of(name: str, given) -> tuple[int, int] | None:
     if isinstance(given, Tensor):
-        return _two_sizes(f"{name}'s shape", given.shape)
+        return _two_sizes(f"{name}.shape", given.shape)
     return None if given is None else _two_sizes(name, given)
 
 
 def _rank(rank, shapes) -> int:
-    """The number of components on which everything given agrees."""
-    found = {name: shape[1] for name, shape in shapes.items() if shape is not None}
+    """The number of components, on which all arguments must agree."""
+    ranks = {name: shape[1] for name, shape in shapes.items() if shape is not None}
     if rank is not None:
         check_sizes(rank=rank)
-        found = {"rank": int(rank), **found}
-    if not found:
-        raise ValueError("The rank is missing: pass rank, or W or H that has it.")
-    if len(set(found.values())) > 1:
-        said = ", ".join(f"{name} says {size}" for name, size in found.items())
-        raise ValueError(f"The rank is not clear: {said}.")
-    return next(iter(found.values()))
+        ranks = {"rank": int(rank), **ranks}
+    if not ranks:
+        raise ValueError("The rank is missing. Pass rank, W or H.")
+    if len(set(ranks.values())) > 1:
+        given = ", ".join(f"{name} gives {size}" for name, size in ranks.items())
+        raise ValueError(f"The rank is ambiguous: {given}. Pass equal ranks.")
+    return next(iter(ranks.values()))
 
 
-def _parameter(name, given, generator, trainable, made) -> nn.Parameter | None:
+def _parameter(
+    name, given, generator, trainable, factory_kwargs
+) -> nn.Parameter | None:
     if given is None:
         return None
     if not isinstance(given, Tensor):
-        empty = torch.empty(given, **made)
+        empty = torch.empty(given, **factory_kwargs)
         return nn.Parameter(draw(torch.randn, empty, generator).abs_(), trainable)
-    dtype = made["dtype"] or torch.get_default_dtype()
-    values = given.detach().to(made["device"], dtype, copy=True)
+    dtype = factory_kwargs["dtype"] or torch.get_default_dtype()
+    values = given.detach().to(factory_kwargs["device"], dtype, copy=True)
     low, high = (float(value) for value in torch.aminmax(values))
     if not (low >= 0 and math.isfinite(high)):
         raise ValueError(
-            f"{name} must be nonnegative and finite; its values are {low:g} to "
+            f"{name} must be nonnegative and finite. Got values from {low:g} to "
             f"{high:g}."
         )
     return nn.Parameter(values, trainable)

@@ -1,4 +1,4 @@
-"""How few of its entries a tensor is made of."""
+"""Sparsity of a tensor."""
 
 import math
 
@@ -6,21 +6,22 @@ from torch import Tensor
 
 
 def sparsity(x: Tensor) -> Tensor:
-    r"""Measure Hoyer's sparsity: 0 if all entries are equal, 1 if one is left.
+    r"""Compute Hoyer's sparsity: 0 if all entries are equal, 1 if one is nonzero.
 
     .. math:: \frac{\sqrt{N} - \lVert x \rVert_1 / \lVert x \rVert_2}{\sqrt{N} - 1}
 
-    for N entries [1]_. Differentiable, for a term of a loss.
+    where N is the number of entries [1]_. The sparsity is differentiable, so it can be
+    a term of a loss.
 
     Parameters
     ----------
     x : Tensor
-        At least two entries, not all zero.
+        Tensor with at least two entries that are not all zero.
 
     Returns
     -------
     sparsity : Tensor
-        A scalar; NaN for nothing but zeros.
+        A scalar; NaN if all entries are zero.
 
     References
     ----------
@@ -36,6 +37,6 @@ def sparsity(x: Tensor) -> Tensor:
     [0.0, 1.0, 0.49]
     """
     if x.numel() < 2:
-        raise ValueError(f"Sparsity needs two entries at least; x has {x.numel()}.")
+        raise ValueError(f"x must have at least two entries. Got {x.numel()}.")
     x, root = x if x.is_floating_point() else x.float(), math.sqrt(x.numel())
     return (root - x.abs().sum() / x.square().sum().sqrt()) / (root - 1)

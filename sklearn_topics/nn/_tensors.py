@@ -1,4 +1,4 @@
-"""What the modules share: tensors as the kernels take them, and random starts."""
+"""Conversion of tensors for the kernels, and random numbers."""
 
 import torch
 from torch import Tensor
@@ -7,11 +7,11 @@ from .._kernels import CSR
 
 
 def to_csr(X: Tensor) -> CSR:
-    """The entries of a sparse tensor."""
+    """Convert a sparse tensor to CSR."""
     if X.layout not in (torch.sparse_coo, torch.sparse_csr):
-        X = X.to_sparse_coo()  # such as the transpose of CSR
+        X = X.to_sparse_coo()  # for example CSC, the transpose of CSR
     if X.layout == torch.sparse_coo:
-        X = X.coalesce()  # sorts, and adds duplicates
+        X = X.coalesce()  # sorts the indices and sums duplicates
         rows, indices = X.indices()
         counts = torch.bincount(rows, minlength=X.shape[0])
         indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
@@ -23,14 +23,14 @@ def to_csr(X: Tensor) -> CSR:
 
 
 def draw(distribution, like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """In float32 on the host, so that a seed means the same in each dtype and device.
+    """Draw random numbers in float32 on the host, then convert them to those of `like`.
 
-    A generator of another device draws there.
+    Equal seeds therefore give equal numbers for every dtype and device. A generator of
+    another device draws on that device.
     """
-    made = {"dtype": torch.float32, "device": "cpu"}
-    if generator is not None:
-        made["device"] = generator.device
-    return distribution(like.shape, generator=generator, **made).to(like)
+    device = "cpu" if generator is None else generator.device
+    options = {"dtype": torch.float32, "device": device, "generator": generator}
+    return distribution(like.shape, **options).to(like)
 
 
 def as_dtype(X: CSR | Tensor, dtype: torch.dtype) -> CSR | Tensor:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .._boundary.containers import readable
+from .._boundary.documents import require_documents
 from .._boundary.inputs import count_rows
 from .._boundary.pipelines import accepts_missing, split_pipeline
 from .._boundary.proportions import (
@@ -29,11 +30,7 @@ def count_documents(X, theta=None, model=None) -> int:
 
     Without a pipeline, X must be in a container that the `model` itself reads.
     """
-    if X is None and theta is None:
-        raise ValueError(
-            "X and theta are both None. Pass the documents as X, or their topic "
-            "proportions as theta."
-        )
+    require_documents(X, theta)
     if theta is not None:
         readable(theta, "theta")
     if X is not None and split_pipeline(model)[0] is None:
@@ -46,7 +43,10 @@ def count_documents(X, theta=None, model=None) -> int:
             raise TypeError(f"{name} must contain {expected}. Got {given!r}.")
     n = count_rows(X if theta is None else theta)
     if X is not None and count_rows(X) != n:
-        raise ValueError(f"X has {count_rows(X)} documents, but theta has {n} rows.")
+        raise ValueError(
+            f"X has {count_rows(X)} documents, but theta has {n} rows. Pass one row "
+            "per document."
+        )
     if n == 0:
         name = "X" if theta is None else "theta"
         raise ValueError(f"{name} has no rows. Pass at least one document.")

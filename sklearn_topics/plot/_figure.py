@@ -76,8 +76,9 @@ def panels(ax, n_rows, n_columns, *, figsize):
     cell = ax.get_subplotspec()
     if cell is None:
         raise ValueError(
-            "ax was created by add_axes and cannot be divided into panels. Create it "
-            "with plt.subplots or figure.add_subplot."
+            "ax is not part of a grid of subplots, so it cannot be divided into "
+            "panels. Create it with plt.subplots or figure.add_subplot, not with "
+            "add_axes."
         )
     grid = cell.subgridspec(n_rows, n_columns)
     return [
@@ -92,7 +93,7 @@ def colored_topics(sizes, max_topics=MAX_TOPICS) -> np.ndarray:
     if not 1 <= check_integer(max_topics, "max_topics") <= MAX_TOPICS:
         raise ValueError(
             f"max_topics must be between 1 and {MAX_TOPICS}, the number of "
-            f"distinguishable colors. Got {max_topics!r}."
+            f"distinguishable colours. Got {max_topics!r}."
         )
     if len(sizes) <= max_topics:
         return np.arange(len(sizes))

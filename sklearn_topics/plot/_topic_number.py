@@ -1,13 +1,12 @@
 """Scores against the number of topics, from a fitted search."""
 
 from itertools import combinations
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
-from .._boundary.arguments import check_integer
+from .._boundary.arguments import check_integer, is_integer
 from .._boundary.topics import topic_distributions
 from .._boundary.warning import warn_user
 from ..metrics import topic_stability
@@ -230,7 +229,7 @@ def _find_parameter(params, name):
             return matching[0]
     elif name in varied:
         return name
-    integers = [key for key in varied if any(_is_number(p.get(key)) for p in params)]
+    integers = [key for key in varied if any(is_integer(p.get(key)) for p in params)]
     if not integers:
         raise ValueError(
             f"The search varies {', '.join(varied)}, none of which is a number of "
@@ -244,14 +243,10 @@ def _find_parameter(params, name):
     raise ValueError(f"{problem} Pass parameter=, one of {', '.join(integers)}.")
 
 
-def _is_number(value) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
 def _check_numbers(params, parameter) -> None:
     """Refuse candidates whose parameter is missing or is not a number of topics."""
     for candidate in params:
-        if not _is_number(candidate.get(parameter)):
+        if not is_integer(candidate.get(parameter)):
             got = (
                 f"has {candidate[parameter]!r}"
                 if parameter in candidate

@@ -7,6 +7,7 @@ import torch
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator
 
+from sklearn_topics._boundary.documents import as_counts
 from sklearn_topics._boundary.inputs import check_counts
 
 
@@ -180,6 +181,20 @@ def test_ugly_csr_is_canonical_afterwards_and_left_as_it_was(make, dtype, A):
     fresh = sp.csr_array(tuple(copies), shape=given.shape)
     assert given.has_sorted_indices == fresh.has_sorted_indices
     assert given.has_canonical_format == fresh.has_canonical_format
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16])
+@pytest.mark.parametrize("container", [sp.csr_array, sp.coo_array, sp.csr_matrix])
+def test_sums_of_small_integers_do_not_overflow(dtype, container):
+    most = np.iinfo(dtype).max
+    values, columns = np.array([most, most, 3], dtype), np.array([0, 0, 1])
+    if container is sp.coo_array:
+        X = sp.coo_array((values, (np.array([0, 0, 1]), columns)), shape=(2, 2))
+    else:
+        X = container((values, columns, np.array([0, 2, 3])), shape=(2, 2))
+    expected = [[2.0 * most, 0], [0, 3]]
+    assert_array_equal(check(X).toarray(), expected)
+    assert_array_equal(as_counts(X).toarray(), expected)
 
 
 def test_a_canonical_csr_is_not_copied(A):

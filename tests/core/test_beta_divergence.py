@@ -5,7 +5,8 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
-from sklearn_topics._core.beta_divergence import FLOOR, divergence, gradient_terms
+from sklearn_topics._core.beta_divergence import divergence, gradient_terms
+from sklearn_topics._kernels.floors import BETA_FLOOR
 
 BETAS = (-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 POSITIVE = tuple(beta for beta in BETAS if beta > 0)
@@ -122,7 +123,7 @@ def test_reconstructions_of_zero_are_floored(load, beta):
         torch.zeros(2, 1, dtype=torch.float64),
         torch.ones(2, 1, dtype=torch.float64),
     )
-    floored = [cell(x, FLOOR, beta) for x in X.ravel()]
+    floored = [cell(x, BETA_FLOOR, beta) for x in X.ravel()]
     found = divergence(load(X), W, HT, beta)
     assert_allclose(found, sum(floored), rtol=1e-6)
     terms = gradient_terms(load(X), W, HT, beta)

@@ -1,4 +1,4 @@
-"""Training of the embedded topic model: its start, an epoch, refinement."""
+"""Training of the embedded topic model: an epoch, its bound, refinement."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from sklearn_topics._core import etm
 from sklearn_topics._core.fold_in import fold_in_around
 from sklearn_topics._core.schedule import make_schedule
 from sklearn_topics._core.solver import Diverged
+from sklearn_topics._kernels.csr import take
 from sklearn_topics.nn import ETM
 
 
@@ -66,7 +67,7 @@ def test_a_step_is_adam_on_the_bound(load, counts):
     state = run(make_trainer(make_module(), batch_size=30, weight_decay=0.1), X, 1)
     module, generator = make_module(), torch.Generator().manual_seed(0)
     order = torch.randperm(30, generator=generator)
-    bound = module(etm.take(X, order), generator)
+    bound = module(take(X, order), generator)
     optimizer = torch.optim.Adam(module.parameters(), lr=0.01, weight_decay=0.1)
     (bound.kl - bound.log_likelihood).mean().backward()
     optimizer.step()
@@ -126,7 +127,7 @@ def test_kl_warmup_grows_to_the_whole(load, counts, epoch, weight):
     state = trainer.step(X, {**start, "epoch": epoch})
     module, generator = make_module(), torch.Generator().manual_seed(0)
     order = torch.randperm(30, generator=generator)
-    bound = module(etm.take(X, order), generator)
+    bound = module(take(X, order), generator)
     (weight * bound.kl - bound.log_likelihood).mean().backward()
     gradient = module.encoder.log_variance.bias.grad
     first = state["first.encoder.log_variance.bias"]
@@ -173,45 +174,6 @@ def test_bounds_and_proportions_do_not_depend_on_batches(load, counts):
     X, module = load(counts()), make_module()
     torch.testing.assert_close(etm.bounds(module, X, 30), etm.bounds(module, X, 7))
     torch.testing.assert_close(etm.encode(module, X, 30), etm.encode(module, X, 1))
-
-
-@pytest.mark.parametrize("dim", [3, 8])
-def test_embeddings_are_set_to_topics(dim):
-    """Up to the share spread over all terms; K dimensions hold K topics."""
-    topics = torch.from_numpy(np.random.default_rng(0).dirichlet(np.full(25, 0.3), 3))
-    module = make_module(embedding_dim=dim)
-    etm.set_topics(module, topics, given=False)
-    expected = 0.999 * topics + 0.001 / 25
-    torch.testing.assert_close(module.topics().detach(), expected, rtol=1e-8, atol=0)
-
-
-def test_topics_nearest_to_given_embeddings():
-    """Exact where the embeddings can hold the topics; else nearer than any other."""
-    topics = torch.from_numpy(np.random.default_rng(0).dirichlet(np.full(25, 0.3), 3))
-    target = 0.999 * topics + 0.001 / 25
-    module = make_module(embedding_dim=25)
-    before = module.embeddings.detach().clone()
-    etm.set_topics(module, topics, given=True)
-    assert torch.equal(module.embeddings, before)
-    torch.testing.assert_close(module.topics().detach(), target, rtol=0, atol=2e-3)
-    module = make_module(embedding_dim=4)
-    etm.set_topics(module, topics, given=True)
-    loss = -(target * module.log_topics().T).sum()
-    (slope,) = torch.autograd.grad(loss, module.topic_embeddings)
-    assert float(slope.abs().max()) < 1e-4
-
-
-def test_teaching_brings_the_encoder_to_the_proportions(load, counts):
-    """Proportions that the terms of a document decide."""
-    X, module = load(counts()), make_module()
-    shares = torch.tensor(counts() / counts().sum(1, keepdims=True))
-    theta = torch.softmax(20 * (shares[:, :24].reshape(30, 3, 8).sum(2) - 1 / 3), 1)
-    others = {n: v.detach().clone() for n, v in module.named_parameters()}
-    options = {"n_epochs": 300, "learning_rate": 0.01, "batch_size": 10}
-    etm.teach(module, X, theta, torch.Generator().manual_seed(0), **options)
-    torch.testing.assert_close(etm.encode(module, X, 30), theta, rtol=0, atol=0.05)
-    assert torch.equal(module.embeddings, others["embeddings"])
-    assert torch.equal(module.topic_embeddings, others["topic_embeddings"])
 
 
 @pytest.mark.parametrize("tokens", [3, 60, 200_000])

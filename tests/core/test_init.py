@@ -98,11 +98,6 @@ def test_nndsvd_of_nothing_is_zero(load):
     assert_array_equal(H, 0)
 
 
-def test_mean_value_counts_zeros(load):
-    A = np.array([[0, 3.0], [0, 0], [5.0, 0]], dtype="f4")
-    assert init.mean_value(load(A)) == 8 / 6
-
-
 def test_global_generators_are_left_alone(load, separated):
     torch.manual_seed(5)
     states = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002

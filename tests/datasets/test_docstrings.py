@@ -174,7 +174,7 @@ def test_damaged_cache_is_made_again(extractions, tmp_path, damage):
 def test_unwritable_folder_warns_and_names_it(extractions, tmp_path):
     home = tmp_path / "file"
     home.write_text("in the way")
-    with pytest.warns(UserWarning, match="cannot be kept in .*file.*sklearn_topics"):
+    with pytest.warns(UserWarning, match="cannot be cached in .*file.*sklearn_topics"):
         result = load_docstrings(data_home=home)
     assert len(result.data) == 3
 

@@ -84,16 +84,16 @@ def test_another_encoding(tmp_path):
     [
         ("sun 1 2\nmoon 1\n", "line 2: expected a word and 2 numbers"),
         ("sun 1 2\nmoon 1 2 3\n", "line 2: expected a word and 2 numbers"),
-        ("sun 1 2\nmoon 1 x\n", "line 2: expected a word and 2 numbers, all finite"),
-        ("sun 1 2\nmoon 1 nan\n", "line 2: expected a word and 2 numbers, all finite"),
+        ("sun 1 2\nmoon 1 x\n", "line 2: expected a word and 2 finite numbers"),
+        ("sun 1 2\nmoon 1 nan\n", "line 2: expected a word and 2 finite numbers"),
         ("2 3\nsun 1 2 3\nmoon 1 2\n", "line 3: expected a word and 3 numbers"),
         ("sun 1 2\nnew  moon 1 2\n", "line 2: expected a word without tabs"),
         ("sun 1 2\nnew\tmoon 1 2\n", "line 2: expected a word without tabs"),
         ("sun 1 2\n moon 1 2\n", "line 2: expected a word without tabs"),
         ("sun 1 2\n 1 2\n", "line 2: expected a word without tabs"),
         ("sun\nmoon\n", "line 1: expected a word and its numbers"),
-        ("", "holds no word vectors"),
-        ("400000 300\n", "holds no word vectors"),
+        ("", "contains no word vectors"),
+        ("400000 300\n", "contains no word vectors"),
     ],
 )
 def test_broken_files(tmp_path, content, message):
@@ -112,12 +112,12 @@ def test_what_cannot_be_read(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_word_vectors(tmp_path / "nowhere.txt")
     path = write(tmp_path, GLOVE)
-    with pytest.raises(ValueError, match="vocabulary is one str, 'sun'"):
+    with pytest.raises(ValueError, match="vocabulary is a single str, 'sun'"):
         load_word_vectors(path, vocabulary="sun")
 
 
 def test_words_that_are_no_text(tmp_path):
-    with pytest.raises(ValueError, match="vocabulary holds 1, of type int"):
+    with pytest.raises(ValueError, match="vocabulary contains 1 of type int"):
         load_word_vectors(write(tmp_path, GLOVE), vocabulary=[1])
 
 
@@ -126,10 +126,10 @@ def test_files_of_gzip_that_are_none(tmp_path, encoding):
     whole = gzip.compress((GLOVE * 5000).encode())
     broken = whole[:10] + b"\xff" * 20 + whole[30:]
     for name, content, message in [
-        ("v.txt", whole, "unzip it, or give it a name that ends"),
-        ("a.gz", whole[: len(whole) // 2], "not a whole file of gzip"),
-        ("b.gz", broken, "not a whole file of gzip"),
-        ("c.gz", GLOVE.encode(), "not a whole file of gzip.*take .gz from the name"),
+        ("v.txt", whole, "Decompress it, or rename it"),
+        ("a.gz", whole[: len(whole) // 2], "not a complete gzip file"),
+        ("b.gz", broken, "not a complete gzip file"),
+        ("c.gz", GLOVE.encode(), "not a complete gzip file.*remove .gz from its name"),
     ]:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=message) as caught:

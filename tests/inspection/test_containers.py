@@ -368,7 +368,7 @@ def test_dominant_topics_of_proportions_alone(X, model):
     expected = dominant_topics(model, X)
     found = dominant_topics(_Untransformed(model), theta=theta)
     pd.testing.assert_frame_equal(found, expected)
-    with pytest.raises(ValueError, match="Pass X, or theta"):
+    with pytest.raises(ValueError, match="X and theta are both None"):
         dominant_topics(model)
 
 

@@ -211,7 +211,7 @@ def test_terms_and_topics_without_tokens():
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"against": 3}, "number of a topic, 0 to 2. Got 3"),
+        ({"against": 3}, "topic number from 0 to 2. Got 3"),
         ({"against": "nearest"}, "Got 'nearest'"),
         ({"pseudocount": 0}, "pseudocount must be above 0"),
     ],

@@ -134,7 +134,7 @@ def test_scorers_of_labels(X):
     labels = dominant_topics(model, X)["Topic"]
     with pytest.warns(UserWarning, match=f"^2 {LEFT_OUT}"):
         assert topic_scorer("purity")(model, X, labels) == 1
-    with pytest.raises(ValueError, match="pass them as y"):
+    with pytest.raises(ValueError, match="Pass them as y"):
         topic_scorer("label_agreement")(model, X)
 
 

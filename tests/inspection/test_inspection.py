@@ -113,7 +113,7 @@ def test_documents_are_numbers_or_texts_of_their_own(pipe):
     own = topic_info(model, counts, [f"text {i}" for i in range(20)])
     expected = [[f"text {i}" for i in row] for row in numbers]
     assert own["Representative_Docs"].tolist() == expected
-    with pytest.raises(ValueError, match="3 texts, but 20 documents"):
+    with pytest.raises(ValueError, match="3 items, but X has 20 documents"):
         topic_info(model, counts, ["a", "b", "c"])
 
 
@@ -195,7 +195,7 @@ def test_without_pandas_there_is_a_summary_but_no_table(pipe, monkeypatch):
     monkeypatch.setattr(sys, "meta_path", [_WithoutPandas, *sys.meta_path])
     assert summary(pipe, TEXTS) == expected
     for function in (topic_info, dominant_topics):
-        with pytest.raises(ImportError, match=r"pip install sklearn_topics\[tables\]"):
+        with pytest.raises(ImportError, match=r"install 'sklearn_topics\[tables\]'"):
             function(pipe, TEXTS)
 
 

@@ -103,5 +103,5 @@ def test_the_method_names_the_function(pipe):
 def test_models_without_embeddings():
     pipe = make_pipeline(CountVectorizer(), TorchPoissonNMF(2)).fit(TEXTS)
     for function in (lambda pipe: word_neighbors(pipe, "cat"), topic_neighbors):
-        with pytest.raises(TypeError, match="TorchPoissonNMF has no embeddings"):
+        with pytest.raises(TypeError, match="TorchPoissonNMF has no word embeddings"):
             function(pipe)

@@ -12,6 +12,7 @@ from sklearn_topics._kernels.chunks import row_blocks, wide_sums
 from sklearn_topics._kernels.csr import (
     accumulation_dtype,
     slice_rows,
+    take,
     take_columns,
 )
 
@@ -50,11 +51,15 @@ def test_other_values_have_a_transpose_of_their_own(to_csr):
 def test_rows_are_numbered_from_the_first(to_csr, matrix):
     X, n = to_csr(matrix), len(matrix)
     for start, stop in [(0, n), (n // 2, n), (0, n // 2), (n - 1, n)]:
-        local, columns, values = X.rows(start, stop)
+        part = X.rows(start, stop)
         rows, expected = np.nonzero(matrix[start:stop])
-        assert_array_equal(local, rows)
-        assert_array_equal(columns, expected)
-        assert_array_equal(values, matrix[start:stop][rows, expected])
+        assert part.shape == (stop - start, matrix.shape[1])
+        assert_array_equal(part.entry_rows(), rows)
+        assert_array_equal(part.indices, expected)
+        assert_array_equal(part.data, matrix[start:stop][rows, expected])
+        assert_array_equal(
+            part.indptr.diff(), np.bincount(rows, minlength=stop - start)
+        )
 
 
 @settings(max_examples=100)
@@ -93,7 +98,7 @@ def test_sums_are_as_wide_as_the_device_allows(device, dtype):
 def test_take(to_csr, rows):
     A = np.random.default_rng(0).poisson(0.7, (5, 6)) * 1.0
     A[1] = 0
-    taken = to_csr(A).take(torch.tensor(rows, dtype=torch.int64))
+    taken = take(to_csr(A), torch.tensor(rows, dtype=torch.int64))
     assert taken.shape == (len(rows), 6)
     out = np.zeros(taken.shape)
     for i in range(len(rows)):

@@ -177,7 +177,7 @@ def test_adam_step_is_torchs(adam_step_, factor, l2, one_dimensional):
         expected.grad = gradient
         optimizer.step()
         options = {"rate": 0.2, "n_updates": number, "l2": l2}
-        ops.adam_step_(found, gradient.to(dtype), first, second, **options)
+        ops.adam_step_([found], [gradient.to(dtype)], [first], [second], **options)
     tolerance = {"rtol": 512 * adam_step_.eps, "atol": 512 * adam_step_.eps}
     assert_allclose(found, expected.detach(), **tolerance)
     moments = optimizer.state[expected]
@@ -193,8 +193,10 @@ def test_adam_step_of_some_rows_is_theirs_alone(adam_step_):
     gradient = torch.tensor(rng.standard_normal((3, 5))).to(A)
     whole = [T.clone() for T in (A, first, second)]
     expected = [T[rows] for T in whole]
-    ops.adam_step_(A, gradient, first, second, rows=rows, rate=0.1, n_updates=2)
-    ops.adam_step_(expected[0], gradient, *expected[1:], rate=0.1, n_updates=2)
+    options = {"rate": 0.1, "n_updates": 2}
+    ops.adam_step_([A], [gradient], [first], [second], rows=rows, **options)
+    a, m, v = ([T] for T in expected)
+    ops.adam_step_(a, [gradient], m, v, **options)
     for found, before, part in zip((A, first, second), whole, expected, strict=True):
         before[rows] = part
         assert torch.equal(found, before)
@@ -702,6 +704,22 @@ def test_the_fast_version_is_chosen_on_the_cpu(to_csr):
     elsewhere = torch.empty(3, 3, device="meta")
     meta = ops.CSR(X.indptr, X.indices, elsewhere[0], (3, 3))
     assert registry.find("spmm", meta) is reference.csr_spmm
+
+
+def test_the_table_is_complete():
+    """Each operation runs on any device, and each place is that of a function."""
+    own = {
+        n for n, f in vars(ops).items() if getattr(f, "__module__", "") == ops.__name__
+    }
+    anywhere = {key[0] for key in registry.IMPLEMENTATIONS if key[2] == "any"}
+    assert own == anywhere
+    for place in registry.IMPLEMENTATIONS.values():
+        assert callable(registry.load(place))
+    lines = registry.table().splitlines()
+    assert len(lines) == len(registry.IMPLEMENTATIONS)
+    assert "spmm csr any reference.sparse:csr_spmm" in map(
+        " ".join, map(str.split, lines)
+    )
 
 
 def test_a_failing_fast_version_raises(to_csr, monkeypatch):

@@ -284,7 +284,7 @@ def test_other_arguments_of_documents(model, X, function, options, name):
         (rbo_diversity, (np.eye(2),), {"p": "a"}, r"\bp\b"),
         (topic_distances, (np.eye(2),), {"distance": "hellinge"}, "mean 'hellinger'"),
         (topic_distances, (np.eye(2),), {"distance": None}, "distance"),
-        (topic_distances, (np.eye(2), np.eye(3)), {}, "2 and of 3 terms"),
+        (topic_distances, (np.eye(2), np.eye(3)), {}, "2 and 3 terms"),
         (topic_scorer, (None,), {}, "score"),
         (topic_scorer, ("purity",), {"n_terms": 3}, "n_terms"),
         (topic_scorer, ("npmi",), {"reference": [1], "texts": [[1]]}, "reference"),
@@ -304,11 +304,11 @@ def test_other_arguments_of_documents(model, X, function, options, name):
             {"texts": [["a"]], "feature_names": ["a"]},
             "topics",
         ),
-        (topic_stability, (np.eye(2),), {}, "two fits or more"),
-        (topic_stability, ([[1, 0], [0, 1]],), {}, "two fits or more"),
-        (topic_stability, ([np.eye(2)],), {}, "two fits or more"),
-        (topic_stability, ([],), {}, "two fits or more"),
-        (topic_stability, (None,), {}, "two fits or more"),
+        (topic_stability, (np.eye(2),), {}, "list of at least two fits"),
+        (topic_stability, ([[1, 0], [0, 1]],), {}, "list of at least two fits"),
+        (topic_stability, ([np.eye(2)],), {}, "list of at least two fits"),
+        (topic_stability, ([],), {}, "list of at least two fits"),
+        (topic_stability, (None,), {}, "list of at least two fits"),
     ],
 )
 def test_other_arguments(function, args, options, name):
@@ -317,7 +317,7 @@ def test_other_arguments(function, args, options, name):
 
 def test_one_model_has_no_stability(model):
     for one in (model, make_pipeline(CountVectorizer(), model), [model]):
-        with pytest.raises(ValueError, match="needs two fits or more"):
+        with pytest.raises(ValueError, match="list of at least two fits"):
             topic_stability(one)
     assert topic_stability((model, model)) == topic_stability([model, model])
     assert topic_stability(np.stack([np.eye(3)] * 2)) == 1

@@ -127,7 +127,7 @@ def test_only_minus_one_is_no_topic():
     with pytest.warns(UserWarning, match="1 of 4 documents have no dominant topic"):
         assert purity([0, 0, 1, 1], [0, 0, 1, -1]) == 1
     for topics in ([0, 0, 1, -2], np.array([0, 0, -3.0, -1])):
-        with pytest.raises(ValueError, match=re.escape("only -1 stands for none")):
+        with pytest.raises(ValueError, match=re.escape("-1 means no topic")):
             purity([0, 0, 1, 1], topics)
 
 

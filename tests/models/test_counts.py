@@ -135,18 +135,18 @@ NOTHING = {
 @pytest.mark.parametrize("nothing", NOTHING.values(), ids=NOTHING.keys())
 def test_nothing_to_learn_from_is_refused(make, nothing, X):
     model = make()
-    with pytest.raises(ValueError, match="X holds no tokens: all of its 5 documents"):
+    with pytest.raises(ValueError, match="X contains no tokens: all 5 documents"):
         model.fit(nothing)
     assert not hasattr(model, "n_features_in_")
     model.fit(X)
     for measure in model.score, model.perplexity:
-        with pytest.raises(ValueError, match="X holds no tokens to score"):
+        with pytest.raises(ValueError, match="X contains no tokens to score"):
             measure(nothing)
     np.testing.assert_allclose(np.asarray(model.transform(nothing)), 0.25)
 
 
 def test_no_validation_tokens(X):
-    with pytest.raises(ValueError, match="X_val holds no tokens"):
+    with pytest.raises(ValueError, match="X_val contains no tokens"):
         MODELS["TorchETM"]().fit(X, X_val=np.zeros((3, 80)))
 
 

@@ -454,10 +454,12 @@ def test_sparse_equals_dense_in_single_precision(X):
     np.testing.assert_allclose(sparse.components_, dense.components_, atol=1e-4)
 
 
-def test_transform_of_a_document_depends_on_it_alone(X):
-    fitted = model().fit(X.astype(np.float64))
-    whole = fitted.transform(X.astype(np.float64))
-    alone = np.vstack([fitted.transform(X[[i]].astype(np.float64)) for i in range(20)])
+@pytest.mark.parametrize("unit", [1.0, 0.37])
+def test_transform_of_a_document_depends_on_it_alone(X, unit):
+    X = sp.csr_array(X * unit)
+    fitted = model().fit(X)
+    whole = fitted.transform(X)
+    alone = np.vstack([fitted.transform(X[[i]]) for i in range(20)])
     np.testing.assert_allclose(whole[:20], alone, rtol=1e-9)
 
 

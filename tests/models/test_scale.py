@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 
 from sklearn_topics import (
     TorchBetaNMF,
@@ -153,6 +154,20 @@ def test_a_row_does_not_depend_on_those_beside_it(rows, dtype, container, option
     # Another last bit may end a row's iterations a sweep earlier.
     tolerance = 5e-4 if dtype == "float32" else 1e-10
     np.testing.assert_allclose(together, model.transform(rows), atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("inference", ["map", "variational"])
+def test_nor_on_those_in_its_block(inference, dtype, monkeypatch):
+    """Of a sparse matrix of no counts that is large enough to be shared by threads."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    tfidf = sp.random_array((3000, 400), density=0.1, rng=np.random.default_rng(0))
+    tfidf = tfidf.tocsr().astype(dtype)
+    model = TorchPoissonNMF(6, random_state=0, max_iter=5, inference=inference)
+    together = model.fit(ROWS["counts"].repeat(5, axis=1)).transform(tfidf)
+    some = np.random.default_rng(1).permutation(3000)[:1001]
+    np.testing.assert_array_equal(model.transform(tfidf[some]), together[some])
+    np.testing.assert_array_equal(model.transform(tfidf[-1:]), together[-1:])
 
 
 @pytest.mark.parametrize("solver", ["adam", "mu", "scd"])

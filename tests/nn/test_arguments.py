@@ -80,7 +80,7 @@ def test_negative_numbers(name):
 
 @pytest.mark.parametrize("sizes", [None, 3, (), "ab"])
 def test_hidden_layers(sizes):
-    with pytest.raises(ValueError, match="hidden_layer_sizes must hold"):
+    with pytest.raises(ValueError, match="hidden_layer_sizes must contain"):
         ETM(4, 3, hidden_layer_sizes=sizes)
 
 

@@ -216,7 +216,7 @@ def test_parameters_that_do_not_enter_stay(V):
     trainer = BetaMu([other, *model.parameters()])
     run(trainer, V, model)
     assert bool((other == 1).all())
-    with pytest.raises(ValueError, match="No parameter .* enters"):
+    with pytest.raises(ValueError, match="depends on no parameter"):
         run(BetaMu([other]), V, model)
     with pytest.raises(ValueError, match="with gradients"):
         trainer.step(lambda: (V, model(None).detach()))
@@ -246,7 +246,7 @@ def test_dtypes(V, dtype):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"beta": float("nan")}, "beta must be finite"),
+        ({"beta": float("nan")}, "beta must be a finite number"),
         ({"l1_reg": -1}, "l1_reg must be a nonnegative"),
         ({"l2_reg": float("inf")}, "l2_reg must be"),
         ({"orthogonal": -0.1}, "orthogonal must be"),
@@ -259,7 +259,7 @@ def test_bad_options(options, message):
 
 def test_bad_parameters_targets_and_predictions(V):
     negative = nn.Parameter(torch.tensor([[1.0, -2.0]]))
-    with pytest.raises(ValueError, match=r"from -2 to 1: .* nonnegative"):
+    with pytest.raises(ValueError, match=r"from -2 to 1\. .* nonnegative"):
         BetaMu([negative])
     model = chain()
     trainer = BetaMu(model.parameters())
@@ -269,7 +269,7 @@ def test_bad_parameters_targets_and_predictions(V):
     assert len(trainer.param_groups) == groups
     before = values(model)
     for target, message in (
-        (V.T, r"target has shape \(9, 14\), but the prediction \(14, 9\)"),
+        (V.T, r"target has shape \(9, 14\), but the prediction has shape \(14"),
         (-V, "negative values"),
         (V / 0, "NaN or infinity"),
         (-V.to_sparse_csr(), "negative values"),
@@ -293,5 +293,5 @@ def test_targets_made_for_inference(V):
 
 
 def test_orthogonality_is_of_matrices():
-    with pytest.raises(ValueError, match=r"orthogonal is for matrices; parameter 0"):
+    with pytest.raises(ValueError, match="orthogonal=0.1 needs matrices, but par"):
         BetaMu([nn.Parameter(torch.ones(3))], orthogonal=0.1)

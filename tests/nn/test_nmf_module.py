@@ -252,11 +252,11 @@ def test_values_given_are_copied():
         ({"shape": (5, 4), "rank": 0}, "positive integer"),
         ({"shape": (5,), "rank": 2}, "two positive integers"),
         ({"shape": (5, 4), "W": (5, 2)}, "W has 5 rows, but .* needs 4"),
-        ({"shape": (5, 4), "rank": 3, "W": (4, 2)}, "rank says 3, W says 2"),
-        ({"W": (4, 2), "H": (5, 3)}, "W says 2, H says 3"),
+        ({"shape": (5, 4), "rank": 3, "W": (4, 2)}, "rank gives 3, W gives 2"),
+        ({"W": (4, 2), "H": (5, 3)}, "W gives 2, H gives 3"),
         ({"W": -torch.ones(4, 2)}, "W must be nonnegative"),
         ({"H": torch.full((4, 2), torch.nan)}, "H must be nonnegative"),
-        ({"H": torch.ones(4)}, "H's shape must be two"),
+        ({"H": torch.ones(4)}, "H.shape must be two"),
     ],
 )
 def test_bad_factors(arguments, message):
@@ -267,13 +267,13 @@ def test_bad_factors(arguments, message):
 @pytest.mark.parametrize(
     ("V", "options", "message"),
     [
-        (torch.ones(4, 5), {}, r"shape \(4, 5\), but H W\^T has \(5, 4\)"),
-        (-torch.ones(5, 4), {}, "negative values, down to -1"),
+        (torch.ones(4, 5), {}, r"shape \(4, 5\), but H W\^T has shape \(5, 4\)"),
+        (-torch.ones(5, 4), {}, "negative values; the minimum is -1"),
         (torch.full((5, 4), torch.inf), {}, "NaN or infinity"),
         (torch.full((5, 4), torch.nan).to_sparse_coo(), {}, "NaN or infinity"),
-        (torch.eye(5)[:, :4], {"beta": 0}, "beta = 0 needs a positive V"),
+        (torch.eye(5)[:, :4], {"beta": 0}, "beta=0 needs a positive V"),
         (torch.eye(5)[:, :4].to_sparse_coo(), {"beta": -1}, "needs a positive V"),
-        (torch.ones(5, 4), {"beta": torch.inf}, "beta must be finite"),
+        (torch.ones(5, 4), {"beta": torch.inf}, "beta must be a finite number"),
         (torch.ones(5, 4), {"tol": -1.0}, "tol must be"),
         (torch.ones(5, 4), {"max_iter": 0}, "max_iter must be"),
         (torch.ones(5, 4), {"alpha": -1.0}, "alpha must be"),
@@ -289,12 +289,12 @@ def test_bad_targets_and_options(V, options, message):
 
 
 def test_what_cannot_be_fitted_or_chained():
-    with pytest.raises(ValueError, match="fit needs H, which .*BetaMu"):
+    with pytest.raises(ValueError, match="fit needs H, but .*BetaMu"):
         NMF(W=(4, 2)).fit(torch.ones(5, 4))
     frozen = NMF((5, 4), 2, trainable_W=False, trainable_H=False)
-    with pytest.raises(ValueError, match="neither W nor H is trainable"):
+    with pytest.raises(ValueError, match="Neither W nor H is trainable"):
         frozen.fit(torch.ones(5, 4))
-    with pytest.raises(ValueError, match="no H of its own"):
+    with pytest.raises(ValueError, match="This NMF has no H"):
         NMF(W=(4, 2))()
     chain = nn.Sequential(NMF((5, 4), 2), NMF(W=(3, 6)))
     with pytest.raises(ValueError, match=r"H has shape \(5, 4\), but the rank is 6"):
@@ -326,7 +326,7 @@ def test_sparsity_of_hoyer():
     assert sparsity(x).item() == pytest.approx((2 - 7 / 5) / 1)
     sparsity(x).backward()
     assert bool(x.grad.isfinite().all())
-    with pytest.raises(ValueError, match="two entries"):
+    with pytest.raises(ValueError, match="at least two entries"):
         sparsity(torch.ones(1))
 
 

@@ -65,7 +65,7 @@ def test_topics_with_negative_weights(draw):
         ({"X": X, "theta": THETA[:9]}, "30 documents"),
         ({"theta": -THETA}, "theta has negative entries"),
         ({"X": X[:0]}, "X has no rows"),
-        ({"X": "a text"}, "X is a single text. Documents are a list"),
+        ({"X": "a text"}, "X is a single text. Pass a list of documents"),
         ({"theta": 3}, "theta must contain one row per document. Got 3"),
         ({"X": X, "feature_names": ["a"]}, "8 terms"),
     ],

@@ -171,7 +171,7 @@ def test_axes_within_a_figure_within_a_figure():
     topics = np.random.default_rng(0).dirichlet([0.1] * 30, 5)
     assert TopicMapDisplay.from_estimator(topics, ax=left.subplots()).figure_ is left
     TopTermsDisplay.from_estimator(topics, ax=right.subplots())
-    with pytest.raises(ValueError, match="ax was created by add_axes"):
+    with pytest.raises(ValueError, match="not with add_axes"):
         TopTermsDisplay.from_estimator(topics, ax=figure.add_axes([0, 0, 1, 1]))
 
 
@@ -187,7 +187,7 @@ def test_few_topics_have_similarities(K):
 
 
 def test_models_of_other_terms_are_refused():
-    with pytest.raises(ValueError, match="3 and of 2 terms cannot be compared"):
+    with pytest.raises(ValueError, match="3 and 2 terms and cannot be compared"):
         TopicSimilarityDisplay.from_estimator(np.ones((2, 3)), np.ones((2, 2)))
 
 

@@ -27,9 +27,13 @@ def _adam_rows(
             a[k] -= step * m[k] / (np.sqrt(v[k]) * root + eps)
 
 
-def dense_adam_step_(A, G, M, V, rows, rate, n_updates, l2, decays, eps) -> None:
-    arrays = [array_of(T) for T in (A, G, M, V)]
-    if A.dim() == 1:
+def dense_adam_step_(A, gradients, first, second, *options) -> None:
+    for tensors in zip(A, gradients, first, second, strict=True):
+        _adam_step([array_of(T) for T in tensors], *options)
+
+
+def _adam_step(arrays, rows, rate, n_updates, l2, decays, eps) -> None:
+    if arrays[0].ndim == 1:
         arrays = [array[None] for array in arrays]
     n, K = arrays[1].shape
     rows = _range(n) if rows is None else rows.numpy()

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ..csr import CSR
-from ..reference.descent import LEAST, unit_exponents
+from ..floors import SQUARE_FLOOR
+from ..reference.descent import unit_exponents
 from .blocks import run_blocks
 from .jit import array_of, arrays_of, inlined, kernel
 from .logarithms import sum_x_log_y
@@ -69,7 +70,7 @@ def _scd_arguments(W: Tensor, pseudocount, l2, n_sweeps, tol, floor):
     `tiny` and `least` are shares of a row's size: below them a weight is zero, and a
     reconstruction at the least.
     """
-    tiny, least = torch.finfo(W.dtype).eps / 100, LEAST[W.dtype]
+    tiny, least = torch.finfo(W.dtype).eps / 100, SQUARE_FLOOR[W.dtype]
     # Numbers of one type: there is less to compile.
     numbers = tuple(map(float, (pseudocount, l2, n_sweeps, tol, floor, tiny, least)))
     logs = W.new_empty(W.shape[0], dtype=torch.float64)

@@ -105,7 +105,7 @@ def _multiplicative_step(first, last, bounds, A, N, share, a, out):
 
 
 def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
-    # What has overflowed is no cost at which a weight would be zero: inf - inf is NaN.
+    # An overflow of the cost must not make a weight zero: inf - inf is NaN.
     share = torch.where(cost <= 0, 0, cost.reciprocal() + (cost - cost))
     out = torch.empty_like(A)
     factors = array_of(A), array_of(N), array_of(share)
@@ -123,19 +123,19 @@ def _largest_violation(first, last, bounds, A, N, cost, a, out):
             for k in range(A.shape[1]):
                 if not cost[k] <= 0:
                     violation = abs(A[i, k] * (cost[k] - N[i, k]) - a)
-                    # NaN comes in, and is not left again: nothing is greater.
+                    # NaN stays: no comparison with it is true.
                     if violation > out[c] or violation != violation:
                         out[c] = violation
 
 
-def dense_largest_violation(A, N, cost, pseudocount: float) -> float:
+def dense_largest_violation(A, N, cost, pseudocount: float) -> Tensor:
     out = A.new_zeros(_CHUNKS)
     factors = array_of(A), array_of(N), array_of(cost)
     a = factors[0].dtype.type(pseudocount)
     run_blocks(
         _largest_violation, _bounds(A.shape[0]), A.shape[1], *factors, a, out.numpy()
     )
-    return float(out.max())
+    return out.max()
 
 
 @kernel
@@ -242,9 +242,9 @@ def _hals_step(first, last, bounds, A, N, G, l1, order, out, violation):
         violation[chunk] = total
 
 
-def dense_hals_step(A, N, G, l1: float, order: Tensor) -> tuple[Tensor, float]:
+def dense_hals_step(A, N, G, l1: float, order: Tensor) -> tuple[Tensor, Tensor]:
     out, violation = torch.empty_like(A), np.empty(_CHUNKS)
     factors = array_of(A), array_of(N), array_of(G)
     args = *factors, factors[0].dtype.type(l1), order.numpy(), out.numpy(), violation
     run_blocks(_hals_step, _bounds(A.shape[0]), 2 * A.shape[1] ** 2, *args)
-    return out, float(violation.sum())
+    return out, torch.from_numpy(np.asarray(violation.sum()))

@@ -97,7 +97,9 @@ def _log_sum(first, last, bounds, A, ones, tiny, out, y):
             out[c] += sum_x_log_y(ones[:length], y)
 
 
-def dense_log_sum(A: Tensor) -> float:
+def dense_log_sum(A: Tensor, empty: Tensor | None) -> Tensor:
+    if empty is not None and bool(empty.any()):
+        A = A[:, ~empty].contiguous()
     flat = array_of(A).reshape(-1)
     # As many partial sums on every machine: the total does not depend on the threads.
     bounds = np.linspace(0, len(flat), 65).astype(np.int64)
@@ -108,4 +110,4 @@ def dense_log_sum(A: Tensor) -> float:
         _log_sum(*args, np.empty(_CHUNK, flat.dtype))
 
     run_blocks(chunks, bounds, 4, flat, ones, tiny, out)
-    return float(out.sum())
+    return torch.from_numpy(np.asarray(out.sum()))

@@ -30,7 +30,7 @@ def _matrix(*parts):
 
 @cache
 def _announce() -> None:
-    """Have torch say, unheard, that its CSR tensors are in beta: it does so once."""
+    """Silence the warning, given once, that torch's CSR tensors are in beta."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         begins, one = (torch.tensor(a, device="cpu").int() for a in ([0, 1], [0]))

@@ -3,16 +3,11 @@
 import torch
 from torch import Tensor
 
+from ..chunks import row_blocks
 from ..csr import accumulation_dtype
 from .descent import Descent
 
 _BLOCK = 1 << 20  # cells: the temporaries of a block stay in cache
-
-
-def _blocks(X: Tensor):
-    n, m = X.shape
-    step = max(1, _BLOCK // max(m, 1))
-    return ((start, min(start + step, n)) for start in range(0, n, step))
 
 
 def dense_column_sums(A: Tensor, B: Tensor | None) -> Tensor:
@@ -33,59 +28,79 @@ def dense_combine_columns(A: Tensor, G: Tensor) -> Tensor:
 
 
 def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
-    # What has overflowed is no cost at which a weight would be zero: inf - inf is NaN.
-    share = torch.where(cost <= 0, 0, cost.reciprocal() + (cost - cost))
+    # An overflow of the cost must not make a weight zero: inf / inf is NaN.
+    share = (cost / cost / cost).masked_fill_(cost <= 0, 0)
     return (A * N).add_(pseudocount).mul_(share)
 
 
-def dense_largest_violation(A, N, cost, pseudocount: float) -> float:
+def dense_largest_violation(A, N, cost, pseudocount: float) -> Tensor:
+    if A.numel() == 0:
+        return cost.new_zeros(())
     violation = (A * (cost - N)).sub_(pseudocount).abs_()
-    violation = violation.where(~(cost < torch.finfo(A.dtype).tiny), 0)
-    return float(violation.max()) if violation.numel() else 0.0
+    return violation.masked_fill_(cost < torch.finfo(A.dtype).tiny, 0).max()
 
 
 def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
-    return torch.maximum(A + beta * (A - previous), least * A)
+    beyond = torch.add(A, A - previous, alpha=beta)
+    return torch.maximum(beyond, least * A)
 
 
 def dense_ratio_step(A, N, D, l1, l2, gamma, shift, zero_denominator, least) -> Tensor:
-    D = D + l1 if l2 == 0 else torch.addcmul(D + l1, A, torch.full_like(A, l2))
-    D = D.where(~(D.abs() < torch.finfo(D.dtype).tiny), zero_denominator)
-    ratio = (N + shift) / D + (D - D)  # NaN where D has overflowed
+    D = D + l1 if l2 == 0 else torch.add(D + l1, A, alpha=l2)
+    D.masked_fill_(D.abs() < torch.finfo(D.dtype).tiny, zero_denominator)
+    ratio = (N + shift).div_(D).add_(D - D)  # NaN where D has overflowed
     out = A * (ratio if gamma == 1 else ratio.pow_(gamma))
     return out.masked_fill_(out < least, 0)
 
 
-def dense_hals_step(A, N, G, l1, order) -> tuple[Tensor, float]:
-    A, wide = A.clone(), accumulation_dtype(A.device)
-    violation = torch.zeros((), dtype=wide, device=A.device)
+def dense_hals_step(A, N, G, l1, order) -> tuple[Tensor, Tensor]:
+    tiny = torch.finfo(A.dtype).tiny
+    curvature = G.diagonal()  # [K]
+    flat = curvature < tiny
+    N, scale = N - l1, curvature.masked_fill(flat, 1)
+    # The minimiser without its bound is A t_k + c_k, or column k itself if it is flat.
+    eye = torch.eye(len(G), dtype=G.dtype, device=G.device)
+    t = torch.addcdiv(eye, G, scale[:, None], value=-1)
+    c = (N / scale).masked_fill_(flat, 0)
+    free, out = torch.empty_like(A), A.clone()
+    parts = t.unbind(0), *(B.unbind(1) for B in (c, free, out))
     for k in order.tolist():
-        a = A[:, k]
-        gradient = A @ G[k] - N[:, k] + l1
-        at_zero = a < torch.finfo(a.dtype).tiny
-        projected = gradient.where(~at_zero, gradient.clamp(max=0))
-        violation += projected.abs().sum(dtype=wide)
-        if not float(G[k, k]) < torch.finfo(A.dtype).tiny:
-            A[:, k] = (a - gradient / G[k, k]).clamp_(min=0)
-    return A, float(violation)
+        t_k, c_k, free_k, out_k = (part[k] for part in parts)
+        torch.addmv(c_k, out, t_k, out=free_k)
+        torch.clamp(free_k, min=0, out=out_k)
+    gradient = torch.where(flat, -N, (A - free).mul_(scale))
+    gradient = torch.where(A < tiny, gradient.clamp(max=0), gradient)
+    return out, gradient.abs_().sum(dtype=accumulation_dtype(A.device))
 
 
 def dense_adam_step_(
-    A, gradient, first, second, rows, rate, n_updates, l2, decays, eps
+    A, gradients, first, second, rows, rate, n_updates, l2, decays, eps
 ) -> None:
-    rows = slice(None) if rows is None else rows
-    a, (decay, second_decay) = A[rows], decays
-    slope = gradient + l2 * a
-    m = torch.lerp(slope, first[rows], decay)
-    v = torch.lerp(slope.square(), second[rows], second_decay)
-    scale = v.div(1 - second_decay**n_updates).sqrt_().add_(eps)
-    A[rows] = a - m.div(scale).mul_(rate / (1 - decay**n_updates))
-    first[rows], second[rows] = m, v
+    decay, second_decay = decays
+    parts = a, m, v = [
+        list(T) if rows is None else [tensor[rows] for tensor in T]
+        for T in (A, first, second)
+    ]
+    # All tensors at once, because a network has many small ones.
+    slopes = torch._foreach_add(gradients, a, alpha=l2)
+    torch._foreach_lerp_(m, slopes, 1 - decay)
+    torch._foreach_mul_(v, second_decay)
+    torch._foreach_addcmul_(v, slopes, slopes, 1 - second_decay)
+    scale = torch._foreach_div(v, 1 - second_decay**n_updates)
+    torch._foreach_sqrt_(scale)
+    torch._foreach_add_(scale, eps)
+    torch._foreach_addcdiv_(a, m, scale, -rate / (1 - decay**n_updates))
+    if rows is not None:
+        for tensors, changed in zip((A, first, second), parts, strict=True):
+            for tensor, part in zip(tensors, changed, strict=True):
+                tensor[rows] = part
 
 
-def dense_log_sum(A: Tensor) -> float:
+def dense_log_sum(A: Tensor, empty: Tensor | None) -> Tensor:
     positive = A.clamp(min=torch.finfo(A.dtype).tiny)
-    return float(positive.to(accumulation_dtype(A.device)).log_().sum())
+    if empty is not None:
+        positive.masked_fill_(empty, 1)
+    return positive.log_().sum(dtype=accumulation_dtype(A.device))
 
 
 def dense_spmm(X: Tensor, B: Tensor) -> Tensor:
@@ -106,11 +121,11 @@ def dense_ratio_product(
     out = W.new_zeros(W.shape[1], W.shape[0])
     if X.is_contiguous():
         H = HT.T.contiguous()
-        for start, stop in _blocks(X):
+        for start, stop in row_blocks(*X.shape, _BLOCK):
             out[:, start:stop] = H @ ratios(X[start:stop], W[start:stop] @ HT.T).T
     else:  # the transpose of what lies in memory, which is read as it lies
         XT = X.T
-        for start, stop in _blocks(XT):
+        for start, stop in row_blocks(*XT.shape, _BLOCK):
             part = HT[start:stop]
             out.addmm_(part.T, ratios(XT[start:stop], part @ W.T))
     return out.T.contiguous()
@@ -118,7 +133,7 @@ def dense_ratio_product(
 
 def dense_log_sums(X: Tensor, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     out = W.new_empty(W.shape[0], dtype=accumulation_dtype(W.device))
-    for start, stop in _blocks(X):
+    for start, stop in row_blocks(*X.shape, _BLOCK):
         y = (W[start:stop] @ HT.T).clamp_(min=floor)
         logs = y.to(out.dtype).log_()
         torch.sum(logs.mul_(X[start:stop]), 1, out=out[start:stop])
@@ -126,16 +141,23 @@ def dense_log_sums(X: Tensor, W: Tensor, HT: Tensor, floor: float) -> Tensor:
 
 
 class _DenseRows(Descent):
-    """A block of rows of a dense X."""
+    """Rows of a dense X: one value an entry is [rows, m]."""
 
     def __init__(self, x: Tensor, W: Tensor, HT: Tensor, floor: float):
-        self.HT = HT
+        self.H = HT.T.contiguous().unbind()
         super().__init__(x, W, floor)
 
-    def term_weights(self, k):
-        return self.HT[:, k]
+    def columns(self):
+        return self.H
 
-    def row_sum(self, values):
+    def product(self, W):
+        # Not by a matrix product, in which a row depends on how many others there are.
+        y = torch.zeros_like(self.x)
+        for w, h in zip(W.T, self.H, strict=True):
+            y.addcmul_(w[:, None], h)
+        return y
+
+    def row_sums(self, values):
         return values.sum(1)
 
     def spread(self, per_row):
@@ -144,7 +166,7 @@ class _DenseRows(Descent):
 
 def dense_scd_rows(X, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor):
     parts = []
-    for start, stop in _blocks(X):
+    for start, stop in row_blocks(*X.shape, _BLOCK):
         rows = _DenseRows(X[start:stop], W[start:stop], HT, floor)
         parts.append(rows.run(u, share, pseudocount, l2, n_sweeps, tol))
     W, log_sums = map(torch.cat, zip(*parts, strict=True))

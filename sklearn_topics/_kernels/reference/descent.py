@@ -1,14 +1,13 @@
 """Sequential coordinate descent in plain torch, for whichever way the rows are held."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from ..csr import accumulation_dtype
-
-#: Smallest reconstruction, in a row's unit: its inverse squared is a number.
-LEAST = {torch.float32: 1e-14, torch.float64: 1e-30}
+from ..floors import SQUARE_FLOOR
 
 #: A row whose size is between these powers of two is computed on as it is; others in a
 #: unit, the power of two that makes their size about one: that is exact.
@@ -16,111 +15,133 @@ _NEAR = -10, 34
 _MOST = 100  # exponent of a unit, whose power of two is a number in float32
 
 
+def _unit_exponent(exponent: Tensor) -> Tensor:
+    """The exponent of a row's unit, from the exponent of its size (frexp)."""
+    far = (exponent < _NEAR[0]) | (exponent > _NEAR[1])
+    return (far * -exponent).clamp_(-_MOST, _MOST)
+
+
 def unit_exponents(device=None) -> Tensor:  # [2048], int64
     """The exponents of the units of rows, by the exponent bits of a size in float64."""
-    exponent = 1022 - torch.arange(2048, device=device)
-    near = (exponent >= -_NEAR[1]) & (exponent <= -_NEAR[0])
-    exponent[near] = 0
-    exponent[-1] = 0  # of what is infinite or NaN
-    return exponent.clamp_(-_MOST, _MOST)
+    exponents = _unit_exponent(torch.arange(2048, device=device) - 1022)
+    exponents[-1] = 0  # of what is infinite or NaN
+    return exponents
 
 
 def coordinate_step(
     w: Tensor, S: Tensor, q: Tensor, u: Tensor, a: Tensor, l2: Tensor | float = 0.0
 ) -> Tensor:
-    """The new coordinate of every row: see `ops.scd_rows` for the derivation."""
+    """The new coordinate of every row: see `ops.scd_rows` for the derivation.
+
+    What is divided by zero on the way is not chosen in the end.
+    """
     if isinstance(l2, Tensor) or l2 > 0:
         return _ridge_step(w, S, q, u, l2)
-    used = ~(q <= 0)  # so that NaN stays
-    slope = torch.where(used, S / q.where(used, 1), 0)  # S / q
-    # u v^2 - b v - a A = 0, solved for its larger root without cancellation
-    A = (slope - w).clamp(min=0)
-    b = a + slope * (S - u) + u * w
-    root = (b * b + 4 * u * a * A).sqrt()
-    small = 2 * a * A / (root - b).where(b < 0, 1)
-    new = torch.where(b < 0, small, (b + root) / (2 * u))
-    down = new < w
-    upper = (q * w * w + a) / (u - S + q * w).where(down, 1)
-    new = torch.where(down, torch.maximum(new, upper * upper / w.where(down, 1)), new)
-    return torch.where(used, new, a / u)
+    slope, excess = S / q, S - u
+    # u v^2 - 2 b v - a A = 0, solved for its larger root without cancellation
+    aA = (slope - w).clamp_(min=0).mul_(a)
+    b = torch.addcmul(a, u, w).addcmul_(slope, excess).div_(2)
+    root = (b * b).addcmul_(u, aA).sqrt_().add_(b.abs())
+    low = torch.where(b < 0, aA / root, root / u)
+    qw = q * w
+    up = torch.addcmul(a, qw, w) / (qw - excess)
+    new = _no_further(w, low, up)
+    return torch.where(q <= 0, a / u, new)  # keeps NaN
 
 
 def _ridge_step(w: Tensor, S: Tensor, q: Tensor, u: Tensor, l2) -> Tensor:
     """The same with a quadratic penalty and without a pseudocount."""
-    used = ~(q <= 0)
-    slope = torch.where(used, S / q.where(used, 1), 0)  # S / q
-    gain = (slope * (S - u) + u * w).clamp(min=0)
-    B = u + l2 * (slope - w).clamp(min=0)
-    new = 2 * gain / (B + (B * B + 4 * l2 * gain).sqrt())
-    down = used & (new < w)
-    p, c = u - S + q * w, q * w * w
-    root = (p * p + 4 * l2 * c).sqrt()
-    upper = torch.where(p > 0, 2 * c / (p + root).where(p > 0, 1), (root - p) / 2 / l2)
-    new = torch.where(down, torch.maximum(new, upper * upper / w.where(down, 1)), new)
-    return new.where(used, 0)
+    slope, excess = S / q, S - u
+    gain = (slope * excess).addcmul_(u, w).clamp_(min=0)
+    B = u + l2 * (slope - w).clamp_(min=0)
+    low = 2 * gain / (B + (B * B + 4 * l2 * gain).sqrt_())
+    qw = q * w
+    p, c = qw - excess, qw * w
+    root = (p * p + 4 * l2 * c).sqrt_()
+    up = torch.where(p > 0, 2 * c / (p + root), (root - p) / (2 * l2))
+    return _no_further(w, low, up).masked_fill_(q <= 0, 0)
+
+
+def _no_further(w: Tensor, low: Tensor, up: Tensor) -> Tensor:
+    """A step up to `low`; down to it, but no further than the upper bound allows."""
+    return torch.where(low < w, torch.maximum(low, up * up / w), low)
 
 
 class Descent(ABC):
     """Rows of W that descend together, one coordinate at a time, each until it stops.
 
-    A subclass says how the entries of its rows are laid out: `spread` copies one value
-    per row onto its entries, `row_sum` sums entries by row, and `term_weights` is the
-    other factor's column k at every entry.
+    A subclass says how the entries of its rows are laid out.
     """
 
     def __init__(self, x: Tensor, W: Tensor, floor: float):
-        self.x, self.W, self.floor = x, W.clone(), floor
+        self.x, self.W, self.floor = x, W, floor
+
+    @abstractmethod
+    def columns(self) -> Sequence[Tensor]:
+        """The other factor's columns, each at every entry."""
+
+    @abstractmethod
+    def product(self, W: Tensor) -> Tensor:
+        """W times the other factor, at every entry."""
+
+    @abstractmethod
+    def row_sums(self, values: Tensor) -> Tensor:
+        """Sums by row of one value an entry."""
+
+    @abstractmethod
+    def spread(self, per_row: Tensor) -> Tensor:
+        """One value a row, copied to its entries."""
+
+    def run(self, u: Tensor, share: Tensor, pseudocount, l2, n_sweeps, tol):
+        """The rows after at most `n_sweeps` sweeps, and their sums of x log y."""
+        wide = accumulation_dtype(self.W.device)
+        unit = self._unit(pseudocount)  # [rows]
+        x, W = self.x * self.spread(unit), self.W.T.contiguous() * unit  # [K, rows]
+        a, l2 = pseudocount * unit + share[:, None] * W, l2 and l2 / unit
+        size, self.floors = self.row_sums(x), self._floors(unit)
+        empty = (u < torch.finfo(u.dtype).tiny)[:, None]
+        u = u[:, None].masked_fill(empty, 1)
+        least = self._least(u, a, size).masked_fill_(empty, torch.inf)
+        W.masked_fill_(empty, 0)
+        y = self.product(W.T).clamp_(min=self.floors)
+        coordinates = list(zip(self.columns(), u, a, least, strict=True))
+        bound = tol * (size + a.sum(0))
+        active = torch.ones_like(size, dtype=torch.bool)
+        for sweep in range(n_sweeps):
+            new, new_y = self._sweep(x, W, y, coordinates, l2)
+            moved = ((new - W).abs_() * u).amax(0)
+            W, y = new.where(active, W), new_y.where(self.spread(active), y)
+            active &= moved > bound
+            if sweep + 1 < n_sweeps and not bool(active.any()):
+                break
+        logs = y.to(wide).log_() - self.spread(unit.to(wide).log())
+        return (W / unit).T.contiguous(), self.row_sums(logs.mul_(self.x))
+
+    def _sweep(self, x, W, y, coordinates, l2) -> tuple[Tensor, Tensor]:
+        """W and y after a step of each coordinate in turn."""
+        y, out = y.clone(), []
+        for w, (h, u, a, least) in zip(W, coordinates, strict=True):
+            ratio = h / y
+            weighted = x * ratio
+            S, q = self.row_sums(weighted), self.row_sums(ratio.mul_(weighted))
+            new = coordinate_step(w, S, q, u, a, l2)
+            new = new.masked_fill_(new < least, 0)
+            y = y.addcmul_(self.spread(new - w), h).clamp_(min=self.floors)
+            out.append(new)
+        return torch.stack(out), y
 
     def _unit(self, pseudocount) -> Tensor:  # [rows]
         """The power of two that each row is measured in."""
         wide = accumulation_dtype(self.W.device)
-        size = self.row_sum(self.x.to(wide)) + pseudocount * self.W.shape[1]
-        size = size.where((size > 0) & size.isfinite(), 1)
-        place = torch.frexp(size).exponent.long() + 1022
-        exponent = unit_exponents(size.device)[place.clamp(0, 2047)]
+        size = self.row_sums(self.x.to(wide)) + pseudocount * self.W.shape[1]
+        exponent = _unit_exponent(torch.frexp(size).exponent)
         return torch.ldexp(torch.ones_like(size), exponent).to(self.W.dtype)
 
-    @abstractmethod
-    def term_weights(self, k: int) -> Tensor: ...
+    def _floors(self, unit: Tensor) -> Tensor:
+        return self.spread((self.floor * unit).clamp_(min=SQUARE_FLOOR[unit.dtype]))
 
-    @abstractmethod
-    def row_sum(self, values: Tensor) -> Tensor: ...
-
-    @abstractmethod
-    def spread(self, per_row: Tensor) -> Tensor: ...
-
-    def run(self, u: Tensor, share: Tensor, pseudocount, l2, n_sweeps, tol):
-        """The rows after at most `n_sweeps` sweeps, and their sums of x log y."""
-        # An empty topic explains nothing and gets no weight.
-        used = ~(u < torch.finfo(u.dtype).tiny)
-        unit = self._unit(pseudocount)
-        W, x = self.W * unit[:, None], self.x * self.spread(unit)
-        a, l2 = pseudocount * unit[:, None] + share * W, l2 and l2 / unit
-        floor = self.spread((self.floor * unit).clamp(min=LEAST[W.dtype]))
-        W[:, ~used] = 0
-        topics = torch.nonzero(used).flatten().tolist()
-        size = self.row_sum(x)
-        tiny = size * (torch.finfo(W.dtype).eps / 100)
-        y = torch.zeros_like(x)
-        for k in topics:
-            y += self.spread(W[:, k]) * self.term_weights(k)
-        y = y.clamp(min=floor)
-        active = torch.ones_like(size, dtype=torch.bool)
-        for _ in range(n_sweeps):
-            moved = torch.zeros_like(size)
-            for k in topics:
-                h, w = self.term_weights(k), W[:, k].clone()
-                r = h / y
-                xr = x * r
-                S, q = self.row_sum(xr), self.row_sum(xr * r)
-                new = coordinate_step(w, S, q, u[k], a[:, k], l2)
-                new = new.where(~((a[:, k] <= 0) & (new * u[k] < tiny)), 0)
-                W[:, k] = new = new.where(active, w)
-                moved = torch.maximum(moved, (new - w).abs() * u[k])
-                y = (y + self.spread(new - w) * h).clamp(min=floor)
-            active &= moved > tol * (size + a.sum(1))
-            if not bool(active.any()):
-                break
-        wide = accumulation_dtype(W.device)
-        logs = y.to(wide).log() - self.spread(unit).to(wide).log()
-        return W / unit[:, None], self.row_sum(self.x.to(wide) * logs)
+    @staticmethod
+    def _least(u: Tensor, a: Tensor, size: Tensor) -> Tensor:  # [K, rows]
+        """The least weight that does not become 0: with a pseudocount, any."""
+        tiny = size * (torch.finfo(u.dtype).eps / 100)
+        return (tiny / u).masked_fill_(a > 0, 0)

@@ -1,4 +1,4 @@
-"""The pictures of a run."""
+"""Plots of a run."""
 
 import importlib.util
 
@@ -6,18 +6,19 @@ from ..plot import ConvergenceDisplay, StructureDisplay, TopTermsDisplay
 from .errors import CommandError
 from .measures import is_signed
 
-PICTURES = "top_terms.png", "structure.png", "convergence.png"
+PLOTS = "top_terms.png", "structure.png", "convergence.png"
 
 
 def check_plots():
     if importlib.util.find_spec("matplotlib") is None:
         raise CommandError(
-            "needs matplotlib: pip install 'sklearn_topics[cli,plot]'", "plots"
+            "needs matplotlib; install it with: pip install 'sklearn_topics[cli,plot]'",
+            "plots",
         )
 
 
-def draw(folder, model, names, counts, n_terms) -> list[str]:
-    """Write the pictures that this model has; their names."""
+def save_plots(folder, model, names, counts, n_terms):
+    """Save the plots that are defined for this model."""
     displays = {}
     if not is_signed(model):
         displays["top_terms.png"] = TopTermsDisplay.from_estimator(
@@ -32,4 +33,3 @@ def draw(folder, model, names, counts, n_terms) -> list[str]:
         )
     for name, display in displays.items():
         display.figure_.savefig(folder / name, dpi=150)
-    return list(displays)

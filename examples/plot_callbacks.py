@@ -1,20 +1,20 @@
 """
-Watching a fit
-==============
+Callbacks: early stopping, logging and TensorBoard
+==================================================
 
-Three callbacks watch a :class:`~sklearn_topics.TorchETM` while it is trained on the
-docstrings of scikit-learn, scipy and numpy: one ends training when held-out documents
-are no longer predicted better, one logs the losses as JSON lines, one logs for
-TensorBoard. They need scikit-learn 1.9 or later.
+This example monitors the training of a :class:`~sklearn_topics.TorchETM` with three
+callbacks: one stops training when the held-out score no longer improves, one logs the
+losses to a JSON Lines file, and one writes a TensorBoard log. Callbacks need
+scikit-learn 1.9 or later.
 """
 
 # %%
-# Fit
-# ---
-# The held-out documents go to :class:`~sklearn_topics.callbacks.EarlyStopping` as the
-# model sees documents: as counts. It is attached first, so that the loggers find its
-# scores. The learning rate halves every fourth epoch, by torch's ``StepLR``. Without
-# ``token_dropout`` the encoder learns documents by heart, to have something to watch.
+# Fit with callbacks
+# ------------------
+# :class:`~sklearn_topics.callbacks.EarlyStopping` receives the held-out documents as
+# counts, the input of the model. It comes first in the list, so that the loggers also
+# log its scores. torch's ``StepLR`` halves the learning rate every fourth epoch.
+# ``token_dropout=0`` makes the encoder overfit, so that early stopping has an effect.
 
 import json
 import tempfile
@@ -54,18 +54,19 @@ model.fit(X_train)
 print(f"Stopped after {model.n_iter_} of at most {model.max_iter} epochs")
 
 # %%
-# The log
-# -------
-# A line of JSON for each epoch, on disk before the next one begins.
+# Read the log
+# ------------
+# The file contains one JSON object per epoch. Each line is written before the next
+# epoch starts.
 
 rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 print(json.dumps(rows[-1], indent=1))
 
 # %%
-# The run for TensorBoard
-# -----------------------
-# ``tensorboard --logdir runs`` shows it in a browser, while fit runs. Here it is read
-# back: the learning rate, and the topics as text.
+# Read the TensorBoard log
+# ------------------------
+# ``tensorboard --logdir runs`` shows the log in a browser during the fit. This code
+# reads the learning rate and the topics from the log.
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -76,10 +77,10 @@ table = events.Tensors("topics/text_summary")[-1].tensor_proto.string_val[0]
 print(table.decode())
 
 # %%
-# What happened
-# -------------
-# The loss of training goes on falling; the held-out score does not go on rising, and
-# the model is the one of the epoch with the best score.
+# Plot the training
+# -----------------
+# The training loss keeps decreasing, but the held-out score stops improving. The fitted
+# model is the model of the epoch with the best held-out score.
 
 import matplotlib.pyplot as plt
 
@@ -90,10 +91,10 @@ best = epochs[score.index(max(score))]
 
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.2), layout="constrained")
 axes[0].plot(epochs, loss)
-axes[0].set(title="Loss of training", ylabel="nats a document")
+axes[0].set(title="Training loss", ylabel="nats per document")
 axes[1].plot(epochs, score, color="C1")
 axes[1].axvline(best, color="0.6", linestyle=":")
-axes[1].set(title=f"Held-out score, best in epoch {best}", ylabel="nats a token")
+axes[1].set(title=f"Held-out score, best in epoch {best}", ylabel="nats per token")
 axes[2].step([e.step for e in rates], [e.value for e in rates], color="C2", where="mid")
 axes[2].set(title="Learning rate", ylim=(0, None))
 for ax in axes:

@@ -1,0 +1,55 @@
+"""Training and validation documents of a fit."""
+
+import numpy as np
+import torch
+from sklearn.model_selection import train_test_split
+
+from .._kernels import CSR
+from .._kernels.csr import take
+from .containers import readable
+from .counts import require_tokens
+from .inputs import check_counts
+from .transfer import numpy_dtype, to_device
+
+
+def training_and_validation(estimator, X: CSR | torch.Tensor, X_val):
+    """Training documents and validation documents (or None), on the device.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its `early_stopping`, `validation_fraction` and `random_state` are used if
+        `X_val` is None.
+    X : CSR or Tensor
+        Validated counts, on the device.
+    X_val : array-like, sparse matrix, DataFrame, torch.Tensor or None
+        Validation documents of the user.
+    """
+    if X_val is not None:
+        return X, _given(estimator, X, X_val)
+    if not estimator.early_stopping:
+        return X, None
+    if X.shape[0] < 2:
+        raise ValueError(
+            "early_stopping=True needs held-out documents, but X has n_samples=1. "
+            "Pass X_val."
+        )
+    parts = train_test_split(
+        np.arange(X.shape[0]),
+        test_size=estimator.validation_fraction,
+        random_state=estimator.random_state,
+    )
+    train, test = (torch.from_numpy(np.sort(part)).to(X.device) for part in parts)
+    return take(X, train), take(X, test)
+
+
+def _given(estimator, X, X_val):
+    X_val = readable(X_val, "X_val")
+    shape = getattr(X_val, "shape", None) or np.shape(X_val)
+    if tuple(shape[1:]) != X.shape[1:]:
+        raise ValueError(
+            f"X_val has the shape {tuple(shape)}, but X has {X.shape[1]} columns."
+        )
+    counts = check_counts(estimator, X_val, reset=False, method="fit")
+    require_tokens(counts, "X_val")
+    return to_device(counts.astype(numpy_dtype(X), copy=False), X.device)

@@ -1,0 +1,51 @@
+"""Means over the observed cells of X: those that are not NaN.
+
+A sparse X stores hidden cells as NaN; cells that are not stored are observed zeros.
+"""
+
+import math
+
+from torch import Tensor
+
+from .._kernels import CSR, ops
+from .._kernels.csr import accumulation_dtype
+
+
+def has_hidden(X: CSR | Tensor) -> bool:
+    """Whether cells of X are hidden."""
+    return bool(_values(X).isnan().any())
+
+
+def has_observed(X: CSR | Tensor) -> bool:
+    """Whether cells of X are observed."""
+    values = _values(X)
+    all_stored = values.numel() == X.shape[0] * X.shape[1]
+    return not (all_stored and bool(values.isnan().all()))
+
+
+def mean_value(X: CSR | Tensor) -> float:
+    """The mean of the observed cells; 0 if there is none."""
+    values = _values(X)
+    cells = X.shape[0] * X.shape[1]
+    total = float(values.sum(dtype=accumulation_dtype(values.device)))
+    if math.isnan(total):
+        total = float(values.nansum(dtype=accumulation_dtype(values.device)))
+        cells -= int(values.isnan().sum())
+    return total / max(cells, 1)
+
+
+def row_means(X: CSR | Tensor) -> Tensor:  # [n], accumulated wide
+    """The mean of each row's observed cells; 0 if there is none."""
+    hidden = _values(X).isnan()
+    if not bool(hidden.any()):
+        return ops.row_sums(X) / X.shape[1]
+    if isinstance(X, CSR):
+        seen = X.with_data(X.data.masked_fill(hidden, 0))
+        gaps = ops.row_sums(X.with_data(hidden.to(X.dtype)))
+    else:
+        seen, gaps = X.masked_fill(hidden, 0), hidden.sum(1)
+    return ops.row_sums(seen) / (X.shape[1] - gaps).clamp(min=1)
+
+
+def _values(X: CSR | Tensor) -> Tensor:
+    return X.data if isinstance(X, CSR) else X

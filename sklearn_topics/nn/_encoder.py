@@ -1,0 +1,172 @@
+"""The encoder of the embedded topic model, a multilayer perceptron."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from .._core.topic_model import document_sizes
+from .._kernels import CSR, autograd
+from .._kernels.csr import accumulation_dtype, map_positive
+from ._tensors import draw
+
+ACTIVATIONS = {
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "softplus": nn.functional.softplus,
+    "gelu": nn.functional.gelu,
+    "elu": nn.functional.elu,
+    "leaky_relu": nn.functional.leaky_relu,
+}
+
+
+class Encoder(nn.Module):
+    """Infer the mean and log-variance of each document's topic logits from its counts.
+
+    The input of the perceptron layers are the term frequencies x / sum(x). Two linear
+    layers compute the mean and the log-variance.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        n_components: int,
+        hidden_layer_sizes: tuple[int, ...] = (800, 800),
+        *,
+        activation: str = "relu",
+        dropout: float = 0.0,
+        token_dropout: float = 0.0,
+        batch_norm: bool = False,
+        device=None,
+        dtype=None,
+    ):
+        super().__init__()
+        factory_kwargs = {
+            "device": device or torch.get_default_device(),
+            "dtype": dtype,
+        }
+        first, *others = hidden_layer_sizes
+        # [n_features, n_hidden], so that a sparse document selects rows.
+        self.first_weight = nn.Parameter(
+            torch.empty(n_features, first, **factory_kwargs)
+        )
+        self.first_bias = nn.Parameter(torch.empty(first, **factory_kwargs))
+        self.hidden = nn.ModuleList(
+            nn.utils.skip_init(nn.Linear, size, next_size, **factory_kwargs)
+            for size, next_size in zip((first, *others), others, strict=False)
+        )
+        self.norms = nn.ModuleList(
+            _BatchNorm(size, **factory_kwargs)
+            for size in hidden_layer_sizes
+            if batch_norm
+        )
+        last = hidden_layer_sizes[-1]
+        self.mean = nn.utils.skip_init(nn.Linear, last, n_components, **factory_kwargs)
+        self.log_variance = nn.utils.skip_init(
+            nn.Linear, last, n_components, **factory_kwargs
+        )
+        self.activation = activation
+        self.dropout, self.token_dropout = dropout, token_dropout
+
+    def reset_parameters(self, generator: torch.Generator | None = None) -> None:
+        """Draw all parameters from U(-b, b), b = 1 / sqrt(n_inputs), like nn.Linear."""
+        draw_uniform_(generator, self.first_weight, self.first_bias, inputs=0)
+        for layer in (*self.hidden, self.mean, self.log_variance):
+            draw_uniform_(generator, layer.weight, layer.bias, inputs=1)
+        for norm in self.norms:
+            norm.reset_parameters()
+
+    def forward(
+        self, X: CSR | Tensor, generator: torch.Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        if self.training and self.token_dropout > 0:
+            X = map_positive(X, partial(_drop, self.token_dropout, generator))
+        size = document_sizes(X).to(self.first_weight.dtype)[:, None]  # [n, 1]
+        weighted = autograd.product(X, self.first_weight)  # [n, n_hidden]
+        h = self._activate(weighted / size.where(size > 0, 1) + self.first_bias, 0)
+        for number, layer in enumerate(self.hidden, 1):
+            h = self._activate(layer(h), number)
+        if self.training and self.dropout > 0:
+            h = _drop(self.dropout, generator, h) / (1 - self.dropout)
+        return self.mean(h), self.log_variance(h)
+
+    @torch.no_grad()
+    def set_statistics(self, batches: Callable[[], Iterable[CSR | Tensor]]) -> None:
+        """Set the statistics of batch normalisation to those of all given documents.
+
+        If there are few batches, the running statistics lag behind the weights. The
+        statistics of a layer depend on the layer below, so each layer needs one pass.
+        There is no token dropout: with it, the statistics would be those of shorter
+        documents.
+
+        Parameters
+        ----------
+        batches : callable
+            Returns an iterable of the documents, in batches of any size.
+        """
+        self.eval()
+        for norm in self.norms:
+            moments = _Moments()
+            with norm.register_forward_pre_hook(moments.add):
+                for X in batches():
+                    self(X)
+            norm.running_mean.copy_(moments.mean)
+            norm.running_var.copy_(moments.squares / moments.n)
+
+    def _activate(self, h, number):
+        if self.norms:
+            h = self.norms[number](h)
+        return ACTIVATIONS[self.activation](h)
+
+
+class _BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation; a batch of one document uses the running statistics."""
+
+    def forward(self, h: Tensor) -> Tensor:
+        return nn.functional.batch_norm(
+            h,
+            self.running_mean,
+            self.running_var,
+            self.weight,
+            self.bias,
+            self.training and len(h) > 1,
+            self.momentum,
+            self.eps,
+        )
+
+
+class _Moments:
+    """Mean and sum of squared deviations of the inputs of a layer, over all batches."""
+
+    def __init__(self):
+        self.n, self.mean, self.squares = 0, 0.0, 0.0
+
+    def add(self, _, inputs: tuple[Tensor]) -> None:
+        (h,) = inputs
+        h = h.to(accumulation_dtype(h.device))
+        n, mean = len(h), h.mean(0)
+        total, gap = self.n + n, mean - self.mean
+        squares = (h - mean).square().sum(0) + gap.square() * (self.n * n / total)
+        self.squares = self.squares + squares
+        self.mean = self.mean + gap * (n / total)
+        self.n = total
+
+
+def draw_uniform_(generator, *parameters, inputs: int) -> None:
+    """Draw parameters from U(-b, b), b = 1 / sqrt(n_inputs).
+
+    `inputs` is the dimension of the first parameter whose size is n_inputs.
+    """
+    bound = parameters[0].shape[inputs] ** -0.5
+    with torch.no_grad():
+        for parameter in parameters:
+            # Drawn on the host, so that equal seeds give equal values on every device.
+            drawn = draw(torch.rand, parameter, generator)
+            parameter.copy_(drawn.mul_(2 * bound).sub_(bound))
+
+
+def _drop(rate: float, generator, values: Tensor) -> Tensor:
+    """Set a random share of the values to zero."""
+    like = values.new_empty(values.shape, dtype=torch.float32)
+    return values * (draw(torch.rand, like, generator) >= rate)

@@ -1,0 +1,173 @@
+"""A pretended device, to find device mistakes and to count launches without a GPU.
+
+Its tensors lie on the host and say that they are on the device "meta". An operation
+raises where a tensor of the host and one of the device meet, as it would on CUDA. Every
+operation on the device counts as one launch, views included, and every number that
+Python waits for as one read of the host.
+"""
+
+import os
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+
+import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+import sklearn_topics
+
+DEVICE = torch.device("meta")
+_PACKAGE = os.path.dirname(sklearn_topics.__file__) + os.sep
+
+#: These take a tensor of each device, on CUDA too.
+_COPIES = {"aten::_to_copy", "aten::copy_"}
+_INDEXING = {"aten::index", "aten::index_put", "aten::index_put_"}
+
+#: The size of what they return depends on values: the host waits for it.
+_SIZED_BY_VALUES = {
+    "aten::nonzero",
+    "aten::masked_select",
+    "aten::_unique2",
+    "aten::unique_consecutive",
+    "aten::bincount",
+}
+
+
+@dataclass
+class Traffic:
+    """What went to the device and came back, by the line of the package that asked."""
+
+    launches: Counter = field(default_factory=Counter)
+    reads: Counter = field(default_factory=Counter)
+
+    def count(self, counter: Counter, name: str) -> None:
+        frame = sys._getframe()
+        while frame and not frame.f_code.co_filename.startswith(_PACKAGE):
+            frame = frame.f_back
+        file = frame.f_code.co_filename.removeprefix(_PACKAGE) if frame else "?"
+        counter[f"{file}:{frame.f_lineno if frame else 0} {name}"] += 1
+
+
+class PretendedTensor(torch.Tensor):
+    """A tensor of the host that says it is on the device."""
+
+    @staticmethod
+    def __new__(cls, held, traffic):
+        self = torch.Tensor._make_wrapper_subclass(
+            cls,
+            held.shape,
+            strides=held.stride(),
+            storage_offset=held.storage_offset(),
+            dtype=held.dtype,
+            device=DEVICE,
+        )
+        self.held, self.traffic = held, traffic
+        return self
+
+    # A module leaves the parameters of the true "meta" device without values.
+    is_meta = property(lambda self: False)
+
+    def tolist(self):
+        self.traffic.count(self.traffic.reads, "tolist")
+        return self.held.tolist()
+
+    def numpy(self, *args, **kwargs):
+        raise TypeError("A tensor of the device is no array of the host.")
+
+    def __repr__(self):
+        return f"PretendedTensor({self.held})"
+
+    @classmethod
+    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
+        leaves = tree_leaves((args, kwargs))
+        traffic = next(a.traffic for a in leaves if isinstance(a, cls))
+        return _run(traffic, function, args, kwargs or {})
+
+
+class _Uploads(TorchFunctionMode):
+    """`torch.tensor` by way of the host: on "meta" it would lose the values unseen."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = dict(kwargs or {})
+        if function is torch.Tensor.new_tensor:
+            like, *args = args
+            kwargs = {"dtype": like.dtype, "device": like.device, **kwargs}
+            function = torch.tensor
+        if function is torch.tensor and kwargs.get("device") is not None:
+            device = kwargs.pop("device")
+            return torch.tensor(*args, **kwargs, device="cpu").to(device)
+        return function(*args, **kwargs)
+
+
+class PretendedDevice(TorchDispatchMode):
+    """Within it tensors may be on the device; `traffic` is what was counted."""
+
+    def __init__(self):
+        super().__init__()
+        self.traffic, self._uploads = Traffic(), _Uploads()
+
+    def __enter__(self):
+        self._uploads.__enter__()
+        return super().__enter__()
+
+    def __exit__(self, *error):
+        super().__exit__(*error)
+        self._uploads.__exit__(*error)
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        return _run(self.traffic, function, args, kwargs or {})
+
+
+def _run(traffic, function, args, kwargs):
+    """The operation on what the tensors hold; the result is where it would be."""
+    name = function._schema.name
+    leaves = tree_leaves((args, kwargs))
+    ours = [a for a in leaves if isinstance(a, PretendedTensor)]
+    _refuse_mixing(name, ours, leaves)
+    target = kwargs.get("device")
+    target = None if target is None else torch.device(target)
+    on_device = bool(ours) if target is None else target == DEVICE
+    if target == DEVICE:
+        kwargs = {**kwargs, "device": torch.device("cpu")}
+    if ours and (name == "aten::_local_scalar_dense" or not on_device):
+        traffic.count(traffic.reads, name)
+    elif on_device:
+        traffic.count(traffic.launches, name)
+        if _waits(name, args, kwargs):
+            traffic.count(traffic.reads, name)
+    args, kwargs = tree_map(_held, (args, kwargs))
+    out = function(*args, **kwargs)
+    if not on_device or not tree_leaves(out):
+        return out
+    known = {id(a.held): a for a in ours}  # of an operation in place, its argument
+
+    def wrap(value):
+        if id(value) in known or not isinstance(value, torch.Tensor):
+            return known.get(id(value), value)
+        return PretendedTensor(value, traffic)
+
+    return tree_map(wrap, out)
+
+
+def _held(value):
+    return value.held if isinstance(value, PretendedTensor) else value
+
+
+def _refuse_mixing(name, ours, leaves) -> None:
+    if not ours or name in _COPIES | _INDEXING:
+        return
+    tensors = [a for a in leaves if isinstance(a, torch.Tensor)]
+    theirs = [a for a in tensors if not isinstance(a, PretendedTensor)]
+    if any(a.ndim > 0 for a in theirs):  # a number of the host may go along
+        raise RuntimeError(f"{name}: tensors of the device and of the host meet.")
+
+
+def _waits(name, args, kwargs) -> bool:
+    if name in _INDEXING:
+        indices = [i for i in args[1] if i is not None]
+        return any(i.dtype in (torch.bool, torch.uint8) for i in indices)
+    if name == "aten::repeat_interleave":
+        return kwargs.get("output_size") is None
+    return name in _SIZED_BY_VALUES

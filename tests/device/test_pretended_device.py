@@ -1,0 +1,160 @@
+"""Every estimator on a pretended device: no mixing of devices, and equal results."""
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+
+from sklearn_topics import (
+    TorchBetaNMF,
+    TorchDeepNMF,
+    TorchETM,
+    TorchPoissonNMF,
+    TorchTruncatedSVD,
+)
+from sklearn_topics._boundary import transfer
+from sklearn_topics._kernels import ops, registry
+from sklearn_topics.datasets import make_topic_corpus
+
+from .pretended import DEVICE, PretendedDevice
+
+# --------------------------------------------------------------------------- the tool
+
+
+def test_operations_run_and_are_counted():
+    with PretendedDevice() as device:
+        A = torch.arange(6.0).reshape(2, 3).to(DEVICE)
+        total = (A.T @ A).sum()
+        assert total.device == DEVICE
+        assert float(total) == 153
+        assert A.tolist() == [[0, 1, 2], [3, 4, 5]]
+    traffic = device.traffic
+    names = {key.split()[-1].removeprefix("aten::") for key in traffic.launches}
+    assert names == {"_to_copy", "permute", "mm", "sum"}
+    assert traffic.launches.total() == 4
+    assert traffic.reads.total() == 2
+
+
+def test_what_waits_for_the_device_is_a_read():
+    with PretendedDevice() as device:
+        A = torch.tensor([1.0, 0, 2], device=DEVICE)
+        counts = torch.tensor([1, 2, 0], device=DEVICE)
+        for count, wait in enumerate(
+            [
+                lambda: A[A > 0],
+                lambda: A.nonzero(),
+                lambda: bool(A.any()),
+                lambda: A.cpu(),
+                lambda: A.repeat_interleave(counts),
+            ],
+            start=1,
+        ):
+            wait()
+            assert device.traffic.reads.total() == count
+        A.repeat_interleave(counts, output_size=3)
+        A.masked_fill(A > 0, 1)
+        assert device.traffic.reads.total() == count
+
+
+def test_mixing_is_an_error():
+    with PretendedDevice():
+        A, B = torch.ones(3, device=DEVICE), torch.ones(3, device="cpu")
+        with pytest.raises(RuntimeError, match="of the device and of the host meet"):
+            A + B
+        with pytest.raises(TypeError, match="no array of the host"):
+            A.numpy()
+        assert float((A + B.sum()).sum()) == 12  # a number may go along
+        B[:] = A * 2
+        assert B.tolist() == [2, 2, 2]
+
+
+def test_reads_name_the_line():
+    with PretendedDevice() as device:
+        parts = torch.tensor([0, 2]), torch.tensor([0, 1]), torch.ones(2)
+        X = ops.CSR(*(part.to(DEVICE) for part in parts), (1, 2))
+        assert X.host_indptr.tolist() == [0, 2]
+    (place,) = device.traffic.reads
+    assert place.startswith("_kernels/csr.py:")
+
+
+# --------------------------------------------------------------------- the estimators
+
+K = 4
+SETTINGS = {
+    "PoissonNMF scd": (TorchPoissonNMF, {"max_iter": 18}),
+    "PoissonNMF scd, no pseudocounts": (
+        TorchPoissonNMF,
+        {"max_iter": 18, "doc_topic_pseudocount": 0, "topic_word_pseudocount": 0},
+    ),
+    "PoissonNMF em": (TorchPoissonNMF, {"solver": "em", "init": "nndsvda"}),
+    "PoissonNMF variational": (
+        TorchPoissonNMF,
+        {"solver": "em", "inference": "variational"},
+    ),
+    "PoissonNMF adam": (TorchPoissonNMF, {"solver": "adam", "batch_size": 20}),
+    "BetaNMF mu 2": (TorchBetaNMF, {"solver": "mu", "alpha_W": 0.1, "l1_ratio": 0.5}),
+    "BetaNMF mu 1": (TorchBetaNMF, {"solver": "mu", "beta_loss": 1}),
+    "BetaNMF mu 1.5": (TorchBetaNMF, {"solver": "mu", "beta_loss": 1.5}),
+    "BetaNMF mu 0.5": (TorchBetaNMF, {"solver": "mu", "beta_loss": 0.5}),
+    "BetaNMF cd": (TorchBetaNMF, {"solver": "cd", "shuffle": True}),
+    "BetaNMF scd": (TorchBetaNMF, {"solver": "scd", "beta_loss": 1}),
+    "BetaNMF adam": (TorchBetaNMF, {"solver": "adam", "beta_loss": 1}),
+    "DeepNMF 1": (TorchDeepNMF, {"beta_loss": 1}),
+    "DeepNMF 2": (TorchDeepNMF, {"beta_loss": 2}),
+    "ETM": (TorchETM, {"embedding_dim": 6, "hidden_layer_sizes": (8,), "max_iter": 2}),
+    "TruncatedSVD": (TorchTruncatedSVD, {}),
+}
+
+
+def make(name, **shared):
+    kind, options = SETTINGS[name]
+    shared |= {"random_state": 0}
+    if kind is not TorchTruncatedSVD:
+        shared |= {"max_iter": 11}
+    if kind in (TorchBetaNMF, TorchPoissonNMF, TorchDeepNMF):
+        shared |= {"tol": 0}
+    return kind((6, K) if kind is TorchDeepNMF else K, **{**shared, **options})
+
+
+def results(model, X):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X)
+        found = [model.components_, model.transform(X)]
+        return found + ([model.score(X)] if hasattr(model, "score") else [])
+
+
+@pytest.fixture(scope="module")
+def counts():
+    return make_topic_corpus(50, 40, K, doc_length=30, random_state=0)[0]
+
+
+def compare(monkeypatch, name, X, **options):
+    monkeypatch.setattr(transfer, "available_devices", lambda: ["cpu", "meta"])
+    with PretendedDevice() as device:
+        found = results(make(name, device="meta", **options), X)
+    assert device.traffic.launches.total() > 100
+    reference = {k: v for k, v in registry.IMPLEMENTATIONS.items() if k[2] == "any"}
+    monkeypatch.setattr(registry, "IMPLEMENTATIONS", reference)
+    monkeypatch.setattr(registry, "_find", registry._find.__wrapped__)
+    expected = results(make(name, device="cpu", **options), X)
+    for a, b in zip(found, expected, strict=True):
+        assert isinstance(a, type(b))
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * np.abs(b).max())
+
+
+@pytest.mark.parametrize("container", ["csr", "dense"])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_results_are_those_of_the_reference(counts, name, container, monkeypatch):
+    X = counts if container == "csr" else counts.toarray()
+    compare(monkeypatch, name, X)
+
+
+@pytest.mark.parametrize("container", [sp.csr_array, np.asarray])
+@pytest.mark.parametrize("name", ["BetaNMF mu 2", "BetaNMF mu 1", "BetaNMF mu 1.5"])
+def test_hidden_cells(counts, name, container, monkeypatch):
+    X = counts.toarray().astype(np.float64)
+    X[::7, ::5] = np.nan
+    compare(monkeypatch, name, container(X), missing="mask")
