@@ -1,4 +1,4 @@
-"""How many threads torch computes with, and ours, while a model is trained."""
+"""The numbers of threads of torch and of our kernels while a model is trained."""
 
 import ctypes
 import threading
@@ -12,31 +12,31 @@ from torch import Tensor
 
 from .csr import CSR
 
-#: Multiplications that take one thread longer than it waits for the others at worst.
+#: Multiplications that take one thread longer than the longest wait for the others.
 _WORTH_WAITING = 1 << 28
 
-#: Entries, rows and columns that an iteration takes a tenth of a second for at most.
+#: Entries, rows and columns of an X whose iteration takes at most a tenth of a second.
 _SMALL = 1 << 22
 
 _ours = threading.local()
 
 
 def thread_count() -> int:
-    """Threads of our own kernels: torch's number, as the caller has set it."""
+    """The number of threads of our kernels: torch's, as the caller has set it."""
     return getattr(_ours, "count", None) or torch.get_num_threads()
 
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """torch's operations in this thread run on it alone; our kernels on all threads.
+    """Run torch's operations in this thread on one thread; our kernels keep all.
 
     At the end of an operation on several threads, each thread of OpenMP's team waits
-    for all others without giving its core away. Where another process has one of the
-    cores, each of the many small operations of a training step so waits for a time
-    slice of the scheduler, thousands of times as long as it computes. Our own threads
-    wait asleep.
+    for all others and keeps its core busy. If another process uses one of the cores,
+    each of the many small operations of a training step waits for a time slice of the
+    scheduler, thousands of times as long as the operation computes. Our own threads
+    sleep while they wait.
 
-    Other threads of the process are left as they are, and so is the number of threads
+    Other threads of the process do not change. The number of threads is restored
     afterwards. Calls may be nested.
     """
     if getattr(_ours, "count", None) is not None:
@@ -52,9 +52,9 @@ def one_torch_thread() -> Iterator[None]:
 
 
 def threads_for(X: CSR | Tensor) -> AbstractContextManager[None]:
-    """`one_torch_thread` for what an iteration over X does, if X is small and sparse.
+    """`one_torch_thread` for the iterations over X, if X is small and sparse.
 
-    What torch does there is elementwise work on the factors, little of it.
+    torch then does nothing but a little elementwise work on the factors.
     """
     small = isinstance(X, CSR) and X.nnz + sum(X.shape) < _SMALL
     return one_torch_thread() if small else nullcontext()
@@ -62,7 +62,7 @@ def threads_for(X: CSR | Tensor) -> AbstractContextManager[None]:
 
 @contextmanager
 def threads_by_work(work: int) -> Iterator[None]:
-    """Within `one_torch_thread`: all of torch's threads again, if they are worth it.
+    """Use all of torch's threads within `one_torch_thread`, if the work is large.
 
     Parameters
     ----------
@@ -90,15 +90,15 @@ def _torch_threads(count: int) -> Iterator[None]:
 
 @cache
 def _openmp() -> ThreadpoolController:
-    # Its number of threads belongs to the calling thread, that of BLAS to the process.
+    # OpenMP's number of threads belongs to the calling thread, BLAS's to the process.
     return ThreadpoolController().select(user_api="openmp")
 
 
 @cache
 def _mkl_limit():
-    """MKL's limit for the calling thread: the new one -> the one before; 0 is none.
+    """The function that sets MKL's limit for this thread and returns the previous one.
 
-    MKL does as OpenMP does until torch.set_num_threads has been called.
+    0 is no limit. MKL has OpenMP's limit until torch.set_num_threads has been called.
     """
     library = ctypes.CDLL(torch._C.__file__)
     return getattr(library, "MKL_Set_Num_Threads_Local", lambda number: 0)

@@ -1,6 +1,7 @@
 """Progress: lines by time, blocks of rows between them, and silence."""
 
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from sklearn.base import clone
 
 from sklearn_topics import TorchBetaNMF, TorchDeepNMF, TorchETM, TorchPoissonNMF
 from sklearn_topics._boundary.transfer import to_device
-from sklearn_topics._fit import row_blocks
+from sklearn_topics._fit import progress, row_blocks
 from sklearn_topics._fit.progress import Progress
 from sklearn_topics._kernels import ops
+from sklearn_topics._kernels.cpu.compiling import compiling, watch_compiling
 
 SEED = {"random_state": 0}
 NET = {"embedding_dim": 4, "hidden_layer_sizes": (5,), "max_iter": 1}
@@ -31,6 +33,12 @@ MODELS = {
 EACH = pytest.mark.parametrize("name", MODELS)
 COUNTS = np.random.default_rng(0).poisson(1.0, (83, 37)).astype(np.float32)
 COUNTS[[0, 40, 82]] = 0
+
+
+@pytest.fixture(autouse=True)
+def compiled(monkeypatch):
+    """Nothing says that kernels are compiled: whether they are depends on the cache."""
+    monkeypatch.setattr(progress, "watch_compiling", lambda watcher: nullcontext())
 
 
 def lines(capsys):
@@ -113,6 +121,17 @@ def test_what_stands_for_standard_error_may_only_write(monkeypatch, clock):
     monkeypatch.setattr(sys, "stderr", Window())
     clone(MODELS["map"]).set_params(verbose=1).fit(COUNTS)
     assert "".join(written).count("\n") == 3
+
+
+def test_fit_says_once_that_kernels_are_compiled(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "watch_compiling", watch_compiling)
+    with progress.announced_fit(watched("map"), COUNTS):
+        compiling()
+        compiling()
+    compiling()
+    begin, line = lines(capsys)
+    assert begin.startswith("TorchPoissonNMF: ")
+    assert line.startswith("Compiling CPU kernels (first run only)")
 
 
 def watched(name):

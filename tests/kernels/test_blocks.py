@@ -1,15 +1,9 @@
-"""Blocks of rows on threads: coverage, identical bits, errors, forks, the cache."""
+"""Blocks of rows on threads: coverage, identical bits, errors."""
 
-import os
-import shutil
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +11,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import sklearn_topics
 from sklearn_topics._kernels import ops
 from sklearn_topics._kernels.cpu import blocks as _blocks
 from sklearn_topics._kernels.cpu.blocks import balanced_bounds, run_blocks
@@ -237,108 +230,3 @@ def test_small_work_stays_on_the_calling_thread(monkeypatch):
 
     run_blocks(kernel, np.arange(11), 1)
     assert callers == [(0, 10, threading.current_thread())]
-
-
-# ---------------------------------------------------------------------- fresh processes
-
-
-def _run_script(script, *arguments, **environment):
-    code = textwrap.dedent(_PRELUDE) + textwrap.dedent(script)
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-_PRELUDE = """
-    import hashlib, os, signal, sys
-    import torch
-    from sklearn_topics._kernels import CSR, ops
-    from sklearn_topics._kernels.cpu import blocks as _blocks
-    from sklearn_topics._kernels.cpu import descent, factors, logarithms, products
-
-    def compute():
-        draw = torch.Generator().manual_seed(0)
-        columns = torch.rand(100, 120, generator=draw).argsort(1)[:, :70].sort(1)[0]
-        X = CSR(
-            torch.arange(0, 7001, 70),
-            columns.ravel().int(),
-            torch.rand(7000, generator=draw) + 1,
-            (100, 120),
-        )
-        W, HT = (torch.rand(n, 7, generator=draw) for n in (100, 120))
-        sums = ops.column_sums(HT)
-        W = ops.ratio_product(X, W, HT, floor=1e-10)
-        scd = {"pseudocount": 0.1, "n_sweeps": 5, "floor": 1e-10}
-        W, _ = ops.scd_rows(X, W, HT, sums, **scd)
-        logs = ops.log_sums(X, W, HT, floor=1e-10)
-        return torch.cat([W.ravel().to(logs.dtype), logs])
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_kernels_run_in_a_forked_child():
-    result = _run_script(
-        """
-        _blocks._SERIAL_WORK = 0
-        torch.get_num_threads = lambda: 2
-        expected = compute()  # starts the parent's pool
-        assert len(_blocks._pools) == 1
-        child = os.fork()
-        if child == 0:
-            signal.alarm(30)  # a child that hangs must not stay
-            os._exit(0 if torch.equal(compute(), expected) else 1)
-        print("child ended with", os.waitpid(child, 0)[1])
-        assert torch.equal(compute(), expected)
-        """
-    )
-    assert result.stderr == ""
-    assert result.stdout == "child ended with 0\n"
-
-
-def test_compiled_kernels_come_from_the_cache_in_the_next_process(tmp_path):
-    script = """
-        found = compute()
-        for kernel in (
-            products._ratio_rows,
-            descent._csr_rows,
-            logarithms._log_rows,
-            factors._column_sums,
-        ):
-            hits, misses = kernel.stats.cache_hits, kernel.stats.cache_misses
-            print(sum(hits.values()), sum(misses.values()))
-        print(hashlib.sha256(found.numpy()).hexdigest())
-        """
-    first, second = (
-        _run_script(script, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2)
-    )
-    assert (first.stderr, second.stderr) == ("", "")
-    assert first.stdout[:16] == "0 1\n" * 4
-    assert second.stdout[:16] == "1 0\n" * 4
-    # The bits are those of the process that compiled.
-    assert len(first.stdout) > 70
-    assert first.stdout[16:] == second.stdout[16:]
-
-
-def test_without_a_folder_to_cache_in_kernels_are_compiled_each_time(tmp_path):
-    """As in a container whose user owns neither the packages nor a home."""
-    package = Path(sklearn_topics.__file__).parent
-    shutil.copytree(
-        package, tmp_path / package.name, ignore=shutil.ignore_patterns("__pycache__")
-    )
-    (tmp_path / package.name / "_kernels" / "cpu" / "__pycache__").touch()  # no folder
-    script = """
-        from sklearn_topics._kernels.cpu import jit as _numba
-        print(_numba.__file__.startswith(sys.argv[1]), _numba.can_cache())
-        print(ops.column_sums(torch.ones(5, 2)).tolist())
-        """
-    homeless = dict.fromkeys(("HOME", "XDG_CACHE_HOME"), os.devnull)
-    homeless["NUMBA_CACHE_DIR"] = ""
-    here = {"PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}
-    result = _run_script(script, str(tmp_path), **homeless, **here)
-    assert result.stdout == "True False\n[5.0, 5.0]\n", result.stderr
-    assert "Set the environment variable NUMBA_CACHE_DIR" in result.stderr

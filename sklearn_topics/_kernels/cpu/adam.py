@@ -17,6 +17,7 @@ def _range(n: int) -> np.ndarray:
 def _adam_rows(
     begin, end, bounds, rows, A, G, M, V, decay, second_decay, l2, step, root, eps
 ):
+    # rows [r]; G [r, K]; A, M, V [n, K]
     for i in range(begin, end):
         r = rows[i]
         a, g, m, v = A[r], G[i], M[r], V[r]

@@ -1,6 +1,6 @@
 """Products of a dense X with a narrow factor on the CPU, by numpy's BLAS.
 
-Torch's takes two to three times as long where one side has a few columns.
+torch's product takes two to three times as long if one side has few columns.
 """
 
 import numpy as np
@@ -12,6 +12,6 @@ def dense_spmm(X: Tensor, B: Tensor) -> Tensor:
     with np.errstate(over="ignore", invalid="ignore"):  # as torch
         if X.is_contiguous():
             return torch.from_numpy(X.numpy() @ B.numpy())
-        # X.T of a dense X: whole rows of X are read, and columns written.
+        # X is a transposed view: read whole rows of memory, and write columns.
         product = B.numpy().T @ X.numpy().T
         return torch.from_numpy(product.T.copy())

@@ -1,4 +1,4 @@
-"""Runs a CPU kernel over blocks of rows on a small pool of threads."""
+"""Run a CPU kernel over blocks of rows on a small pool of threads."""
 
 import os
 import threading
@@ -12,22 +12,22 @@ import torch
 from ..threads import thread_count
 from .denormals import flush_for_good, flushed_denormals
 
-#: Several blocks a thread even out rows whose cost is not their number of entries.
+#: Several blocks a thread balance rows whose cost is not proportional to their entries.
 _BLOCKS_PER_THREAD = 4
-#: Below this much work a hand-over to another thread costs more than it saves.
+#: Below this much work another thread costs more than it saves.
 _SERIAL_WORK = 1 << 21
 
 _pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
-#: Threads that run blocks now: of fits side by side each has its share of the threads.
+#: Threads that run blocks now: fits side by side share the number of threads.
 _callers: set[int] = set()
 
 
 def _after_fork() -> None:
-    """Leave a forked child with nothing that waits for threads of its parent.
+    """Make a forked child independent of the threads of its parent.
 
-    They do not live on in the child, but torch's OpenMP still counts on them once the
-    parent has used them: the next operation on several threads would never end.
+    Only the forking thread exists in the child. If the parent has used torch's OpenMP,
+    the child's next operation on several threads would wait for the others for ever.
     """
     _callers.clear()
     torch.set_num_threads(1)  # noqa: TID251, the team of the parent is gone
@@ -38,7 +38,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
 
 
 def _pool(n_threads: int) -> ThreadPoolExecutor:
-    # Keyed by process: the threads of a parent do not live on in its forked child.
+    # By process: a forked child does not have the threads of its parent.
     key = os.getpid(), n_threads
     if key not in _pools:
         _pools[key] = ThreadPoolExecutor(
@@ -67,10 +67,10 @@ def _next(blocks: deque):
 def run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
     """Call ``kernel(first_row, last_row, indptr, *args)`` over all rows.
 
-    The thread count is torch's, read at each call: workers of a process pool get
-    one thread each, and calls from several threads at once share it. All blocks have
-    ended when this returns or raises, also after Ctrl-C, so that no thread writes into
-    arrays that the caller has given up. Denormal numbers count as zero meanwhile.
+    The number of threads is torch's at the time of the call; calls from several threads
+    at once share it. All blocks have ended when this function returns or raises, also
+    after Ctrl-C, so that no thread writes into arrays that the caller has released.
+    Denormal numbers count as zero meanwhile.
     """
     with flushed_denormals():
         _run_blocks(kernel, indptr, work_per_entry, *args)
@@ -102,10 +102,10 @@ def _run_with_helpers(n_helpers: int, kernel, indptr, *args) -> None:
             while block := _next(blocks):
                 kernel(*block, indptr, *args)
         finally:
-            blocks.clear()  # after an error nothing more begins
+            blocks.clear()  # after an error no block begins
 
-    # The calling thread works too: that saves a hand-over, and nothing waits for a
-    # pool that is busy with somebody else's blocks.
+    # The calling thread works too: it need not wait for a pool that is busy with the
+    # blocks of another caller.
     pool, helpers = _pool(thread_count()), []
     try:
         for _ in range(n_helpers):
@@ -116,5 +116,5 @@ def _run_with_helpers(n_helpers: int, kernel, indptr, *args) -> None:
                 helper.result()
     finally:
         blocks.clear()
-        # A cancelled one counts as waiting until a thread of the pool has seen it.
+        # `wait` would wait for cancelled helpers until a thread of the pool sees them.
         wait([helper for helper in helpers if not helper.cancel()])

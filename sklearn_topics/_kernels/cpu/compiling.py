@@ -1,4 +1,4 @@
-"""Tell who waits that kernels are being compiled. Imports no numba."""
+"""Announce the compilation of kernels, without an import of numba."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ _watchers: list[Callable[[], None]] = []
 def watch_compiling(watcher: Callable[[], None]) -> Iterator[None]:
     """Call ``watcher()`` before each compilation of a kernel within the context.
 
-    Kernels that are found in the cache on disk are not compiled.
+    Kernels that are in the cache on disk are not compiled.
     """
     _watchers.append(watcher)
     try:
@@ -20,6 +20,6 @@ def watch_compiling(watcher: Callable[[], None]) -> Iterator[None]:
 
 
 def compiling() -> None:
-    """Call the watchers: `jit` does so when numba compiles a kernel."""
+    """Call the watchers, before numba compiles a kernel."""
     for watcher in tuple(_watchers):
         watcher()

@@ -1,8 +1,8 @@
 """Denormal numbers count as zero within our kernels.
 
-A processor takes up to a hundred times as long on them, and factors that shrink towards
-zero pass through them. What a thread does with them is a mode of that thread: it is put
-back after each kernel, so that the user's own arithmetic is as it was.
+Processors compute up to a hundred times as slowly with denormal numbers, and a factor
+that shrinks towards zero has them. Flushing to zero is a mode of the thread, which is
+restored after each kernel, so that the user's own arithmetic does not change.
 """
 
 from contextlib import contextmanager
@@ -12,25 +12,25 @@ import torch
 
 _DENORMAL = 5e-324
 
-# numpy measures a type once for all of the process, the smallest denormal number too.
-# numba asks for it while it compiles a kernel: by then it has to be known.
+# numpy measures a type once in a process, with its smallest denormal number. numba does
+# so while it compiles a kernel, where denormal numbers are flushed: measure it before.
 for _kind in (np.float32, np.float64):
     np.finfo(_kind)
 
 
 def _flushes() -> bool:
-    """Whether this thread takes denormal numbers for zero now."""
+    """Whether this thread flushes denormal numbers to zero."""
     return _DENORMAL * 1.0 == 0.0
 
 
 def flush_for_good() -> None:
-    """For threads that run nothing but kernels."""
+    """Flush denormal numbers in this thread, which runs nothing but kernels."""
     torch.set_flush_denormal(True)
 
 
 @contextmanager
 def flushed_denormals():
-    """For the threads of others; processors without such a mode do without."""
+    """Flush denormal numbers within the context, if the processor can."""
     before = _flushes()
     torch.set_flush_denormal(True)
     try:

@@ -1,8 +1,8 @@
 """The KL update's numerator for a dense X on the CPU: see `ops.ratio_product`.
 
-X is read once, in pieces of a row that stay in L1 with what belongs to them. A piece
-without entries costs its reading only, and one with few of them little more: bags of
-words are often dense arrays of zeros.
+The kernels read X once, in pieces of a row; a piece and its part of H stay in L1. A
+piece without positive entries costs one read, and a piece with few entries little more:
+dense bags of words are mostly zeros.
 """
 
 import numpy as np
@@ -20,7 +20,8 @@ _WIDE = 8  # components, beyond which BLAS is faster where X is full
 
 @inlined
 def _entries(x, places):
-    """Where x is positive; stops when those are not few."""
+    """Write the places of positive x; stop after `_FEW`. Returns their number."""
+    # x [piece]; places [_FEW]
     count = 0
     for j in range(len(x)):
         if x[j] > 0:
@@ -34,6 +35,7 @@ def _entries(x, places):
 @inlined
 def _ratios(x, w, H, begin, floor, shift, ratio):
     """ratio = x / max(w H + shift, floor) on the piece of H that begins at `begin`."""
+    # x, ratio [piece]; w [K]; H [K, m]
     length = len(x)
     for j in range(length):
         ratio[j] = shift
@@ -56,6 +58,7 @@ def _ratio_at(x, w, H, j, floor, shift):
 @kernel
 def _by_rows(first, last, bounds, X, W, H, floor, shift, out):
     """out[i] = sum_j ratio_ij H[:, j]."""
+    # X [n, m]; W, out [n, K]; H [K, m]
     ratio, places = np.empty(_PIECE, W.dtype), np.empty(_FEW, np.int64)
     m, K = X.shape[1], W.shape[1]
     for i in range(first, last):
@@ -83,6 +86,7 @@ def _by_rows(first, last, bounds, X, W, H, floor, shift, out):
 @kernel
 def _by_columns(first, last, bounds, X, W, H, floor, shift, out):
     """out[:, j] = sum_i ratio_ij W[i], for pieces of columns."""
+    # X [n, m]; W [n, K]; H, out [K, m]
     ratio, places = np.empty(_PIECE, W.dtype), np.empty(_FEW, np.int64)
     n, K = W.shape
     for piece in range(first, last):
@@ -106,7 +110,7 @@ def _by_columns(first, last, bounds, X, W, H, floor, shift, out):
 
 
 def _is_full(X: Tensor) -> bool:
-    """Whether most cells are positive, from 16 rows of what lies in memory."""
+    """Whether a quarter of the cells is positive, in a sample of rows or columns."""
     A = X if X.is_contiguous() else X.T
     sample = A[:: max(1, len(A) // 16)].numpy()
     return np.count_nonzero(sample) > sample.size / 4
@@ -127,7 +131,7 @@ def dense_ratio_product(
         args = X.numpy(), *factors, *limits, out.numpy()
         run_blocks(_by_rows, np.arange(n + 1) * m, work, *args)
         return out
-    # X.T of a dense X: its rows are the columns of what lies in memory.
+    # X is a transposed view: its columns lie in memory as rows.
     out = W.new_empty(W.shape[1], n)
     factors = array_of(HT), W.numpy().T.copy()
     args = X.numpy().T, *factors, *limits, out.numpy()

@@ -39,10 +39,10 @@ def csr_scd_rows(X: CSR, W, HT, u, share, *options):
 
 def dense_scd_rows(X: Tensor, W, HT, u, share, *options):
     n, m = X.shape
-    # The factor itself is every row's tile.
+    # The other factor is the tile of every row.
     tile = HT.new_zeros(HT.shape[1], -(-m // _LANES) * _LANES)
     tile[:, :m] = HT.T
-    # X.T of a dense X is a view: its rows are read with a stride, not copied whole.
+    # X may be a transposed view: the kernel reads its rows with a stride.
     factors = X.numpy(), array_of(W), array_of(u), array_of(share)
     options, work, out, logs = _scd_arguments(W, *options)
     args = *factors, *options, out.numpy(), logs.numpy(), tile.numpy()
@@ -55,9 +55,9 @@ def dense_scd_rows(X: Tensor, W, HT, u, share, *options):
 
 
 def _memory(W: Tensor, longest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Memory for a tile and for three lines, of rows of at most `longest` entries.
+    """Memory for a tile and three lines, for rows of at most `longest` entries.
 
-    Python allocates it, once a block: kernels without allocations compile faster.
+    Python allocates it for each block: kernels without allocations compile faster.
     """
     K, dtype = W.shape[1], array_of(W).dtype
     padded = -(-longest // _LANES) * _LANES
@@ -65,13 +65,13 @@ def _memory(W: Tensor, longest: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _scd_arguments(W: Tensor, pseudocount, l2, n_sweeps, tol, floor):
-    """The units and options of a kernel, its work by entry, and its outputs.
+    """The units and options of a kernel, its work per entry, and its outputs.
 
-    `tiny` and `least` are shares of a row's size: below them a weight is zero, and a
-    reconstruction at the least.
+    `tiny` and `least` are relative to a row's size: the largest weight that becomes
+    zero, and the smallest reconstruction.
     """
     tiny, least = torch.finfo(W.dtype).eps / 100, SQUARE_FLOOR[W.dtype]
-    # Numbers of one type: there is less to compile.
+    # All options have one type, so that there is less to compile.
     numbers = tuple(map(float, (pseudocount, l2, n_sweeps, tol, floor, tiny, least)))
     logs = W.new_empty(W.shape[0], dtype=torch.float64)
     work = W.shape[1] * (n_sweeps + 1)
@@ -80,7 +80,7 @@ def _scd_arguments(W: Tensor, pseudocount, l2, n_sweeps, tol, floor):
 
 @cache
 def _units() -> np.ndarray:  # [3, 2048]
-    """The units that a row can be measured in: exponents of two, powers, inverses."""
+    """The units of rows by the exponent bits of a size: exponent, power, inverse."""
     exponents = unit_exponents("cpu").numpy()
     return np.stack([exponents, np.ldexp(1.0, exponents), np.ldexp(1.0, -exponents)])
 
@@ -135,9 +135,9 @@ def _gather(indices, HT, tile):
 
 @inlined
 def _descend(row, u, share, units, options):
-    """`ops.scd_rows` for one row, from `given` to w; returns the sum of x log y.
+    """Descend on one row, from `given` to w; returns its sum of x log y.
 
-    The row is computed on in its unit. `lines` is memory for three lines.
+    All numbers are in the row's unit meanwhile. `lines` is memory for three lines.
     """
     # data [entries]; tile [K, padded]; given, w [K]
     data, tile, given, w, lines = row
@@ -148,7 +148,7 @@ def _descend(row, u, share, units, options):
     for j in range(len(data)):
         tokens += np.float64(data[j])
     size = tokens + pseudocount * K
-    # By its exponent, which is in its bits.
+    # The exponent bits of the size are the place of the unit.
     place = np.float64(size if size > 0 else 1.0).view(np.int64) >> 52
     exponent, unit, back = units[0, place], real(units[1, place]), real(units[2, place])
     pseudocount, l2 = real(pseudocount) * unit, l2 / np.float64(unit)
@@ -171,7 +171,7 @@ def _descend(row, u, share, units, options):
             S, q = _sums(x, y, tile[k], tile[last], step, floor)
             a = pseudocount + share[k] * start[k]
             wide = np.float64(w[k]), np.float64(S), np.float64(q), np.float64(u[k])
-            # Back to the row's type: a float64 step would make loops over y scalar.
+            # In the row's type: a float64 step would slow the loops over y down.
             new = real(_coordinate(*wide, a, l2))
             if a == 0 and new * u[k] < real(tiny) * size:
                 new = zero
@@ -186,7 +186,7 @@ def _descend(row, u, share, units, options):
         y[j] = max(y[j] + step * previous[j], floor)
     for k in range(K):
         w[k] *= back
-    # Back from the row's unit: x is unit times what it was, and so is y.
+    # x and y are `unit` times their values: log y is larger by log(unit).
     logs = sum_x_log_y(x[: len(data)], y) / np.float64(unit)
     return logs - tokens * exponent * _LOG2
 
@@ -223,11 +223,10 @@ def _sums(x, y, line, previous, step, floor):
 
 @inlined
 def _coordinate(w, S, q, u, a, l2):
-    """The scalar twin of the reference's `coordinate_step`, all multiplied by q.
+    """`reference.descent.coordinate_step` for one row, with all terms multiplied by q.
 
-    Between two passes over a short row nothing else can run, so that latency counts:
-    one root and one division follow each other, and the limit on steps down, which
-    waits for neither, is computed beside them.
+    Latency counts, because nothing else runs between two passes over a short row: one
+    root is followed by one division, and the limit on steps down depends on neither.
     """
     if q <= 0:
         return a / u
@@ -251,7 +250,7 @@ def _coordinate(w, S, q, u, a, l2):
 
 @inlined
 def _ridge_coordinate(w, S, q, u, l2):
-    """The same with a quadratic penalty and without a pseudocount."""
+    """`_coordinate` with a quadratic penalty and without a pseudocount."""
     gain = S * (S - u) / q + u * w  # C - u A
     new = 0.0
     if gain > 0:

@@ -1,4 +1,4 @@
-"""Elementwise work on factors (n x K) on the CPU, on our own threads: see `ops`."""
+"""Operations on factors (n x K) on the CPU, on our own threads: see `ops`."""
 
 from functools import lru_cache
 
@@ -9,19 +9,21 @@ from torch import Tensor
 from .blocks import run_blocks
 from .jit import array_of, inlined, kernel
 
-# As many partial results on every machine: sums do not depend on the threads.
+#: Chunks of rows with a partial result each, as many on every machine: sums do not
+#: depend on the number of threads.
 _CHUNKS = 64
-_LANES = 16  # rows side by side in `hals_step`
+#: Rows side by side in `hals_step`.
+_LANES = 16
 
 
-@lru_cache(maxsize=64)  # every kernel of this file begins by it
+@lru_cache(maxsize=64)  # every operation of this file needs it
 def _bounds(n: int) -> np.ndarray:
     return np.arange(_CHUNKS + 1) * n // _CHUNKS
 
 
 @kernel
 def _column_sums(first, last, bounds, A, B, out):
-    # A [n, K]; B [n, K], or [0, K] for factors of 1; out [chunks, K]
+    # A [n, K]; B [n, K], or [0, K] for a sum without B; out [chunks, K]
     for c in range(first, last):
         total = out[c]
         for i in range(bounds[c], bounds[c + 1]):
@@ -45,12 +47,13 @@ def dense_column_sums(A: Tensor, B: Tensor | None) -> Tensor:
 
 @kernel
 def _gram(first, last, bounds, A, out):
+    # A [n, K]; out [chunks, K, K]
     K = A.shape[1]
     for c in range(first, last):
         begin, end = bounds[c], bounds[c + 1]
         whole = begin + (end - begin) // 4 * 4
         total = out[c]
-        # Four rows at a time: each line is read and written once for all of them.
+        # Four rows at a time: one load and store of each line for four products.
         for i in range(begin, whole, 4):
             a0, a1, a2, a3 = A[i], A[i + 1], A[i + 2], A[i + 3]
             for k in range(K):
@@ -74,6 +77,7 @@ def dense_gram(A: Tensor) -> Tensor:
 
 @kernel
 def _combine_columns(first, last, bounds, A, G, out):
+    # A [n, K]; G [K, L]; out [n, L]
     K, L = G.shape
     whole = K // 4 * 4
     for i in range(bounds[first], bounds[last]):
@@ -99,6 +103,7 @@ def dense_combine_columns(A: Tensor, G: Tensor) -> Tensor:
 
 @kernel
 def _multiplicative_step(first, last, bounds, A, N, share, a, out):
+    # A, N, out [n, K]; share [K]
     for i in range(bounds[first], bounds[last]):
         for k in range(A.shape[1]):
             out[i, k] = (A[i, k] * N[i, k] + a) * share[k]
@@ -118,6 +123,7 @@ def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
 
 @kernel
 def _largest_violation(first, last, bounds, A, N, cost, a, out):
+    # A, N [n, K]; cost [K]; out [chunks]
     for c in range(first, last):
         for i in range(bounds[c], bounds[c + 1]):
             for k in range(A.shape[1]):
@@ -140,6 +146,7 @@ def dense_largest_violation(A, N, cost, pseudocount: float) -> Tensor:
 
 @kernel
 def _extrapolate(first, last, bounds, A, previous, beta, least, out):
+    # A, previous, out [n, K]
     for i in range(bounds[first], bounds[last]):
         for k in range(A.shape[1]):
             new = A[i, k] + beta * (A[i, k] - previous[i, k])
@@ -157,6 +164,7 @@ def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
 
 @kernel
 def _ratio_step(first, last, bounds, A, N, D, options, out):
+    # A, N, out [n, K]; D [n, K] or [1, K]
     l1, l2, gamma, shift, zero_denominator, least, tiny = options
     zero = least - least
     for i in range(bounds[first], bounds[last]):
@@ -170,6 +178,7 @@ def _ratio_step(first, last, bounds, A, N, D, options, out):
 
 @kernel
 def _power_step(first, last, bounds, A, N, D, options, out):
+    # A, N, out [n, K]; D [n, K] or [1, K]
     l1, l2, gamma, shift, zero_denominator, least, tiny = options
     zero = least - least
     for i in range(bounds[first], bounds[last]):
@@ -195,7 +204,8 @@ def dense_ratio_step(A, N, D, l1, l2, gamma, shift, zero_denominator, least) -> 
 
 @inlined
 def _gradient(tile, numerator, line, g):
-    """g = sum_r line[r] tile[r] - numerator, for the rows that lie side by side."""
+    """g = line tile - numerator, for the rows of a tile."""
+    # tile [K, _LANES]; numerator, g [_LANES]; line [K]
     K = len(line)
     whole = K // 4 * 4
     for j in range(_LANES):
@@ -213,9 +223,10 @@ def _gradient(tile, numerator, line, g):
 
 @kernel
 def _hals_step(first, last, bounds, A, N, G, l1, order, out, violation):
+    # A, N, out [n, K]; G [K, K]; order [K]; violation [chunks]
     K = A.shape[1]
     zero = l1 - l1
-    # Rows do not depend on each other: several of them side by side make a vector.
+    # Rows are independent: a tile holds several side by side, [K, _LANES].
     tile, numerator = np.zeros((K, _LANES), A.dtype), np.zeros((K, _LANES), A.dtype)
     g, seen = np.empty(_LANES, A.dtype), np.empty(_LANES, A.dtype)
     for chunk in range(first, last):

@@ -1,4 +1,4 @@
-"""How CPU kernels are compiled, and how the results are cached on disk.
+"""Compile CPU kernels with numba and cache them on disk.
 
 Python calls a `kernel` over blocks of rows; kernels call pieces that are `inlined`.
 """
@@ -21,8 +21,8 @@ from ..csr import CSR
 from .compiling import compiling
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
-    # A child that is forked while another thread compiles would wait for that thread,
-    # which it does not have, for ever. So the fork waits until it has compiled.
+    # A child that is forked while another thread compiles would wait for ever for that
+    # thread, which does not exist in the child. So the fork waits for the compilation.
     os.register_at_fork(
         before=global_compiler_lock.acquire,
         after_in_parent=global_compiler_lock.release,
@@ -86,7 +86,7 @@ class _FolderCache(FunctionCache):
 
     def load_overload(self, sig, target_context):
         found = super().load_overload(sig, target_context)
-        # Two processes that save two versions at once may exchange their files.
+        # Two processes that save at once number their files alike, and may mix them up.
         return found if found and found.signature.args == sig else None
 
 
@@ -100,7 +100,11 @@ def _folder_digest() -> str:
 
 
 class _Compilations(event.Listener):
-    """What happens while numba compiles a kernel, under numba's lock."""
+    """Call the watchers and pause the garbage collector while a kernel is compiled.
+
+    numba holds a lock meanwhile. The garbage collector would search all objects of
+    torch and scikit-learn several times, a sixth of the time of a first fit.
+    """
 
     def __init__(self):
         self._depth, self._collects = 0, False
@@ -110,7 +114,6 @@ class _Compilations(event.Listener):
             return
         if self._depth == 0:
             compiling()
-            # The garbage collector would search torch's objects several times.
             self._collects = gc.isenabled()
             gc.disable()
         self._depth += 1
@@ -133,15 +136,15 @@ event.register("numba:compile", _Compilations())
 
 @functools.cache
 def can_cache() -> bool:
-    """Whether numba finds a folder for compiled kernels that it may write to."""
+    """Whether numba finds a writable folder for compiled kernels."""
     try:
         FunctionCache(can_cache.__wrapped__)
     except RuntimeError:
         warnings.warn(
-            "Compiled kernels cannot be kept: neither the folder of sklearn_topics nor "
-            "the user's cache folder can be written to. Each process compiles them "
-            "anew, which takes up to a minute. Set the environment variable "
-            "NUMBA_CACHE_DIR to a folder that can be written to.",
+            "Compiled kernels cannot be cached: neither the folder of sklearn_topics "
+            "nor the user's cache folder is writable. Each process compiles them "
+            "again, which takes several seconds. Set the environment variable "
+            "NUMBA_CACHE_DIR to a writable folder.",
             UserWarning,
             stacklevel=2,
         )

@@ -1,8 +1,8 @@
 """Sums of logarithms on the CPU: see `ops`.
 
-numba's ``np.log`` is a scalar call of 8 ns, which would be half of an iteration. Here
-log y = e log 2 + 2 atanh((m - 1) / (m + 1)), with y = m 2^e and m in
-[sqrt(1/2), sqrt(2)), and the series of atanh to the precision of the type. Arguments
+numba's ``np.log`` is a scalar call of 8 ns, which would be half of an iteration. The
+kernels compute log y = e log 2 + 2 atanh((m - 1) / (m + 1)), with y = m 2^e and m in
+[sqrt(1/2), sqrt(2)), by the series of atanh to the precision of the type. Arguments
 must be positive and normal.
 """
 
@@ -47,7 +47,7 @@ def _sum_x_log_y(x, y):
             p = series[n_terms - 1]
             for t in range(n_terms - 2, -1, -1):
                 p = p * s2 + series[t]
-            # The bits of what is infinite or NaN are those of a number: y 0 is not.
+            # If y is infinite or NaN, its bits look like a number's; y 0 is NaN.
             log = s * p + real(exponent) * log2 + y[j] * zero
             total += np.float64(x[j] * log)
         if total != total:
@@ -101,7 +101,7 @@ def dense_log_sum(A: Tensor, empty: Tensor | None) -> Tensor:
     if empty is not None and bool(empty.any()):
         A = A[:, ~empty].contiguous()
     flat = array_of(A).reshape(-1)
-    # As many partial sums on every machine: the total does not depend on the threads.
+    # 64 partial sums on every machine: the total does not depend on the threads.
     bounds = np.linspace(0, len(flat), 65).astype(np.int64)
     out = np.empty(64)
     ones, tiny = np.ones(_CHUNK, flat.dtype), np.finfo(flat.dtype).tiny

@@ -1,7 +1,7 @@
 """Products of a sparse X with a very narrow factor, by the MKL in torch.
 
-It is up to twice as fast as our kernel where a row of the factor is shorter than a
-cache line. `ops` looks here only where torch has MKL.
+MKL is up to twice as fast as our kernel if a row of the factor is shorter than a cache
+line. `registry` selects this module if torch has MKL.
 """
 
 import warnings

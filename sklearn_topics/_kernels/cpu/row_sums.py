@@ -11,6 +11,7 @@ from .jit import arrays_of, kernel
 
 @kernel(in_order=True)
 def _sparse(first, last, indptr, data, out):
+    # data [nnz]; out [n]
     for i in range(first, last):
         total = 0.0
         for p in range(indptr[i], indptr[i + 1]):
@@ -27,6 +28,7 @@ def csr_row_sums(X: CSR) -> Tensor:
 
 @kernel(in_order=True)
 def _dense(first, last, bounds, X, out):
+    # X [n, m]; out [n]
     for i in range(first, last):
         total = 0.0
         for j in range(X.shape[1]):
@@ -36,7 +38,8 @@ def _dense(first, last, bounds, X, out):
 
 @kernel(in_order=True)
 def _transposed(first, last, bounds, XT, out):
-    """The same, reading whole rows of the transpose."""
+    """Row sums of X from whole rows of its transpose."""
+    # XT [m, n]; out [n]
     for i in range(first, last):
         out[i] = 0.0
     for j in range(XT.shape[0]):

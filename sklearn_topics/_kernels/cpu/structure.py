@@ -1,4 +1,4 @@
-"""Where the entries of a sparse X are, on the CPU: numba kernels over blocks of rows.
+"""The transpose and pair counts of a sparse X on the CPU: see `ops`.
 
 Not ``parallel=True``: numba's thread layers abort when two threads launch a kernel or
 kill a forked child. Each kernel releases the GIL and works on whole rows, so results
@@ -16,7 +16,7 @@ from ..threads import thread_count
 from .blocks import balanced_bounds, run_blocks
 from .jit import arrays_of, kernel
 
-#: Rows whose presence is held at once: about 4 MiB for 500 columns.
+#: Rows whose bits are in memory at once: about 4 MiB for 500 columns.
 _PRESENCE_ROWS = 1 << 16
 
 
@@ -24,6 +24,7 @@ _PRESENCE_ROWS = 1 << 16
 def _transpose(
     first, last, blocks, rows, indptr, indices, data, places, t_indices, t_data
 ):
+    # rows [blocks + 1]; places [blocks, m]
     for b in range(first, last):
         place = places[b]
         for i in range(rows[b], rows[b + 1]):
@@ -35,10 +36,10 @@ def _transpose(
 
 
 def csr_transpose(X: CSR) -> CSR:
-    """Counting sort; a block of rows a thread, each with its own place in a column."""
+    """Sort the entries by counting; each block of rows has its places in a column."""
     n, m = X.shape
     indptr, indices, data = arrays_of(X)
-    # Counters of all blocks together are not to outweigh X.
+    # The counters of all blocks together take less memory than X.
     n_blocks = max(1, min(thread_count(), X.nnz // max(4 * m, 1)))
     rows = np.array(balanced_bounds(indptr, n_blocks))
     blocks = np.arange(len(rows))
@@ -65,6 +66,7 @@ def csr_transpose(X: CSR) -> CSR:
 
 @kernel
 def _presence(first, last, starts, row, indptr, indices, data, places, bits):
+    # places [m]; bits [words, columns + 1], a word for 64 rows
     one = np.uint64(1)
     for b in range(first, last):
         words = bits[b]
@@ -79,6 +81,7 @@ def _presence(first, last, starts, row, indptr, indices, data, places, bits):
 
 @kernel
 def _common_bits(first, last, work, pairs, bits, counts):
+    # pairs [pairs, 2]; bits [columns + 1, words]; counts [pairs]
     # Sums of neighbouring bits, of pairs and of fours, then of a word's bytes.
     pairs_of_bits, fours = np.uint64(0x5555555555555555), np.uint64(0x3333333333333333)
     eights, ones = np.uint64(0x0F0F0F0F0F0F0F0F), np.uint64(0x0101010101010101)
@@ -95,10 +98,10 @@ def _common_bits(first, last, work, pairs, bits, counts):
 
 
 def csr_pair_counts(X: CSR, columns: Tensor, pairs: Tensor) -> Tensor:
-    """A bit for each row and column; what two columns share is counted by the word."""
+    """Set a bit for each nonzero; count the common bits of two columns by words."""
     indptr, indices, data = arrays_of(X)
     pairs, counts = pairs.numpy(), np.zeros(len(pairs), np.int64)
-    # All columns but the chosen ones share one last place, which no pair asks for.
+    # All other columns share one last place, which is in no pair.
     places = np.full(X.shape[1], len(columns), np.int32)
     places[columns.numpy()] = np.arange(len(columns))
     bits = np.empty((_PRESENCE_ROWS // 64, len(columns) + 1), np.uint64)
