@@ -1,6 +1,7 @@
 """Compilation of the CPU kernels: the cache on disk, forks, what is announced."""
 
 import gc
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -118,9 +119,13 @@ def new_kernel(tmp_path, monkeypatch):
     path.write_text("def doubled(a):\n    return a[0] + a[0]\n")
 
     def make():
-        namespace = {"__name__": f"{jit.__package__}.doubled"}
-        exec(compile(path.read_text(), path, "exec"), namespace)
-        return jit.kernel(namespace["doubled"])
+        name = f"{jit.__package__}.doubled"
+        spec = importlib.util.spec_from_file_location(name, path)
+        module = importlib.util.module_from_spec(spec)
+        # numba's cache imports the module by its name.
+        monkeypatch.setitem(sys.modules, name, module)
+        spec.loader.exec_module(module)
+        return jit.kernel(module.doubled)
 
     return make
 
