@@ -42,10 +42,10 @@ class Encoder(nn.Module):
         dtype=None,
     ):
         super().__init__()
-        factory_kwargs = {
-            "device": device or torch.get_default_device(),
-            "dtype": dtype,
-        }
+        # None as a device, not to skip_init. torch.get_default_device fails in torch 2.6
+        # after torch.set_default_device(None).
+        device = torch.empty(0, device=device).device
+        factory_kwargs = {"device": device, "dtype": dtype}
         first, *others = hidden_layer_sizes
         # [n_features, n_hidden], so that a sparse document selects rows.
         self.first_weight = nn.Parameter(
