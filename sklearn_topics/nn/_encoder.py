@@ -42,8 +42,8 @@ class Encoder(nn.Module):
         dtype=None,
     ):
         super().__init__()
-        # None as a device, not to skip_init. torch.get_default_device fails in torch 2.6
-        # after torch.set_default_device(None).
+        # skip_init knows no default device, and torch.get_default_device fails in
+        # torch 2.6 after torch.set_default_device(None).
         device = torch.empty(0, device=device).device
         factory_kwargs = {"device": device, "dtype": dtype}
         first, *others = hidden_layer_sizes
