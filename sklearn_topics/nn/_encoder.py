@@ -42,15 +42,14 @@ class Encoder(nn.Module):
         dtype=None,
     ):
         super().__init__()
-        factory_kwargs = {
-            "device": device or torch.get_default_device(),
-            "dtype": dtype,
-        }
+        factory_kwargs = {"device": device, "dtype": dtype}
         first, *others = hidden_layer_sizes
         # [n_features, n_hidden], so that a sparse document selects rows.
         self.first_weight = nn.Parameter(
             torch.empty(n_features, first, **factory_kwargs)
         )
+        # The default device by name: torch 2.6 fails to tell it after a reset to None.
+        factory_kwargs["device"] = self.first_weight.device
         self.first_bias = nn.Parameter(torch.empty(first, **factory_kwargs))
         self.hidden = nn.ModuleList(
             nn.utils.skip_init(nn.Linear, size, next_size, **factory_kwargs)
