@@ -20,8 +20,10 @@ from sklearn_topics._kernels.cpu.compiling import watch_compiling
 
 def _run_script(script, *arguments, **environment):
     code = textwrap.dedent(_PRELUDE) + textwrap.dedent(script)
+    # Python 3.12 and later warn of a fork of a process that has threads.
+    quiet = "-W", "ignore::DeprecationWarning"
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, *quiet, "-c", code, *arguments],
         env=os.environ | environment,
         capture_output=True,
         text=True,
