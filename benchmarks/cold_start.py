@@ -1,8 +1,8 @@
-"""What importing costs, and a first fit with a cold and with a warm kernel cache.
+"""Time of the import, and of a first fit with an empty and with a full kernel cache.
 
     python benchmarks/cold_start.py
 
-Every figure is the median of fresh processes.
+The model has default parameters. Every figure is the median of fresh processes.
 """
 
 import os
@@ -19,12 +19,11 @@ import time, numpy as np, scipy.sparse as sp
 from sklearn_topics import TorchPoissonNMF
 X = sp.random_array((500, 400), density=0.05, format="csr", rng=0)
 X.data = np.ceil(X.data * 5).astype(np.int64)
-def fit():
+model = TorchPoissonNMF()
+for call in model.fit, model.transform, model.score:
     begin = time.perf_counter()
-    TorchPoissonNMF(5, max_iter=20, tol=0, random_state=0).fit_transform(X)
-    return time.perf_counter() - begin
-first = fit()
-print(first - min(fit() for _ in range(3)))
+    call(X)
+    print(time.perf_counter() - begin)
 """
 _IMPORT = f"""
 import time
@@ -44,18 +43,24 @@ def run(code, cache):
         text=True,
         env=environment,
     )
-    return float(out.stdout.split()[-1])
+    return [float(seconds) for seconds in out.stdout.split()]
 
 
 def main():
-    with tempfile.TemporaryDirectory() as cache:
-        imports = median(run(_IMPORT, cache) for _ in range(5))
-        compiled = any(files for _, _, files in os.walk(cache))
-        cold = run(_FIT, cache)
-        warm = median(run(_FIT, cache) for _ in range(5))
+    with tempfile.TemporaryDirectory() as empty:
+        imports = median(run(_IMPORT, empty)[0] for _ in range(5))
+        compiled = any(files for _, _, files in os.walk(empty))
     print(f"import sklearn_topics after torch and scikit-learn: {imports:.2f} s")
     print(f"kernels compiled by the import: {'some' if compiled else 'none'}")
-    print(f"first fit over a later one: cold cache {cold:.1f} s, warm {warm:.2f} s")
+    cold, warm = [], []
+    for _ in range(5):
+        with tempfile.TemporaryDirectory() as cache:
+            cold.append(run(_FIT, cache))
+            warm.append(run(_FIT, cache))
+    for name, times in ("empty", cold), ("full", warm):
+        fit, transform, score = (median(column) for column in zip(*times, strict=True))
+        print(f"{name} cache: fit {fit:.1f} s, transform {transform:.2f} s, ", end="")
+        print(f"score {score:.2f} s")
 
 
 if __name__ == "__main__":
