@@ -121,13 +121,14 @@ def null_weights(
     with threads_for(X):
         if not masked:
             return ops.spmm(X, slope.to(X.dtype)) / unit.data
-        parts = []
+        # Written in place: small results between blocks would keep memory in pieces.
+        w = h.new_empty(X.shape[0], 1)
         for start, stop in row_blocks(*X.shape):
             x = dense_rows(X, start, stop).to(h.dtype)
             seen = ~x.isnan()
             size = seen.to(h.dtype) @ share
-            parts.append(x.where(seen, 0) @ slope / size.where(size > 0, 1))
-        return (torch.cat(parts) / unit.data).to(X.dtype)
+            w[start:stop] = x.where(seen, 0) @ slope / size.where(size > 0, 1)
+        return (w / unit.data).to(X.dtype)
 
 
 def d2_score(

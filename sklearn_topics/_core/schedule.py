@@ -16,7 +16,7 @@ from torch.optim import lr_scheduler
 
 from .solver import State
 
-#: Those of torch that take one step an epoch.
+#: torch's schedulers that take one step per epoch.
 SCHEDULERS = (
     "StepLR",
     "MultiStepLR",

@@ -149,7 +149,7 @@ class Run:
         with threads_for(self.X):
             metrics = self.solver.evaluate(self.X, self.state)
         outcome, objective = self.outcome, metrics["objective"]
-        self.require_finite("objective", objective)
+        self.require_finite("objective", objective, self.n_iter)
         if self.select == "last" or objective >= outcome.metrics["objective"]:
             outcome.state, outcome.metrics = self.state, metrics
         row = {"iteration": self.n_iter, "seconds": self.seconds, **metrics}
@@ -177,11 +177,11 @@ class Run:
         history = self.outcome.loss_history
         return {**self.attributes(self.state, self.n_iter), "loss_history_": history}
 
-    def require_finite(self, name: str, value: float) -> None:
+    def require_finite(self, name: str, value: float, n_iter: int) -> None:
         """Raise an error if a value, such as the objective, is not finite."""
         if not math.isfinite(value):
             raise FloatingPointError(
-                f"The {name} became {value} after {self.best.n_iter or self.n_iter} "
+                f"The {name} became {value} after {n_iter} "
                 f"iterations, computed in {self.X.dtype}. Values of X may be too large "
                 "or too small for it: rescale X, or pass it as float64."
             )

@@ -135,8 +135,8 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
 
     _nonnegative_components = True
 
-    #: What `transform` returns, and that it shows its progress if `verbose`: read by
-    #: `_boundary.proportions`.
+    #: Whether `transform` returns proportions, and whether it shows its progress:
+    #: `_boundary.proportions` reads both.
     _gives_proportions, _shows_progress = True, True
 
     @abstractmethod
@@ -244,8 +244,8 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     `device`, and sets ``components_`` and ``feature_means_`` in fit.
     """
 
-    #: What `transform` returns, and that it shows its progress if `verbose`: read by
-    #: `_boundary.proportions`.
+    #: Whether `transform` returns proportions, and whether it shows its progress:
+    #: `_boundary.proportions` reads both.
     _gives_proportions, _shows_progress = False, True
 
     @abstractmethod

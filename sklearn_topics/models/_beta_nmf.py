@@ -552,7 +552,7 @@ class TorchBetaNMF(BaseBetaNMF):
         if best.state is not None:  # else interrupted in the first iteration
             W, HT = best.state["W"], best.state["HT"]
             D = size * divergence(X, W, HT, self._beta, masked=masked)
-            run.require_finite("divergence", D)
+            run.require_finite("divergence", D, best.n_iter)
             best.metrics["error"] = (2 * D) ** 0.5
         return run
 

@@ -585,7 +585,7 @@ class TorchPoissonNMF(BaseTopicModel):
         best = run.best
         loglik = document_log_likelihood(run.X, best.state, solver.floor)
         loglik = loglik / unit.data - constants.tokens * log(unit.data)
-        run.require_finite("log-likelihood", loglik)
+        run.require_finite("log-likelihood", loglik, best.n_iter)
         self.components_ = to_numpy(topics_of(best.state))
         self.n_iter_ = best.n_iter
         self.log_likelihood_ = loglik - constants.log_factorial

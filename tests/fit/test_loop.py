@@ -491,3 +491,14 @@ def test_observers_are_told_of_the_end_after_an_error():
     with pytest.raises(ZeroDivisionError):
         fit(Climb(step_raises=(3, ZeroDivisionError("here"))), observers=[Note()])
     assert ended == [2]
+
+
+def test_an_objective_that_is_not_finite_names_its_own_starts_iterations():
+    class Overflows(Hill):
+        def evaluate(self, X, state):
+            if state["height"] == 2.0:
+                return {"objective": math.inf, "kkt": 0.0}
+            return super().evaluate(X, state)
+
+    with pytest.raises(FloatingPointError, match="became inf after 10 iterations"):
+        fits([1.0, 2.0], solver=Overflows())

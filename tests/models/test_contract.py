@@ -22,10 +22,10 @@ from sklearn_topics import (
 # to have converged. scikit-learn runs them on its own NMF with max_iter=500.
 CONVERGED = {"max_iter": 500}
 SLOW = {"n_components": 2, "max_iter": 1000, "tol": 1e-6}
-# What checks ask of TorchETM and TorchPoissonNMF holds after any number of iterations.
+# TorchETM and TorchPoissonNMF meet the checks after any number of iterations.
 FEW = {"max_iter": 10}
 
-# Those between which the code that the checks run differs: a model's validation, tags,
+# Settings for which the checks run different code: a model's validation, tags,
 # attributes and copies are the same with any solver.
 SETTINGS = [
     TorchBetaNMF(**CONVERGED),

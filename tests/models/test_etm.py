@@ -90,7 +90,7 @@ def test_components_are_those_of_the_embeddings(X):
 
 @pytest.fixture(scope="module")
 def topics(X):
-    """Those of the model's own parameters."""
+    """The topics of the fit with the model's default parameters."""
     return model().fit(X).components_
 
 

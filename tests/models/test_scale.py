@@ -159,7 +159,7 @@ def test_a_row_does_not_depend_on_those_beside_it(rows, dtype, container, option
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("inference", ["map", "variational"])
 def test_nor_on_those_in_its_block(inference, dtype, monkeypatch):
-    """Of a sparse matrix of no counts that is large enough to be shared by threads."""
+    """Sparse values that are no counts, enough of them for several threads."""
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     tfidf = sp.random_array((3000, 400), density=0.1, rng=np.random.default_rng(0))
     tfidf = tfidf.tocsr().astype(dtype)

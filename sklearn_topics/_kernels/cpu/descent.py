@@ -87,9 +87,22 @@ def _units() -> np.ndarray:  # [3, 2048]
 
 @kernel
 def _csr_rows(
-    first, last, indptr, indices, data, W, HT, u, share, units, options, out, logs,
-    tiles, lines,
-):  # fmt: skip
+    first,
+    last,
+    indptr,
+    indices,
+    data,
+    W,
+    HT,
+    u,
+    share,
+    units,
+    options,
+    out,
+    logs,
+    tiles,
+    lines,
+):
     # W, out [n, K]; HT [m, K]; u, share [K]; units [3, 2048]; logs [n]
     K = W.shape[1]
     for i in range(first, last):

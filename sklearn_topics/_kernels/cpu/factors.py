@@ -162,32 +162,37 @@ def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
     return out
 
 
+@inlined
+def _ratio(a, numerator, denominator, options):
+    """The ratio of a step, and zero, or NaN if the denominator is not finite."""
+    l1, l2, gamma, shift, zero_denominator, least, tiny = options
+    denominator += l1 + l2 * a
+    denominator = zero_denominator if abs(denominator) < tiny else denominator
+    return (numerator + shift) / denominator, denominator * (tiny - tiny)
+
+
 @kernel
 def _ratio_step(first, last, bounds, A, N, D, options, out):
     # A, N, out [n, K]; D [n, K] or [1, K]
-    l1, l2, gamma, shift, zero_denominator, least, tiny = options
-    zero = least - least
+    least = options[5]
     for i in range(bounds[first], bounds[last]):
         d = D[min(i, len(D) - 1)]
         for k in range(A.shape[1]):
-            below = d[k] + l1 + l2 * A[i, k]
-            below = zero_denominator if abs(below) < tiny else below
-            new = A[i, k] * ((N[i, k] + shift) / below) + below * zero
-            out[i, k] = zero if new < least else new  # keeps NaN
+            ratio, zero = _ratio(A[i, k], N[i, k], d[k], options)
+            new = A[i, k] * ratio + zero
+            out[i, k] = least - least if new < least else new  # keeps NaN
 
 
 @kernel
 def _power_step(first, last, bounds, A, N, D, options, out):
     # A, N, out [n, K]; D [n, K] or [1, K]
-    l1, l2, gamma, shift, zero_denominator, least, tiny = options
-    zero = least - least
+    gamma, least = options[2], options[5]
     for i in range(bounds[first], bounds[last]):
         d = D[min(i, len(D) - 1)]
         for k in range(A.shape[1]):
-            below = d[k] + l1 + l2 * A[i, k]
-            below = zero_denominator if abs(below) < tiny else below
-            new = A[i, k] * ((N[i, k] + shift) / below) ** gamma + below * zero
-            out[i, k] = zero if new < least else new  # keeps NaN
+            ratio, zero = _ratio(A[i, k], N[i, k], d[k], options)
+            new = A[i, k] * ratio**gamma + zero
+            out[i, k] = least - least if new < least else new  # keeps NaN
 
 
 def dense_ratio_step(A, N, D, l1, l2, gamma, shift, zero_denominator, least) -> Tensor:

@@ -65,8 +65,8 @@ def kernel(function=None, *, in_order: bool = False):
 def inlined(function):
     """Compile a function that kernels call into each of them.
 
-    LLVM inlines the function, so that there is one copy of its code. Of several copies,
-    the process that compiles would run another than processes that read the cache, and
+    LLVM inlines the function, so that there is one copy of its code. With several, the
+    process that compiles would run another copy than processes that read the cache, and
     the last bits would differ.
     """
     return numba.njit(**INLINED)(function)
