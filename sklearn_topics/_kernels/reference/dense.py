@@ -61,7 +61,7 @@ def dense_hals_step(A, N, G, l1, order) -> tuple[Tensor, Tensor]:
     N = N - l1 if l1 else N
     # Column k becomes the minimiser without its bound: A_k + (N_k - out G_k) / G_kk.
     free, out = torch.addcdiv(A, N, scale), A.clone()
-    parts = (G / scale).unbind(1), free.unbind(1), out.unbind(1)
+    parts = (G / scale[:, None]).unbind(0), free.unbind(1), out.unbind(1)
     for k in order.tolist():
         slope_k, free_k, out_k = (part[k] for part in parts)
         free_k.addmv_(out, slope_k, alpha=-1)
