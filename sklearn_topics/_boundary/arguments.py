@@ -1,6 +1,6 @@
 """Validation of arguments; messages name the argument and what was expected."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from numbers import Integral, Real
 
@@ -18,16 +18,21 @@ def are_sizes(values) -> bool:
     return len(values) > 0 and all(is_integer(value, 1) for value in values)
 
 
+def check_layer_sizes(sizes, name: str) -> None:
+    """Raise an error unless there are sizes, and all are positive integers."""
+    if not (isinstance(sizes, Sequence) and are_sizes(sizes)):
+        raise ValueError(
+            f"{name} must contain positive integers only, at least one. Got {sizes!r}."
+        )
+
+
 def check_integer(value, name: str, *, least: int = 1, also: str = "") -> int:
     """Validate an integer >= `least`; `also` describes other allowed values."""
+    problem = f"{name} must be an integer of at least {least}{also}. Got {value!r}."
     if not is_integer(value):
-        raise TypeError(
-            f"{name} must be an integer of at least {least}{also}. Got {value!r}."
-        )
+        raise TypeError(problem)
     if value < least:
-        raise ValueError(
-            f"{name} must be an integer of at least {least}{also}. Got {value!r}."
-        )
+        raise ValueError(problem)
     return int(value)
 
 

@@ -114,9 +114,8 @@ def not_numbers(X, name="X") -> str:
         return f"{name} contains dicts. Use a DictVectorizer before the model."
     if any(sp.issparse(item) for item in first):
         return f"{name} is a list of sparse rows. Pass scipy.sparse.vstack({name})."
-    if any(isinstance(item, str | bytes) for item in first):
-        if np.ndim(X) == 1:
-            return _text(name)
+    if any(isinstance(item, str | bytes) for item in first) and np.ndim(X) == 1:
+        return _text(name)
     pieces = [piece for item in first if np.iterable(item) for piece in item]
     if any(isinstance(piece, str | bytes) for piece in pieces):
         if all(map(_is_number, pieces)):

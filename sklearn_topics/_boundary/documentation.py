@@ -15,8 +15,6 @@ def page_template() -> str:
         declared = metadata("sklearn_topics").get_all("Project-URL", [])
     except PackageNotFoundError:  # run from the source
         return ""
-    for line in declared:
-        label, _, url = line.partition(", ")
-        if label == "Documentation":
-            return url.rstrip("/") + "/generated/sklearn_topics.{estimator_name}.html"
-    return ""
+    url = dict(line.split(", ", 1) for line in declared).get("Documentation")
+    page = "/generated/sklearn_topics.{estimator_name}.html"
+    return url.rstrip("/") + page if url else ""

@@ -15,9 +15,7 @@ def as_counts(X):
     The result may share memory with X, so never write to it.
     """
     X = _values(X, "X")
-    if not sp.issparse(X):
-        return X
-    return canonical_csr(sp.csr_array(X))
+    return canonical_csr(sp.csr_array(X)) if sp.issparse(X) else X
 
 
 def check_tokens(counts) -> None:
@@ -47,12 +45,9 @@ def count_tokens(counts, axis: int) -> np.ndarray:
     """Tokens of each document (axis 1) or term (axis 0), float64; NaN counts as 0."""
     values = counts.data if sp.issparse(counts) else counts
     if values.dtype.kind == "f" and np.isnan(values).any():
-        values = np.nan_to_num(values, nan=0.0, posinf=np.inf, neginf=-np.inf)
-        if sp.issparse(counts):
-            parts = values, counts.indices, counts.indptr
-            counts = sp.csr_array(parts, shape=counts.shape)
-        else:
-            counts = values
+        counts = counts.copy()
+        values = counts.data if sp.issparse(counts) else counts
+        values[np.isnan(values)] = 0
     return np.asarray(counts.sum(axis=axis, dtype=np.float64)).ravel()
 
 
@@ -141,12 +136,6 @@ def row_labels(**containers):
                 "already in the same order."
             )
     return None if found is None else found[1]
-
-
-def is_missing(value) -> bool:
-    """Whether a value is None, NaN, NaT, or NA of pandas, whose comparison is NA."""
-    same = value == value
-    return value is None or not isinstance(same, bool | np.bool_) or not same
 
 
 def _values(X, name):

@@ -162,8 +162,9 @@ def check_embeddings(embeddings, vocabulary, names, n_features, dtype, random_st
     coverage : float
         Fraction of the terms whose embedding was given.
     """
-    embeddings = _check_kind(embeddings)
     is_array = isinstance(embeddings, list | tuple) or hasattr(embeddings, "__array__")
+    if embeddings is not None and not is_array:
+        _check_mapping(embeddings, "embeddings")
     if _has_words(embeddings) and not (vocabulary is None and names is None):
         words = _check_words(vocabulary, names, n_features)
         return _check_array(_rows_of(embeddings, words), n_features, dtype), 1.0
@@ -197,32 +198,21 @@ def _rows_of(frame, words):
     return frame.loc[words]
 
 
-def _check_kind(embeddings):
-    """Raise an error unless embeddings are an array, DataFrame, mapping or None."""
-    if isinstance(embeddings, str | bytes | PathLike):
+def _check_mapping(vectors, name):
+    kind = type(vectors)
+    if isinstance(vectors, str | bytes | PathLike):
         raise ValueError(
-            f"embeddings is {embeddings!r}, but files are not read. Load the file with "
+            f"{name} is {vectors!r}, but files are not read. Load the file with "
             "sklearn_topics.datasets.load_word_vectors(path, vocabulary=words)."
         )
-    if isinstance(embeddings, torch.nn.Module):
-        raise ValueError("embeddings is a torch module. Pass its weight.")
-    is_array = isinstance(embeddings, list | tuple) or hasattr(embeddings, "__array__")
-    if embeddings is not None and not is_array:
-        _check_mapping(embeddings, "embeddings")
-    return embeddings
-
-
-def _check_mapping(vectors, name):
     if hasattr(vectors, "wv"):
         raise ValueError(f"{name} is a gensim model. Pass its vectors, {name}.wv.")
-    kind = type(vectors)
-    if isinstance(vectors, str | bytes | PathLike) or not (
-        hasattr(kind, "__getitem__") and hasattr(kind, "__contains__")
-    ):
+    if isinstance(vectors, torch.nn.Module):
+        raise ValueError(f"{name} is a torch module. Pass its weight.")
+    if not (hasattr(kind, "__getitem__") and hasattr(kind, "__contains__")):
         raise ValueError(
             f"{name} must be a mapping from words to vectors, such as a dict or "
-            f"gensim's KeyedVectors. Got type {kind.__name__}. Use "
-            "sklearn_topics.datasets.load_word_vectors to read a file."
+            f"gensim's KeyedVectors. Got type {kind.__name__}."
         )
 
 

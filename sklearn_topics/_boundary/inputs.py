@@ -33,13 +33,7 @@ def check_counts(estimator, X, *, reset: bool, method: str):
         represents exactly; float64 otherwise. It may share memory with the argument, so
         never write to it.
     """
-    whom = f"{type(estimator).__name__}.{method}"
-
-    def check(X, values):
-        _check_finite(X, values)
-        _check_nonnegative(X, values, whom)
-
-    return _checked(estimator, X, reset, check, _count_dtype)
+    return check_nonnegative(estimator, X, reset=reset, method=method, counts=True)
 
 
 def check_matrix(estimator, X, *, reset: bool, min_features: int = 1):
@@ -53,13 +47,13 @@ def check_matrix(estimator, X, *, reset: bool, min_features: int = 1):
 
 
 def check_nonnegative(
-    estimator, X, *, reset: bool, method: str, missing: bool, positive: bool
+    estimator, X, *, reset, method, missing=False, positive=False, counts=False
 ):
     """Validate nonnegative data, with scikit-learn's rule for dtypes.
 
     As `check_counts`, except that float32 stays float32 and everything else becomes
-    float64. With `missing`, NaN are allowed; with `positive`, zeros raise an error,
-    stored or not.
+    float64, unless they are `counts`. With `missing`, NaN are allowed; with `positive`,
+    zeros raise an error, stored or not.
     """
     whom = f"{type(estimator).__name__}.{method}"
 
@@ -72,7 +66,8 @@ def check_nonnegative(
             if values.size == np.prod(X.shape):
                 raise ValueError("All cells of X are NaN (unobserved).")
 
-    return _checked(estimator, X, reset, check, _float_dtype, missing=missing)
+    dtype_of = _count_dtype if counts else _float_dtype
+    return _checked(estimator, X, reset, check, dtype_of, missing=missing)
 
 
 def check_coordinates(estimator, X):
@@ -112,12 +107,6 @@ def check_components(estimator, *, nonnegative: bool) -> np.ndarray:
             f"numbers. Those of this {type(estimator).__name__} were edited: {found}."
         )
     return H
-
-
-def some_rows(X, n: int):
-    """At most n rows of X, evenly spread; X in any container that fit accepts."""
-    total = count_rows(X)
-    return take_rows(X, np.linspace(0, total - 1, min(n, total)).round().astype(int))
 
 
 def count_rows(X) -> int:

@@ -3,6 +3,7 @@
 from numbers import Integral
 
 import numpy as np
+from sklearn.metrics.pairwise import cosine_similarity
 
 from .arguments import check_integer, check_sequence, did_you_mean, is_integer
 
@@ -20,7 +21,7 @@ def nearest_terms(vectors, embeddings, names, n_terms: int, *, without=None):
         For each vector a term to leave out.
     """
     n_terms = check_integer(n_terms, "n_terms")
-    cosines = _unit_rows(vectors) @ _unit_rows(embeddings).T
+    cosines = cosine_similarity(vectors, embeddings)
     if without is not None:
         cosines[np.arange(len(without)), without] = -np.inf
         n_terms = min(n_terms, len(embeddings) - 1)
@@ -66,8 +67,3 @@ def column_of(word, names, n_features: int) -> int:
             f"{word!r} is not a term of the fitted X.{did_you_mean(word, names)}"
         )
     return names.index(word)
-
-
-def _unit_rows(A):
-    length = np.linalg.norm(A, axis=1, keepdims=True)
-    return A / np.where(length > 0, length, 1)

@@ -26,9 +26,7 @@ def top_columns(topics, n_terms: int, names=None) -> list[np.ndarray]:
     if not is_listed(model):
         return [_top(row, n_terms) for row in topic_weights(topics)]
     check_listed(model)
-    place = None
-    if names is not None:
-        place = {name: column for column, name in enumerate(names)}
+    place = None if names is None else {name: j for j, name in enumerate(names)}
     return [_columns(topic, place)[:n_terms] for topic in model]
 
 
@@ -80,12 +78,12 @@ def _is_numeric(rows) -> bool:
 
 
 def _columns(topic, place) -> np.ndarray:
-    terms = dict.fromkeys(topic)  # without duplicates, in order
+    terms = list(dict.fromkeys(topic))  # without duplicates, in order
     if any(isinstance(term, str) for term in terms):
         if place is None:
             raise ValueError(
                 "Topics given as words need feature_names, the words of the columns of "
                 "X."
             )
-        return np.array([place.get(term, -1) for term in terms], dtype=np.intp)
-    return np.array([int(term) for term in terms], dtype=np.intp)
+        terms = [place.get(term, -1) for term in terms]
+    return np.array(terms, dtype=np.intp)

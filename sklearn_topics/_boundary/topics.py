@@ -1,5 +1,7 @@
 """Topics in any form (model, pipeline, array of weights) -> arrays and names."""
 
+from contextlib import suppress
+
 import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator
@@ -86,10 +88,8 @@ def term_names(model, feature_names=None, *, numbers: bool = True) -> list | Non
     before, last = split_pipeline(model)
     m = topic_weights(model).shape[1]
     if feature_names is None and hasattr(before, "get_feature_names_out"):
-        try:
+        with suppress(AttributeError):  # a step without names: HashingVectorizer
             feature_names = before.get_feature_names_out()
-        except AttributeError:  # a step without names, such as HashingVectorizer
-            feature_names = None
     for attribute in ("feature_names_in_", "vocabulary"):
         if feature_names is None:
             feature_names = getattr(last, attribute, None)

@@ -28,8 +28,13 @@ def _random_factors(X: CSR | Tensor, K: int, draw: Draw, order: str):
     """|N(0, 1)| times sqrt(mean(X) / K): W (n x K) and H (K x m)."""
     shapes = {"W": (X.shape[0], K), "H": (K, X.shape[1])}
     drawn = {name: _absolute(draw(*shapes[name]), X) for name in order}
-    scale = (mean_value(X) / K) ** 0.5
+    scale = init_scale(X, K)
     return drawn["W"] * scale, drawn["H"] * scale
+
+
+def init_scale(X: CSR | Tensor, K: int) -> float:
+    """sqrt(mean(X) / K), the typical size of entries of W and H."""
+    return (mean_value(X) / K) ** 0.5
 
 
 def _absolute(values: Tensor, like: CSR | Tensor) -> Tensor:

@@ -59,8 +59,8 @@ class WatchedFit(Observer):
         A callback may be attached to several fits at once and copied to other
         processes, so its state for one fit is stored here.
         """
-        names = watchers(self.estimator)
-        return self.memories.setdefault(names[_place(callback, self.estimator)], {})
+        place = [other is callback for other in _ours(self.estimator)].index(True)
+        return self.memories.setdefault(watchers(self.estimator)[place], {})
 
     def model(self):
         """The estimator, fitted as of the last iteration."""
@@ -158,11 +158,6 @@ class FitWatcher:
 def _ours(estimator) -> Iterator[FitWatcher]:
     attached = getattr(estimator, "_skl_callbacks", [])
     return (callback for callback in attached if isinstance(callback, FitWatcher))
-
-
-def _place(callback, estimator) -> int:
-    places = enumerate(_ours(estimator))
-    return next(place for place, other in places if other is callback)
 
 
 def watchers(estimator) -> list[str]:

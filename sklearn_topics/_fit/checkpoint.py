@@ -4,6 +4,7 @@ The file is a zip archive of arrays, as `numpy.savez` writes it; one of them con
 everything else as JSON. Reading it executes no code.
 """
 
+import hashlib
 import json
 import os
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from .._boundary.containers import from_torch
 from .._kernels import CSR
 from .._version import __version__
 from .callbacks import watchers
@@ -128,12 +130,14 @@ class Checkpoint(Observer):
         return _rebuild(tree["content"], [torch.from_numpy(a) for a in arrays], device)
 
     def _compare(self, found):
-        wrong = [
-            f"{name} was {_text(found.get(part, {}).get(name))} and is {_text(value)}"
-            for part, values in self._identity.items()
-            for name, value in values.items()
-            if found.get(part, {}).get(name) != value
-        ]
+        wrong = []
+        for part, values in self._identity.items():
+            was = {**dict.fromkeys(values, "not there"), **found.get(part, {})}
+            wrong += [
+                f"{name} was {was[name]} and is {value}"
+                for name, value in values.items()
+                if was[name] != value
+            ]
         if wrong:
             raise ValueError(
                 f"checkpoint={str(self.path)!r} belongs to another fit: "
@@ -214,10 +218,6 @@ def _parameters(estimator) -> dict[str, str]:
     }
 
 
-def _text(value) -> str:
-    return "not there" if value is None else value
-
-
 def _description(name, value) -> str:
     """The value of a parameter as text; a hash if it is long."""
     if isinstance(value, np.generic):
@@ -239,35 +239,20 @@ def _description(name, value) -> str:
 
 
 def fingerprint(value) -> str:
-    """Shape, dtype and a hash of all entries and their positions, on their device."""
+    """Shape, dtype and a hash of all entries and their positions."""
     if value is None:
         return "None"
     if isinstance(value, CSR):
-        parts = [value.indptr, value.indices, value.data]
-        number = sum((i + 1) * _hash(part) for i, part in enumerate(parts))
-        what = f"{value.nnz} entries {value.dtype}"
+        parts = [from_torch(A) for A in (value.indptr, value.indices, value.data)]
+        what = f"{value.nnz} entries {parts[-1].dtype}"
     else:
-        if not isinstance(value, torch.Tensor):
-            array = np.asarray(value)
-            if array.dtype.kind not in "fiub" or array.itemsize > 8:  # such as words
-                array = np.frombuffer(repr(array.tolist()).encode(), np.uint8)
-            native = array.dtype.newbyteorder("=")
-            value = torch.from_numpy(array.astype(native, order="C"))
-        number, what = _hash(value), str(value.dtype)
+        value = np.asarray(from_torch(value))
+        if value.dtype.kind not in "fiub":  # such as words
+            value = np.frombuffer(repr(value.tolist()).encode(), np.uint8)
+        value = value.astype(value.dtype.newbyteorder("="), order="C")
+        parts, what = [value], str(value.dtype)
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
     shape = " x ".join(map(str, value.shape)) or "a number"
-    return f"{shape}, {what}, hash {number % 2**64:016x}"
-
-
-def _hash(values: torch.Tensor) -> int:
-    """Hash of the bits in integers, independent of the order of summation."""
-    bits = values.detach().reshape(-1).contiguous()
-    same_size = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-    bits = bits.view(same_size[bits.element_size()])
-    total, step = 0, 1 << 20
-    for begin in range(0, len(bits), step):
-        chunk = bits[begin : begin + step].to(torch.int64)
-        place = torch.arange(begin, begin + len(chunk), device=chunk.device)
-        mixed = (chunk + 1) * (2 * place + 1)
-        mixed = (mixed ^ (mixed >> 29)) * 0x9E3779B97F4A7C1
-        total += int(mixed.sum())
-    return total
+    return f"{shape}, {what}, hash {digest.hexdigest()[:16]}"

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from .._boundary.inputs import check_factor
 from .._boundary.transfer import numpy_dtype, to_device
-from .._core.init import initial_factors
+from .._core.init import Draw, init_scale, initial_factors
 from .._core.observed import mean_value
 
 #: Largest exponent of the unit for which NNDSVD is that of scikit-learn. Beyond, its
@@ -42,7 +42,7 @@ def nmf_start(estimator, X, *, unit, masked: bool) -> tuple[Tensor, Tensor]:
             "init='random' or 'custom'."
         )
     seed = estimator.random_state
-    streams = {"draw": _normal(seed), "noise": _normal(seed), "order": "HW"}
+    streams = {"draw": host_normal(seed), "noise": host_normal(seed), "order": "HW"}
     factor = unit.factor if abs(unit.exponent) <= _LIKE_SKLEARN else 1.0
     return initial_factors(X, K, init, factor=factor, **streams)
 
@@ -115,12 +115,7 @@ def initial_weights(X, HT, *, zero: bool) -> Tensor:
     return HT.new_full(shape, value)
 
 
-def init_scale(X, n_components: int) -> float:
-    """sqrt(mean(X) / K), the typical size of entries of W and H."""
-    return (mean_value(X) / n_components) ** 0.5
-
-
-def _normal(seed):
-    # An integer seed gives the same numbers for each use, as in scikit-learn.
+def host_normal(seed) -> Draw:
+    """Standard normal numbers in scikit-learn's order, anew for an integer seed."""
     rng = check_random_state(seed)
     return lambda *shape: torch.from_numpy(rng.standard_normal(size=shape))

@@ -3,8 +3,8 @@
 import math
 from numbers import Real
 
+from .._boundary.arguments import check_integer
 from .._fit.callbacks import FitWatcher
-from ._arguments import check_count
 
 #: Name of the score in logs.
 _SCORE = "validation_score"
@@ -95,9 +95,9 @@ class EarlyStopping(FitWatcher):
             raise ValueError(f"min_delta must be a number >= 0. Got {min_delta!r}.")
         self.X_valid = X_valid
         self.metric = metric
-        self.patience = check_count("patience", patience)
+        self.patience = check_integer(patience, "patience")
         self.min_delta = min_delta
-        self.every = check_count("every", every)
+        self.every = check_integer(every, "every")
         self.restore_best = restore_best
 
     @property

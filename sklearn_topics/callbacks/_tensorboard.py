@@ -8,9 +8,11 @@ from uuid import uuid4
 
 import numpy as np
 
-from .._boundary.inputs import some_rows
+from .._boundary.arguments import check_integer
+from .._boundary.inputs import count_rows, take_rows
+from .._boundary.top_terms import greatest
+from .._boundary.topics import term_names
 from .._fit.callbacks import FitWatcher
-from ._arguments import check_count
 
 #: Number of documents for the topic usage.
 _SAMPLE = 256
@@ -81,8 +83,8 @@ class TensorBoardLogger(FitWatcher):
         _summary_writer()  # raise now, not in the middle of a search
         self.log_dir = Path(log_dir)
         self.feature_names = feature_names
-        self.n_terms = check_count("n_terms", n_terms)
-        self.every = check_count("every", every)
+        self.n_terms = check_integer(n_terms, "n_terms")
+        self.every = check_integer(every, "every")
         self._writers = {}
 
     def __getstate__(self):
@@ -134,29 +136,23 @@ class TensorBoardLogger(FitWatcher):
         memory["written"] = len(iterations)
 
     def _table(self, model):
-        names = self.feature_names
-        if names is None:
-            names = getattr(model, "feature_names_in_", None)
-        m = model.components_.shape[1]
-        names = np.arange(m) if names is None else np.asarray(names)
-        if len(names) != m:
-            raise ValueError(
-                f"feature_names has {len(names)} names, but X has {m} columns."
-            )
-        order = np.argsort(-model.components_, axis=1, kind="stable")
+        names = term_names(model, self.feature_names)
         lines = ["| topic | terms |", "| ---: | :--- |"]
-        for k, row in enumerate(names[order[:, : self.n_terms]]):
-            lines.append(f"| {k} | {' '.join(map(str, row))} |")
+        for k, row in enumerate(model.components_):
+            terms = (str(names[j]) for j in greatest(row, self.n_terms))
+            lines.append(f"| {k} | {' '.join(terms)} |")
         return "\n".join(lines)
 
 
 def _usage(model, X):
     model = copy(model)
     model.verbose = 0  # no progress of this transform
+    n = count_rows(X)
+    rows = np.linspace(0, n - 1, min(n, _SAMPLE)).round().astype(int)
     with warnings.catch_warnings():
         # Convergence does not matter here.
         warnings.simplefilter("ignore")
-        W = np.asarray(model.transform(some_rows(X, _SAMPLE)))
+        W = np.asarray(model.transform(take_rows(X, rows)))
     # Scale W by the topics' sums, which are one for topic models only.
     share = W.mean(axis=0, dtype=np.float64) * model.components_.sum(axis=1)
     return share / (share.sum() or 1.0)

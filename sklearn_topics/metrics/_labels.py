@@ -7,7 +7,7 @@ from sklearn.metrics import normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
 from .._boundary.containers import readable
-from .._boundary.documents import as_array, is_missing, row_labels
+from .._boundary.documents import as_array, row_labels
 from .._boundary.proportions import strongest_topics
 from .._boundary.warning import warn_user
 
@@ -79,7 +79,7 @@ def label_agreement(labels, theta):
 def _labelled(labels, theta):
     """Labels and dominant topics of the documents with a dominant topic."""
     row_labels(labels=labels, theta=theta)
-    labels, topics = _one_each(labels, "labels"), _dominant(theta)
+    labels, topics = _known(labels, "labels"), _dominant(theta)
     if len(labels) != len(topics):
         raise ValueError(
             f"labels has {len(labels)} items, but theta has {len(topics)} documents. "
@@ -104,7 +104,7 @@ def _labelled(labels, theta):
 def _dominant(theta) -> np.ndarray:
     """One topic per document, -1 for documents without a dominant topic."""
     if np.ndim(theta) == 1:
-        topics = _one_each(theta, "theta")
+        topics = _known(theta, "theta")
         for topic in topics.tolist():
             if isinstance(topic, Real) and topic < 0 and topic != -1:
                 raise ValueError(
@@ -115,17 +115,35 @@ def _dominant(theta) -> np.ndarray:
     return strongest_topics(as_array(theta, "theta"))[0]
 
 
-def _one_each(values, name) -> np.ndarray:
+def _known(values, name) -> np.ndarray:
     """Labels or topics in one dimension, none of them missing."""
-    array = np.asarray(readable(values, name))
-    if array.ndim != 1 or len(array) == 0:
-        raise ValueError(
-            f"{name} must contain one value per document. Got shape {array.shape}."
-        )
-    missing = np.array([is_missing(value) for value in array.tolist()])
+    values, missing = one_each(values, name)
     if missing.any():
         raise ValueError(
-            f"{missing.sum()} of {len(array)} {name} are missing (None or NaN). Leave "
+            f"{missing.sum()} of {len(values)} {name} are missing (None or NaN). Leave "
             "these documents out."
         )
-    return array
+    return values
+
+
+def one_each(values, name) -> tuple[np.ndarray, np.ndarray]:
+    """One value per document, None where it is missing, and whether it is."""
+    values = readable(values, name)
+    # numpy would convert a NaN in a list of texts to the text "nan".
+    values = values if isinstance(values, list | tuple) else np.asarray(values)
+    if np.ndim(values) != 1 or len(values) == 0:
+        raise ValueError(
+            f"{name} must contain one value per document, in one dimension. Got shape "
+            f"{np.shape(values)}."
+        )
+    missing = np.array([_is_missing(value) for value in values])
+    if not missing.any():
+        return np.asarray(values), missing
+    pairs = zip(values, missing, strict=True)
+    return np.array([None if none else value for value, none in pairs], object), missing
+
+
+def _is_missing(value) -> bool:
+    """Whether a value is None, NaN, NaT, or NA of pandas, whose comparison is NA."""
+    same = value == value
+    return value is None or not isinstance(same, bool | np.bool_) or not same

@@ -3,6 +3,8 @@
 import math
 from abc import ABCMeta, abstractmethod
 from inspect import signature
+from numbers import Integral, Real
+from os import PathLike
 
 import numpy as np
 from sklearn.base import (
@@ -20,7 +22,12 @@ from .._boundary.inputs import (
     check_counts,
     check_nonnegative,
 )
-from .._boundary.sklearn_private import CallbackSupportMixin, gives_frames
+from .._boundary.sklearn_private import (
+    CallbackSupportMixin,
+    Interval,
+    StrOptions,
+    gives_frames,
+)
 from .._boundary.transfer import (
     like_input,
     numpy_dtype,
@@ -41,6 +48,15 @@ from .._core.observed import has_hidden, has_observed, row_means
 from .._kernels.csr import take_columns
 from .._version import __version__
 
+#: Constraints of parameters that all iterative models have.
+_ITERATIVE = {
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+    "checkpoint": [str, PathLike, None],
+    "device": [str],
+}
+
 #: Key of the package's version in a saved model.
 _STAMP = "_sklearn_topics_version"
 
@@ -54,6 +70,9 @@ class BaseDecomposition(
 
     #: Whether components_ must be nonnegative, also if edited.
     _nonnegative_components = False
+
+    #: Whether X must be nonnegative.
+    _positive_only = False
 
     @property
     def _doc_link_template(self):
@@ -93,6 +112,7 @@ class BaseDecomposition(
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.positive_only = self._positive_only
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
@@ -133,7 +153,13 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
     infers topic proportions in `_infer`.
     """
 
-    _nonnegative_components = True
+    _nonnegative_components = _positive_only = True
+
+    _parameter_constraints = {
+        **_ITERATIVE,
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+    }
 
     #: Whether `transform` returns proportions, and whether it shows its progress:
     #: `_boundary.proportions` reads both.
@@ -153,10 +179,10 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
             )
         return theta
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = True
-        return tags
+    @property
+    def _continues(self):
+        """Whether fit continues from the previous fit."""
+        return self.warm_start and hasattr(self, "components_")
 
     def _upload(self, X, method):
         """X, validated against the fitted model, and the topics, on the device."""
@@ -182,7 +208,10 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
             a document without tokens gets uniform proportions. A torch.Tensor on the
             device of X if X is a torch.Tensor.
         """
-        X_device, topics = self._upload(X, "transform")
+        return self._transformed(*self._upload(X, "transform"), X)
+
+    def _transformed(self, X_device, topics, X):
+        """The output of transform for X, which is `X_device` on the device."""
         theta = self._proportions(X_device, topics, self.verbose)
         return self._like_input(to_numpy(theta), X)
 
@@ -244,6 +273,20 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     `device`, and sets ``components_`` and ``feature_means_`` in fit.
     """
 
+    _positive_only = True
+
+    _parameter_constraints = {
+        **_ITERATIVE,
+        "beta_loss": [
+            StrOptions(set(LOSSES)),
+            Interval(Real, None, None, closed="neither"),
+        ],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "alpha_W": [Interval(Real, 0, None, closed="left")],
+        "alpha_H": [Interval(Real, 0, None, closed="left"), StrOptions({"same"})],
+        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
+    }
+
     #: Whether `transform` returns proportions, and whether it shows its progress:
     #: `_boundary.proportions` reads both.
     _gives_proportions, _shows_progress = False, True
@@ -279,14 +322,8 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         self._check_parameters()
         if not reset:
             self._components()
-        return check_nonnegative(
-            self,
-            X,
-            reset=reset,
-            method=method,
-            missing=self._may_miss,
-            positive=self._beta <= 0,
-        )
+        options = {"missing": self._may_miss, "positive": self._beta <= 0}
+        return check_nonnegative(self, X, reset=reset, method=method, **options)
 
     def _penalties(self, n, m):
         """Weights of the penalties for X of shape (n, m)."""
@@ -304,11 +341,6 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     def _masks(self, X):
         """Whether cells of X, on the device, are NaN, i.e. unobserved."""
         return self._may_miss and has_hidden(X)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.positive_only = True
-        return tags
 
     @property
     def _beta(self):

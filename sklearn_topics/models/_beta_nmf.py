@@ -1,7 +1,6 @@
 """TorchBetaNMF: scikit-learn's NMF on any device, with extensions."""
 
 from numbers import Integral, Real
-from os import PathLike
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from .._core.beta_nmf import (
     MultiplicativeUpdate,
     ProjectedAdam,
 )
-from .._core.init import INITS
+from .._core.init import INITS, init_scale
 from .._core.schedule import SCHEDULES, make_schedule
 from .._core.unit import Rescaled, Unit
 from .._fit.loop import fit_from_starts
@@ -28,12 +27,11 @@ from .._fit.starts import (
     chosen_init,
     custom_factors,
     given_factor,
-    init_scale,
     initial_weights,
     nmf_start,
 )
 from .._fit.stopping import SmallDecrease, SmallViolation
-from ._base import LOSSES, BaseBetaNMF
+from ._base import BaseBetaNMF
 
 #: The only `beta_loss` of solvers that do not minimise all of them.
 _LOSS_OF_SOLVER = {"cd": 2.0, "scd": 1.0}
@@ -54,8 +52,7 @@ def _components(state, unit):
 
 def _attributes(state, unit, n_iter):
     """Fitted attributes of the current state, for callbacks."""
-    H = _components(state, unit)
-    return {"components_": H, "n_iter_": n_iter}
+    return {"components_": _components(state, unit), "n_iter_": n_iter}
 
 
 class TorchBetaNMF(BaseBetaNMF):
@@ -253,6 +250,7 @@ class TorchBetaNMF(BaseBetaNMF):
     """
 
     _parameter_constraints = {
+        **BaseBetaNMF._parameter_constraints,
         "n_components": [
             Interval(Integral, 1, None, closed="left"),
             None,
@@ -260,24 +258,11 @@ class TorchBetaNMF(BaseBetaNMF):
         ],
         "init": [StrOptions({*INITS, "custom"}), None],
         "solver": [StrOptions({"cd", "mu", "scd", "adam"})],
-        "beta_loss": [
-            StrOptions(set(LOSSES)),
-            Interval(Real, None, None, closed="neither"),
-        ],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "random_state": ["random_state"],
-        "alpha_W": [Interval(Real, 0, None, closed="left")],
-        "alpha_H": [Interval(Real, 0, None, closed="left"), StrOptions({"same"})],
-        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "verbose": ["verbose"],
         "shuffle": ["boolean"],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "learning_rate_schedule": [StrOptions(set(SCHEDULES)), None],
         "schedule_params": [dict, None],
         "missing": [StrOptions({"error", "mask"})],
-        "checkpoint": [str, PathLike, None],
-        "device": [str],
     }
 
     def __init__(
@@ -560,7 +545,8 @@ class TorchBetaNMF(BaseBetaNMF):
         penalties = self._penalties(*X.shape).measured(unit, self._beta)
         shared = self._beta, penalties, masked, update_H
         if self.solver == "cd":
-            return CoordinateDescent(*shared, permutation=self._permutation())
+            permutation = _Permutations(self.random_state) if self.shuffle else None
+            return CoordinateDescent(*shared, permutation=permutation)
         if self.solver == "scd":
             return KLCoordinateDescent(*shared)
         if self.solver == "mu" or not update_H:
@@ -571,11 +557,6 @@ class TorchBetaNMF(BaseBetaNMF):
         choice = self.learning_rate_schedule or "cosine"
         rate = self.learning_rate or _LEARNING_RATE
         return make_schedule(choice, self.schedule_params, rate, self.max_iter)
-
-    def _permutation(self):
-        if not self.shuffle:
-            return None
-        return _Permutations(self.random_state)
 
     def _weights(self, X, HT, verbose=0):
         return self._fit_weights(X, HT, verbose)[0]

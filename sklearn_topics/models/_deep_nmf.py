@@ -2,14 +2,11 @@
 
 from functools import partial
 from numbers import Integral, Real
-from os import PathLike
 
 import numpy as np
-import torch
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from .._boundary.arguments import are_sizes, is_integer
+from .._boundary.arguments import check_layer_sizes, is_integer
 from .._boundary.contexts import plain_torch
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.transfer import resolve_device, to_device, to_numpy
@@ -18,8 +15,9 @@ from .._core.unit import Rescaled, Unit
 from .._fit.loop import fit_from_starts
 from .._fit.row_blocks import in_row_blocks
 from .._fit.session import fit_session
+from .._fit.starts import host_normal
 from .._fit.stopping import SmallDecrease
-from ._base import LOSSES, BaseBetaNMF
+from ._base import BaseBetaNMF
 
 _INITS = {"random", "nndsvda", "nndsvdar"}  # multiplicative updates cannot change zeros
 
@@ -177,23 +175,11 @@ class TorchDeepNMF(BaseBetaNMF):
     """
 
     _parameter_constraints = {
+        **BaseBetaNMF._parameter_constraints,
         "layer_sizes": [tuple, list],
         "init": [StrOptions(_INITS), None],
-        "beta_loss": [
-            StrOptions(set(LOSSES)),
-            Interval(Real, None, None, closed="neither"),
-        ],
         "fine_weight": [Interval(Real, 0, None, closed="left")],
         "pretrain_iter": [Interval(Integral, 0, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "random_state": ["random_state"],
-        "alpha_W": [Interval(Real, 0, None, closed="left")],
-        "alpha_H": [Interval(Real, 0, None, closed="left"), StrOptions({"same"})],
-        "l1_ratio": [Interval(Real, 0, 1, closed="both")],
-        "verbose": ["verbose"],
-        "checkpoint": [str, PathLike, None],
-        "device": [str],
     }
 
     def __init__(
@@ -356,20 +342,14 @@ class TorchDeepNMF(BaseBetaNMF):
 
     def _check_parameters(self):
         super()._check_parameters()
-        sizes = self.layer_sizes
-        if not are_sizes(sizes):
-            raise ValueError(
-                "layer_sizes must contain positive integers only, at least one. Got "
-                f"{sizes!r}."
-            )
+        check_layer_sizes(self.layer_sizes, "layer_sizes")
 
     def _starts(self, solver, X):
-        rng = check_random_state(self.random_state)
         yield solver.init_state(
             X,
             self.layer_sizes,
             self.init or "random",
-            lambda *shape: torch.from_numpy(rng.standard_normal(size=shape)),
+            host_normal(self.random_state),
             self.pretrain_iter,
         )
 

@@ -2,13 +2,12 @@
 
 from functools import partial
 from numbers import Integral, Real
-from os import PathLike
 
 import numpy as np
 import torch
 from sklearn.utils.validation import check_is_fitted
 
-from .._boundary.arguments import are_sizes
+from .._boundary.arguments import check_layer_sizes
 from .._boundary.contexts import plain_torch
 from .._boundary.counts import require_tokens, warn_unless_counts
 from .._boundary.embeddings import check_embeddings
@@ -298,7 +297,7 @@ class TorchETM(BaseTopicModel):
     """
 
     _parameter_constraints = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        **BaseTopicModel._parameter_constraints,
         "embeddings": "no_validation",
         "vocabulary": ["array-like", None],
         "embedding_dim": [Interval(Integral, 1, None, closed="left"), None],
@@ -310,7 +309,6 @@ class TorchETM(BaseTopicModel):
         "token_dropout": [Interval(Real, 0, 1, closed="left")],
         "prior_scale": [Interval(Real, 0, None, closed="neither")],
         "init": [StrOptions({"nmf", "random"})],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "topic_learning_rate": [Interval(Real, 0, None, closed="left"), None],
@@ -325,11 +323,6 @@ class TorchETM(BaseTopicModel):
         "min_iter": [Interval(Integral, 1, None, closed="left")],
         "inference": [StrOptions({"refined", "encoder"})],
         "encoder_weight": [Interval(Real, 0, None, closed="neither")],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-        "checkpoint": [str, PathLike, None],
-        "device": [str],
     }
 
     def __init__(
@@ -456,8 +449,7 @@ class TorchETM(BaseTopicModel):
         """
         X_device = self._fit(X, y, X_val)
         topics = to_device(self.components_, X_device.device)
-        theta = self._proportions(X_device, topics, self.verbose)
-        return self._like_input(to_numpy(theta), X)
+        return self._transformed(X_device, topics, X)
 
     @plain_torch
     def elbo(self, X):
@@ -574,12 +566,7 @@ class TorchETM(BaseTopicModel):
 
     def _check_parameters(self):
         self._schedule()
-        sizes = self.hidden_layer_sizes
-        if not are_sizes(sizes):
-            raise ValueError(
-                "hidden_layer_sizes must contain positive integers only, at least one. "
-                f"Got {sizes!r}."
-            )
+        check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
         if self.embeddings is None and not self.train_embeddings:
             raise ValueError("train_embeddings=False needs embeddings: pass them.")
         if self.embeddings is not None and self.embedding_dim is not None:
@@ -604,23 +591,14 @@ class TorchETM(BaseTopicModel):
             rate = self.learning_rate * (_SLOW_TOPICS if slow else 1.0)
             return self._fitted_module(X), rate, None
         m, dtype = X.shape[1], numpy_dtype(X)
+        names = getattr(self, "feature_names_in_", None)
         given, coverage = check_embeddings(
-            self.embeddings,
-            self.vocabulary,
-            getattr(self, "feature_names_in_", None),
-            m,
-            dtype,
-            self.random_state,
+            self.embeddings, self.vocabulary, names, m, dtype, self.random_state
         )
         dim = self.embedding_dim or _EMBEDDING_DIM
-        module = self._module(
-            self._architecture(),
-            m,
-            dim if given is None else given.shape[1],
-            generator=generator,
-            device=X.device,
-            dtype=X.dtype,
-        )
+        dim = dim if given is None else given.shape[1]
+        options = {"generator": generator, "device": X.device, "dtype": X.dtype}
+        module = self._module(self._architecture(), m, dim, **options)
         if given is not None:
             with torch.no_grad():
                 module.embeddings.copy_(to_device(given, X.device))
@@ -689,11 +667,6 @@ class TorchETM(BaseTopicModel):
     def _schedule(self):
         choice, params = self.learning_rate_schedule, self.schedule_params
         return make_schedule(choice, params, self.learning_rate, self.max_iter)
-
-    @property
-    def _continues(self):
-        """Whether fit continues from the weights of the previous fit."""
-        return self.warm_start and hasattr(self, "components_")
 
     def _attributes(self, state, n_iter):
         """Fitted attributes of the current state, for callbacks too."""

@@ -3,7 +3,6 @@
 from functools import partial
 from math import log
 from numbers import Integral, Real
-from os import PathLike
 
 from .._boundary.contexts import plain_torch
 from .._boundary.counts import plain_number, require_tokens, warn_unless_counts
@@ -266,7 +265,7 @@ class TorchPoissonNMF(BaseTopicModel):
     """
 
     _parameter_constraints = {
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        **BaseTopicModel._parameter_constraints,
         "init": [StrOptions({*INITS, "custom"})],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions({"auto", *_SOLVERS})],
@@ -274,17 +273,11 @@ class TorchPoissonNMF(BaseTopicModel):
         "doc_topic_pseudocount": [Interval(Real, 0, None, closed="left")],
         "topic_word_pseudocount": [Interval(Real, 0, None, closed="left")],
         "transform_pseudocount": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "learning_rate_schedule": [StrOptions(set(SCHEDULES)), None],
         "schedule_params": [dict, None],
-        "warm_start": ["boolean"],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-        "checkpoint": [str, PathLike, None],
-        "device": [str],
     }
 
     def __init__(
@@ -385,12 +378,13 @@ class TorchPoissonNMF(BaseTopicModel):
         """
         X_device = self._fit(X, y, W, H)
         topics = to_device(self.components_, X_device.device)
-        theta = self._proportions(X_device, topics, self.verbose)
-        return self._like_input(to_numpy(theta), X)
+        return self._transformed(X_device, topics, X)
 
     def _fit(self, X, y, W, H):
         """Set the fitted attributes; return X on the device."""
         inference, solver_name = self._choose()
+        constant = self.learning_rate_schedule == "constant"
+        keeps_rate = solver_name != "adam" or constant
         most = self.max_iter * self.n_init
         with fit_session(self, X, y, max_iter=most) as observers:
             data = check_counts(self, X, reset=not self._continues, method="fit")
@@ -411,7 +405,7 @@ class TorchPoissonNMF(BaseTopicModel):
                 max_iter=self.max_iter,
                 # With a decreasing learning rate small gains are not convergence.
                 stop=SmallGain(
-                    self.tol if self._keeps_rate(solver_name) else 0,
+                    self.tol if keeps_rate else 0,
                     scale=constants.tokens or 1.0,
                 ),
                 observers=observers,
@@ -485,9 +479,6 @@ class TorchPoissonNMF(BaseTopicModel):
             )
         return inference
 
-    def _keeps_rate(self, solver_name):
-        return solver_name != "adam" or self.learning_rate_schedule == "constant"
-
     def _schedule(self):
         choice = self.learning_rate_schedule or _SCHEDULE
         rate = self.learning_rate or _LEARNING_RATE
@@ -510,11 +501,6 @@ class TorchPoissonNMF(BaseTopicModel):
         if name == "scd" and self._continues:
             return SCD(*shared, em_steps=0)
         return _SOLVERS[name](*shared)
-
-    @property
-    def _continues(self):
-        """Whether fit continues from the topics of the previous fit."""
-        return self.warm_start and hasattr(self, "components_")
 
     def _starts(self, X_device, X, unit, W, H, solver):
         """Yield the `n_init` initial states; X is in `unit`."""

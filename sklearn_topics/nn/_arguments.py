@@ -13,27 +13,23 @@ def is_number(value, low=-math.inf, high=math.inf) -> bool:
 
 
 def check_sizes(**sizes) -> None:
-    for name, value in sizes.items():
-        if not is_integer(value, 1):
-            raise ValueError(f"{name} must be a positive integer. Got {value!r}.")
+    _check(sizes, lambda value: is_integer(value, 1), "a positive integer")
 
 
 def check_finite(**numbers) -> None:
-    for name, value in numbers.items():
-        if not is_number(value):
-            raise ValueError(f"{name} must be a finite number. Got {value!r}.")
+    _check(numbers, is_number, "a finite number")
 
 
 def check_nonnegative(**numbers) -> None:
-    for name, value in numbers.items():
-        if not is_number(value, 0):
-            raise ValueError(f"{name} must be a nonnegative number. Got {value!r}.")
+    _check(numbers, lambda value: is_number(value, 0), "a nonnegative number")
 
 
 def check_rates(**rates) -> None:
-    """Check that rates are in [0, 1)."""
-    for name, value in rates.items():
-        if not (is_number(value, 0) and value < 1):
-            raise ValueError(
-                f"{name} must be at least 0 and less than 1. Got {value!r}."
-            )
+    expected = "at least 0 and less than 1"
+    _check(rates, lambda value: is_number(value, 0) and value < 1, expected)
+
+
+def _check(arguments, is_valid, expected: str) -> None:
+    for name, value in arguments.items():
+        if not is_valid(value):
+            raise ValueError(f"{name} must be {expected}. Got {value!r}.")

@@ -1,13 +1,12 @@
 """The embedded topic model as a torch module."""
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from .._boundary.arguments import are_sizes, check_choice
+from .._boundary.arguments import check_choice, check_layer_sizes
 from .._kernels import CSR, autograd
 from .._kernels.floors import QUOTIENT_FLOOR
 from ._arguments import check_nonnegative, check_rates, check_sizes, is_number
@@ -123,12 +122,7 @@ class ETM(nn.Module):
             embedding_dim=embedding_dim,
         )
         check_rates(dropout=dropout, token_dropout=token_dropout)
-        sizes = hidden_layer_sizes
-        if not (isinstance(sizes, Sequence) and are_sizes(sizes)):
-            raise ValueError(
-                "hidden_layer_sizes must contain at least one positive integer. Got "
-                f"{sizes!r}."
-            )
+        check_layer_sizes(hidden_layer_sizes, "hidden_layer_sizes")
         check_choice(activation, "activation", ACTIVATIONS)
         if not (is_number(prior_scale, 0) and prior_scale > 0):
             raise ValueError(
