@@ -5,22 +5,18 @@ from contextlib import contextmanager
 
 #: Parameter names of other packages -> our names; the first that exists is suggested.
 _ALIASES = {
-    "n_topics": ("n_components", "layer_sizes"),
-    "num_topics": ("n_components", "layer_sizes"),
-    "nr_topics": ("n_components", "layer_sizes"),
-    "number_of_topics": ("n_components", "layer_sizes"),
-    "topics": ("n_components", "layer_sizes"),
-    "k": ("n_components", "layer_sizes"),
+    **dict.fromkeys(
+        ("n_topics", "num_topics", "nr_topics", "number_of_topics", "topics", "k"),
+        ("n_components", "layer_sizes"),
+    ),
     "n_components": ("layer_sizes",),
     "alpha": ("doc_topic_pseudocount", "doc_topic_prior", "alpha_W"),
     "eta": ("topic_word_pseudocount", "topic_word_prior"),
     "beta": ("beta_loss", "topic_word_pseudocount", "topic_word_prior"),
-    "epochs": ("max_iter",),
-    "n_epochs": ("max_iter",),
-    "num_epochs": ("max_iter",),
-    "iterations": ("max_iter",),
-    "n_iter": ("max_iter",),
-    "passes": ("max_iter",),
+    **dict.fromkeys(
+        ("epochs", "n_epochs", "num_epochs", "iterations", "n_iter", "passes"),
+        ("max_iter",),
+    ),
     "lr": ("learning_rate",),
     "seed": ("random_state",),
     "random_seed": ("random_state",),

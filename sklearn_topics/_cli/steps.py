@@ -112,7 +112,7 @@ def _check_words(params) -> list[tuple[str, str]]:
 def all_params(step) -> dict:
     """Parameters of a step; values that YAML cannot represent are left out."""
     params = step.get_params(deep=False)
-    return {key: _plain(value) for key, value in params.items() if _is_plain(value)}
+    return {key: value for key, value in params.items() if _is_plain(value)}
 
 
 def _is_plain(value) -> bool:
@@ -121,11 +121,3 @@ def _is_plain(value) -> bool:
     if isinstance(value, dict):
         return all(map(_is_plain, [*value, *value.values()]))
     return value is None or isinstance(value, bool | int | float | str)
-
-
-def _plain(value):
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value

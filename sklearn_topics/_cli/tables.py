@@ -16,7 +16,10 @@ def topic_rows(model, names, n_terms, by="probability") -> list[tuple]:
     if not is_signed(model):
         listed = top_terms(model, names, n_terms, by=by)
     elif by == "probability":
-        listed = _signed(topic_weights(model), term_names(model, names), n_terms)
+        names, weights = term_names(model, names), topic_weights(model)
+        listed = [
+            [(names[j], row[j]) for j in greatest(row, n_terms)] for row in weights
+        ]
     else:
         raise CommandError(
             f"--by {by} is undefined for topics with negative weights; leave it out"
@@ -26,10 +29,6 @@ def topic_rows(model, names, n_terms, by="probability") -> list[tuple]:
         for topic, terms in enumerate(listed)
         for rank, (term, weight) in enumerate(terms)
     ]
-
-
-def _signed(weights, names, n_terms):
-    return [[(names[j], row[j]) for j in greatest(row, n_terms)] for row in weights]
 
 
 def topic_lines(rows) -> list[str]:

@@ -42,7 +42,8 @@ def term_rates(
     floor = SQUARE_FLOOR[L.dtype]
     m, K = XT.shape[0], L.shape[1]
     cost = ops.column_sums(L).to(L.dtype) + 1
-    size = min(_ENTRIES // K**2, m * _NONZEROS // max(_n_stored(XT), 1))
+    stored = XT.nnz if isinstance(XT, CSR) else XT.numel()
+    size = min(_ENTRIES // K**2, m * _NONZEROS // max(stored, 1))
     for first in range(0, m, max(1, size)):
         part = slice_rows(XT, first, min(first + max(1, size), m))
         rates, _ = ops.scd_rows(
@@ -59,10 +60,6 @@ def term_rates(
         information *= rates[:, :, None] * rates[:, None, :]
         information.diagonal(dim1=1, dim2=2).add_(pseudocount)
         yield first, rates, torch.linalg.inv(information)
-
-
-def _n_stored(X: CSR | Tensor) -> int:
-    return X.numel() if isinstance(X, Tensor) else len(X.data)
 
 
 def _curvature(XT: CSR | Tensor, F: Tensor, L: Tensor, floor: float) -> Tensor:

@@ -68,14 +68,7 @@ def init_from_nmf(
     """
     K = len(module.topic_embeddings)
     with progress(_NMF_ITERATIONS, "iterations of Poisson NMF") as shown:
-        theta, topics = nmf_topics(
-            X,
-            K,
-            generator,
-            n_iter=_NMF_ITERATIONS,
-            pseudocounts=_NMF_PSEUDOCOUNTS,
-            show=shown.show,
-        )
+        theta, topics = nmf_topics(X, K, generator, shown.show)
     topic_error = set_topics(module, topics, keep_embeddings=keep_embeddings)
     documents = _ENCODER_EPOCHS * X.shape[0]
     with progress(documents, "documents to pretrain the encoder") as shown:
@@ -94,24 +87,18 @@ def init_from_nmf(
 
 @one_torch_thread()
 def nmf_topics(
-    X: CSR | Tensor,
-    K: int,
-    generator: torch.Generator,
-    *,
-    n_iter: int,
-    pseudocounts,
-    show: Callable[[int], None] = lambda done: None,
+    X: CSR | Tensor, K: int, generator: torch.Generator, show: Callable[[int], None]
 ) -> tuple[Tensor, Tensor]:
     """Proportions (n x K) and topics (K x m) by Poisson NMF.
 
     `show` gets the number of iterations done.
     """
     unit = Unit.of(X)
-    X, pseudocounts = unit.measure(X), (unit.data * p for p in pseudocounts)
-    solver = SCD(*pseudocounts)
+    X = unit.measure(X)
+    solver = SCD(*(unit.data * pseudocount for pseudocount in _NMF_PSEUDOCOUNTS))
     W, HT = initial_factors(X, K, "random", standard_normal(generator))
     state = solver.init_state(X, W, HT, generator)
-    for done in range(1, n_iter + 1):
+    for done in range(1, _NMF_ITERATIONS + 1):
         state = solver.step(X, state)
         show(done)
     theta = normalize_rows(state["W"] * ops.column_sums(state["HT"]))

@@ -35,16 +35,9 @@ def fold_in(
     result depends on that document alone. A document without tokens gets the uniform
     row.
     """
-    W, _ = ops.scd_rows(
-        X,
-        _uniform_start(X, topics, pseudocount),
-        topics.T.contiguous(),
-        topics.new_ones(topics.shape[0]),
-        pseudocount=pseudocount,
-        n_sweeps=max_sweeps,
-        tol=tol,
-    )
-    return normalize_rows(W)
+    start = _uniform_start(X, topics, pseudocount)
+    options = {"n_sweeps": max_sweeps, "tol": tol}
+    return _descended(X, start, topics, pseudocount=pseudocount, **options)
 
 
 def fold_in_around(
@@ -61,16 +54,16 @@ def fold_in_around(
     The convex problem max_theta sum_j x_j log(theta B)_j + c sum_k p_k log theta_k: the
     proposal p counts as c = `weight` tokens. It is also where descent begins.
     """
-    W, _ = ops.scd_rows(
-        X,
-        (proposed * _PROPOSED_TOKENS).contiguous(),
-        topics.T.contiguous(),
-        topics.new_ones(topics.shape[0]),
-        share=topics.new_full((topics.shape[0],), weight / _PROPOSED_TOKENS),
-        n_sweeps=max_sweeps,
-        tol=tol,
-    )
-    return normalize_rows(W)
+    start = (proposed * _PROPOSED_TOKENS).contiguous()
+    share = topics.new_full((topics.shape[0],), weight / _PROPOSED_TOKENS)
+    options = {"n_sweeps": max_sweeps, "tol": tol}
+    return _descended(X, start, topics, share=share, **options)
+
+
+def _descended(X: CSR | Tensor, start: Tensor, topics: Tensor, **options) -> Tensor:
+    """Proportions (n x K) by coordinate descent on W from this start (n x K)."""
+    HT, cost = topics.T.contiguous(), topics.new_ones(topics.shape[0])
+    return normalize_rows(ops.scd_rows(X, start, HT, cost, **options)[0])
 
 
 def variational_fold_in(

@@ -147,14 +147,8 @@ def make_topic_corpus(
 
 def _check_real(value, name, include_boundaries):
     """Check that a number is finite and at least 0 ("left") or above 0 ("neither")."""
-    check_scalar(
-        value,
-        name,
-        Real,
-        min_val=0,
-        max_val=np.inf,
-        include_boundaries=include_boundaries,
-    )
+    limits = {"min_val": 0, "max_val": np.inf, "include_boundaries": include_boundaries}
+    check_scalar(value, name, Real, **limits)
     if np.isnan(value):
         raise ValueError(f"{name} must be a number. Got nan.")
 
@@ -199,7 +193,8 @@ def _draw_lengths(rng, n_samples, doc_length, distribution, sigma):
 def _draw_counts(rng, theta, topics, lengths):
     """Draw Multinomial(lengths_i, theta_i topics) for every row, as a csr_matrix."""
     n_samples = len(theta)
-    cdf = _cdf(topics)
+    cdf = np.cumsum(topics, axis=1)
+    cdf /= cdf[:, -1:]  # ends in exactly one
     ends = np.cumsum(lengths)
     blocks = []
     start = 0
@@ -207,20 +202,14 @@ def _draw_counts(rng, theta, topics, lengths):
         done = ends[start - 1] if start else 0
         stop = np.searchsorted(ends, done + _TOKENS_PER_BLOCK, side="right")
         stop = max(int(stop), start + 1)
-        block = theta[start:stop], lengths[start:stop]
+        weights, sizes = theta[start:stop], lengths[start:stop]
         if ends[stop - 1] - done > _LONG * (stop - start) * len(cdf.T):
-            blocks.append(_draw_long(rng, *block, topics))
+            counts = _draw_multinomial(rng, sizes, weights @ topics)
+            blocks.append(sp.csr_matrix(counts))
         else:
-            blocks.append(_draw_block(rng, *block, cdf))
+            blocks.append(_draw_block(rng, weights, sizes, cdf))
         start = stop
     return blocks[0] if len(blocks) == 1 else sp.vstack(blocks, format="csr")
-
-
-def _cdf(probabilities):
-    """Cumulative sums of rows that end in exactly one."""
-    cdf = np.cumsum(probabilities, axis=1)
-    cdf /= cdf[:, -1:]
-    return cdf
 
 
 def _draw_block(rng, theta, lengths, cdf):
@@ -242,12 +231,6 @@ def _draw_block(rng, theta, lengths, cdf):
     X = sp.csr_matrix((ones, (rows, columns)), shape=(n_samples, n_features))
     X.sum_duplicates()
     return X
-
-
-def _draw_long(rng, theta, lengths, topics):
-    """Draw the counts of documents with many tokens per term, term by term."""
-    probabilities = theta @ topics
-    return sp.csr_matrix(_draw_multinomial(rng, lengths, probabilities))
 
 
 def _draw_multinomial(rng, totals, probabilities):

@@ -61,16 +61,15 @@ PLAIN = {"parse_math": False, "usetex": False}
 
 def axes(ax, *, figsize):
     """Return `ax`, or the axes of a new figure."""
-    if ax is not None and not isinstance(ax, Axes):
+    if ax is None:
+        return plt.subplots(figsize=figsize, layout="constrained")[1]
+    if not isinstance(ax, Axes):
         raise TypeError(f"ax must be a matplotlib Axes. Got {type(ax).__name__}.")
-    if ax is not None:
-        return ax
-    _, ax = plt.subplots(figsize=figsize, layout="constrained")
     return ax
 
 
-def panels(ax, n_rows, n_columns, *, figsize):
-    """Replace `ax`, or the axes of a new figure, by a grid of axes, row by row."""
+def panels(ax, n, n_columns, *, figsize):
+    """Replace `ax`, or the axes of a new figure, by n axes in a grid, row by row."""
     ax = axes(ax, figsize=figsize)
     ax.set_axis_off()
     cell = ax.get_subplotspec()
@@ -80,12 +79,8 @@ def panels(ax, n_rows, n_columns, *, figsize):
             "panels. Create it with plt.subplots or figure.add_subplot, not with "
             "add_axes."
         )
-    grid = cell.subgridspec(n_rows, n_columns)
-    return [
-        ax.figure.add_subplot(grid[row, column])
-        for row in range(n_rows)
-        for column in range(n_columns)
-    ]
+    grid = cell.subgridspec(-(-n // n_columns), n_columns)
+    return [ax.figure.add_subplot(grid[i]) for i in range(n)]
 
 
 def colored_topics(sizes, max_topics=MAX_TOPICS) -> np.ndarray:

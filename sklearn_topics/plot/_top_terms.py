@@ -104,10 +104,8 @@ class TopTermsDisplay:
         n_rows = math.ceil(K / n_columns)
         height = 0.6 + 0.19 * max(len(row) for row in self.terms)
         figsize = 2.3 * n_columns, height * n_rows
-        grid = panels(ax, n_rows, n_columns, figsize=figsize)
-        self.figure_, self.axes_ = grid[0].figure, grid[:K]
-        for unused in grid[K:]:
-            unused.set_axis_off()
+        self.axes_ = panels(ax, K, n_columns, figsize=figsize)
+        self.figure_ = self.axes_[0].figure
         colors = topic_colors(K)
         for k, (panel, row) in enumerate(zip(self.axes_, self.terms, strict=True)):
             names, weights = zip(*row[::-1], strict=True)

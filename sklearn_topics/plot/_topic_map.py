@@ -1,6 +1,7 @@
 """Topics as circles in a plane; similar topics are close to each other."""
 
 import numpy as np
+from scipy.spatial.distance import pdist
 from sklearn.decomposition import KernelPCA
 from sklearn.manifold import smacof
 
@@ -126,7 +127,7 @@ class TopicMapDisplay:
         names = name_topics(model, feature_names, 2)
         places = _in_plane(between)
         pairs = np.triu_indices(K, 1)
-        correlation = _correlation(between[pairs], _apart(places)[pairs])
+        correlation = _correlation(between[pairs], pdist(places))
         display = cls(places, shares, topic_names=names, correlation=correlation)
         return display.plot(ax=ax)
 
@@ -219,10 +220,6 @@ def _limits(places, room, radius):
     unit = max(*((high - low) / free), 1e-9)  # data units per point
     center, half = (low + high) / 2, room * unit / 2
     return np.transpose([center - half, center + half])
-
-
-def _apart(places):
-    return np.linalg.norm(places[:, None] - places, axis=2)
 
 
 def _correlation(a, b):

@@ -173,10 +173,8 @@ class TopicNumberDisplay:
         legends = {tuple(lines): score for score, lines in self.curves.items()}
         legend_width = max(line_legend(lines)[1] for lines in legends)
         size = 4.2 * n_columns + legend_width, 3.2 * n_rows
-        grid = panels(ax, n_rows, n_columns, figsize=size)
-        self.figure_, self.axes_ = grid[0].figure, grid[:n]
-        for unused in grid[n:]:
-            unused.set_axis_off()
+        self.axes_ = panels(ax, n, n_columns, figsize=size)
+        self.figure_ = self.axes_[0].figure
         for panel, (score, lines) in zip(self.axes_, self.curves.items(), strict=True):
             drawn = []
             for style, rows in zip(

@@ -39,14 +39,8 @@ def _adam_step(arrays, rows, rate, n_updates, l2, decays, eps) -> None:
     n, K = arrays[1].shape
     rows = _range(n) if rows is None else rows.numpy()
     decay, second = decays
-    scalars = (
-        decay,
-        second,
-        l2,
-        rate / (1 - decay**n_updates),
-        (1 - second**n_updates) ** -0.5,
-        eps,
-    )
+    step, root = rate / (1 - decay**n_updates), (1 - second**n_updates) ** -0.5
+    scalars = decay, second, l2, step, root, eps
     real = arrays[0].dtype.type
     # A root and a division take as long as sixteen steps of a product.
     run_blocks(_adam_rows, _range(n + 1), 16 * K, rows, *arrays, *map(real, scalars))

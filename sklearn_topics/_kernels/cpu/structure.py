@@ -45,17 +45,10 @@ def csr_transpose(X: CSR) -> CSR:
     blocks = np.arange(len(rows))
     signed = X.indices.numpy()
     counts = np.stack(
-        [
-            np.bincount(signed[begin:end], minlength=m)
-            for begin, end in pairwise(indptr[rows])
-        ]
+        [np.bincount(signed[a:b], minlength=m) for a, b in pairwise(indptr[rows])]
     )
-    out = CSR(
-        X.indptr.new_zeros(m + 1),
-        torch.empty_like(X.indices),
-        torch.empty_like(X.data),
-        (m, n),
-    )
+    entries = torch.empty_like(X.indices), torch.empty_like(X.data)
+    out = CSR(X.indptr.new_zeros(m + 1), *entries, (m, n))
     t_indptr, t_indices, t_data = arrays_of(out)
     np.cumsum(counts.sum(0), out=t_indptr[1:])
     places = t_indptr[:-1] + np.cumsum(counts, axis=0) - counts

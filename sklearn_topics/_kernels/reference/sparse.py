@@ -109,14 +109,8 @@ def _row_sums(X: CSR, rows: Tensor, values: Tensor) -> Tensor:  # [n]
 def _weighted_sums(X: CSR, weights: Tensor, B: Tensor) -> Tensor:  # [n, K]
     """Sums by row of the rows of B that its entries point to, with these weights."""
     starts = X.indptr.to(X.indices.dtype)
-    return embedding_bag(
-        X.indices,
-        B,
-        starts,
-        mode="sum",
-        per_sample_weights=weights,
-        include_last_offset=True,
-    )
+    options = {"mode": "sum", "include_last_offset": True}
+    return embedding_bag(X.indices, B, starts, per_sample_weights=weights, **options)
 
 
 class _SparseRows(Descent):
