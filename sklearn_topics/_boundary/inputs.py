@@ -4,13 +4,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.utils.validation import check_array, check_non_negative, validate_data
 
-from .containers import (
-    canonical_csr,
-    from_torch,
-    not_numbers,
-    readable,
-    summable,
-)
+from .containers import canonical_csr, from_torch, not_numbers, readable, summable
 from .sklearn_private import _safe_indexing
 
 #: Integers up to this one are exact in float32.

@@ -10,12 +10,7 @@ from torch import Tensor, nn
 from .._boundary.arguments import are_sizes, check_choice
 from .._kernels import CSR, autograd
 from .._kernels.floors import QUOTIENT_FLOOR
-from ._arguments import (
-    check_nonnegative,
-    check_rates,
-    check_sizes,
-    is_number,
-)
+from ._arguments import check_nonnegative, check_rates, check_sizes, is_number
 from ._encoder import ACTIVATIONS, Encoder, draw_uniform_
 from ._tensors import as_dtype, draw, to_csr
 

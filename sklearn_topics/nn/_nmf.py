@@ -11,12 +11,7 @@ from .._boundary.arguments import are_sizes
 from .._core.beta_nmf import Penalties
 from .._core.shifted_update import ShiftedMultiplicativeUpdate
 from .._kernels import CSR
-from ._arguments import (
-    check_finite,
-    check_nonnegative,
-    check_sizes,
-    is_number,
-)
+from ._arguments import check_finite, check_nonnegative, check_sizes, is_number
 from ._tensors import as_dtype, draw, to_csr
 
 #: Iterations between two evaluations of the error.
