@@ -8,6 +8,7 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .._kernels.csr import accumulation_dtype
 from .._kernels.threads import threads_for
+from .._kernels.transfer import upload
 from .solver import on_host
 
 NORMALIZERS = ("LU", "QR", "none")
@@ -56,8 +57,7 @@ def randomized_svd(
 
 def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer):
     width = int(n_components) + int(n_oversamples)  # numpy 1: uint64 + int is a float
-    Q = _whole_lines(draw(X.shape[1], width).to(X.dtype))
-    Q = Q.to(X.device)
+    Q = upload(_whole_lines(draw(X.shape[1], width).to(X.dtype)), X.device)
     apart = False
     for _ in range(n_iter):
         Q = ops.spmm(X, Q)

@@ -200,7 +200,8 @@ class TorchETM(BaseTopicModel):
 
     random_state : int, RandomState instance or None, default=None
         Determines random number generation for the initialisation, batches and noise.
-        Pass an int for reproducible results.
+        Pass an int for reproducible results. Noise and dropout are drawn on the
+        device: the same seed gives other numbers on another type of device.
 
     verbose : int, default=0
         If 1, print progress to standard error: the size of the data at once, then a

@@ -220,7 +220,8 @@ class ETM(nn.Module):
         X : Tensor of shape (n, n_features)
             Counts, dense or sparse CSR.
         generator : torch.Generator, default=None
-            Generator on the host. If None, the global generator of torch.
+            Generator of the draws and of dropout, on the device of X or on the host. If
+            None, the global generator of torch for the device of X.
 
         Returns
         -------
@@ -235,7 +236,7 @@ class ETM(nn.Module):
         mean, log_variance = self.encoder(X, generator)
         delta = mean
         if self.training:
-            noise = draw(torch.randn, mean, generator)
+            noise = draw(torch.randn, mean, generator, device=mean.device)
             delta = mean + torch.exp(0.5 * log_variance) * noise
         theta, terms = torch.softmax(delta, 1), self.log_topics().exp()
         if self.background > 0:  # an additional topic with this weight for all terms

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR
+from .._kernels.transfer import upload
 
 
 def to_csr(X: Tensor) -> CSR:
@@ -22,15 +23,21 @@ def to_csr(X: Tensor) -> CSR:
     return CSR(indptr, indices, X.values(), tuple(X.shape))
 
 
-def draw(distribution, like: Tensor, generator: torch.Generator | None) -> Tensor:
-    """Draw random numbers in float32 on the host, then convert them to those of `like`.
+def draw(
+    distribution,
+    like: Tensor,
+    generator: torch.Generator | None,
+    *,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Draw random numbers in float32, then convert them to those of `like`.
 
-    Equal seeds therefore give equal numbers for every dtype and device. A generator of
-    another device draws on that device.
+    They are drawn on the generator's device, or by the global generator of `device`.
+    Equal seeds of the host therefore give equal numbers for every dtype and device.
     """
-    device = "cpu" if generator is None else generator.device
+    device = device if generator is None else generator.device
     options = {"dtype": torch.float32, "device": device, "generator": generator}
-    return distribution(like.shape, **options).to(like)
+    return upload(distribution(like.shape, **options).to(like.dtype), like.device)
 
 
 def as_dtype(X: CSR | Tensor, dtype: torch.dtype) -> CSR | Tensor:
