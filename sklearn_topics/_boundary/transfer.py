@@ -1,5 +1,6 @@
 """Devices, random generators, and transfer of data to the device and back."""
 
+import math
 import warnings
 
 import numpy as np
@@ -22,8 +23,20 @@ def available_devices() -> list[str]:
     return devices
 
 
-def resolve_device(device: str) -> torch.device:
-    """The torch device of a `device` parameter; "auto" is cuda if present, else cpu.
+#: Where CUDA was measured to be faster than the CPU: for a model and its solver, such
+#: as "TorchPoissonNMF scd", by container, "csr" or "dense", from which size on, in
+#: nonzeros of X (cells if dense) times topics. ``python benchmarks/gpu.py`` measures
+#: the rows; none has been measured so far. Without a row the choice is the CPU.
+FASTER_ON_CUDA: dict[str, dict[str, float]] = {}
+
+
+def resolve_device(
+    device: str, model: str = "", X=None, n_components: int = 1
+) -> torch.device:
+    """The torch device of a `device` parameter.
+
+    "auto" is the device of X if X is on one; else CUDA if there is one and it was
+    measured to be faster for this model, with its solver, and this size; else the CPU.
 
     Raises
     ------
@@ -32,13 +45,27 @@ def resolve_device(device: str) -> torch.device:
     """
     available = available_devices()
     if device == "auto":
-        return torch.device("cuda" if "cuda" in available else "cpu")
+        if isinstance(X, torch.Tensor | CSR) and X.device.type != "cpu":
+            return X.device
+        container, size = _container_and_size(X)
+        least = FASTER_ON_CUDA.get(model, {}).get(container, math.inf)
+        faster = "cuda" in available and size * n_components >= least
+        return torch.device("cuda" if faster else "cpu")
     if device not in available and device != "cpu:0":
         raise ValueError(
             f"device={device!r} is not available on this machine. Available: "
             f"{', '.join(['auto', *available])}."
         )
     return torch.device(device)
+
+
+def _container_and_size(X) -> tuple[str, int]:
+    """The container of X, and its number of nonzeros, or of cells if it is dense."""
+    if isinstance(X, torch.Tensor) and X.layout != torch.strided:
+        return "csr", X._nnz()
+    if isinstance(X, CSR) or sp.issparse(X):
+        return "csr", X.nnz
+    return "dense", math.prod(getattr(X, "shape", (0,)))
 
 
 def make_generator(random_state) -> torch.Generator:

@@ -3,6 +3,7 @@
 import math
 from abc import ABCMeta, abstractmethod
 from inspect import signature
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import (
@@ -96,6 +97,23 @@ class BaseDecomposition(
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
+    @property
+    def _solver_name(self):
+        """The solver, as in the table of `resolve_device`."""
+        return getattr(self, "solver", "")
+
+    def _resolve_device(self, X):
+        """The device to compute on; X in any container."""
+        sizes = getattr(self, "layer_sizes", None) or [self.n_components]
+        m = getattr(X, "shape", (0,))[-1]  # also meant by n_components "auto" or None
+        K = sum(K if isinstance(K, Integral) else m for K in sizes)
+        model = f"{type(self).__name__} {self._solver_name}".rstrip()
+        return resolve_device(self.device, model, X, K)
+
+    def _to_device(self, data):
+        """Validated data on the device to compute on."""
+        return to_device(data, self._resolve_device(data))
+
     @plain_torch
     def _like_input(self, rows, X):
         """The output of transform: torch if X is, but arrays for `set_output`."""
@@ -162,9 +180,9 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         """X, validated against the fitted model, and the topics, on the device."""
         check_is_fitted(self)
         data = check_counts(self, X, reset=False, method=method)
-        device = resolve_device(self.device)
-        topics = self._components().astype(data.dtype, copy=False)
-        return to_device(data, device), to_device(topics, device)
+        X_device = self._to_device(data)
+        topics = self._components().astype(numpy_dtype(X_device), copy=False)
+        return X_device, to_device(topics, X_device.device)
 
     @plain_torch
     def transform(self, X):
@@ -262,7 +280,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         if X_device is None:
             check_is_fitted(self)
             data = self._check(X, "transform", reset=False)
-            X_device = to_device(data, resolve_device(self.device))
+            X_device = self._to_device(data)
         HT = self._transposed_components(X_device)
         W = self._weights(X_device, HT, self.verbose)
         return self._like_input(to_numpy(W), X)
@@ -343,7 +361,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         """
         check_is_fitted(self)
         data = self._check(X, "score", reset=False)
-        X = to_device(data, resolve_device(self.device))
+        X = self._to_device(data)
         shown, hidden = split_columns(X.shape[1])
         seen, held_out = (take_columns(X, c.to(X.device)) for c in (shown, hidden))
         if not has_observed(held_out):

@@ -19,7 +19,6 @@ from .._boundary.topics import coinciding_topics, match_topics, term_names
 from .._boundary.transfer import (
     make_generator,
     numpy_dtype,
-    resolve_device,
     to_device,
     to_numpy,
 )
@@ -215,8 +214,11 @@ class TorchETM(BaseTopicModel):
         a separate file for each fit, so not for searches. See :ref:`checkpoints`.
 
     device : str, default="auto"
-        Device to compute on: "auto" (a CUDA device if available, else the CPU), "cpu",
-        "cuda", "cuda:1", "mps" or "xpu".
+        Device to compute on: "cpu", "cuda", "cuda:1", "mps", "xpu" or "auto". "auto" is
+        the device of X if X is a torch.Tensor on another device than the CPU. For all
+        other X, it is CUDA where that was measured to be faster than the CPU for the
+        model and the size of X, so far nowhere, else the CPU. Use ``device="cuda"`` to
+        compute on a GPU.
 
     Attributes
     ----------
@@ -536,8 +538,7 @@ class TorchETM(BaseTopicModel):
             data = check_counts(self, X, reset=not self._continues, method="fit")
             require_tokens(data)
             warn_unless_counts(self, data, self._prior())
-            device = resolve_device(self.device)
-            X_device = to_device(data, device)
+            X_device = self._to_device(data)
             training, held_out = training_and_validation(self, X_device, X_val)
             generator = make_generator(self.random_state)
             module, topic_rate, coverage = self._start(training, generator)

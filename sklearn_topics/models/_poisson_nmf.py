@@ -11,7 +11,6 @@ from .._boundary.inputs import check_counts
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.transfer import (
     make_generator,
-    resolve_device,
     to_device,
     to_numpy,
 )
@@ -185,8 +184,11 @@ class TorchPoissonNMF(BaseTopicModel):
         a separate file for each fit, so not for searches. See :ref:`checkpoints`.
 
     device : str, default="auto"
-        Device to compute on: "auto" (a CUDA device if available, else the CPU), "cpu",
-        "cuda", "cuda:1", "mps" or "xpu".
+        Device to compute on: "cpu", "cuda", "cuda:1", "mps", "xpu" or "auto". "auto" is
+        the device of X if X is a torch.Tensor on another device than the CPU. For all
+        other X, it is CUDA where that was measured to be faster than the CPU for the
+        model and the size of X, so far nowhere, else the CPU. Use ``device="cuda"`` to
+        compute on a GPU.
 
     Attributes
     ----------
@@ -402,7 +404,7 @@ class TorchPoissonNMF(BaseTopicModel):
             require_tokens(data)
             if any(getattr(self, name) > 0 for name in _PSEUDOCOUNTS):
                 warn_unless_counts(self, data, self._prior())
-            X_device = to_device(data, resolve_device(self.device))
+            X_device = self._to_device(data)
             constants = CorpusSums.of(X_device)
             # The variational bound is not proportional to the data.
             least = max(self.doc_topic_pseudocount, self.topic_word_pseudocount)
@@ -434,11 +436,7 @@ class TorchPoissonNMF(BaseTopicModel):
         """Resolve "auto" of inference and solver; raise if parameters conflict."""
         inference = self._chosen_inference()
         variational = inference == "variational"
-        solver = self.solver
-        if solver == "auto" and self.learning_rate is not None:
-            solver = "adam"
-        elif solver == "auto":
-            solver = "em" if variational else "scd"
+        solver = self._solver_name
         if variational and solver != "em":
             raise ValueError(
                 "inference='variational' needs solver='em', but the parameters choose "
@@ -470,6 +468,14 @@ class TorchPoissonNMF(BaseTopicModel):
                 f"parameters choose {solver!r}. Use None, or choose solver='adam'."
             )
         return inference, solver
+
+    @property
+    def _solver_name(self):
+        if self.solver != "auto":
+            return self.solver
+        if self.learning_rate is not None:
+            return "adam"
+        return "em" if self.inference == "variational" else "scd"
 
     def _prior(self):
         """The number of tokens that the pseudocounts add to a document, as text."""
