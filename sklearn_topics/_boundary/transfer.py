@@ -9,6 +9,7 @@ import torch
 from sklearn.utils import check_random_state
 
 from .._kernels import CSR
+from .._kernels.transfer import upload
 
 
 def available_devices() -> list[str]:
@@ -75,7 +76,15 @@ def make_generator(random_state) -> torch.Generator:
 
 
 def to_device(X, device: torch.device) -> CSR | torch.Tensor:
-    """Copy the result of `check_counts`, or a factor, to the device; shared on CPU."""
+    """Copy the result of `check_counts`, or a factor, to the device; shared on CPU.
+
+    What is on the device stays there.
+    """
+    if isinstance(X, CSR):
+        parts = (part.to(device) for part in (X.indptr, X.indices, X.data))
+        return X if X.device == device else CSR(*parts, X.shape)
+    if isinstance(X, torch.Tensor):
+        return X.to(device)
     if not sp.issparse(X):
         return _tensor(X, device)
     wide = X.shape[1] > np.iinfo(np.int32).max
@@ -101,7 +110,7 @@ def _tensor(array: np.ndarray, device: torch.device) -> torch.Tensor:
     with warnings.catch_warnings():
         # torch warns of read-only arrays, such as memory maps; they are only read.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
-        return torch.from_numpy(array).to(device)
+        return upload(torch.from_numpy(array), device)
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:
@@ -109,8 +118,13 @@ def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy().copy()
 
 
-def like_input(array: np.ndarray, X) -> np.ndarray | torch.Tensor:
-    """Convert a result to the kind of container of X: torch in, torch out."""
-    if isinstance(X, torch.Tensor):
-        return _tensor(array, X.device)
-    return array
+def like_input(rows: np.ndarray | torch.Tensor, X) -> np.ndarray | torch.Tensor:
+    """Convert a result to the kind of container of X: torch in, torch out.
+
+    A result on the device of X is copied there, and a tensor always to new memory.
+    """
+    if isinstance(rows, torch.Tensor):
+        if isinstance(X, torch.Tensor) and rows.device == X.device:
+            return rows.detach().clone(memory_format=torch.contiguous_format)
+        rows = to_numpy(rows)
+    return _tensor(rows, X.device) if isinstance(X, torch.Tensor) else rows

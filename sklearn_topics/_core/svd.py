@@ -173,3 +173,16 @@ def flip_signs(U: Tensor, Vt: Tensor, *, by: str) -> tuple[Tensor, Tensor]:
     signs = torch.sign(vectors.gather(1, largest))[:, 0]
     signs = signs.where(signs != 0, 1)
     return U * signs, Vt * signs[:, None]
+
+
+def total_variance(X: CSR | Tensor, scale: float = 1.0) -> float:
+    """Sum of the variances of the columns of X, times `scale`."""
+    if not isinstance(X, CSR):
+        X = X if scale == 1 else X * scale
+        return float(X.var(0, correction=0).sum(dtype=accumulation_dtype(X.device)))
+    XT, n = X.T if scale == 1 else X.T.with_data(X.T.data * scale), X.shape[0]
+    means = ops.row_sums(XT) / n
+    deviations = XT.data - means.to(X.dtype)[XT.entry_rows()]
+    zeros = n - XT.indptr.diff()
+    squares = ops.row_sums(XT.with_data(deviations.square_()))
+    return float((squares + zeros * means.square()).sum()) / n

@@ -132,6 +132,13 @@ def take_columns(X: CSR | Tensor, columns: Tensor) -> CSR | Tensor:
     return CSR(ends[X.indptr], indices[taken], X.data[taken], shape)
 
 
+def as_dtype(X: CSR | Tensor, dtype: torch.dtype) -> CSR | Tensor:
+    """X itself, or a copy with values of another dtype."""
+    if X.dtype == dtype:
+        return X
+    return X.with_data(X.data.to(dtype)) if isinstance(X, CSR) else X.to(dtype)
+
+
 def slice_rows(X: CSR | Tensor, start: int, stop: int) -> CSR | Tensor:
     """Rows [start, stop) of either container, in its memory."""
     return X.rows(start, stop) if isinstance(X, CSR) else X[start:stop]

@@ -117,7 +117,7 @@ class BaseDecomposition(
     @plain_torch
     def _like_input(self, rows, X):
         """The output of transform: torch if X is, but arrays for `set_output`."""
-        return rows if gives_frames(self) else like_input(rows, X)
+        return like_input(rows, None if gives_frames(self) else X)
 
     def _components(self):
         """Validated components_: the user may have edited them."""
@@ -202,7 +202,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         """
         X_device, topics = self._upload(X, "transform")
         theta = self._proportions(X_device, topics, self.verbose)
-        return self._like_input(to_numpy(theta), X)
+        return self._like_input(theta, X)
 
     @plain_torch
     def score(self, X, y=None):
@@ -283,7 +283,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
             X_device = self._to_device(data)
         HT = self._transposed_components(X_device)
         W = self._weights(X_device, HT, self.verbose)
-        return self._like_input(to_numpy(W), X)
+        return self._like_input(W, X)
 
     #: Whether cells of X may be NaN.
     _may_miss = False

@@ -463,7 +463,7 @@ class TorchETM(BaseTopicModel):
         X_device = self._fit(X, y, X_val)
         topics = to_device(self.components_, X_device.device)
         theta = self._proportions(X_device, topics, self.verbose)
-        return self._like_input(to_numpy(theta), X)
+        return self._like_input(theta, X)
 
     @plain_torch
     def elbo(self, X):
@@ -536,9 +536,9 @@ class TorchETM(BaseTopicModel):
         self._check_parameters()
         with fit_session(self, X, y, max_iter=self.max_iter) as observers:
             data = check_counts(self, X, reset=not self._continues, method="fit")
-            require_tokens(data)
-            warn_unless_counts(self, data, self._prior())
             X_device = self._to_device(data)
+            require_tokens(X_device)
+            warn_unless_counts(self, X_device, self._prior())
             training, held_out = training_and_validation(self, X_device, X_val)
             generator = make_generator(self.random_state)
             module, topic_rate, coverage = self._start(training, generator)

@@ -1,7 +1,6 @@
 """non_negative_factorization: TorchBetaNMF as a function."""
 
 from .._boundary.contexts import plain_torch
-from .._boundary.transfer import like_input
 from ._beta_nmf import TorchBetaNMF
 
 
@@ -128,5 +127,4 @@ def non_negative_factorization(
         device=device,
     )
     model._validate_params()
-    W, H, n_iter = model._fit_transform(X, W=W, H=H, update_H=update_H)
-    return like_input(W, X), like_input(H, X), n_iter
+    return model._fit_transform(X, W=W, H=H, update_H=update_H)

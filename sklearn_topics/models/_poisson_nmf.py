@@ -393,7 +393,7 @@ class TorchPoissonNMF(BaseTopicModel):
         X_device = self._fit(X, y, W, H)
         topics = to_device(self.components_, X_device.device)
         theta = self._proportions(X_device, topics, self.verbose)
-        return self._like_input(to_numpy(theta), X)
+        return self._like_input(theta, X)
 
     def _fit(self, X, y, W, H):
         """Set the fitted attributes; return X on the device."""
@@ -401,10 +401,10 @@ class TorchPoissonNMF(BaseTopicModel):
         most = self.max_iter * self.n_init
         with fit_session(self, X, y, max_iter=most) as observers:
             data = check_counts(self, X, reset=not self._continues, method="fit")
-            require_tokens(data)
-            if any(getattr(self, name) > 0 for name in _PSEUDOCOUNTS):
-                warn_unless_counts(self, data, self._prior())
             X_device = self._to_device(data)
+            require_tokens(X_device)
+            if any(getattr(self, name) > 0 for name in _PSEUDOCOUNTS):
+                warn_unless_counts(self, X_device, self._prior())
             constants = CorpusSums.of(X_device)
             # The variational bound is not proportional to the data.
             least = max(self.doc_topic_pseudocount, self.topic_word_pseudocount)

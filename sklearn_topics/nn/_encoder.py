@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from .._core.topic_model import document_sizes
 from .._kernels import CSR, autograd
 from .._kernels.csr import accumulation_dtype, map_positive
-from ._tensors import draw
+from ._random import draw
 
 ACTIVATIONS = {
     "relu": torch.relu,

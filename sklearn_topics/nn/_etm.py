@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from .._boundary.arguments import are_sizes, check_choice
+from .._boundary.tensors import to_csr
 from .._kernels import CSR, autograd
+from .._kernels.csr import as_dtype
 from .._kernels.floors import QUOTIENT_FLOOR
 from ._arguments import (
     check_nonnegative,
@@ -17,7 +19,7 @@ from ._arguments import (
     is_number,
 )
 from ._encoder import ACTIVATIONS, Encoder, draw_uniform_
-from ._tensors import as_dtype, draw, to_csr
+from ._random import draw
 
 
 class Bound(NamedTuple):

@@ -42,13 +42,15 @@ _SIZED_BY_VALUES = {
 class Traffic:
     """What went to the device and came back, by the line of the package that asked.
 
-    `uploaded` and `downloaded` count numbers, `launches` and `reads` operations.
+    `launches` and `reads` count operations; `uploaded` and `downloaded` count numbers,
+    and `largest` is the most that one operation has copied either way.
     """
 
     launches: Counter = field(default_factory=Counter)
     reads: Counter = field(default_factory=Counter)
     uploaded: Counter = field(default_factory=Counter)
     downloaded: Counter = field(default_factory=Counter)
+    largest: int = 0
 
     def count(self, counter: Counter, name: str, number: int = 1) -> None:
         frame = sys._getframe()
@@ -56,6 +58,8 @@ class Traffic:
             frame = frame.f_back
         file = frame.f_code.co_filename.removeprefix(_PACKAGE) if frame else "?"
         counter[f"{file}:{frame.f_lineno if frame else 0} {name}"] += number
+        if counter is self.uploaded or counter is self.downloaded:
+            self.largest = max(self.largest, number)
 
 
 class PretendedTensor(torch.Tensor):
@@ -63,19 +67,16 @@ class PretendedTensor(torch.Tensor):
 
     @staticmethod
     def __new__(cls, held, traffic):
-        self = torch.Tensor._make_wrapper_subclass(
-            cls,
-            held.shape,
-            strides=held.stride(),
-            storage_offset=held.storage_offset(),
-            dtype=held.dtype,
-            device=DEVICE,
-        )
+        kind = {"dtype": held.dtype, "device": DEVICE}
+        if held.layout == torch.strided:
+            kind |= {"strides": held.stride(), "storage_offset": held.storage_offset()}
+        self = torch.Tensor._make_wrapper_subclass(cls, held.shape, **kind)
         self.held, self.traffic = held, traffic
         return self
 
     # A module leaves the parameters of the true "meta" device without values.
     is_meta = property(lambda self: False)
+    layout = property(lambda self: self.held.layout)
 
     def tolist(self):
         self.traffic.count(self.traffic.reads, "tolist")
@@ -98,13 +99,15 @@ class PretendedTensor(torch.Tensor):
 class _Uploads(TorchFunctionMode):
     """`torch.tensor` by way of the host: on "meta" it would lose the values unseen.
 
-    Page-locked memory is any memory.
+    Page-locked memory is any memory. torch looks for itself at what `coalesce` gets.
     """
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
         if function is torch.Tensor.pin_memory:
             return args[0]
+        if function is torch.Tensor.coalesce and isinstance(args[0], PretendedTensor):
+            return PretendedTensor(args[0].held.coalesce(), args[0].traffic)
         if function is torch.Tensor.new_tensor:
             like, *args = args
             kwargs = {"dtype": like.dtype, "device": like.device, **kwargs}
@@ -174,6 +177,8 @@ def _run(traffic, function, args, kwargs):
         if blocks or _waits(name, args, kwargs):
             traffic.count(traffic.reads, name)
     args, kwargs = tree_map(_held, (args, kwargs))
+    if name == "aten::_to_copy":  # of a sparse tensor: torch knows the wrapper's layout
+        kwargs = {k: v for k, v in kwargs.items() if k != "layout"}
     out = function(*args, **kwargs)
     if not on_device or not tree_leaves(out):
         return out
