@@ -36,6 +36,7 @@ class CSR:
     shape: tuple[int, int]
     _transpose: "CSR | None" = field(default=None, repr=False)
     _host_indptr: Tensor | None = field(default=None, repr=False)
+    _row_plan: object = field(default=None, repr=False)  # of the kernels for CUDA
 
     @property
     def device(self) -> torch.device:
@@ -66,7 +67,7 @@ class CSR:
 
     def with_data(self, data: Tensor) -> "CSR":
         """The same pattern with other values; indices are shared."""
-        known = {"_host_indptr": self._host_indptr}
+        known = {"_host_indptr": self._host_indptr, "_row_plan": self._row_plan}
         return CSR(self.indptr, self.indices, data, self.shape, **known)
 
     def rows(self, start: int, stop: int) -> "CSR":
