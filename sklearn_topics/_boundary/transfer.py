@@ -36,8 +36,9 @@ def resolve_device(
 ) -> torch.device:
     """The torch device of a `device` parameter.
 
-    "auto" is the device of X if X is on one; else CUDA if there is one and it was
-    measured to be faster for this model, with its solver, and this size; else the CPU.
+    "auto" is the device of X if X is on CUDA or xpu; else CUDA if there is one and it
+    was measured to be faster for this model, with its solver, and this size; else the
+    CPU.
 
     Raises
     ------
@@ -46,9 +47,9 @@ def resolve_device(
     """
     available = available_devices()
     if device == "auto":
-        if isinstance(X, torch.Tensor | CSR) and X.device.type != "cpu":
+        if isinstance(X, torch.Tensor | CSR) and X.device.type not in ("cpu", "mps"):
             return X.device
-        container, size = _container_and_size(X)
+        container, size = container_and_size(X)
         least = FASTER_ON_CUDA.get(model, {}).get(container, math.inf)
         faster = "cuda" in available and size * n_components >= least
         return torch.device("cuda" if faster else "cpu")
@@ -60,7 +61,7 @@ def resolve_device(
     return torch.device(device)
 
 
-def _container_and_size(X) -> tuple[str, int]:
+def container_and_size(X) -> tuple[str, int]:
     """The container of X, and its number of nonzeros, or of cells if it is dense."""
     if isinstance(X, torch.Tensor) and X.layout != torch.strided:
         return "csr", X._nnz()

@@ -21,6 +21,7 @@ from .._boundary.inputs import (
     check_counts,
     check_nonnegative,
 )
+from .._boundary.memory import value_bytes
 from .._boundary.sklearn_private import CallbackSupportMixin, gives_frames
 from .._boundary.transfer import (
     like_input,
@@ -52,6 +53,9 @@ class BaseDecomposition(
     """Base class of all models: X is approximated by W @ ``components_``."""
 
     _doc_link_module = "sklearn_topics"
+
+    #: Parameters that decide how much memory a fit needs.
+    _sizes = ("n_components",)
 
     #: Whether components_ must be nonnegative, also if edited.
     _nonnegative_components = False
@@ -104,11 +108,20 @@ class BaseDecomposition(
 
     def _resolve_device(self, X):
         """The device to compute on; X in any container."""
+        model = f"{type(self).__name__} {self._solver_name}".rstrip()
+        return resolve_device(self.device, model, X, self._rank(X))
+
+    def _rank(self, X):
+        """Number of components that fit computes for X, of all layers together."""
         sizes = getattr(self, "layer_sizes", None) or [self.n_components]
         m = getattr(X, "shape", (0,))[-1]  # also meant by n_components "auto" or None
-        K = sum(K if isinstance(K, Integral) else m for K in sizes)
-        model = f"{type(self).__name__} {self._solver_name}".rstrip()
-        return resolve_device(self.device, model, X, K)
+        return sum(K if isinstance(K, Integral) else m for K in sizes)
+
+    def _memory(self, X):
+        """Bytes that a fit to X needs besides X, by what for: for messages."""
+        K, (n, m) = self._rank(X), X.shape
+        what = f"W and H of {K} components, of which an iteration has several copies"
+        return {what: (n + m) * K * value_bytes(X, self)}
 
     def _to_device(self, data):
         """Validated data on the device to compute on."""

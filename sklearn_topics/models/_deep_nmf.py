@@ -103,10 +103,9 @@ class TorchDeepNMF(BaseBetaNMF):
 
     device : str, default="auto"
         Device to compute on: "cpu", "cuda", "cuda:1", "mps", "xpu" or "auto". "auto" is
-        the device of X if X is a torch.Tensor on another device than the CPU. For all
-        other X, it is CUDA where that was measured to be faster than the CPU for the
-        model and the size of X, so far nowhere, else the CPU. Use ``device="cuda"`` to
-        compute on a GPU.
+        the device of X if X is a torch.Tensor on CUDA or xpu. For other X, it is CUDA
+        where that was measured to be faster than the CPU for the model and the size of
+        X, so far nowhere, else the CPU. Use ``device="cuda"`` to compute on a GPU.
 
     Attributes
     ----------
@@ -178,6 +177,8 @@ class TorchDeepNMF(BaseBetaNMF):
     >>> [model.topics(layer).shape for layer in (0, 1)]
     [(6, 60), (2, 60)]
     """
+
+    _sizes = ("layer_sizes",)
 
     _parameter_constraints = {
         "layer_sizes": [tuple, list],

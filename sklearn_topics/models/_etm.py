@@ -13,6 +13,7 @@ from .._boundary.contexts import plain_torch
 from .._boundary.counts import require_tokens, warn_unless_counts
 from .._boundary.embeddings import check_embeddings
 from .._boundary.inputs import check_counts
+from .._boundary.memory import value_bytes
 from .._boundary.neighbors import nearest_terms, neighbors_of_words
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.topics import coinciding_topics, match_topics, term_names
@@ -215,10 +216,9 @@ class TorchETM(BaseTopicModel):
 
     device : str, default="auto"
         Device to compute on: "cpu", "cuda", "cuda:1", "mps", "xpu" or "auto". "auto" is
-        the device of X if X is a torch.Tensor on another device than the CPU. For all
-        other X, it is CUDA where that was measured to be faster than the CPU for the
-        model and the size of X, so far nowhere, else the CPU. Use ``device="cuda"`` to
-        compute on a GPU.
+        the device of X if X is a torch.Tensor on CUDA or xpu. For other X, it is CUDA
+        where that was measured to be faster than the CPU for the model and the size of
+        X, so far nowhere, else the CPU. Use ``device="cuda"`` to compute on a GPU.
 
     Attributes
     ----------
@@ -687,6 +687,13 @@ class TorchETM(BaseTopicModel):
             max_grad_norm=self.max_grad_norm,
             held_out=held_out,
         )
+
+    _sizes = "n_components", "batch_size", "hidden_layer_sizes", "embedding_dim"
+
+    def _memory(self, X):
+        width = self.hidden_layer_sizes[0] + (self.embedding_dim or _EMBEDDING_DIM)
+        what = "Embeddings and first layer, with their gradients and moments"
+        return {what: 4 * X.shape[1] * width * value_bytes(X, self)}
 
     def _batch_size(self, X):
         return int(self.batch_size or etm.default_batch_size(X.shape[0]))

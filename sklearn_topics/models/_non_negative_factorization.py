@@ -82,10 +82,9 @@ def non_negative_factorization(
         Treatment of NaN in X: raise an error, or treat these cells as unobserved.
     device : str, default="auto"
         Device to compute on: "cpu", "cuda", "cuda:1", "mps", "xpu" or "auto". "auto" is
-        the device of X if X is a torch.Tensor on another device than the CPU. For all
-        other X, it is CUDA where that was measured to be faster than the CPU for the
-        model and the size of X, so far nowhere, else the CPU. Use ``device="cuda"`` to
-        compute on a GPU.
+        the device of X if X is a torch.Tensor on CUDA or xpu. For other X, it is CUDA
+        where that was measured to be faster than the CPU for the model and the size of
+        X, so far nowhere, else the CPU. Use ``device="cuda"`` to compute on a GPU.
 
     Returns
     -------
