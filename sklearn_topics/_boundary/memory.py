@@ -14,7 +14,8 @@ def out_of_memory(
     """
     first = ". ".join(str(error).split(". ")[:2]).rstrip(".")
     advice = [f"a smaller {name}" for name in getattr(estimator, "_sizes", ())]
-    advice += ["float32 data", "device='cpu'"]
+    advice += ["float32 data"] if value_bytes(X, estimator) > 4 else []
+    advice.append("device='cpu'")
     parts = {}
     if hasattr(estimator, "_memory") and len(getattr(X, "shape", ())) == 2:
         parts = {**_data(X, estimator, "fit" in method), **estimator._memory(X)}

@@ -26,9 +26,9 @@ SAID = (
 NET = {"embedding_dim": 4, "hidden_layer_sizes": (6,), "max_iter": 1}
 #: What the message says of sparse X, of the model, and to do.
 MODELS = {
-    "scd": (TorchPoissonNMF(3), "8 bytes", "W and H of 3", "n_components, float32"),
+    "scd": (TorchPoissonNMF(3), "8 bytes", "W and H of 3", "n_components, device"),
     "adam": (TorchPoissonNMF(3, solver="adam"), "8 bytes", "W and H", "batch_size"),
-    "mu": (TorchBetaNMF(3, solver="mu"), "12 bytes", "W and H of 3", "n_components"),
+    "mu": (TorchBetaNMF(3, solver="mu"), "12 bytes", "W and H of 3", "float32 data"),
     "deep": (TorchDeepNMF((4, 3)), "12 bytes", "W and H of 7", "layer_sizes"),
     "etm": (TorchETM(3, **NET), "8 bytes", "Embeddings and first", "embedding_dim"),
     "svd": (TorchTruncatedSVD(3), "12 bytes", "W and H of 3", "n_components"),

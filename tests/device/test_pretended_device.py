@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from sklearn.base import clone
 
 from sklearn_topics import (
     TorchBetaNMF,
@@ -15,6 +16,8 @@ from sklearn_topics import (
     TorchTruncatedSVD,
 )
 from sklearn_topics._core import etm, etm_init
+from sklearn_topics._fit import checkpoint
+from sklearn_topics._fit.run import Run
 from sklearn_topics._kernels import ops, registry
 from sklearn_topics.datasets import make_topic_corpus
 
@@ -188,3 +191,35 @@ def test_noise_of_etm_is_drawn_on_the_device(counts, monkeypatch, rate):
     assert draws
     cpu = make("ETM", **{**options, "device": "cpu"}).fit(counts).components_
     assert not np.allclose(one, cpu)
+
+
+class _Killed(Exception):
+    """In place of a signal."""
+
+
+@pytest.mark.parametrize("name", ["PoissonNMF scd", "BetaNMF scd", "ETM"])
+def test_a_killed_fit_resumes_on_the_device(counts, monkeypatch, tmp_path, name):
+    """To the same bits: the choices of extrapolation and the noise are in the file."""
+    pretend(monkeypatch)
+    monkeypatch.setattr(checkpoint, "_PAUSE", -1)
+    options = {"device": "meta", "checkpoint": tmp_path / "state"}
+    if name == "ETM":
+        options |= {"max_iter": 4, "dropout": 0.3, "token_dropout": 0.3}
+    model, step = make(name).set_params(**options), Run.step
+
+    def dying_step(run):
+        if run.n_iter == model.max_iter - 2:
+            raise _Killed
+        step(run)
+
+    with PretendedDevice(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = clone(model).fit(counts)
+        monkeypatch.setattr(Run, "step", dying_step)
+        with pytest.raises(_Killed):
+            clone(model).fit(counts)
+        monkeypatch.setattr(Run, "step", step)
+        assert options["checkpoint"].exists()
+        found = clone(model).fit(counts)
+    np.testing.assert_array_equal(found.components_, expected.components_)
+    assert not options["checkpoint"].exists()
