@@ -81,6 +81,15 @@ if find_spec("triton"):
         ("spmm", "csr", "cuda"): "cuda.products:csr_spmm",
         ("ratio_product", "csr", "cuda"): "cuda.products:csr_ratio_product",
         ("log_sums", "csr", "cuda"): "cuda.products:csr_log_sums",
+        ("column_sums", "dense", "cuda"): "cuda.factors:dense_column_sums",
+        ("multiplicative_step", "dense", "cuda"): (
+            "cuda.factors:dense_multiplicative_step"
+        ),
+        ("largest_violation", "dense", "cuda"): "cuda.factors:dense_largest_violation",
+        ("extrapolate", "dense", "cuda"): "cuda.factors:dense_extrapolate",
+        ("ratio_step", "dense", "cuda"): "cuda.factors:dense_ratio_step",
+        ("hals_step", "dense", "cuda"): "cuda.factors:dense_hals_step",
+        ("log_sum", "dense", "cuda"): "cuda.factors:dense_log_sum",
     }
 
 

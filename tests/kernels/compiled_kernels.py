@@ -30,7 +30,9 @@ VARIANTS = [
     *((K, "float32", "int32") for K in (10, 50, 100, 300, 1024)),
     *((K, "float64", "int64") for K in (10, 50, 100, 300)),
     (50, "float32", "int64"),
-    (64, "float32", "int32"),  # Triton makes wide loads for multiples of 16
+    # Triton makes other code for a number that is 1, and for multiples of 16.
+    (1, "float32", "int32"),
+    (64, "float32", "int32"),
 ]
 _FLOOR = {"floor": 0.0}
 
@@ -41,6 +43,19 @@ CALLS = {
     "spmm": lambda X, W, HT, u: ops.spmm(X, HT),
     "ratio_product": lambda X, W, HT, u: ops.ratio_product(X, W, HT, **_FLOOR),
     "log_sums": lambda X, W, HT, u: ops.log_sums(X, W, HT, **_FLOOR),
+    "column_sums": lambda X, W, HT, u: (ops.column_sums(HT), ops.column_sums(HT, HT)),
+    "multiplicative_step": lambda X, W, HT, u: ops.multiplicative_step(W, W, u, 0.1),
+    "largest_violation": lambda X, W, HT, u: ops.largest_violation(W, W, u, 0.1),
+    "extrapolate": lambda X, W, HT, u: ops.extrapolate(W, W, 0.5, 0.5),
+    "ratio_step": lambda X, W, HT, u: [
+        ops.ratio_step(W, W, D, gamma=gamma, zero_denominator=1.0)
+        for D in (W, u)
+        for gamma in (0.5, 1.0)
+    ],
+    "hals_step": lambda X, W, HT, u: ops.hals_step(
+        W, W, torch.diag(u), 0.1, torch.arange(len(u))
+    ),
+    "log_sum": lambda X, W, HT, u: (ops.log_sum(W), ops.log_sum(W, u > 0)),
 }
 
 
