@@ -1,4 +1,4 @@
-"""Bytes and launches by count: of Triton kernels by formula, of torch by its tensors."""
+"""Bytes and launches: Triton kernels by formula, torch operations by their tensors."""
 
 import sys
 from contextlib import contextmanager
@@ -33,14 +33,14 @@ def as_on_cuda():
 
 @contextmanager
 def pretended_device():
-    """The device of the tests that counts without a card; Triton runs nothing on it."""
+    """The device of the tests that needs no card; Triton's kernels do not run on it."""
     folder = str(Path(__file__).resolve().parents[1] / "tests" / "device")
     sys.path.append(folder)
     try:
         from pretended import DEVICE, PretendedDevice
     finally:
         sys.path.remove(folder)
-    with as_on_cuda(), PretendedDevice():
+    with as_on_cuda(), PretendedDevice(), intercepted(lambda *launch: None):
         yield DEVICE
 
 
