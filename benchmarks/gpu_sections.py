@@ -18,7 +18,7 @@ from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from sklearn_topics._core.poisson_nmf import EM, SCD
-from sklearn_topics._kernels import ops, registry
+from sklearn_topics._kernels import ops
 
 #: The default pseudocounts of TorchPoissonNMF.
 _PSEUDOCOUNTS = 0.02, 0.2
@@ -165,7 +165,7 @@ def _medium(bench):
 
 def tiles(bench: Bench) -> None:
     """Constants of the Triton kernels, one changed at a time."""
-    from sklearn_topics._kernels.cuda import products, rows
+    from sklearn_topics._kernels.cuda import descent, products, rows
 
     X = _medium(bench)
     for K in (3,) if bench.tiny else (50, 10, 100, 300):
@@ -173,7 +173,10 @@ def tiles(bench: Bench) -> None:
         measure("as they are")
         for value in (256, 1024, 2048):
             with _changed(products, "_PER_WARP", value):
-                measure(f"_PER_WARP = {value}")
+                measure(f"products' _PER_WARP = {value}")
+        for value in (32, 64, 256):
+            with _changed(descent, "_PER_WARP", value):
+                measure(f"descent's _PER_WARP = {value}")
         for value in (0, rows._ONE_WARP - 1, rows._ONE_WARP + 1, rows._ONE_WARP + 2):
             with _changed(rows, "_ONE_WARP", value):
                 measure(f"_ONE_WARP = {value}")
@@ -210,9 +213,6 @@ def _tile_times(bench, X, K, constants) -> None:
         bench.figure(constants=constants, K=K, **found)
 
 
-#: In plain torch a count takes as long as the fit would.
-_DESCENT_BY_TRITON = ("scd_rows", "csr", "cuda") in registry.IMPLEMENTATIONS
-
 #: Bytes a nonzero of a kernel in float32: its line in the design, for K topics.
 LINES = {
     ("ratio_product", "documents"): lambda K: 4 * K + 8,
@@ -246,7 +246,7 @@ def counts(bench: Bench) -> None:
 def _count_kernels(bench, corpus_name, X, K) -> None:
     for name, side, call in calls(X, K, X.dtype):
         line = LINES.get((name, side))
-        if line is None or (name == "scd_rows" and not _DESCENT_BY_TRITON):
+        if line is None:
             continue
         call()  # makes the plan of the rows
         with Counter(run=False) as counter:
@@ -260,6 +260,7 @@ def _count_kernels(bench, corpus_name, X, K) -> None:
             bytes_per_nonzero=moved,
             line=line(K),
             ratio=ratio,
+            in_sectors=counter.total(triton=True, sectors=True) / X.nnz,
             triton_launches=counter.number(True),
             torch_launches=counter.number(False),
         )
@@ -270,19 +271,19 @@ def _count_kernels(bench, corpus_name, X, K) -> None:
 
 def _count_iterations(bench, corpus_name, X, K) -> None:
     for name, solver in solvers().items():
-        if name == "scd" and not _DESCENT_BY_TRITON:
-            continue
         step = stepper(solver, X, K)
         for _ in range(2):
             step()
         with Counter(run=False) as counter:
             step()
         launches, moved = len(counter.launches), counter.total()
+        _note_unknown(bench, counter)
         bench.figure(
             solver=name,
             K=K,
             bytes_per_nonzero=moved / X.nnz,
             of_triton=counter.total(triton=True) / X.nnz,
+            in_sectors=counter.total(sectors=True) / X.nnz,
             triton_launches=counter.number(True),
             torch_launches=counter.number(False),
             host_reads=counter.reads,
