@@ -28,6 +28,8 @@ _LOG2 = tl.constexpr(0.6931471805599453)
 
 #: Most entries whose reconstruction a warp keeps.
 _PER_WARP = 128
+#: Without this bound ptxas puts some numbers into memory for the sake of occupancy.
+_REGISTERS = 255
 
 
 def csr_scd_rows(
@@ -48,7 +50,8 @@ def csr_scd_rows(
                     *(found.order, found.starts, c, c + 1),
                     *(X.indptr, X.indices, X.data, HT, *args),
                     ENTRIES=length,
-                    num_warps=max(1, min(16, length // _PER_WARP)),
+                    num_warps=max(1, min(8, length // _PER_WARP)),
+                    maxnreg=_REGISTERS,
                     **constants,
                 )
         if len(found.part_rows):
