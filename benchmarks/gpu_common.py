@@ -99,6 +99,15 @@ class Bench:
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 
+    def begin_peak(self) -> None:
+        """From here on the most memory in use is noted."""
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+
+    def peak(self) -> int | None:
+        """The most bytes in use on the device since `begin_peak`."""
+        return torch.cuda.max_memory_allocated() if self.device.type == "cuda" else None
+
     def free(self) -> None:
         gc.collect()
         if self.device.type == "cuda":

@@ -75,6 +75,9 @@ def iterations(bench: Bench) -> None:
 def _iteration(bench, name, solver, X, K, headline) -> None:
     step = stepper(solver, X, K)
     step()  # compiles
+    bench.begin_peak()
+    step()
+    peak = bench.peak()
     with Counter() as counter:
         step()
     _note_unknown(bench, counter)
@@ -94,6 +97,7 @@ def _iteration(bench, name, solver, X, K, headline) -> None:
         triton_launches=counter.number(True),
         torch_launches=counter.number(False),
         host_reads=counter.reads,
+        peak_bytes=peak,
     )
     if K == 50 and headline and name in ("em", "scd"):
         least = {"em": 2.0, "scd": 0.8}[name]
@@ -306,10 +310,12 @@ def uploads(bench: Bench) -> None:
         A.numel() * A.element_size()
         for A in (found[0].indptr, found[0].indices, found[0].data)
     )
+    bench.begin_peak()
     transposed = bench.timed(lambda: found[0].T)
     bench.figure(
         nonzeros=X.nnz,
         seconds=seconds,
         GB_per_s=moved / seconds / 1e9,
         transpose_seconds=transposed,
+        peak_bytes_of_transpose=bench.peak(),
     )
