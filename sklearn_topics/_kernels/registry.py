@@ -3,11 +3,15 @@
 One row an implementation. "any" is every device that has no row of its own; there the
 plain-torch reference runs. A module is imported when one of its functions is first
 chosen. ``python -m sklearn_topics._kernels`` prints the table.
+
+The rows of "cuda" are Triton kernels. Without triton, which torch brings on Linux only,
+they are missing, and CUDA devices run the reference.
 """
 
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -69,6 +73,25 @@ IMPLEMENTATIONS = {
     ("log_sum", "dense", "cpu"): "cpu.logarithms:dense_log_sum",
     ("log_sum", "dense", "any"): "reference.dense:dense_log_sum",
 }
+
+if find_spec("triton"):
+    IMPLEMENTATIONS |= {
+        ("row_sums", "csr", "cuda"): "cuda.products:csr_row_sums",
+        ("sddmm", "csr", "cuda"): "cuda.products:csr_sddmm",
+        ("spmm", "csr", "cuda"): "cuda.products:csr_spmm",
+        ("ratio_product", "csr", "cuda"): "cuda.products:csr_ratio_product",
+        ("log_sums", "csr", "cuda"): "cuda.products:csr_log_sums",
+        ("scd_rows", "csr", "cuda"): "cuda.descent:csr_scd_rows",
+        ("column_sums", "dense", "cuda"): "cuda.factors:dense_column_sums",
+        ("multiplicative_step", "dense", "cuda"): (
+            "cuda.factors:dense_multiplicative_step"
+        ),
+        ("largest_violation", "dense", "cuda"): "cuda.factors:dense_largest_violation",
+        ("extrapolate", "dense", "cuda"): "cuda.factors:dense_extrapolate",
+        ("ratio_step", "dense", "cuda"): "cuda.factors:dense_ratio_step",
+        ("hals_step", "dense", "cuda"): "cuda.factors:dense_hals_step",
+        ("log_sum", "dense", "cuda"): "cuda.factors:dense_log_sum",
+    }
 
 
 def find(operation: str, X) -> Callable:

@@ -1,5 +1,6 @@
 """Kernel fixtures: every implementation of an operation, ugly matrices, poison."""
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,6 +8,10 @@ import pytest
 import torch
 
 from sklearn_topics._kernels import CSR, ops, registry
+
+# Triton reads this when it is imported. Without a GPU its interpreter runs the kernels.
+if not torch.cuda.is_available():
+    os.environ["TRITON_INTERPRET"] = "1"
 
 #: Every implementation, also the one that another is faster than on this machine.
 PLACES = {*registry.IMPLEMENTATIONS.items()} | {
@@ -29,6 +34,12 @@ def _to_csr(A: np.ndarray, index_dtype="int32") -> CSR:
     )
 
 
+def to(X: CSR, device: str) -> CSR:
+    """X on a device."""
+    parts = (A.to(device) for A in (X.indptr, X.indices, X.data))
+    return CSR(*parts, X.shape)
+
+
 @pytest.fixture
 def to_csr():
     """A dense array's nonzeros as a CSR."""
@@ -46,8 +57,25 @@ class Implementation:
     index_dtype: str
 
     @property
+    def triton(self) -> bool:
+        return self.place.startswith("cuda.")
+
+    @property
+    def device(self) -> str:
+        return "cuda" if self.triton and torch.cuda.is_available() else "cpu"
+
+    @property
+    def id(self) -> str:
+        parts = ["triton"] * self.triton + [self.operation, self.place, *self.types]
+        return "-".join(filter(None, parts))
+
+    @property
     def torch(self) -> torch.dtype:
         return getattr(torch, self.dtype)
+
+    @property
+    def types(self) -> tuple[str, str]:
+        return self.dtype, self.index_dtype
 
     @property
     def eps(self) -> float:
@@ -60,16 +88,19 @@ class Implementation:
     def load(self, X: np.ndarray):
         X = np.ascontiguousarray(X, self.dtype)
         if self.container == "csr":
-            return _to_csr(X, self.index_dtype)
-        return torch.from_numpy(X)
+            return to(_to_csr(X, self.index_dtype), self.device)
+        return torch.from_numpy(X).to(self.device)
 
     def __call__(self, X, *factors, **options):
-        dtype = self.torch
-        factors = [torch.tensor(A, dtype=dtype) if np.ndim(A) else A for A in factors]
+        place = {"dtype": self.torch, "device": self.device}
+        factors = [
+            torch.tensor(A, **place) if isinstance(A, np.ndarray) else A
+            for A in factors
+        ]
         out = getattr(ops, self.operation)(self.load(X), *factors, **options)
         if isinstance(out, tuple):
-            return tuple(part.numpy() for part in out)
-        return out.numpy() if isinstance(out, torch.Tensor) else out
+            return tuple(part.cpu().numpy() for part in out)
+        return out.cpu().numpy() if isinstance(out, torch.Tensor) else to(out, "cpu")
 
 
 def _implementations(operation: str) -> list[Implementation]:
@@ -97,9 +128,11 @@ def _fixture(operation: str):
         use(monkeypatch, one, one.place)
         return one
 
-    found = _implementations(operation)
-    names = ["-".join([f.place, f.dtype, f.index_dtype]) for f in found]
-    return pytest.fixture(params=found, ids=names, name=operation)(run_only)
+    params = [
+        pytest.param(one, id=one.id, marks=[pytest.mark.cuda] * one.triton)
+        for one in _implementations(operation)
+    ]
+    return pytest.fixture(params=params, name=operation)(run_only)
 
 
 transpose = _fixture("transpose")
@@ -192,7 +225,9 @@ def problem(request):
     return X, rng.random((X.shape[0], K)) + 0.01, rng.random((X.shape[1], K)) + 0.01
 
 
-@pytest.fixture(params=[(23, 3), (1, 3), (30, 1), (23, 17), (1030, 3)], ids=str)
+@pytest.fixture(
+    params=[(23, 3), (1, 3), (30, 1), (23, 17), (1030, 3), (5, 150)], ids=str
+)
 def factor(request):
     """A positive factor, for what is done to a factor alone: no matrix matters."""
     return np.random.default_rng(1).random(request.param) + 0.01

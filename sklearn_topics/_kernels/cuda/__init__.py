@@ -1,1 +1,1 @@
-"""The operations on CUDA devices, by Triton kernels: none yet."""
+"""The operations on CUDA devices, by Triton kernels."""

@@ -40,8 +40,8 @@ def dense_largest_violation(A, N, cost, pseudocount: float) -> Tensor:
     return violation.masked_fill_(cost < torch.finfo(A.dtype).tiny, 0).max()
 
 
-def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
-    beyond = torch.add(A, A - previous, alpha=beta)
+def dense_extrapolate(A, previous, beta: Tensor | float, least: float) -> Tensor:
+    beyond = (A - previous).mul_(beta).add_(A)
     return torch.maximum(beyond, least * A)
 
 
