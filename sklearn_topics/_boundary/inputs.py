@@ -10,13 +10,7 @@ from sklearn.utils.validation import check_array, check_non_negative, validate_d
 from .._kernels import CSR
 from .._kernels.csr import as_dtype
 from . import tensors
-from .containers import (
-    canonical_csr,
-    from_torch,
-    not_numbers,
-    readable,
-    summable,
-)
+from .containers import canonical_csr, from_torch, not_numbers, readable, summable
 from .sklearn_private import _safe_indexing
 from .transfer import numpy_dtype
 

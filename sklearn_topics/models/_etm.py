@@ -317,10 +317,7 @@ class TorchETM(BaseTopicModel):
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "topic_learning_rate": [Interval(Real, 0, None, closed="left"), None],
-        "learning_rate_schedule": [
-            StrOptions(set(SCHEDULES)),
-            callable,
-        ],
+        "learning_rate_schedule": [StrOptions(set(SCHEDULES)), callable],
         "schedule_params": [dict, None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "kl_warmup": [Interval(Integral, 0, None, closed="left")],

@@ -9,11 +9,7 @@ from .._boundary.contexts import plain_torch
 from .._boundary.counts import plain_number, require_tokens, warn_unless_counts
 from .._boundary.inputs import check_counts
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
-from .._boundary.transfer import (
-    make_generator,
-    to_device,
-    to_numpy,
-)
+from .._boundary.transfer import make_generator, to_device, to_numpy
 from .._boundary.warning import warn_user
 from .._core.fold_in import fold_in, variational_fold_in
 from .._core.init import INITS, initial_factors, standard_normal
@@ -617,7 +613,4 @@ class TorchPoissonNMF(BaseTopicModel):
 def _topic_attributes(state, n_iter):
     """Fitted attributes of the current state, for callbacks."""
     topics = to_numpy(topics_of(state))
-    return {
-        "components_": topics,
-        "n_iter_": n_iter,
-    }
+    return {"components_": topics, "n_iter_": n_iter}

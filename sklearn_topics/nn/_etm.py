@@ -12,12 +12,7 @@ from .._boundary.tensors import to_csr
 from .._kernels import CSR, autograd
 from .._kernels.csr import as_dtype
 from .._kernels.floors import QUOTIENT_FLOOR
-from ._arguments import (
-    check_nonnegative,
-    check_rates,
-    check_sizes,
-    is_number,
-)
+from ._arguments import check_nonnegative, check_rates, check_sizes, is_number
 from ._encoder import ACTIVATIONS, Encoder, draw_uniform_
 from ._random import draw
 

@@ -13,12 +13,7 @@ from .._core.beta_nmf import Penalties
 from .._core.shifted_update import ShiftedMultiplicativeUpdate
 from .._kernels import CSR
 from .._kernels.csr import as_dtype
-from ._arguments import (
-    check_finite,
-    check_nonnegative,
-    check_sizes,
-    is_number,
-)
+from ._arguments import check_finite, check_nonnegative, check_sizes, is_number
 from ._random import draw
 
 #: Iterations between two evaluations of the error.

@@ -44,7 +44,7 @@ BUDGETS = {
     "mu, beta 1": (TorchBetaNMF, {"solver": "mu", "beta_loss": 1}, 80),
     "mu, beta 1.5": (TorchBetaNMF, {"solver": "mu", "beta_loss": 1.5}, 80),
     "mu, beta 2": (TorchBetaNMF, {"solver": "mu"}, 80),
-    "cd": (TorchBetaNMF, {"solver": "cd"}, 150),
+    "cd": (TorchBetaNMF, {"solver": "cd"}, 130),
     "scd, beta 1": (TorchBetaNMF, {"solver": "scd", "beta_loss": 1}, 2000),
     "adam, beta 1": (TorchBetaNMF, {"solver": "adam", "beta_loss": 1}, 80),
     "deep, beta 1": (TorchDeepNMF, {"beta_loss": 1}, 180),
