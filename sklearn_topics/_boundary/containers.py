@@ -177,7 +177,7 @@ def _no_array(X, name) -> str:
 def _path(name):
     advice = {
         "X": "Load the file and pass the counts, for example with "
-        "scipy.sparse.load_npz, np.load or pandas.read_csv",
+        "scipy.sparse.load_npz, np.load or pandas.read_csv"
     }.get(name, "Load the file and pass the array")
     return f"{name} is a str or path, but files are not read. {advice}."
 

@@ -2,8 +2,11 @@
 
 from contextlib import ExitStack
 from functools import wraps
+from inspect import signature
 
 import torch
+
+from .memory import out_of_memory
 
 _AUTOCAST = "cpu", "cuda", "mps", "xpu"
 
@@ -14,6 +17,8 @@ def plain_torch(function):
     `no_grad` and `inference_mode` would prevent training, and `autocast` would compute
     in bfloat16 instead of float32. The default dtype and device need no protection,
     because no tensor of this package is created with them.
+
+    An error of torch about a device's memory says what needs how much.
     """
 
     @wraps(function)
@@ -23,6 +28,15 @@ def plain_torch(function):
             stack.enter_context(torch.enable_grad())
             for device in filter(torch.is_autocast_enabled, _AUTOCAST):
                 stack.enter_context(torch.autocast(device, enabled=False))
-            return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            except torch.OutOfMemoryError as error:
+                if isinstance(error.__cause__, torch.OutOfMemoryError):
+                    raise  # explained by a function that this one has called
+                given = signature(function).bind(*args, **kwargs).arguments
+                name, owner = function.__name__, given.get("self")
+                if owner is not None:
+                    name = f"{type(owner).__name__}.{name}"
+                raise out_of_memory(error, name, owner, given.get("X")) from error
 
     return run

@@ -1,15 +1,16 @@
 """Whether data are token counts, as the topic models expect."""
 
-import numpy as np
-import scipy.sparse as sp
+from torch import Tensor
 
+from .._kernels import CSR
+from .._kernels.chunks import wide_sums
 from .warning import warn_user
 
 #: Number of entries, or cells of dense data, to inspect.
 _SAMPLE = 100_000
 
 
-def require_tokens(data, name="X") -> None:
+def require_tokens(X: CSR | Tensor, name="X") -> None:
     """Raise an error if validated data are zero everywhere.
 
     Raises
@@ -17,30 +18,30 @@ def require_tokens(data, name="X") -> None:
     ValueError
         If there are no tokens.
     """
-    values = data.data if sp.issparse(data) else data
-    if not values.any():
+    values = X.data if isinstance(X, CSR) else X
+    if not bool(values.any()):
         raise ValueError(
-            f"{name} contains no tokens: all {data.shape[0]} documents are empty. "
+            f"{name} contains no tokens: all {X.shape[0]} documents are empty. "
             "Check that the vocabulary is that of these documents."
         )
 
 
-def warn_unless_counts(estimator, data, prior: str) -> None:
+def warn_unless_counts(estimator, X: CSR | Tensor, prior: str) -> None:
     """Warn if more than half of the positive values are not integers.
 
     Parameters
     ----------
     estimator : estimator
         The estimator that is fitted.
-    data : csr_array or ndarray
+    X : CSR or Tensor
         Validated counts.
     prior : str
         Weight of the model's prior in a document, for the message.
     """
-    share = _fractional(data)
+    share = _fractional(X)
     if share <= 0.5:
         return
-    tokens = float(data.sum(dtype=np.float64)) / data.shape[0]
+    tokens = float(wide_sums(X, lambda x: x)) / X.shape[0]
     name = type(estimator).__name__
     warn_user(
         f"X does not look like counts: {share:.0%} of its positive values are not "
@@ -60,13 +61,13 @@ def plain_number(number: float) -> str:
     return f"{float(f'{number:.2g}'):.15f}".rstrip("0").rstrip(".")
 
 
-def _fractional(data) -> float:
+def _fractional(X) -> float:
     """Fraction of non-integers among the positive values, from a sample."""
-    if sp.issparse(data):
-        step = max(1, data.nnz // _SAMPLE)
-        values = data.data[::step]
+    if isinstance(X, CSR):
+        values = X.data[:: max(1, X.nnz // _SAMPLE)]
     else:
-        rows = max(1, data.size // _SAMPLE)  # whole rows: columns may differ in kind
-        values = data[::rows]
+        # Whole rows: columns may differ in kind.
+        values = X[:: max(1, X.numel() // _SAMPLE)]
         values = values[values > 0]
-    return float(np.mean(values != np.floor(values))) if values.size else 0.0
+    fractional = (values != values.floor()).sum()
+    return float(fractional) / max(values.numel(), 1)

@@ -1,17 +1,18 @@
 """Any container of counts -> a canonical scipy CSR array or an ndarray."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import scipy.sparse as sp
+import torch
 from sklearn.utils.validation import check_array, check_non_negative, validate_data
 
-from .containers import (
-    canonical_csr,
-    from_torch,
-    not_numbers,
-    readable,
-    summable,
-)
+from .._kernels import CSR
+from .._kernels.csr import as_dtype
+from . import tensors
+from .containers import canonical_csr, from_torch, not_numbers, readable, summable
 from .sklearn_private import _safe_indexing
+from .transfer import numpy_dtype
 
 #: Integers up to this one are exact in float32.
 _FLOAT32_EXACT = 2**24
@@ -33,19 +34,14 @@ def check_counts(estimator, X, *, reset: bool, method: str):
 
     Returns
     -------
-    X : csr_array or ndarray
+    X : csr_array or ndarray; CSR or Tensor if X is a tensor on another device
         Sparse X as CSR with sorted distinct indices and no stored zeros; dense X
         C-contiguous. float32 for float32 and for integers below 2^24, which float32
         represents exactly; float64 otherwise. It may share memory with the argument, so
         never write to it.
     """
     whom = f"{type(estimator).__name__}.{method}"
-
-    def check(X, values):
-        _check_finite(X, values)
-        _check_nonnegative(X, values, whom)
-
-    return _checked(estimator, X, reset, check, _count_dtype)
+    return _checked(estimator, X, reset, _count_dtype, Values(whom))
 
 
 def check_matrix(estimator, X, *, reset: bool, min_features: int = 1):
@@ -55,7 +51,7 @@ def check_matrix(estimator, X, *, reset: bool, min_features: int = 1):
     float64.
     """
     options = {"ensure_min_features": min_features if reset else 1}
-    return _checked(estimator, X, reset, _check_finite, _float_dtype, **options)
+    return _checked(estimator, X, reset, _float_dtype, Values(), **options)
 
 
 def check_nonnegative(
@@ -67,18 +63,8 @@ def check_nonnegative(
     float64. With `missing`, NaN are allowed; with `positive`, zeros raise an error,
     stored or not.
     """
-    whom = f"{type(estimator).__name__}.{method}"
-
-    def check(X, values):
-        _check_finite(X, values, missing)
-        _check_nonnegative(X, values, whom)
-        if positive:
-            _check_positive(X, values)
-        if missing and values.dtype.kind == "f" and np.isnan(values).all():
-            if values.size == np.prod(X.shape):
-                raise ValueError("All cells of X are NaN (unobserved).")
-
-    return _checked(estimator, X, reset, check, _float_dtype, missing=missing)
+    allowed = Values(f"{type(estimator).__name__}.{method}", missing, positive)
+    return _checked(estimator, X, reset, _float_dtype, allowed)
 
 
 def check_coordinates(estimator, X):
@@ -94,7 +80,7 @@ def check_coordinates(estimator, X):
             f"X has {W.shape[1]} columns, but {type(estimator).__name__} has {K} "
             "components. Pass the output of transform."
         )
-    return W.astype(_float_dtype(W), copy=False)
+    return W.astype(_float_dtype(W.dtype), copy=False)
 
 
 def check_components(estimator, *, nonnegative: bool) -> np.ndarray:
@@ -159,8 +145,46 @@ def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
     return factor
 
 
-def _checked(estimator, X, reset, check, dtype_of, *, missing=False, **options):
-    named = summable(readable(X, missing=missing))
+@dataclass(frozen=True)
+class Values:
+    """The values that X may have: finite ones.
+
+    Parameters
+    ----------
+    whom : str
+        The method that refuses negative values; "" allows them.
+    missing : bool
+        Whether they may be NaN.
+    positive : bool
+        Whether zeros, stored or not, are refused.
+    """
+
+    whom: str = ""
+    missing: bool = False
+    positive: bool = False
+
+    def check(self, X, values) -> None:
+        _check_finite(X, values, self.missing)
+        if self.whom:
+            _check_nonnegative(X, values, self.whom)
+        if self.positive:
+            _check_positive(X, values)
+        if self.missing and values.dtype.kind == "f" and np.isnan(values).all():
+            if values.size == np.prod(X.shape):
+                raise ValueError("All cells of X are NaN (unobserved).")
+
+    def hold(self, X: CSR | torch.Tensor) -> bool:
+        """Whether X on a device has such values."""
+        signs = {"nonnegative": bool(self.whom), "positive": self.positive}
+        return tensors.is_valid(X, missing=self.missing, **signs)
+
+
+def _checked(estimator, X, reset, dtype_of, allowed: Values, **options):
+    if tensors.stays_on_device(X, estimator.device):
+        found = _checked_on_device(estimator, X, reset, dtype_of, allowed, options)
+        if found is not None:
+            return found
+    named = summable(readable(X, missing=allowed.missing))
     options |= {
         "accept_sparse": "csr",
         "dtype": "numeric",
@@ -183,14 +207,36 @@ def _checked(estimator, X, reset, check, dtype_of, *, missing=False, **options):
     if X.dtype.kind not in "biuf":
         problem = not_numbers(named) or f"X must contain numbers. Got dtype {X.dtype}."
         raise ValueError(problem)
-    check(X, X.data if sp.issparse(X) else X)
+    allowed.check(X, X.data if sp.issparse(X) else X)
     if reset:  # last, so that invalid data do not change the estimator
         validate_data(estimator, named, reset=True, skip_check_array=True)
+    X = canonical_csr(X) if sp.issparse(X) else X
+    values = X.data if sp.issparse(X) else X
+    dtype = dtype_of(values.dtype, lambda: values.max(initial=0))
+    values = np.ascontiguousarray(values, dtype)
     if not sp.issparse(X):
-        return np.ascontiguousarray(X, dtype_of(X))
-    X = canonical_csr(X)
-    data = np.ascontiguousarray(X.data, dtype_of(X.data))
-    return sp.csr_array((data, X.indices, X.indptr), shape=X.shape, copy=False)
+        return values
+    return sp.csr_array((values, X.indices, X.indptr), shape=X.shape, copy=False)
+
+
+def _checked_on_device(estimator, X, reset, dtype_of, allowed: Values, options):
+    """X as CSR or Tensor; None if values are not allowed: the host finds their places.
+
+    scikit-learn checks an array of X's shape that has no memory.
+    """
+    shape = np.broadcast_to(np.float32(0), X.shape)
+    if reset:
+        check_array(shape, estimator=estimator, input_name="X", **options)
+    else:
+        validate_data(estimator, shape, reset=False, **options)
+    X = tensors.canonical(X)
+    if not allowed.hold(X):
+        return None
+    if reset:
+        validate_data(estimator, shape, reset=True, skip_check_array=True)
+    values = X.data if isinstance(X, CSR) else X
+    dtype = dtype_of(numpy_dtype(X), lambda: float(values.max()) if len(values) else 0)
+    return as_dtype(X, getattr(torch, dtype.name))
 
 
 def _check_finite(X, values, missing: bool = False) -> None:
@@ -242,14 +288,15 @@ def _count_and_place(X, bad) -> str:
     return f"{entries} at row {row}, column {column}"
 
 
-def _float_dtype(values) -> np.dtype:
-    narrow = values.dtype.kind == "f" and values.dtype.itemsize == 4  # either endian
+def _float_dtype(dtype, largest=None) -> np.dtype:
+    """The dtype to compute in, for values of this one, of which one is `largest()`."""
+    narrow = dtype.kind == "f" and dtype.itemsize == 4  # either endian
     return np.dtype("float32" if narrow else "float64")
 
 
-def _count_dtype(values) -> np.dtype:
-    kind = values.dtype.kind
-    if kind == "f":
-        return _float_dtype(values)
-    small = values.size == 0 or kind == "b" or values.max() < _FLOAT32_EXACT
+def _count_dtype(dtype, largest) -> np.dtype:
+    """The same for counts."""
+    if dtype.kind == "f":
+        return _float_dtype(dtype)
+    small = dtype.kind == "b" or largest() < _FLOAT32_EXACT
     return np.dtype("float32" if small else "float64")

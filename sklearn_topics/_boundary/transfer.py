@@ -1,5 +1,6 @@
 """Devices, random generators, and transfer of data to the device and back."""
 
+import math
 import warnings
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from sklearn.utils import check_random_state
 
 from .._kernels import CSR
+from .._kernels.transfer import upload
 
 
 def available_devices() -> list[str]:
@@ -22,8 +24,21 @@ def available_devices() -> list[str]:
     return devices
 
 
-def resolve_device(device: str) -> torch.device:
-    """The torch device of a `device` parameter; "auto" is cuda if present, else cpu.
+#: Where CUDA was measured to be faster than the CPU: for a model and its solver, such
+#: as "TorchPoissonNMF scd", by container, "csr" or "dense", from which size on, in
+#: nonzeros of X (cells if dense) times topics. ``python benchmarks/gpu.py`` measures
+#: the rows; none has been measured so far. Without a row the choice is the CPU.
+FASTER_ON_CUDA: dict[str, dict[str, float]] = {}
+
+
+def resolve_device(
+    device: str, model: str = "", X=None, n_components: int = 1
+) -> torch.device:
+    """The torch device of a `device` parameter.
+
+    "auto" is the device of X if X is on CUDA or xpu; else CUDA if there is one and it
+    was measured to be faster for this model, with its solver, and this size; else the
+    CPU.
 
     Raises
     ------
@@ -32,13 +47,27 @@ def resolve_device(device: str) -> torch.device:
     """
     available = available_devices()
     if device == "auto":
-        return torch.device("cuda" if "cuda" in available else "cpu")
+        if isinstance(X, torch.Tensor | CSR) and X.device.type not in ("cpu", "mps"):
+            return X.device
+        container, size = container_and_size(X)
+        least = FASTER_ON_CUDA.get(model, {}).get(container, math.inf)
+        faster = "cuda" in available and size * n_components >= least
+        return torch.device("cuda" if faster else "cpu")
     if device not in available and device != "cpu:0":
         raise ValueError(
             f"device={device!r} is not available on this machine. Available: "
             f"{', '.join(['auto', *available])}."
         )
     return torch.device(device)
+
+
+def container_and_size(X) -> tuple[str, int]:
+    """The container of X, and its number of nonzeros, or of cells if it is dense."""
+    if isinstance(X, torch.Tensor) and X.layout != torch.strided:
+        return "csr", X._nnz()
+    if isinstance(X, CSR) or sp.issparse(X):
+        return "csr", X.nnz
+    return "dense", math.prod(getattr(X, "shape", (0,)))
 
 
 def make_generator(random_state) -> torch.Generator:
@@ -48,7 +77,15 @@ def make_generator(random_state) -> torch.Generator:
 
 
 def to_device(X, device: torch.device) -> CSR | torch.Tensor:
-    """Copy the result of `check_counts`, or a factor, to the device; shared on CPU."""
+    """Copy the result of `check_counts`, or a factor, to the device; shared on CPU.
+
+    What is on the device stays there.
+    """
+    if isinstance(X, CSR):
+        parts = (part.to(device) for part in (X.indptr, X.indices, X.data))
+        return X if X.device == device else CSR(*parts, X.shape)
+    if isinstance(X, torch.Tensor):
+        return X.to(device)
     if not sp.issparse(X):
         return _tensor(X, device)
     wide = X.shape[1] > np.iinfo(np.int32).max
@@ -74,7 +111,7 @@ def _tensor(array: np.ndarray, device: torch.device) -> torch.Tensor:
     with warnings.catch_warnings():
         # torch warns of read-only arrays, such as memory maps; they are only read.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
-        return torch.from_numpy(array).to(device)
+        return upload(torch.from_numpy(array), device)
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:
@@ -82,8 +119,13 @@ def to_numpy(tensor: torch.Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy().copy()
 
 
-def like_input(array: np.ndarray, X) -> np.ndarray | torch.Tensor:
-    """Convert a result to the kind of container of X: torch in, torch out."""
-    if isinstance(X, torch.Tensor):
-        return _tensor(array, X.device)
-    return array
+def like_input(rows: np.ndarray | torch.Tensor, X) -> np.ndarray | torch.Tensor:
+    """Convert a result to the kind of container of X: torch in, torch out.
+
+    A result on the device of X is copied there, and a tensor always to new memory.
+    """
+    if isinstance(rows, torch.Tensor):
+        if isinstance(X, torch.Tensor) and rows.device == X.device:
+            return rows.detach().clone(memory_format=torch.contiguous_format)
+        rows = to_numpy(rows)
+    return _tensor(rows, X.device) if isinstance(X, torch.Tensor) else rows

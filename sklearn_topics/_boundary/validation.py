@@ -5,11 +5,12 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from .._kernels import CSR
-from .._kernels.csr import take
+from .._kernels.csr import as_dtype, take
 from .containers import readable
 from .counts import require_tokens
 from .inputs import check_counts
-from .transfer import numpy_dtype, to_device
+from .tensors import stays_on_device
+from .transfer import to_device
 
 
 def training_and_validation(estimator, X: CSR | torch.Tensor, X_val):
@@ -39,17 +40,19 @@ def training_and_validation(estimator, X: CSR | torch.Tensor, X_val):
         test_size=estimator.validation_fraction,
         random_state=estimator.random_state,
     )
-    train, test = (torch.from_numpy(np.sort(part)).to(X.device) for part in parts)
+    train, test = (torch.from_numpy(np.sort(part)) for part in parts)
     return take(X, train), take(X, test)
 
 
 def _given(estimator, X, X_val):
-    X_val = readable(X_val, "X_val")
+    if not stays_on_device(X_val, estimator.device):
+        X_val = readable(X_val, "X_val")
     shape = getattr(X_val, "shape", None) or np.shape(X_val)
     if tuple(shape[1:]) != X.shape[1:]:
         raise ValueError(
             f"X_val has the shape {tuple(shape)}, but X has {X.shape[1]} columns."
         )
     counts = check_counts(estimator, X_val, reset=False, method="fit")
+    counts = as_dtype(to_device(counts, X.device), X.dtype)
     require_tokens(counts, "X_val")
-    return to_device(counts.astype(numpy_dtype(X), copy=False), X.device)
+    return counts

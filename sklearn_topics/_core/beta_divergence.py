@@ -120,12 +120,7 @@ def _block_terms(x, y, beta, masked) -> tuple[Tensor, Tensor]:
 
 
 def divergence(
-    X: CSR | Tensor,
-    W: Tensor,
-    HT: Tensor,
-    beta: float,
-    *,
-    masked: bool = False,
+    X: CSR | Tensor, W: Tensor, HT: Tensor, beta: float, *, masked: bool = False
 ) -> float:
     """Sum of d(X, W H) over all (observed) cells, accumulated wide; on the host."""
     D, size = fast_divergence(X, W, HT, beta, masked=masked)

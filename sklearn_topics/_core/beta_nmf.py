@@ -141,7 +141,8 @@ class BetaSolver(ABC):
         last = state["HT" if self.update_H else "W"]
         cross = ops.column_sums(last, state["numerator"]).to(wide).sum()
         both = (state["gram_W"].to(wide) * state["gram_H"].to(wide)).sum()
-        return state["data_term"] + (both / 2 - cross)
+        # data_term + (both / 2 - cross)
+        return torch.add(state["data_term"], torch.sub(both, cross, alpha=2), alpha=0.5)
 
     def _least_squares_step(self, X, state, update) -> State:
         """W, then H, for beta 2: from X times the other and that one's Gram matrix.

@@ -125,6 +125,7 @@ class ETMTrainer:
     def step(self, X: CSR | Tensor, state: State) -> State:
         generator = torch.Generator("cpu")
         generator.set_state(state["generator"])
+        noise = noise_generator(generator, X.device)
         self.load(state)
         rate = self.schedule.rate(state, state["epoch"])
         factor = rate / self.schedule.learning_rate
@@ -135,7 +136,7 @@ class ETMTrainer:
         for number, rows in enumerate(shuffled_rows(X, self.batch_size, generator)):
             progress = state["epoch"] + (number + 1) / n_batches
             weight = min(1.0, progress / self.kl_warmup) if self.kl_warmup else 1.0
-            bound = self.module(take(X, rows), generator)
+            bound = self.module(take(X, rows), noise)
             loss = (weight * bound.kl - bound.log_likelihood).mean()
             loss.backward()
             if self.max_grad_norm is not None:
@@ -143,9 +144,8 @@ class ETMTrainer:
                 torch.nn.utils.clip_grad_norm_(trained, self.max_grad_norm)
             optimizer.step(*rates, self.weight_decay)
             sums += torch.stack([terms.detach().sum() for terms in bound]).to(sums)
-        log_likelihood, kl = (sums / X.shape[0]).tolist()
         new = self._dump(optimizer, generator, state["epoch"] + 1)
-        self._check(X, log_likelihood - kl, new["epoch"])
+        log_likelihood, kl = self._means(X, sums, new["epoch"])
         new |= {"elbo": log_likelihood - kl, "nll": -log_likelihood, "kl": kl}
         new["learning_rate"] = rate
         loss = partial(self._loss, X, new)
@@ -200,19 +200,27 @@ class ETMTrainer:
             state[f"module.{name}"] = value.detach()
         return state | optimizer.state()
 
-    def _check(self, X: CSR | Tensor, bound: float, epoch: int) -> None:
-        """Raise if parameters are not finite, or far worse than a uniform model."""
+    def _means(self, X: CSR | Tensor, sums: Tensor, epoch: int) -> tuple[float, float]:
+        """Means of the epoch's sums of the bound's two terms: its one read.
+
+        Raises if parameters are not finite, or far worse than a uniform model.
+        """
         some = slice_rows(X, 0, min(self.batch_size, X.shape[0]))
-        means = on_host(
+        log_likelihood, kl = (sums / X.shape[0]).unbind()
+        found = on_host(
             {
+                "log_likelihood": log_likelihood,
+                "kl": kl,
                 "bound": bounds(self.module, some, self.batch_size).mean(),
                 "size": document_sizes(some).mean(),
             }
         )
+        log_likelihood, kl, after, size = found.values()
         m, K = X.shape[1], self.module.topic_embeddings.shape[0]
-        after, uniform = means["bound"], means["size"] * math.log(m)
-        if not (math.isfinite(bound) and after > -_HOPELESS * (uniform + K + 1)):
+        worst = -_HOPELESS * (size * math.log(m) + K + 1)
+        if not (math.isfinite(log_likelihood - kl) and after > worst):
             raise self._diverged(epoch, after)
+        return log_likelihood, kl
 
     def _diverged(self, epoch: int, bound: float) -> Diverged:
         return Diverged(
@@ -232,6 +240,17 @@ def embedded_topics(rho: Tensor, alpha: Tensor) -> Tensor:  # [K, m]
 def default_batch_size(n: int) -> int:
     """Documents in a batch of n documents."""
     return min(MAX_BATCH, max(_LEAST_BATCH, n // _BATCHES))
+
+
+def noise_generator(host: torch.Generator, device: torch.device) -> torch.Generator:
+    """A generator on the device, seeded from that of the host; on the CPU that itself.
+
+    Its numbers depend on the type of the device.
+    """
+    if device.type == "cpu":
+        return host
+    seed = torch.randint(2**62, (), generator=host, device="cpu")
+    return torch.Generator(device).manual_seed(int(seed))
 
 
 def shuffled_rows(

@@ -14,7 +14,8 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .._kernels.csr import take
 from .._kernels.threads import one_torch_thread
-from .etm import Adam, shuffled_rows
+from .._kernels.transfer import upload
+from .etm import Adam, noise_generator, shuffled_rows
 from .init import initial_factors, standard_normal
 from .poisson_nmf import SCD
 from .topic_model import normalize_rows, topics_of
@@ -190,12 +191,13 @@ def pretrain_encoder(
     `show` gets the number of documents seen, each once an epoch.
     """
     module.train()
-    seen = 0
+    seen, noise = 0, noise_generator(generator, X.device)
     optimizer = Adam({f"encoder.{n}": p for n, p in module.encoder.named_parameters()})
     for _ in range(n_epochs):
         for rows in shuffled_rows(X, batch_size, generator):
-            mean, _ = module.encoder(take(X, rows), generator)
-            loss = -(theta[rows] * torch.log_softmax(mean, 1)).sum(1).mean()
+            mean, _ = module.encoder(take(X, rows), noise)
+            target = theta[upload(rows, X.device)]
+            loss = -(target * torch.log_softmax(mean, 1)).sum(1).mean()
             loss.backward()
             optimizer.step(learning_rate)
             seen += len(rows)

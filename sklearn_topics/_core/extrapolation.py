@@ -8,10 +8,11 @@ extrapolated ones do not either.
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .solver import State
+from .solver import State, select
 
 # How far beyond: at first; the factors of growth and of decay; the bound's growth, and
 # its own bound. These are the paper's values.
@@ -31,27 +32,44 @@ def extrapolated_step(
 ) -> State:
     """`update`, which gives a state and its objective, from beyond W and HT of `state`.
 
-    The state gains "objective", that of its factors, "beta" and "bound" (the step
-    beyond and its limit), and the previous factors, unless they led nowhere.
+    The state gains "objective", that of its factors, the previous factors, and tensors
+    of shape (): "beta" and "bound", the step beyond and its limit, and "moving",
+    whether the next iteration begins beyond the factors. After a dropped iteration the
+    previous factors are the factors themselves. Nothing is read from a device.
     """
-    previous = [state.get(f"previous_{name}") for name in _FACTORS]
-    beta, bound = state.get("beta", _FIRST), state.get("bound", 1.0)
-    momentum = previous[0] is not None
-    begin = state
-    if momentum:
-        beyond = (
-            ops.extrapolate(state[name], old, beta, _LEAST)
-            for name, old in zip(_FACTORS, previous, strict=True)
-        )
-        begin = {**state, **dict(zip(_FACTORS, beyond, strict=True))}
-    new, objective = update(X, begin)
     old = {name: state[name] for name in _FACTORS}
-    if momentum and not bool(objective >= state["objective"]):  # the step's one read
-        kept = {f"previous_{name}": None for name in _FACTORS}
-        decayed = {"beta": beta * _DECAY, "bound": beta}
-        return {**new, **old, **kept, **decayed, "objective": state["objective"]}
-    if momentum:
-        bound = min(_BOUND, _BOUND_GROWTH * bound)
-        beta = min(bound, _GROWTH * beta)
-    kept = {f"previous_{name}": factor for name, factor in old.items()}
-    return {**new, **kept, "beta": beta, "bound": bound, "objective": objective}
+    begin = {name: _beyond(state, name) for name in _FACTORS}
+    new, objective = update(X, {**state, **begin})
+    if "moving" not in state:
+        state = {**state, **_first_step(objective)}
+    beta, bound, moving = (state[name] for name in ("beta", "bound", "moving"))
+    rose = (objective >= state["objective"]) | ~moving  # NaN has not risen
+    limit = select(moving, (bound * _BOUND_GROWTH).clamp(max=_BOUND), bound)
+    grown = select(moving, torch.minimum(limit, beta * _GROWTH), beta)
+    return {
+        **new,
+        **{name: select(rose, new[name], old[name]) for name in _FACTORS},
+        **{f"previous_{name}": factor for name, factor in old.items()},
+        "beta": select(rose, grown, beta * _DECAY),
+        "bound": select(rose, limit, beta),
+        "moving": rose,
+        "objective": select(rose, objective, state["objective"]),
+    }
+
+
+def _first_step(objective: Tensor) -> State:
+    return {
+        "beta": objective.new_full((), _FIRST),
+        "bound": objective.new_full((), 1.0),
+        "moving": objective.new_full((), False, dtype=torch.bool),
+        "objective": objective,
+    }
+
+
+def _beyond(state: State, name: str) -> Tensor:
+    """Where the iteration begins: a factor itself where it is also the previous one."""
+    factor = state[name]
+    previous = state.get(f"previous_{name}", factor)
+    if previous is factor:
+        return factor
+    return ops.extrapolate(factor, previous, state["beta"], _LEAST)

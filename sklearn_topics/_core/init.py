@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .._kernels import CSR
 from .._kernels.threads import threads_for
+from .._kernels.transfer import upload
 from .observed import mean_value
 from .svd import flip_signs, randomized_svd
 
@@ -33,7 +34,7 @@ def _random_factors(X: CSR | Tensor, K: int, draw: Draw, order: str):
 
 
 def _absolute(values: Tensor, like: CSR | Tensor) -> Tensor:
-    return values.abs_().to(like.device, like.dtype)
+    return upload(values.abs_().to(like.dtype), like.device)
 
 
 def _nndsvd_factors(

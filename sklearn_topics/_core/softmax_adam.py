@@ -21,6 +21,7 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .._kernels.csr import take
 from .._kernels.threads import one_torch_thread
+from .._kernels.transfer import upload
 from .poisson_nmf import PoissonObjective
 from .schedule import Schedule, make_schedule
 from .solver import State
@@ -73,7 +74,7 @@ class SoftmaxAdam(PoissonObjective):
         for number, rows in enumerate(batches):
             done = epoch * len(batches) + number
             rate = self.schedule.rate(state, epoch + number / len(batches))
-            batch, rows = take(X, rows), rows.to(X.device)
+            batch, rows = take(X, rows), upload(rows, X.device)
             theta = torch.softmax(A[0][rows], 1)
             of_A, of_BT = self._gradients(batch, theta, terms, len(rows) / n)
             _update(A, of_A, rows=rows, rate=rate, n_updates=epoch + 1)

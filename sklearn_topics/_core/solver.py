@@ -31,8 +31,19 @@ class Solver(Protocol):
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """The metrics of a state: its objective, which is maximised, and others.
 
-        It reads from the device once or twice; a step reads at most once.
+        It reads from the device once or twice; a step reads nothing.
         """
+
+
+def select(condition: Tensor, new: Tensor, old: Tensor) -> Tensor:
+    """`new` if the condition, of shape (), holds, else `old`.
+
+    On a device the choice is made there: nothing is read. On the CPU one of the two is
+    returned: nothing is copied.
+    """
+    if condition.device.type == "cpu":
+        return new if condition else old
+    return torch.where(condition, new, old)
 
 
 def on_host(numbers: Mapping[str, Tensor | float]) -> dict[str, float]:

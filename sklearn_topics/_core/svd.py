@@ -8,6 +8,7 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .._kernels.csr import accumulation_dtype
 from .._kernels.threads import threads_for
+from .._kernels.transfer import upload
 from .solver import on_host
 
 NORMALIZERS = ("LU", "QR", "none")
@@ -56,8 +57,7 @@ def randomized_svd(
 
 def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer):
     width = int(n_components) + int(n_oversamples)  # numpy 1: uint64 + int is a float
-    Q = _whole_lines(draw(X.shape[1], width).to(X.dtype))
-    Q = Q.to(X.device)
+    Q = upload(_whole_lines(draw(X.shape[1], width).to(X.dtype)), X.device)
     apart = False
     for _ in range(n_iter):
         Q = ops.spmm(X, Q)
@@ -173,3 +173,16 @@ def flip_signs(U: Tensor, Vt: Tensor, *, by: str) -> tuple[Tensor, Tensor]:
     signs = torch.sign(vectors.gather(1, largest))[:, 0]
     signs = signs.where(signs != 0, 1)
     return U * signs, Vt * signs[:, None]
+
+
+def total_variance(X: CSR | Tensor, scale: float = 1.0) -> float:
+    """Sum of the variances of the columns of X, times `scale`."""
+    if not isinstance(X, CSR):
+        X = X if scale == 1 else X * scale
+        return float(X.var(0, correction=0).sum(dtype=accumulation_dtype(X.device)))
+    XT, n = X.T if scale == 1 else X.T.with_data(X.T.data * scale), X.shape[0]
+    means = ops.row_sums(XT) / n
+    deviations = XT.data - means.to(X.dtype)[XT.entry_rows()]
+    zeros = n - XT.indptr.diff()
+    squares = ops.row_sums(XT.with_data(deviations.square_()))
+    return float((squares + zeros * means.square()).sum()) / n

@@ -32,10 +32,7 @@ class CorpusSums:
     @classmethod
     def of(cls, X: CSR | Tensor) -> "CorpusSums":
         tokens, log_factorial, entropy = wide_sums(
-            X,
-            lambda x: x,
-            lambda x: torch.lgamma(x + 1),
-            lambda x: torch.xlogy(x, x),
+            X, lambda x: x, lambda x: torch.lgamma(x + 1), lambda x: torch.xlogy(x, x)
         ).tolist()
         return cls(tokens, log_factorial, saturated=entropy - tokens - log_factorial)
 

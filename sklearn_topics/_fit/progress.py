@@ -8,7 +8,6 @@ from functools import cache
 
 import numpy as np
 
-from .._boundary.transfer import resolve_device
 from .._kernels.cpu.compiling import watch_compiling
 from .run import Observer, Run
 
@@ -122,7 +121,7 @@ def announced_fit(estimator, X) -> Iterator[None]:
     sizes = getattr(estimator, "layer_sizes", None) or [estimator.n_components]
     if all(isinstance(K, int | np.integer) for K in sizes):
         parts.append(f"{', '.join(map(str, sizes))} topics")
-    where = f"on {resolve_device(estimator.device)}"
+    where = f"on {estimator._resolve_device(X)}"
     name = type(estimator).__name__
     print(f"{name}: {', '.join([*parts, where])}", file=sys.stderr)
     with watch_compiling(cache(_announce_compiling)):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from . import registry
+from .transfer import upload
 
 
 def accumulation_dtype(device: torch.device) -> torch.dtype:
@@ -74,10 +75,12 @@ class CSR:
         n, m = self.shape
         if (start, stop) == (0, n):
             return self
-        first, last = int(self.host_indptr[start]), int(self.host_indptr[stop])
+        host = self.host_indptr[start : stop + 1]
+        first, last = int(host[0]), int(host[-1])
         indptr = self.indptr[start : stop + 1] - first
+        known = indptr if self.device.type == "cpu" else host - first
         parts = self.indices[first:last], self.data[first:last]
-        return CSR(indptr, *parts, (stop - start, m))
+        return CSR(indptr, *parts, (stop - start, m), _host_indptr=known)
 
     def entry_rows(self) -> Tensor:  # [nnz], int64
         """The row of each entry."""
@@ -104,11 +107,11 @@ def take(X: CSR | Tensor, rows: Tensor) -> CSR | Tensor:
     Nothing is read from the device if the row numbers are on the host.
     """
     if not isinstance(X, CSR):
-        return X[rows.to(X.device)]
+        return X[upload(rows, X.device)]
     rows, host = rows.cpu(), X.host_indptr
     begins, ends = host[rows], host[rows + 1]
     host = torch.cat([host[:1], (ends - begins).cumsum(0)])
-    shift, indptr = (A.to(X.device) for A in (begins - host[:-1], host))
+    shift, indptr = (upload(A, X.device) for A in (begins - host[:-1], host))
     nnz = int(host[-1])
     entries = shift.repeat_interleave(indptr.diff(), output_size=nnz)
     entries += torch.arange(nnz, device=X.device)
@@ -128,6 +131,13 @@ def take_columns(X: CSR | Tensor, columns: Tensor) -> CSR | Tensor:
     ends = torch.cat([X.indptr.new_zeros(1), taken.cumsum(0)])
     shape = X.shape[0], len(columns)
     return CSR(ends[X.indptr], indices[taken], X.data[taken], shape)
+
+
+def as_dtype(X: CSR | Tensor, dtype: torch.dtype) -> CSR | Tensor:
+    """X itself, or a copy with values of another dtype."""
+    if X.dtype == dtype:
+        return X
+    return X.with_data(X.data.to(dtype)) if isinstance(X, CSR) else X.to(dtype)
 
 
 def slice_rows(X: CSR | Tensor, start: int, stop: int) -> CSR | Tensor:

@@ -77,8 +77,13 @@ def largest_violation(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float) ->
     return registry.find("largest_violation", A)(A, N, cost, pseudocount)
 
 
-def extrapolate(A: Tensor, previous: Tensor, beta: float, least: float) -> Tensor:
-    """max(A + beta (A - previous), least A), elementwise: a Tensor of A's shape."""
+def extrapolate(
+    A: Tensor, previous: Tensor, beta: Tensor | float, least: float
+) -> Tensor:
+    """max(A + beta (A - previous), least A), elementwise: a Tensor of A's shape.
+
+    `beta` is a number, or a Tensor of shape () on the device of A, of any real dtype.
+    """
     return registry.find("extrapolate", A)(A, previous, beta, least)
 
 

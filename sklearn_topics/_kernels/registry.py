@@ -81,6 +81,7 @@ if find_spec("triton"):
         ("spmm", "csr", "cuda"): "cuda.products:csr_spmm",
         ("ratio_product", "csr", "cuda"): "cuda.products:csr_ratio_product",
         ("log_sums", "csr", "cuda"): "cuda.products:csr_log_sums",
+        ("scd_rows", "csr", "cuda"): "cuda.descent:csr_scd_rows",
         ("column_sums", "dense", "cuda"): "cuda.factors:dense_column_sums",
         ("multiplicative_step", "dense", "cuda"): (
             "cuda.factors:dense_multiplicative_step"

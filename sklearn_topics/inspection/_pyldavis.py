@@ -2,12 +2,7 @@
 
 import numpy as np
 
-from .._boundary.documents import (
-    as_array,
-    check_documents,
-    row_labels,
-    token_totals,
-)
+from .._boundary.documents import as_array, check_documents, row_labels, token_totals
 from .._boundary.pipelines import accepts_missing, model_input, split_pipeline
 from .._boundary.proportions import check_shape, proportions_and_counts
 from .._boundary.topics import (

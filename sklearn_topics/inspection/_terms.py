@@ -2,11 +2,7 @@
 
 import numpy as np
 
-from .._boundary.arguments import (
-    check_choice,
-    check_integer,
-    check_number,
-)
+from .._boundary.arguments import check_choice, check_integer, check_number
 from .._boundary.containers import readable
 from .._boundary.top_terms import greatest
 from .._boundary.topics import term_names, topic_distributions

@@ -3,6 +3,7 @@
 import math
 from abc import ABCMeta, abstractmethod
 from inspect import signature
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import (
@@ -20,6 +21,7 @@ from .._boundary.inputs import (
     check_counts,
     check_nonnegative,
 )
+from .._boundary.memory import value_bytes
 from .._boundary.sklearn_private import CallbackSupportMixin, gives_frames
 from .._boundary.transfer import (
     like_input,
@@ -51,6 +53,9 @@ class BaseDecomposition(
     """Base class of all models: X is approximated by W @ ``components_``."""
 
     _doc_link_module = "sklearn_topics"
+
+    #: Parameters that decide how much memory a fit needs.
+    _sizes = ("n_components",)
 
     #: Whether components_ must be nonnegative, also if edited.
     _nonnegative_components = False
@@ -96,10 +101,36 @@ class BaseDecomposition(
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
+    @property
+    def _solver_name(self):
+        """The solver, as in the table of `resolve_device`."""
+        return getattr(self, "solver", "")
+
+    def _resolve_device(self, X):
+        """The device to compute on; X in any container."""
+        model = f"{type(self).__name__} {self._solver_name}".rstrip()
+        return resolve_device(self.device, model, X, self._rank(X))
+
+    def _rank(self, X):
+        """Number of components that fit computes for X, of all layers together."""
+        sizes = getattr(self, "layer_sizes", None) or [self.n_components]
+        m = getattr(X, "shape", (0,))[-1]  # also meant by n_components "auto" or None
+        return sum(K if isinstance(K, Integral) else m for K in sizes)
+
+    def _memory(self, X):
+        """Bytes that a fit to X needs besides X, by what for: for messages."""
+        K, (n, m) = self._rank(X), X.shape
+        what = f"W and H of {K} components, of which an iteration has several copies"
+        return {what: (n + m) * K * value_bytes(X, self)}
+
+    def _to_device(self, data):
+        """Validated data on the device to compute on."""
+        return to_device(data, self._resolve_device(data))
+
     @plain_torch
     def _like_input(self, rows, X):
         """The output of transform: torch if X is, but arrays for `set_output`."""
-        return rows if gives_frames(self) else like_input(rows, X)
+        return like_input(rows, None if gives_frames(self) else X)
 
     def _components(self):
         """Validated components_: the user may have edited them."""
@@ -162,9 +193,9 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         """X, validated against the fitted model, and the topics, on the device."""
         check_is_fitted(self)
         data = check_counts(self, X, reset=False, method=method)
-        device = resolve_device(self.device)
-        topics = self._components().astype(data.dtype, copy=False)
-        return to_device(data, device), to_device(topics, device)
+        X_device = self._to_device(data)
+        topics = self._components().astype(numpy_dtype(X_device), copy=False)
+        return X_device, to_device(topics, X_device.device)
 
     @plain_torch
     def transform(self, X):
@@ -184,7 +215,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         """
         X_device, topics = self._upload(X, "transform")
         theta = self._proportions(X_device, topics, self.verbose)
-        return self._like_input(to_numpy(theta), X)
+        return self._like_input(theta, X)
 
     @plain_torch
     def score(self, X, y=None):
@@ -262,10 +293,10 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         if X_device is None:
             check_is_fitted(self)
             data = self._check(X, "transform", reset=False)
-            X_device = to_device(data, resolve_device(self.device))
+            X_device = self._to_device(data)
         HT = self._transposed_components(X_device)
         W = self._weights(X_device, HT, self.verbose)
-        return self._like_input(to_numpy(W), X)
+        return self._like_input(W, X)
 
     #: Whether cells of X may be NaN.
     _may_miss = False
@@ -343,7 +374,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         """
         check_is_fitted(self)
         data = self._check(X, "score", reset=False)
-        X = to_device(data, resolve_device(self.device))
+        X = self._to_device(data)
         shown, hidden = split_columns(X.shape[1])
         seen, held_out = (take_columns(X, c.to(X.device)) for c in (shown, hidden))
         if not has_observed(held_out):

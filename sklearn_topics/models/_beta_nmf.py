@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 
 from .._boundary.contexts import plain_torch
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
-from .._boundary.transfer import resolve_device, to_device, to_numpy
+from .._boundary.transfer import like_input, to_numpy
 from .._boundary.warning import warn_user
 from .._core.beta_divergence import divergence
 from .._core.beta_nmf import (
@@ -174,8 +174,10 @@ class TorchBetaNMF(BaseBetaNMF):
         a separate file for each fit, so not for searches. See :ref:`checkpoints`.
 
     device : str, default="auto"
-        Device to compute on: "auto" (a CUDA device if available, else the CPU), "cpu",
-        "cuda", "cuda:1", "mps" or "xpu".
+        Device to compute on: "cpu", "cuda", "cuda:1", "mps", "xpu" or "auto". "auto" is
+        the device of X if X is a torch.Tensor on CUDA or xpu. For other X, it is CUDA
+        where that was measured to be faster than the CPU for the model and the size of
+        X, so far nowhere, else the CPU. Use ``device="cuda"`` to compute on a GPU.
 
     Attributes
     ----------
@@ -424,16 +426,15 @@ class TorchBetaNMF(BaseBetaNMF):
             shown = [IterationProgress(self.verbose)]
             W, H, run = self._factorize(data, W, H, observers=shown)
         else:
-            X = to_device(data, resolve_device(self.device))
-            H = self._given_components(X, W, H)
-            W, run = self._fit_weights(X, H.T.contiguous(), self.verbose)
-            W, H = to_numpy(W), to_numpy(H)
+            X_device = self._to_device(data)
+            H = self._given_components(X_device, W, H)
+            W, run = self._fit_weights(X_device, H.T.contiguous(), self.verbose)
         if run.interrupted is not None:
             raise run.interrupted
-        return W, H, run.best.n_iter
+        return like_input(W, X), like_input(H, X), run.best.n_iter
 
     def _factorize(self, data, W, H, *, observers):
-        """Fit W and H to validated data; both as arrays, and the `Run`."""
+        """Fit W and H to validated data: W on the device, H as an array, the `Run`."""
         given = {"W": W, "H": H}
         if self.solver == "mu" and self.init == "nndsvd":
             warn_user(
@@ -443,7 +444,7 @@ class TorchBetaNMF(BaseBetaNMF):
                 "init='nndsvdar' instead.",
                 UserWarning,
             )
-        X = to_device(data, resolve_device(self.device))
+        X = self._to_device(data)
         unit, masked = Unit.of(X), self._masks(X)
         if self.init == "custom":
             options = {"K": self._given_rank(X), "any_dtype": False}
@@ -460,7 +461,7 @@ class TorchBetaNMF(BaseBetaNMF):
         state = run.best.state
         if state is None:  # interrupted in the first iteration
             return None, None, run
-        W = to_numpy(unit.restore_factor(state["W"]))
+        W = unit.restore_factor(state["W"])
         return W, _components(state, unit), run
 
     def _given_rank(self, X):

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from .._boundary.arguments import are_sizes, is_integer
 from .._boundary.contexts import plain_torch
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
-from .._boundary.transfer import resolve_device, to_device, to_numpy
+from .._boundary.transfer import to_numpy
 from .._core.deep_nmf import DeepNMF, document_weights
 from .._core.unit import Rescaled, Unit
 from .._fit.loop import fit_from_starts
@@ -102,8 +102,10 @@ class TorchDeepNMF(BaseBetaNMF):
         a separate file for each fit, so not for searches. See :ref:`checkpoints`.
 
     device : str, default="auto"
-        Device to compute on: "auto" (a CUDA device if available, else the CPU), "cpu",
-        "cuda", "cuda:1", "mps" or "xpu".
+        Device to compute on: "cpu", "cuda", "cuda:1", "mps", "xpu" or "auto". "auto" is
+        the device of X if X is a torch.Tensor on CUDA or xpu. For other X, it is CUDA
+        where that was measured to be faster than the CPU for the model and the size of
+        X, so far nowhere, else the CPU. Use ``device="cuda"`` to compute on a GPU.
 
     Attributes
     ----------
@@ -175,6 +177,8 @@ class TorchDeepNMF(BaseBetaNMF):
     >>> [model.topics(layer).shape for layer in (0, 1)]
     [(6, 60), (2, 60)]
     """
+
+    _sizes = ("layer_sizes",)
 
     _parameter_constraints = {
         "layer_sizes": [tuple, list],
@@ -270,8 +274,7 @@ class TorchDeepNMF(BaseBetaNMF):
     def _fit(self, X):
         with fit_session(self, X, max_iter=self.max_iter) as observers:
             data = self._check(X, "fit", reset=True)
-            device = resolve_device(self.device)
-            X_device = to_device(data, device)
+            X_device = self._to_device(data)
             unit = Unit.of(X_device)
             X_unit, penalties = unit.measure(X_device), self._penalties(*data.shape)
             solver = DeepNMF(

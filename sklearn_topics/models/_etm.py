@@ -13,13 +13,13 @@ from .._boundary.contexts import plain_torch
 from .._boundary.counts import require_tokens, warn_unless_counts
 from .._boundary.embeddings import check_embeddings
 from .._boundary.inputs import check_counts
+from .._boundary.memory import value_bytes
 from .._boundary.neighbors import nearest_terms, neighbors_of_words
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.topics import coinciding_topics, match_topics, term_names
 from .._boundary.transfer import (
     make_generator,
     numpy_dtype,
-    resolve_device,
     to_device,
     to_numpy,
 )
@@ -200,7 +200,8 @@ class TorchETM(BaseTopicModel):
 
     random_state : int, RandomState instance or None, default=None
         Determines random number generation for the initialisation, batches and noise.
-        Pass an int for reproducible results.
+        Pass an int for reproducible results. Noise and dropout are drawn on the
+        device: the same seed gives other numbers on another type of device.
 
     verbose : int, default=0
         If 1, print progress to standard error: the size of the data at once, then a
@@ -214,8 +215,10 @@ class TorchETM(BaseTopicModel):
         a separate file for each fit, so not for searches. See :ref:`checkpoints`.
 
     device : str, default="auto"
-        Device to compute on: "auto" (a CUDA device if available, else the CPU), "cpu",
-        "cuda", "cuda:1", "mps" or "xpu".
+        Device to compute on: "cpu", "cuda", "cuda:1", "mps", "xpu" or "auto". "auto" is
+        the device of X if X is a torch.Tensor on CUDA or xpu. For other X, it is CUDA
+        where that was measured to be faster than the CPU for the model and the size of
+        X, so far nowhere, else the CPU. Use ``device="cuda"`` to compute on a GPU.
 
     Attributes
     ----------
@@ -314,10 +317,7 @@ class TorchETM(BaseTopicModel):
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "topic_learning_rate": [Interval(Real, 0, None, closed="left"), None],
-        "learning_rate_schedule": [
-            StrOptions(set(SCHEDULES)),
-            callable,
-        ],
+        "learning_rate_schedule": [StrOptions(set(SCHEDULES)), callable],
         "schedule_params": [dict, None],
         "weight_decay": [Interval(Real, 0, None, closed="left")],
         "kl_warmup": [Interval(Integral, 0, None, closed="left")],
@@ -460,7 +460,7 @@ class TorchETM(BaseTopicModel):
         X_device = self._fit(X, y, X_val)
         topics = to_device(self.components_, X_device.device)
         theta = self._proportions(X_device, topics, self.verbose)
-        return self._like_input(to_numpy(theta), X)
+        return self._like_input(theta, X)
 
     @plain_torch
     def elbo(self, X):
@@ -533,10 +533,9 @@ class TorchETM(BaseTopicModel):
         self._check_parameters()
         with fit_session(self, X, y, max_iter=self.max_iter) as observers:
             data = check_counts(self, X, reset=not self._continues, method="fit")
-            require_tokens(data)
-            warn_unless_counts(self, data, self._prior())
-            device = resolve_device(self.device)
-            X_device = to_device(data, device)
+            X_device = self._to_device(data)
+            require_tokens(X_device)
+            warn_unless_counts(self, X_device, self._prior())
             training, held_out = training_and_validation(self, X_device, X_val)
             generator = make_generator(self.random_state)
             module, topic_rate, coverage = self._start(training, generator)
@@ -685,6 +684,13 @@ class TorchETM(BaseTopicModel):
             max_grad_norm=self.max_grad_norm,
             held_out=held_out,
         )
+
+    _sizes = "n_components", "batch_size", "hidden_layer_sizes", "embedding_dim"
+
+    def _memory(self, X):
+        width = self.hidden_layer_sizes[0] + (self.embedding_dim or _EMBEDDING_DIM)
+        what = "Embeddings and first layer, with their gradients and moments"
+        return {what: 4 * X.shape[1] * width * value_bytes(X, self)}
 
     def _batch_size(self, X):
         return int(self.batch_size or etm.default_batch_size(X.shape[0]))

@@ -1,7 +1,6 @@
 """non_negative_factorization: TorchBetaNMF as a function."""
 
 from .._boundary.contexts import plain_torch
-from .._boundary.transfer import like_input
 from ._beta_nmf import TorchBetaNMF
 
 
@@ -82,8 +81,10 @@ def non_negative_factorization(
     missing : {"error", "mask"}, default="error"
         Treatment of NaN in X: raise an error, or treat these cells as unobserved.
     device : str, default="auto"
-        Device to compute on: "auto" (a CUDA device if available, else the CPU), "cpu",
-        "cuda", "cuda:1", "mps" or "xpu".
+        Device to compute on: "cpu", "cuda", "cuda:1", "mps", "xpu" or "auto". "auto" is
+        the device of X if X is a torch.Tensor on CUDA or xpu. For other X, it is CUDA
+        where that was measured to be faster than the CPU for the model and the size of
+        X, so far nowhere, else the CPU. Use ``device="cuda"`` to compute on a GPU.
 
     Returns
     -------
@@ -125,5 +126,4 @@ def non_negative_factorization(
         device=device,
     )
     model._validate_params()
-    W, H, n_iter = model._fit_transform(X, W=W, H=H, update_H=update_H)
-    return like_input(W, X), like_input(H, X), n_iter
+    return model._fit_transform(X, W=W, H=H, update_H=update_H)

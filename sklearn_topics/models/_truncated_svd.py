@@ -13,8 +13,9 @@ from sklearn.utils.validation import check_is_fitted
 from .._boundary.contexts import plain_torch
 from .._boundary.inputs import check_matrix
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
-from .._boundary.transfer import resolve_device, to_device, to_numpy
-from .._core.svd import NORMALIZERS, flip_signs, randomized_svd
+from .._boundary.tensors import to_host
+from .._boundary.transfer import numpy_dtype, to_device, to_numpy
+from .._core.svd import NORMALIZERS, flip_signs, randomized_svd, total_variance
 from .._kernels import ops
 from ._base import BaseDecomposition
 
@@ -59,8 +60,10 @@ class TorchTruncatedSVD(BaseDecomposition):
         Tolerance of the singular values; 0 is machine precision. Used by "arpack" only.
 
     device : str, default="auto"
-        Device to compute on: "auto" (a CUDA device if available, else the CPU), "cpu",
-        "cuda", "cuda:1", "mps" or "xpu".
+        Device to compute on: "cpu", "cuda", "cuda:1", "mps", "xpu" or "auto". "auto" is
+        the device of X if X is a torch.Tensor on CUDA or xpu. For other X, it is CUDA
+        where that was measured to be faster than the CPU for the model and the size of
+        X, so far nowhere, else the CPU. Use ``device="cuda"`` to compute on a GPU.
 
     Attributes
     ----------
@@ -180,11 +183,10 @@ class TorchTruncatedSVD(BaseDecomposition):
             torch.Tensor.
         """
         data = check_matrix(self, X, reset=True, min_features=2)
-        device = resolve_device(self.device)
         rng = check_random_state(self.random_state)
-        X_device = to_device(data, device)
+        X_device = self._to_device(data)
         if self.algorithm == "arpack":
-            U, s, Vt = self._arpack(data, device, rng)
+            U, s, Vt = self._arpack(data, X_device.device, rng)
         else:
             U, s, Vt = self._randomized(X_device, rng)
         U, Vt = flip_signs(U, Vt, by="V")
@@ -192,17 +194,23 @@ class TorchTruncatedSVD(BaseDecomposition):
         # randomised algorithm computes U s from X V.)
         wide = data.shape[0] < data.shape[1]
         if self.tol > 0 if self.algorithm == "arpack" else not wide:
-            coordinates = to_numpy(ops.spmm(X_device, Vt.T.contiguous()))
+            coordinates = ops.spmm(X_device, Vt.T.contiguous())
         else:
-            coordinates = to_numpy(U * s)
+            coordinates = U * s
         self.components_ = to_numpy(Vt)
         self.singular_values_ = to_numpy(s)
         scale = _near_one(s)
-        variance = np.var(coordinates * scale, axis=0)
-        self.explained_variance_ratio_ = variance / _total_variance(data, scale)
+        if X_device.device.type == "cpu":
+            coordinates = to_numpy(coordinates)
+            variance = np.var(coordinates * scale, axis=0)
+            total = _total_variance(data, scale)
+        else:
+            variance = to_numpy((coordinates * float(scale)).var(0, correction=0))
+            total = total_variance(X_device, float(scale))
+        self.explained_variance_ratio_ = (variance / total).astype(variance.dtype)
         with np.errstate(over="ignore", under="ignore"):
-            variance = variance.astype(np.float64) / np.float64(scale) ** 2
-            self.explained_variance_ = variance.astype(coordinates.dtype)
+            wide = variance.astype(np.float64) / np.float64(scale) ** 2
+            self.explained_variance_ = wide.astype(variance.dtype)
         return self._like_input(coordinates, X)
 
     def _randomized(self, X, rng):
@@ -231,6 +239,7 @@ class TorchTruncatedSVD(BaseDecomposition):
                 f"n_features={data.shape[1]}."
             )
         v0 = rng.uniform(-1, 1, min(data.shape))  # as in scikit-learn
+        data = to_host(data)  # ARPACK is a library of the host
         U, s, Vt = svds(data, k=int(self.n_components), tol=self.tol, v0=v0)
         order = slice(None, None, -1)  # svds returns the smallest first
         parts = U[:, order], s[order], Vt[order]
@@ -253,10 +262,11 @@ class TorchTruncatedSVD(BaseDecomposition):
         """
         check_is_fitted(self)
         data = check_matrix(self, X, reset=False)
-        device = resolve_device(self.device)
-        V = np.ascontiguousarray(self._components().T.astype(data.dtype, copy=False))
-        product = ops.spmm(to_device(data, device), to_device(V, device))
-        return self._like_input(to_numpy(product), X)
+        X_device = self._to_device(data)
+        dtype = numpy_dtype(X_device)
+        V = np.ascontiguousarray(self._components().T.astype(dtype, copy=False))
+        product = ops.spmm(X_device, to_device(V, X_device.device))
+        return self._like_input(product, X)
 
 
 def _near_one(s):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from .._core.topic_model import document_sizes
 from .._kernels import CSR, autograd
 from .._kernels.csr import accumulation_dtype, map_positive
-from ._tensors import draw
+from ._random import draw
 
 ACTIVATIONS = {
     "relu": torch.relu,
@@ -81,7 +81,7 @@ class Encoder(nn.Module):
         self, X: CSR | Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         if self.training and self.token_dropout > 0:
-            X = map_positive(X, partial(_drop, self.token_dropout, generator))
+            X = _drop_tokens(self.token_dropout, generator, X)
         size = document_sizes(X).to(self.first_weight.dtype)[:, None]  # [n, 1]
         weighted = autograd.product(X, self.first_weight)  # [n, n_hidden]
         h = self._activate(weighted / size.where(size > 0, 1) + self.first_bias, 0)
@@ -166,7 +166,20 @@ def draw_uniform_(generator, *parameters, inputs: int) -> None:
             parameter.copy_(drawn.mul_(2 * bound).sub_(bound))
 
 
+def _drop_tokens(rate: float, generator, X: CSR | Tensor) -> CSR | Tensor:
+    """Set a random share of the entries to zero.
+
+    On the CPU the numbers do not depend on the container; elsewhere there is one for
+    each cell or stored entry, because Python would wait for the number of nonzeros.
+    """
+    drop = partial(_drop, rate, generator)
+    if X.device.type == "cpu":
+        return map_positive(X, drop)
+    return X.with_data(drop(X.data)) if isinstance(X, CSR) else drop(X)
+
+
 def _drop(rate: float, generator, values: Tensor) -> Tensor:
     """Set a random share of the values to zero."""
     like = values.new_empty(values.shape, dtype=torch.float32)
-    return values * (draw(torch.rand, like, generator) >= rate)
+    drawn = draw(torch.rand, like, generator, device=like.device)
+    return values * (drawn >= rate)

@@ -8,16 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from .._boundary.arguments import are_sizes, check_choice
+from .._boundary.tensors import to_csr
 from .._kernels import CSR, autograd
+from .._kernels.csr import as_dtype
 from .._kernels.floors import QUOTIENT_FLOOR
-from ._arguments import (
-    check_nonnegative,
-    check_rates,
-    check_sizes,
-    is_number,
-)
+from ._arguments import check_nonnegative, check_rates, check_sizes, is_number
 from ._encoder import ACTIVATIONS, Encoder, draw_uniform_
-from ._tensors import as_dtype, draw, to_csr
+from ._random import draw
 
 
 class Bound(NamedTuple):
@@ -220,7 +217,8 @@ class ETM(nn.Module):
         X : Tensor of shape (n, n_features)
             Counts, dense or sparse CSR.
         generator : torch.Generator, default=None
-            Generator on the host. If None, the global generator of torch.
+            Generator of the draws and of dropout, on the device of X or on the host. If
+            None, the global generator of torch for the device of X.
 
         Returns
         -------
@@ -235,7 +233,7 @@ class ETM(nn.Module):
         mean, log_variance = self.encoder(X, generator)
         delta = mean
         if self.training:
-            noise = draw(torch.randn, mean, generator)
+            noise = draw(torch.randn, mean, generator, device=mean.device)
             delta = mean + torch.exp(0.5 * log_variance) * noise
         theta, terms = torch.softmax(delta, 1), self.log_topics().exp()
         if self.background > 0:  # an additional topic with this weight for all terms

@@ -8,16 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from .._boundary.arguments import are_sizes
+from .._boundary.tensors import to_csr
 from .._core.beta_nmf import Penalties
 from .._core.shifted_update import ShiftedMultiplicativeUpdate
 from .._kernels import CSR
-from ._arguments import (
-    check_finite,
-    check_nonnegative,
-    check_sizes,
-    is_number,
-)
-from ._tensors import as_dtype, draw, to_csr
+from .._kernels.csr import as_dtype
+from ._arguments import check_finite, check_nonnegative, check_sizes, is_number
+from ._random import draw
 
 #: Iterations between two evaluations of the error.
 _EVALUATE_EVERY = 10

@@ -12,7 +12,7 @@ from sklearn_topics._boundary.inputs import check_counts
 
 
 class Model(BaseEstimator):
-    pass
+    device = "auto"
 
 
 def check(X, **options):

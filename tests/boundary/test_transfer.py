@@ -4,11 +4,19 @@ import random
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 import torch
 from numpy.testing import assert_array_equal
 
+from sklearn_topics import (
+    TorchBetaNMF,
+    TorchDeepNMF,
+    TorchETM,
+    TorchPoissonNMF,
+    TorchTruncatedSVD,
+)
 from sklearn_topics._boundary import transfer
 
 CPU = torch.device("cpu")
@@ -33,7 +41,7 @@ def machine(monkeypatch):
         (0, "auto", "cpu"),
         (0, "cpu", "cpu"),
         (0, "cpu:0", "cpu:0"),
-        (2, "auto", "cuda"),
+        (2, "auto", "cpu"),
         (2, "cpu", "cpu"),
         (2, "cuda", "cuda"),
         (2, "cuda:1", "cuda:1"),
@@ -56,6 +64,54 @@ def test_the_error_lists_every_device(machine):
     machine(2)
     with pytest.raises(ValueError, match=r"auto, cpu, cuda, cuda:0, cuda:1\."):
         transfer.resolve_device("cuda:2")
+
+
+@pytest.mark.parametrize("n_cuda", [0, 1])
+def test_auto_is_cuda_where_it_was_measured_to_be_faster(machine, monkeypatch, n_cuda):
+    machine(n_cuda)
+    table = {"TorchPoissonNMF scd": {"csr": 30, "dense": 60}}
+    monkeypatch.setattr(transfer, "FASTER_ON_CUDA", table)
+    X = sp.random_array((6, 5), density=0.5, format="csr", rng=0)  # 15 nonzeros
+    tensor = torch.from_numpy(X.toarray()).to_sparse_csr()
+
+    def choice(X, K, model="TorchPoissonNMF scd"):
+        return transfer.resolve_device("auto", model, X, K).type
+
+    faster = "cuda" if n_cuda else "cpu"
+    for sparse in X, X.tocoo(), tensor, tensor.to_sparse_coo():
+        assert [choice(sparse, K) for K in (1, 2)] == ["cpu", faster]
+    for dense in X.toarray(), tensor.to_dense(), pd.DataFrame(X.toarray()):
+        assert [choice(dense, K) for K in (1, 2)] == ["cpu", faster]
+    assert choice(X, 9, "TorchPoissonNMF em") == "cpu"
+    assert choice([[1, 2]] * 100, 9) == "cpu"  # of a size not known yet
+    assert transfer.resolve_device("auto") == CPU
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "K"),
+    [
+        (TorchPoissonNMF(7), "TorchPoissonNMF scd", 7),
+        (TorchPoissonNMF(7, inference="variational"), "TorchPoissonNMF em", 7),
+        (TorchPoissonNMF(7, learning_rate=0.1), "TorchPoissonNMF adam", 7),
+        (TorchBetaNMF(), "TorchBetaNMF cd", 9),
+        (TorchBetaNMF(7, solver="mu"), "TorchBetaNMF mu", 7),
+        (TorchDeepNMF((5, 2)), "TorchDeepNMF", 7),
+        (TorchETM(7), "TorchETM", 7),
+        (TorchTruncatedSVD(7), "TorchTruncatedSVD", 7),
+    ],
+)
+def test_models_choose_by_their_own_row(machine, monkeypatch, model, name, K):
+    machine(1)
+    X = np.ones((3, 9))
+    for least, expected in (27 * K, "cuda"), (27 * K + 1, "cpu"):
+        monkeypatch.setattr(transfer, "FASTER_ON_CUDA", {name: {"dense": least}})
+        assert model._resolve_device(X).type == expected
+    assert model.set_params(device="cuda")._resolve_device(X).type == "cuda"
+
+
+def test_no_row_of_the_table_is_invented():
+    """So far nothing has been measured: docs and docstrings say so."""
+    assert transfer.FASTER_ON_CUDA == {}
 
 
 # --------------------------------------------------------------------------- generators

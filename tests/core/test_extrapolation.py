@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_topics._core.extrapolation import extrapolated_step
+from sklearn_topics._core.solver import select
+from sklearn_topics._kernels import ops, registry
 
 
 def halfway(X, state):
@@ -14,7 +16,7 @@ def halfway(X, state):
 
 
 def height(X, state):
-    return -float((state["W"] - X).square().sum() + (state["HT"] - X).square().sum())
+    return -((state["W"] - X).square().sum() + (state["HT"] - X).square().sum())
 
 
 def begin(value):
@@ -26,7 +28,8 @@ def begin(value):
 def run(X, state, n_iter, advance=halfway, objective=height):
     def update(X, state):
         new = advance(X, state)
-        return new, objective(X, new)
+        value = objective(X, new)
+        return new, torch.as_tensor(value, dtype=torch.float64)
 
     states = [state]
     for _ in range(n_iter):
@@ -40,7 +43,7 @@ def test_the_second_iteration_begins_beyond_the_first():
     assert first["W"][0] == 4
     # From 4 - (8 - 4) / 2 = 2, half of the way.
     assert second["W"][0] == second["HT"][0] == 1
-    assert second["beta"] == pytest.approx(0.55)
+    assert float(second["beta"]) == pytest.approx(0.55)
 
 
 def test_no_entry_falls_to_zero_between_iterations():
@@ -63,7 +66,7 @@ def test_a_fall_is_dropped_and_the_next_iteration_is_plain():
     assert torch.equal(dropped["W"], one["W"])
     assert torch.equal(dropped["HT"], one["HT"])
     assert dropped["objective"] == -1
-    assert dropped["beta"] == pytest.approx(0.375)
+    assert float(dropped["beta"]) == pytest.approx(0.375)
     assert plain["W"][0] == one["W"][0] / 2
     assert plain["objective"] == 3
 
@@ -94,3 +97,23 @@ def test_beta_keeps_its_bounds(values):
     states = run(X, state, 30, objective=lambda X, s: next(values))
     for state in states[1:]:
         assert 0 < state["beta"] <= state["bound"] <= 1
+
+
+def test_on_the_cpu_a_choice_copies_nothing():
+    one, two = torch.ones(3), torch.zeros(3)
+    assert select(torch.tensor(True), one, two) is one
+    assert select(torch.tensor(False), one, two) is two
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_beta_is_a_number_or_a_tensor(dtype):
+    A, previous = torch.rand(2, 5, 3, dtype=dtype)
+    beta = torch.tensor(0.7, dtype=torch.float64)
+    expected = torch.maximum(A + 0.7 * (A - previous), 0.5 * A)
+    reference = registry.load("reference.dense:dense_extrapolate")
+    for extrapolate in ops.extrapolate, reference:
+        out = extrapolate(A, previous, beta, 0.5)
+        assert out.dtype == dtype
+        assert torch.equal(out, extrapolate(A, previous, 0.7, 0.5))
+        torch.testing.assert_close(out, expected)
+        assert torch.equal(extrapolate(A, A, beta, 0.5), A)  # where nothing moved

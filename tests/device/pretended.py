@@ -2,8 +2,9 @@
 
 Its tensors lie on the host and say that they are on the device "meta". An operation
 raises where a tensor of the host and one of the device meet, as it would on CUDA. Every
-operation on the device counts as one launch, views included, and every number that
-Python waits for as one read of the host.
+operation on the device counts as one launch, views included. Whatever makes Python wait
+for the device counts as one read of the host: a number, a copy to the host, and a copy
+to the device without ``non_blocking``, which CUDA ends with a wait for the copy.
 """
 
 import os
@@ -17,6 +18,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 import sklearn_topics
+from sklearn_topics._boundary import transfer
+from sklearn_topics._kernels import transfer as uploads
 
 DEVICE = torch.device("meta")
 _PACKAGE = os.path.dirname(sklearn_topics.__file__) + os.sep
@@ -37,17 +40,26 @@ _SIZED_BY_VALUES = {
 
 @dataclass
 class Traffic:
-    """What went to the device and came back, by the line of the package that asked."""
+    """What went to the device and came back, by the line of the package that asked.
+
+    `launches` and `reads` count operations; `uploaded` and `downloaded` count numbers,
+    and `largest` is the most that one operation has copied either way.
+    """
 
     launches: Counter = field(default_factory=Counter)
     reads: Counter = field(default_factory=Counter)
+    uploaded: Counter = field(default_factory=Counter)
+    downloaded: Counter = field(default_factory=Counter)
+    largest: int = 0
 
-    def count(self, counter: Counter, name: str) -> None:
+    def count(self, counter: Counter, name: str, number: int = 1) -> None:
         frame = sys._getframe()
         while frame and not frame.f_code.co_filename.startswith(_PACKAGE):
             frame = frame.f_back
         file = frame.f_code.co_filename.removeprefix(_PACKAGE) if frame else "?"
-        counter[f"{file}:{frame.f_lineno if frame else 0} {name}"] += 1
+        counter[f"{file}:{frame.f_lineno if frame else 0} {name}"] += number
+        if counter is self.uploaded or counter is self.downloaded:
+            self.largest = max(self.largest, number)
 
 
 class PretendedTensor(torch.Tensor):
@@ -55,22 +67,20 @@ class PretendedTensor(torch.Tensor):
 
     @staticmethod
     def __new__(cls, held, traffic):
-        self = torch.Tensor._make_wrapper_subclass(
-            cls,
-            held.shape,
-            strides=held.stride(),
-            storage_offset=held.storage_offset(),
-            dtype=held.dtype,
-            device=DEVICE,
-        )
+        kind = {"dtype": held.dtype, "device": DEVICE}
+        if held.layout == torch.strided:
+            kind |= {"strides": held.stride(), "storage_offset": held.storage_offset()}
+        self = torch.Tensor._make_wrapper_subclass(cls, held.shape, **kind)
         self.held, self.traffic = held, traffic
         return self
 
     # A module leaves the parameters of the true "meta" device without values.
     is_meta = property(lambda self: False)
+    layout = property(lambda self: self.held.layout)
 
     def tolist(self):
         self.traffic.count(self.traffic.reads, "tolist")
+        self.traffic.count(self.traffic.downloaded, "tolist", self.numel())
         return self.held.tolist()
 
     def numpy(self, *args, **kwargs):
@@ -87,10 +97,17 @@ class PretendedTensor(torch.Tensor):
 
 
 class _Uploads(TorchFunctionMode):
-    """`torch.tensor` by way of the host: on "meta" it would lose the values unseen."""
+    """`torch.tensor` by way of the host: on "meta" it would lose the values unseen.
+
+    Page-locked memory is any memory. torch looks for itself at what `coalesce` gets.
+    """
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
+        if function is torch.Tensor.pin_memory:
+            return args[0]
+        if function is torch.Tensor.coalesce and isinstance(args[0], PretendedTensor):
+            return PretendedTensor(args[0].held.coalesce(), args[0].traffic)
         if function is torch.Tensor.new_tensor:
             like, *args = args
             kwargs = {"dtype": like.dtype, "device": like.device, **kwargs}
@@ -99,6 +116,24 @@ class _Uploads(TorchFunctionMode):
             device = kwargs.pop("device")
             return torch.tensor(*args, **kwargs, device="cpu").to(device)
         return function(*args, **kwargs)
+
+
+class _Generator(torch.Generator):
+    """A generator of the host that says it is on the device it is asked for."""
+
+    def __new__(cls, device="cpu"):
+        self = super().__new__(cls)
+        self.place = torch.device(device)
+        return self
+
+    device = property(lambda self: self.place)
+
+
+def pretend(monkeypatch) -> None:
+    """Let models use the device, with the abilities of CUDA."""
+    monkeypatch.setattr(transfer, "available_devices", lambda: ["cpu", DEVICE.type])
+    monkeypatch.setattr(uploads, "ASYNCHRONOUS", {"cuda", DEVICE.type})
+    monkeypatch.setattr(torch, "Generator", _Generator)
 
 
 class PretendedDevice(TorchDispatchMode):
@@ -133,11 +168,17 @@ def _run(traffic, function, args, kwargs):
         kwargs = {**kwargs, "device": torch.device("cpu")}
     if ours and (name == "aten::_local_scalar_dense" or not on_device):
         traffic.count(traffic.reads, name)
+        traffic.count(traffic.downloaded, name, ours[0].numel())
     elif on_device:
         traffic.count(traffic.launches, name)
-        if _waits(name, args, kwargs):
+        uploaded = _numbers_uploaded(name, leaves)
+        traffic.count(traffic.uploaded, name, uploaded)
+        blocks = uploaded > 0 and not _is_asynchronous(args, kwargs)
+        if blocks or _waits(name, args, kwargs):
             traffic.count(traffic.reads, name)
     args, kwargs = tree_map(_held, (args, kwargs))
+    if name == "aten::_to_copy":  # of a sparse tensor: torch knows the wrapper's layout
+        kwargs = {k: v for k, v in kwargs.items() if k != "layout"}
     out = function(*args, **kwargs)
     if not on_device or not tree_leaves(out):
         return out
@@ -162,6 +203,18 @@ def _refuse_mixing(name, ours, leaves) -> None:
     theirs = [a for a in tensors if not isinstance(a, PretendedTensor)]
     if any(a.ndim > 0 for a in theirs):  # a number of the host may go along
         raise RuntimeError(f"{name}: tensors of the device and of the host meet.")
+
+
+def _numbers_uploaded(name, leaves) -> int:
+    """Numbers of the host that an operation on the device copies there."""
+    if name not in _COPIES | _INDEXING:
+        return 0  # a number that goes along is an argument of the launch
+    host = (a for a in leaves if isinstance(a, torch.Tensor))
+    return sum(a.numel() for a in host if not isinstance(a, PretendedTensor))
+
+
+def _is_asynchronous(args, kwargs) -> bool:
+    return kwargs.get("non_blocking", len(args) > 2 and args[2] is True)
 
 
 def _waits(name, args, kwargs) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
+from sklearn.base import clone
 
 from sklearn_topics import (
     TorchBetaNMF,
@@ -14,18 +15,20 @@ from sklearn_topics import (
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
-from sklearn_topics._boundary import transfer
+from sklearn_topics._core import etm, etm_init
+from sklearn_topics._fit import checkpoint
+from sklearn_topics._fit.run import Run
 from sklearn_topics._kernels import ops, registry
 from sklearn_topics.datasets import make_topic_corpus
 
-from .pretended import DEVICE, PretendedDevice
+from .pretended import DEVICE, PretendedDevice, pretend
 
 # --------------------------------------------------------------------------- the tool
 
 
 def test_operations_run_and_are_counted():
     with PretendedDevice() as device:
-        A = torch.arange(6.0).reshape(2, 3).to(DEVICE)
+        A = torch.arange(6.0).reshape(2, 3).to(DEVICE, non_blocking=True)
         total = (A.T @ A).sum()
         assert total.device == DEVICE
         assert float(total) == 153
@@ -35,12 +38,14 @@ def test_operations_run_and_are_counted():
     assert names == {"_to_copy", "permute", "mm", "sum"}
     assert traffic.launches.total() == 4
     assert traffic.reads.total() == 2
+    assert traffic.uploaded.total() == 6
+    assert traffic.downloaded.total() == 7
 
 
 def test_what_waits_for_the_device_is_a_read():
     with PretendedDevice() as device:
-        A = torch.tensor([1.0, 0, 2], device=DEVICE)
-        counts = torch.tensor([1, 2, 0], device=DEVICE)
+        A = torch.tensor([1.0, 0, 2]).to(DEVICE, non_blocking=True)
+        counts = torch.tensor([1, 2, 0]).to(DEVICE, non_blocking=True)
         for count, wait in enumerate(
             [
                 lambda: A[A > 0],
@@ -48,6 +53,8 @@ def test_what_waits_for_the_device_is_a_read():
                 lambda: bool(A.any()),
                 lambda: A.cpu(),
                 lambda: A.repeat_interleave(counts),
+                lambda: torch.ones(2).to(DEVICE),
+                lambda: A[torch.tensor([0])],
             ],
             start=1,
         ):
@@ -55,6 +62,7 @@ def test_what_waits_for_the_device_is_a_read():
             assert device.traffic.reads.total() == count
         A.repeat_interleave(counts, output_size=3)
         A.masked_fill(A > 0, 1)
+        A.copy_(torch.ones(3), non_blocking=True)
         assert device.traffic.reads.total() == count
 
 
@@ -73,7 +81,7 @@ def test_mixing_is_an_error():
 def test_reads_name_the_line():
     with PretendedDevice() as device:
         parts = torch.tensor([0, 2]), torch.tensor([0, 1]), torch.ones(2)
-        X = ops.CSR(*(part.to(DEVICE) for part in parts), (1, 2))
+        X = ops.CSR(*(part.to(DEVICE, non_blocking=True) for part in parts), (1, 2))
         assert X.host_indptr.tolist() == [0, 2]
     (place,) = device.traffic.reads
     assert place.startswith("_kernels/csr.py:")
@@ -103,7 +111,15 @@ SETTINGS = {
     "BetaNMF adam": (TorchBetaNMF, {"solver": "adam", "beta_loss": 1}),
     "DeepNMF 1": (TorchDeepNMF, {"beta_loss": 1}),
     "DeepNMF 2": (TorchDeepNMF, {"beta_loss": 2}),
-    "ETM": (TorchETM, {"embedding_dim": 6, "hidden_layer_sizes": (8,), "max_iter": 2}),
+    "ETM": (  # without token dropout, whose draws depend on the device
+        TorchETM,
+        {
+            "embedding_dim": 6,
+            "hidden_layer_sizes": (8,),
+            "max_iter": 2,
+            "token_dropout": 0,
+        },
+    ),
     "TruncatedSVD": (TorchTruncatedSVD, {}),
 }
 
@@ -132,7 +148,10 @@ def counts():
 
 
 def compare(monkeypatch, name, X, **options):
-    monkeypatch.setattr(transfer, "available_devices", lambda: ["cpu", "meta"])
+    pretend(monkeypatch)
+    # Noise is drawn on the device; here with the numbers of the CPU.
+    for module in etm, etm_init:
+        monkeypatch.setattr(module, "noise_generator", lambda host, device: host)
     with PretendedDevice() as device:
         found = results(make(name, device="meta", **options), X)
     assert device.traffic.launches.total() > 100
@@ -158,3 +177,49 @@ def test_hidden_cells(counts, name, container, monkeypatch):
     X = counts.toarray().astype(np.float64)
     X[::7, ::5] = np.nan
     compare(monkeypatch, name, container(X), missing="mask")
+
+
+@pytest.mark.parametrize("rate", [0, 0.3])
+def test_noise_of_etm_is_drawn_on_the_device(counts, monkeypatch, rate):
+    """The seed decides there, too; another type of device has other numbers."""
+    pretend(monkeypatch)
+    options = {"device": "meta", "dropout": rate, "token_dropout": rate}
+    with PretendedDevice() as device:
+        one, two = (make("ETM", **options).fit(counts).components_ for _ in range(2))
+    np.testing.assert_array_equal(one, two)
+    draws = {key for key in device.traffic.launches if "aten::rand" in key}
+    assert draws
+    cpu = make("ETM", **{**options, "device": "cpu"}).fit(counts).components_
+    assert not np.allclose(one, cpu)
+
+
+class _Killed(Exception):
+    """In place of a signal."""
+
+
+@pytest.mark.parametrize("name", ["PoissonNMF scd", "BetaNMF scd", "ETM"])
+def test_a_killed_fit_resumes_on_the_device(counts, monkeypatch, tmp_path, name):
+    """To the same bits: the choices of extrapolation and the noise are in the file."""
+    pretend(monkeypatch)
+    monkeypatch.setattr(checkpoint, "_PAUSE", -1)
+    options = {"device": "meta", "checkpoint": tmp_path / "state"}
+    if name == "ETM":
+        options |= {"max_iter": 4, "dropout": 0.3, "token_dropout": 0.3}
+    model, step = make(name).set_params(**options), Run.step
+
+    def dying_step(run):
+        if run.n_iter == model.max_iter - 2:
+            raise _Killed
+        step(run)
+
+    with PretendedDevice(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = clone(model).fit(counts)
+        monkeypatch.setattr(Run, "step", dying_step)
+        with pytest.raises(_Killed):
+            clone(model).fit(counts)
+        monkeypatch.setattr(Run, "step", step)
+        assert options["checkpoint"].exists()
+        found = clone(model).fit(counts)
+    np.testing.assert_array_equal(found.components_, expected.components_)
+    assert not options["checkpoint"].exists()

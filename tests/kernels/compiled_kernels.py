@@ -55,6 +55,9 @@ CALLS = {
     "hals_step": lambda X, W, HT, u: ops.hals_step(
         W, W, torch.diag(u), 0.1, torch.arange(len(u))
     ),
+    "scd_rows": lambda X, W, HT, u: [
+        ops.scd_rows(X, W, HT, u, l2=l2, n_sweeps=1) for l2 in (0.0, 0.5)
+    ],
     "log_sum": lambda X, W, HT, u: (ops.log_sum(W), ops.log_sum(W, u > 0)),
 }
 

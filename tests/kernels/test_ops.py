@@ -14,6 +14,8 @@ from sklearn_topics._kernels.cpu import descent, logarithms, products, structure
 from sklearn_topics._kernels.reference import descent as reference_descent
 from sklearn_topics._kernels.reference import sparse as reference
 
+from .conftest import _long_rows
+
 FLOOR = 1e-10
 
 
@@ -691,6 +693,24 @@ def test_descent_of_any_number_of_components(to_csr, K, dtype):
     )
     for a, b in zip(found, expected, strict=True):
         assert_allclose(a, b, rtol=1e4 * np.finfo(dtype).eps, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("options", [(0.1, 0.0, 5), (0.0, 0.5, 5), (0.0, 0.0, 1)])
+def test_descent_in_groups_of_topics_is_the_same(to_csr, monkeypatch, dtype, options):
+    rng, (pseudocount, l2, n_sweeps) = np.random.default_rng(0), options
+    X, K = _long_rows(), 17
+    W, HT = (rng.random((n, K)).astype(dtype) for n in X.shape)
+    HT[:, [0, 5, 6, 16]] = 0  # empty topics, also the first and the last
+    factors = [torch.from_numpy(A) for A in (W, HT, HT.sum(0), np.full(K, dtype(0.1)))]
+    if l2 > 0:
+        factors[3] = torch.zeros_like(factors[3])
+    args = to_csr(X.astype(dtype)), *factors, pseudocount, l2, n_sweeps, 1e-4, FLOOR
+    expected = descent.csr_scd_rows(*args)
+    for topics in 0, 1, 2, 5, 16:  # of the longest row, and more of the others
+        monkeypatch.setattr(descent, "_TILE", topics * 1032 * np.dtype(dtype).itemsize)
+        for found, whole in zip(descent.csr_scd_rows(*args), expected, strict=True):
+            assert torch.equal(found, whole)
 
 
 # --------------------------------------------------------------------------- dispatch

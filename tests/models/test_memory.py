@@ -1,11 +1,13 @@
 """Sparse X stays sparse: the peak memory is far below that of all its cells."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 from sklearn.base import clone
 
 from sklearn_topics import (
@@ -15,6 +17,7 @@ from sklearn_topics import (
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
+from sklearn_topics._kernels import CSR, ops
 
 FEW = {"max_iter": 2, "tol": 0, "random_state": 0}
 KL = {"beta_loss": "kullback-leibler"}
@@ -98,3 +101,19 @@ def test_blocks_are_small(name):
     if name == "missing":
         X.data[::100] = np.nan
     assert peak_above(everything, clone(IN_BLOCKS[name]), X) < mask(X)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_the_descent_of_a_very_long_row_needs_a_few_numbers_an_entry():
+    def sweep(n, K=64):
+        counts, places = torch.ones(n), torch.arange(n, dtype=torch.int32)
+        X = CSR(torch.tensor([0, n]), places, counts, (1, n))
+        HT = torch.rand(n, K)
+        args = X, torch.rand(1, K), HT, HT.sum(0)
+        return partial(ops.scd_rows, *args, n_sweeps=2, pseudocount=0.1)
+
+    n, tile = 400_000, 32 << 20
+    sweep(tile // 256 + 8)()  # compiles: its weights are just beyond a tile
+    weights, lines = 4 * 64 * n, 2 * 4 * n
+    assert tile + lines < weights / 2
+    assert peak_above(sweep(n)) < 1.1 * (tile + lines)

@@ -42,9 +42,7 @@ def _pool(n_threads: int) -> ThreadPoolExecutor:
     key = os.getpid(), n_threads
     if key not in _pools:
         _pools[key] = ThreadPoolExecutor(
-            n_threads,
-            thread_name_prefix="sklearn_topics",
-            initializer=flush_for_good,
+            n_threads, thread_name_prefix="sklearn_topics", initializer=flush_for_good
         )
     return _pools[key]
 

@@ -1,8 +1,11 @@
 """Sequential coordinate descent on the CPU: see `ops.scd_rows`.
 
-The weights of a row's terms are copied into a tile, [K, entries], where the weights of
-one topic lie side by side: LLVM makes vectors of the loops over entries. Rows are
-padded to whole vectors, so that these loops have no scalar remainder.
+The weights of a row's terms are copied into a tile, [topics, entries], where the
+weights of one topic lie side by side: LLVM makes vectors of the loops over entries.
+Rows are padded to whole vectors, so that these loops have no scalar remainder.
+
+The tile of a very long row holds a group of topics at a time, and each sweep gathers it
+anew for each group: the same operations in the same order, hence the same bits.
 """
 
 from functools import cache
@@ -19,6 +22,7 @@ from .jit import array_of, arrays_of, inlined, kernel
 from .logarithms import sum_x_log_y
 
 _LANES = 8
+_TILE = 1 << 25  # bytes of a thread's tile, which holds one topic at least
 _LOG2 = np.log(2.0)
 
 
@@ -29,9 +33,14 @@ def csr_scd_rows(X: CSR, W, HT, u, share, *options):
     args = indices, data, *factors, *options, out.numpy(), logs.numpy()
 
     def rows(first, last, indptr, *args):
-        longest = np.diff(indptr[first : last + 1]).max(initial=0)
-        tile, lines = _memory(W, longest)
-        _csr_rows(first, last, indptr, *args, tile, lines)
+        # Python allocates for each block: kernels without allocations compile faster.
+        lines = _lines(np.diff(indptr[first : last + 1]).max(initial=0), data.dtype)
+        whole = W.shape[1] * lines[0].size
+        size = min(whole, max(_TILE // data.itemsize, lines[0].size))
+        tiles = np.empty(size, data.dtype)
+        # None has a type of its own: usual rows need not compile what groups take.
+        groups = True if size < whole else None
+        _csr_rows(first, last, indptr, *args, tiles, lines, groups)
 
     run_blocks(rows, indptr, work, *args)
     return out, logs
@@ -48,20 +57,15 @@ def dense_scd_rows(X: Tensor, W, HT, u, share, *options):
     args = *factors, *options, out.numpy(), logs.numpy(), tile.numpy()
 
     def rows(first, last, bounds, *args):
-        _dense_rows(first, last, bounds, *args, _memory(W, m)[1])
+        _dense_rows(first, last, bounds, *args, _lines(m, tile.numpy().dtype))
 
     run_blocks(rows, np.arange(n + 1) * m, work, *args)
     return out, logs
 
 
-def _memory(W: Tensor, longest: int) -> tuple[np.ndarray, np.ndarray]:
-    """Memory for a tile and three lines, for rows of at most `longest` entries.
-
-    Python allocates it for each block: kernels without allocations compile faster.
-    """
-    K, dtype = W.shape[1], array_of(W).dtype
-    padded = -(-longest // _LANES) * _LANES
-    return np.empty(K * padded, dtype), np.empty((3, max(padded, K)), dtype)
+def _lines(entries: int, dtype: np.dtype) -> np.ndarray:  # [2, padded]
+    """Memory for x and y, for rows of at most this many entries."""
+    return np.empty((2, -(-entries // _LANES) * _LANES), dtype)
 
 
 def _scd_arguments(W: Tensor, pseudocount, l2, n_sweeps, tol, floor):
@@ -102,16 +106,22 @@ def _csr_rows(
     logs,
     tiles,
     lines,
+    groups,
 ):
     # W, out [n, K]; HT [m, K]; u, share [K]; units [3, 2048]; logs [n]
     K = W.shape[1]
     for i in range(first, last):
         begin, end = indptr[i], indptr[i + 1]
         padded = (end - begin + _LANES - 1) // _LANES * _LANES
-        tile = tiles[: K * padded].reshape(K, padded)
-        _gather(indices[begin:end], HT, tile)
+        topics = K if K * padded <= len(tiles) else len(tiles) // padded
+        tile = tiles[: topics * padded].reshape(topics, padded)
         row = data[begin:end], tile, W[i], out[i], lines
-        logs[i] = _descend(row, u, share, units, options)
+        if groups is None:
+            _gather(indices[begin:end], HT, 0, tile)
+            logs[i] = _descend(row, None, u, share, units, options)
+        else:
+            columns = indices[begin:end], HT
+            logs[i] = _descend(row, columns, u, share, units, options)
 
 
 @kernel
@@ -121,42 +131,44 @@ def _dense_rows(
     # X [n, m]; W, out [n, K]; u, share [K]; units [3, 2048]; logs [n]; tile [K, padded]
     for i in range(first, last):
         row = X[i], tile, W[i], out[i], lines
-        logs[i] = _descend(row, u, share, units, options)
+        logs[i] = _descend(row, None, u, share, units, options)
 
 
 @inlined
-def _gather(indices, HT, tile):
-    """tile[k, j] = HT[indices[j], k], and zeros where the row is padded."""
-    K, length = HT.shape[1], len(indices)
+def _gather(indices, HT, first, tile):
+    """tile[t, j] = HT[indices[j], first + t], and zeros where the row is padded."""
+    # indices [entries]; HT [m, K]; tile [topics, padded]
+    topics, length = len(tile), len(indices)
     whole = length // 4 * 4
     for j in range(0, whole, 4):
         h0, h1 = HT[indices[j]], HT[indices[j + 1]]
         h2, h3 = HT[indices[j + 2]], HT[indices[j + 3]]
-        for k in range(K):
-            line = tile[k]
+        for t in range(topics):
+            line, k = tile[t], first + t
             line[j], line[j + 1] = h0[k], h1[k]
             line[j + 2], line[j + 3] = h2[k], h3[k]
     for j in range(whole, length):
         h = HT[indices[j]]
-        for k in range(K):
-            tile[k, j] = h[k]
-    for k in range(K):
-        line = tile[k]
+        for t in range(topics):
+            tile[t, j] = h[first + t]
+    for t in range(topics):
+        line = tile[t]
         for j in range(length, len(line)):
             line[j] = 0
 
 
 @inlined
-def _descend(row, u, share, units, options):
+def _descend(row, source, u, share, units, options):
     """Descend on one row, from `given` to w; returns its sum of x log y.
 
-    All numbers are in the row's unit meanwhile. `lines` is memory for three lines.
+    All numbers are in the row's unit meanwhile. A tile that holds some topics at a time
+    is gathered from `source`, which is None for one that holds all.
     """
-    # data [entries]; tile [K, padded]; given, w [K]
+    # data [entries]; tile [topics, padded]; given, w [K]; lines [2, at least padded]
     data, tile, given, w, lines = row
     pseudocount, l2, n_sweeps, tol, floor, tiny, least = options
-    K, padded = tile.shape
-    x, y, start, real = lines[0][:padded], lines[1][:padded], lines[2], w.dtype.type
+    K, padded = len(w), tile.shape[1]
+    x, y, real = lines[0][:padded], lines[1][:padded], w.dtype.type
     tokens = 0.0
     for j in range(len(data)):
         tokens += np.float64(data[j])
@@ -170,19 +182,27 @@ def _descend(row, u, share, units, options):
     size = real(tokens * np.float64(unit))
     total = size
     for k in range(K):
-        start[k] = given[k] * unit
+        start = given[k] * unit
         # An empty topic explains nothing and gets no weight.
-        w[k] = zero if u[k] <= 0 else start[k]
-        total += pseudocount + share[k] * start[k]
-    _reconstruct(data, unit, tile, w, x, y)
+        w[k] = zero if u[k] <= 0 else start
+        total += pseudocount + share[k] * start
+    _reconstruct(data, unit, tile, source, w, x, y)
     step, last = zero, 0
     for _ in range(int(n_sweeps)):
         moved = zero
         for k in range(K):
+            place = k
+            if source is not None:
+                place = k % len(tile)
+                if place == 0:
+                    # The next group takes the place of lines that y still needs.
+                    _advance(y, tile[last], step, floor)
+                    step = zero
+                    _gather(*source, k, tile[: len(w) - k])
             if u[k] <= 0:
                 continue
-            S, q = _sums(x, y, tile[k], tile[last], step, floor)
-            a = pseudocount + share[k] * start[k]
+            S, q = _sums(x, y, tile[place], tile[last], step, floor)
+            a = pseudocount + share[k] * (given[k] * unit)
             wide = np.float64(w[k]), np.float64(S), np.float64(q), np.float64(u[k])
             # In the row's type: a float64 step would slow the loops over y down.
             new = real(_coordinate(*wide, a, l2))
@@ -190,13 +210,11 @@ def _descend(row, u, share, units, options):
                 new = zero
             step = new - w[k]
             w[k] = new
-            last = k
+            last = place
             moved = max(moved, abs(step) * u[k])
         if moved <= real(tol) * total:
             break
-    previous = tile[last]
-    for j in range(len(y)):
-        y[j] = max(y[j] + step * previous[j], floor)
+    _advance(y, tile[last], step, floor)
     for k in range(K):
         w[k] *= back
     # x and y are `unit` times their values: log y is larger by log(unit).
@@ -205,12 +223,17 @@ def _descend(row, u, share, units, options):
 
 
 @inlined
-def _reconstruct(data, unit, tile, w, x, y):
-    """x = data in its unit, and y = w tile; padding, x = 0 and y = 1, adds nothing."""
+def _reconstruct(data, unit, tile, source, w, x, y):
+    """x = data in its unit, and y = w HT; padding, x = 0 and y = 1, adds nothing."""
     for j in range(len(y)):
         y[j] = 0
     for k in range(len(w)):
-        line, wk = tile[k], w[k]
+        place = k
+        if source is not None:
+            place = k % len(tile)
+            if place == 0:
+                _gather(*source, k, tile[: len(w) - k])
+        line, wk = tile[place], w[k]
         if wk != 0:
             for j in range(len(y)):
                 y[j] += wk * line[j]
@@ -218,6 +241,13 @@ def _reconstruct(data, unit, tile, w, x, y):
         x[j] = data[j] * unit
     for j in range(len(data), len(y)):
         x[j], y[j] = 0, 1
+
+
+@inlined
+def _advance(y, line, step, floor):
+    """y takes the step of the coordinate whose line of the tile this is."""
+    for j in range(len(y)):
+        y[j] = max(y[j] + step * line[j], floor)
 
 
 @inlined

@@ -153,11 +153,11 @@ def _extrapolate(first, last, bounds, A, previous, beta, least, out):
             out[i, k] = max(new, least * A[i, k])
 
 
-def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
+def dense_extrapolate(A, previous, beta: Tensor | float, least: float) -> Tensor:
     out = torch.empty_like(A)
     factors = array_of(A), array_of(previous)
     real = factors[0].dtype.type
-    args = *factors, real(beta), real(least), out.numpy()
+    args = *factors, real(float(beta)), real(least), out.numpy()
     run_blocks(_extrapolate, _bounds(A.shape[0]), A.shape[1], *args)
     return out
 

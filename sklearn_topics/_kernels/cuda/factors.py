@@ -10,7 +10,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .launching import numbers_on, run
+from .launching import at_least, numbers_on, run
 
 #: Cells that a program handles.
 _CELLS = 1024
@@ -31,12 +31,6 @@ def _cells(size, K, CELLS: tl.constexpr):
     # The same as cell % K, without a slow division of 64-bit integers.
     column = ((block % K) * (CELLS % K) + offsets) % K
     return cell, column, cell < size
-
-
-@triton.jit
-def _larger(a, b):
-    """max(a, b); NaN stays."""
-    return tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
 
 
 def _run_cells(kernel, A: Tensor, *args, **constants) -> None:
@@ -73,7 +67,7 @@ def _extrapolate(A, previous, beta, numbers, out, size, K, CELLS: tl.constexpr):
     a = tl.load(A + cell, mask=inside, other=0)
     before = tl.load(previous + cell, mask=inside, other=0)
     beyond = a + tl.load(beta).to(a.dtype) * (a - before)
-    tl.store(out + cell, _larger(beyond, tl.load(numbers) * a), mask=inside)
+    tl.store(out + cell, at_least(beyond, tl.load(numbers) * a), mask=inside)
 
 
 def dense_extrapolate(A, previous, beta: Tensor | float, least: float) -> Tensor:
@@ -137,7 +131,7 @@ def _largest_violation(A, N, cost, numbers, out, size, K, CELLS: tl.constexpr):
     n = tl.load(N + cell, mask=inside, other=0)
     violation = tl.abs(a * (c - n) - tl.load(numbers))
     violation = tl.where(c < tl.load(numbers + 1), 0, violation)
-    tl.store(out + tl.program_id(0), tl.reduce(violation, 0, _larger))
+    tl.store(out + tl.program_id(0), tl.reduce(violation, 0, at_least))
 
 
 def dense_largest_violation(A, N, cost, pseudocount: float) -> Tensor:
@@ -157,7 +151,7 @@ def _log_sum(
 ):
     # A [n, K]; empty [K] or not read; numbers [1]; out [blocks], float64
     cell, k, inside = _cells(size, K, CELLS)
-    a = _larger(tl.load(A + cell, mask=inside, other=1), tl.load(numbers))
+    a = at_least(tl.load(A + cell, mask=inside, other=1), tl.load(numbers))
     if SOME_EMPTY:
         a = tl.where(tl.load(empty + k, mask=inside, other=0) != 0, 1, a)
     tl.store(out + tl.program_id(0), tl.sum(tl.log(a).to(tl.float64), 0))
@@ -253,7 +247,7 @@ def _hals_step(
         slope = tl.sum(tile * line[None, :], 1) - numerator
         # Without a curvature the column stays, and takes no part in the others' steps.
         flat = curvature < tiny
-        new = _larger(old - slope / tl.where(flat, 1, curvature), 0)
+        new = at_least(old - slope / tl.where(flat, 1, curvature), 0)
         tile = tl.where((k == c)[None, :], tl.where(flat, old, new)[:, None], tile)
         slope = tl.where(flat, -numerator, slope)
         # At zero only a step up is left; NaN stays.

@@ -13,7 +13,7 @@ import triton.language as tl
 from torch import Tensor
 
 from ..csr import CSR
-from .launching import numbers_on
+from .launching import at_least, numbers_on
 from .rows import find_row, launch
 
 #: Values of a gathered block that a warp holds, in float32.
@@ -35,12 +35,6 @@ def _gather(indices, B, e, inside, k, K):
     j = tl.load(indices + e, mask=inside, other=0).to(tl.int64)
     mask = inside[:, None] & (k < K)[None, :]
     return tl.load(B + j[:, None] * K + k[None, :], mask=mask, other=0)
-
-
-@triton.jit
-def _at_least(y, floor):
-    """max(y, floor); NaN stays."""
-    return tl.maximum(y, floor, propagate_nan=tl.PropagateNan.ALL)
 
 
 @triton.jit
@@ -75,7 +69,7 @@ def _ratio_product(
         inside = e < last
         h = _gather(indices, HT, e, inside, k, K)
         x = tl.load(data + e, mask=inside, other=0)
-        y = _at_least(tl.sum(h * w[None, :], 1) + shift, floor)
+        y = at_least(tl.sum(h * w[None, :], 1) + shift, floor)
         total += h * (x / y)[:, None]
     tl.store(out + at * K + k, tl.sum(total, 0), mask=k < K)
 
@@ -200,7 +194,7 @@ def _log_sums(
         inside = e < last
         h = _gather(indices, HT, e, inside, k, K)
         x = tl.load(data + e, mask=inside, other=0)
-        y = _at_least(tl.sum(h * w[None, :], 1), floor)
+        y = at_least(tl.sum(h * w[None, :], 1), floor)
         total += x.to(tl.float64) * tl.log(y.to(tl.float64))
     tl.store(out + at, tl.sum(total, 0))
 
@@ -214,7 +208,7 @@ def csr_log_sums(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
 
 
 @triton.jit
-def _row_sums(
+def row_sums_kernel(
     rows,
     marks,
     lowest,
@@ -240,5 +234,5 @@ def _row_sums(
 
 def csr_row_sums(X: CSR) -> Tensor:
     out = X.data.new_empty(X.shape[0], 1, dtype=torch.float64)
-    launch(_row_sums, X, out, tile=lambda warps: {"ENTRIES": 32 * warps})
+    launch(row_sums_kernel, X, out, tile=lambda warps: {"ENTRIES": 32 * warps})
     return out[:, 0]

@@ -15,7 +15,7 @@ import triton.language as tl
 from torch import Tensor
 
 from ..csr import CSR
-from .launching import run
+from .launching import check_contiguous, run
 
 #: Most entries that one program handles.
 PART = 2048
@@ -34,6 +34,7 @@ class RowPlan:
     order: Tensor  # [n], rows by class
     starts: Tensor  # [classes + 1], where in `order` each class begins
     part_rows: Tensor  # [most parts], -1 beyond the last
+    part_slots: Tensor  # [most parts], the row's place in `long_rows`
     part_begins: Tensor  # [most parts], the first entry
     part_ends: Tensor  # [most long rows], one after the last part of each row
 
@@ -73,7 +74,7 @@ def _make_plan(X: CSR) -> RowPlan:
     rows = long_rows[slots]
     begins = X.indptr[rows] + (parts - (ends - n_parts)[slots]) * PART
     rows = torch.where(inside, rows, -1)
-    return RowPlan(n, nnz, order, starts, rows, begins, ends)
+    return RowPlan(n, nnz, order, starts, rows, slots, begins, ends)
 
 
 @triton.jit
@@ -102,13 +103,19 @@ def find_row(
 
 
 @triton.jit
+def find_parts(part_ends):
+    """The range of parts of this program's long row, which may be empty."""
+    slot = tl.program_id(0)
+    begin = tl.load(part_ends + slot - 1, mask=slot > 0, other=0)
+    return slot, begin, tl.load(part_ends + slot)
+
+
+@triton.jit
 def _add_parts(
     parts, rows, part_ends, out, K, COLUMNS: tl.constexpr, PARTS: tl.constexpr
 ):
     # parts [most parts, K]; rows, part_ends [most long rows]; out [n, K]
-    slot = tl.program_id(0)
-    begin = tl.load(part_ends + slot - 1, mask=slot > 0, other=0)
-    end = tl.load(part_ends + slot)
+    slot, begin, end = find_parts(part_ends)
     if begin == end:
         return
     k = tl.program_id(1) * COLUMNS + tl.arange(0, COLUMNS)
@@ -141,9 +148,7 @@ def launch(
         Whether the kernel writes a row of `out` for each row of X. Results of parts
         are then added. Otherwise it writes a value for each entry.
     """
-    for tensor in args:
-        if isinstance(tensor, Tensor) and not tensor.is_contiguous():
-            raise ValueError("Triton kernels need contiguous factors.")
+    check_contiguous(*args)
     found = plan(X)
     last, n_parts = len(LENGTHS), len(found.part_rows)
     target = out.new_empty(n_parts, *out.shape[1:]) if summed else out

@@ -40,8 +40,8 @@ def dense_largest_violation(A, N, cost, pseudocount: float) -> Tensor:
     return violation.masked_fill_(cost < torch.finfo(A.dtype).tiny, 0).max()
 
 
-def dense_extrapolate(A, previous, beta: float, least: float) -> Tensor:
-    beyond = torch.add(A, A - previous, alpha=beta)
+def dense_extrapolate(A, previous, beta: Tensor | float, least: float) -> Tensor:
+    beyond = (A - previous).mul_(beta).add_(A)
     return torch.maximum(beyond, least * A)
 
 
@@ -57,20 +57,21 @@ def dense_hals_step(A, N, G, l1, order) -> tuple[Tensor, Tensor]:
     tiny = torch.finfo(A.dtype).tiny
     curvature = G.diagonal()  # [K]
     flat = curvature < tiny
-    N, scale = N - l1, curvature.masked_fill(flat, 1)
-    # The minimiser without its bound is A t_k + c_k, or column k itself if it is flat.
-    eye = torch.eye(len(G), dtype=G.dtype, device=G.device)
-    t = torch.addcdiv(eye, G, scale[:, None], value=-1)
-    c = (N / scale).masked_fill_(flat, 0)
-    free, out = torch.empty_like(A), A.clone()
-    parts = t.unbind(0), *(B.unbind(1) for B in (c, free, out))
+    scale = curvature.masked_fill(flat, 1)
+    N = N - l1 if l1 else N
+    # Column k becomes the minimiser without its bound: A_k + (N_k - out G_k) / G_kk.
+    free, out = torch.addcdiv(A, N, scale), A.clone()
+    parts = (G / scale).unbind(1), free.unbind(1), out.unbind(1)
     for k in order.tolist():
-        t_k, c_k, free_k, out_k = (part[k] for part in parts)
-        torch.addmv(c_k, out, t_k, out=free_k)
+        slope_k, free_k, out_k = (part[k] for part in parts)
+        free_k.addmv_(out, slope_k, alpha=-1)
         torch.clamp(free_k, min=0, out=out_k)
-    gradient = torch.where(flat, -N, (A - free).mul_(scale))
-    gradient = torch.where(A < tiny, gradient.clamp(max=0), gradient)
-    return out, gradient.abs_().sum(dtype=accumulation_dtype(A.device))
+    # At zero only a step up is left.
+    gradient = torch.where(A < tiny, out, free).sub_(A).mul_(scale)
+    wide = accumulation_dtype(A.device)
+    violation = torch.linalg.vector_norm(gradient, 1, dtype=wide)
+    # G is zero where it is flat: that column had no part in the others' steps.
+    return torch.where(flat, A, out), violation
 
 
 def dense_adam_step_(

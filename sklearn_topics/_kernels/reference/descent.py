@@ -112,6 +112,7 @@ class Descent(ABC):
             moved = ((new - W).abs_() * u).amax(0)
             W, y = new.where(active, W), new_y.where(self.spread(active), y)
             active &= moved > bound
+            # A fit has single sweeps and reads nothing; a read costs less than a sweep.
             if sweep + 1 < n_sweeps and not bool(active.any()):
                 break
         logs = y.to(wide).log_() - self.spread(unit.to(wide).log())

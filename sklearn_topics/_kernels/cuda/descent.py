@@ -1,0 +1,127 @@
+"""Sequential coordinate descent on CUDA: see `ops.scd_rows`.
+
+A program descends on one row of X and keeps the reconstruction of its entries in
+registers. It reads the other factor one coordinate at a time: neighbouring
+coordinates lie in the same sector of memory, which the cache keeps meanwhile. Rows of
+more than PART entries are for `long_rows`.
+"""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from ..csr import CSR
+from . import rows as row_plan
+from .coordinate import (
+    begin_row,
+    descent_numbers,
+    new_coordinate,
+    row_numbers,
+    unit_table,
+)
+from .launching import at_least, check_contiguous, run
+from .long_rows import descend_on_long_rows
+from .rows import find_row, plan
+
+_LOG2 = tl.constexpr(0.6931471805599453)
+
+#: Most entries whose reconstruction a warp keeps.
+_PER_WARP = 128
+#: Without this bound ptxas puts some numbers into memory for the sake of occupancy.
+_REGISTERS = 255
+
+
+def csr_scd_rows(
+    X: CSR, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor
+) -> tuple[Tensor, Tensor]:
+    check_contiguous(W, HT, u, share)
+    K = W.shape[1]
+    out, logs = torch.empty_like(W), W.new_empty(len(W), dtype=torch.float64)
+    numbers = descent_numbers(W, pseudocount, l2, tol, floor)
+    args = out, logs, W, u, share, unit_table(W.device), numbers, K, n_sweeps
+    constants = {"RIDGE": l2 > 0, "COLUMNS": triton.next_power_of_2(K)}
+    found = plan(X)
+    for c, length in enumerate(row_plan.LENGTHS):
+        grid = found.most_rows(c)
+        if grid > 0:
+            run(
+                *(_scd_rows, (grid,), found.order, found.starts, c, c + 1),
+                *(X.indptr, X.indices, X.data, HT, *args),
+                ENTRIES=length,
+                num_warps=max(1, min(8, length // _PER_WARP)),
+                maxnreg=_REGISTERS,
+                **constants,
+            )
+    if len(found.part_rows):
+        descend_on_long_rows(X, found, HT, *args, **constants)
+    return out, logs
+
+
+@triton.jit
+def _scd_rows(
+    rows,
+    marks,
+    lowest,
+    highest,
+    indptr,
+    indices,
+    data,
+    HT,
+    out,
+    logs,
+    W,
+    u,
+    share,
+    units,
+    numbers,
+    K,
+    n_sweeps,
+    RIDGE: tl.constexpr,
+    ENTRIES: tl.constexpr,
+    COLUMNS: tl.constexpr,
+):
+    # W, out [n, K]; HT [m, K]; u, share [K]; units [3, 2048]; logs [n]
+    row, at, first, last = find_row(rows, marks, lowest, highest, indptr, False, 0)
+    if row < 0:
+        return
+    e = first + tl.arange(0, ENTRIES)
+    inside = e < last
+    h_row = HT + tl.load(indices + e, mask=inside, other=0).to(tl.int64) * K
+    x = tl.load(data + e, mask=inside, other=0)
+    tokens = tl.sum(x.to(tl.float64))
+    known = row_numbers(tokens, K, units, numbers)
+    exponent, unit, back, pseudocount, l2, floor, size = known
+    tiny, tol = tl.load(numbers + 4), tl.load(numbers + 2)
+    x *= unit
+    given, w_row = W + row * K, out + row * K
+    total = begin_row(given, w_row, u, share, unit, pseudocount, size, tiny, K, COLUMNS)
+    tl.debug_barrier()  # all threads read what one has written
+
+    y = tl.zeros([ENTRIES], x.dtype)
+    for k in range(K):
+        h = tl.load(h_row + k, mask=inside, other=0)
+        y += tl.load(w_row + k) * unit * h
+    y = tl.where(inside, at_least(y, floor), 1.0)
+
+    sweep, moved = 0, total
+    while (sweep < n_sweeps) & ((sweep == 0) | (moved > total * tol)):
+        moved = total - total
+        for k in range(K):
+            cost = tl.load(u + k)
+            if cost >= tiny:
+                h = tl.load(h_row + k, mask=inside, other=0)
+                ratio = h / y
+                weighted = x * ratio
+                S, q = tl.sum(weighted), tl.sum(weighted * ratio)
+                w = tl.load(w_row + k) * unit
+                a = pseudocount + tl.load(share + k) * tl.load(given + k) * unit
+                new = new_coordinate(w, S, q, cost, a, l2, size, numbers, RIDGE)
+                y = at_least(y + (new - w) * h, floor)
+                moved = at_least(moved, tl.abs(new - w) * cost)
+                tl.store(w_row + k, new * back)
+        tl.debug_barrier()
+        sweep += 1
+    terms = x.to(tl.float64) * tl.log(y.to(tl.float64))
+    log_sum = tl.sum(terms) * back.to(tl.float64)
+    tl.store(logs + row, log_sum - tokens * exponent * _LOG2)

@@ -1,0 +1,273 @@
+"""Coordinate descent on CUDA for rows of more than PART entries.
+
+Here the coordinates are outside: for each, one launch over the parts of all rows takes
+the previous step into the reconstruction Y, which lies in memory, and sums; a second
+one adds the sums of each row's parts and makes the step. A coordinate costs 24 bytes an
+entry in float32; a number an entry and a transposed copy of the other factor are kept.
+"""
+
+import torch
+import triton
+import triton.language as tl
+
+from ..csr import CSR
+from . import rows as row_plan
+from .coordinate import begin_row, new_coordinate, row_numbers
+from .launching import at_least, run
+from .products import row_sums_kernel
+from .rows import RowPlan, find_parts
+
+#: Places in a row of `facts`, which hold for a row of X, in its unit.
+_UNIT, _BACK, _PSEUDOCOUNT, _L2, _FLOOR, _SIZE, _TOTAL, _MOVED, _ACTIVE, _STEP = (
+    tl.constexpr(place) for place in range(10)
+)
+_FACTS = tl.constexpr(10)
+_LOG2 = tl.constexpr(0.6931471805599453)
+#: Parts whose sums are added at once.
+_AT_ONCE = 32
+
+
+def descend_on_long_rows(
+    X: CSR, found: RowPlan, HT, out, logs, W, u, share, units, numbers, K, n_sweeps, *,
+    RIDGE: bool, COLUMNS: int,
+) -> None:  # fmt: skip
+    """Fill the rows of `out` and `logs` that are in parts."""
+    n_parts, n_rows = len(found.part_rows), len(found.part_ends)
+    m, PART = X.shape[1], row_plan.PART
+    tokens, part_logs = W.new_empty(2, n_parts, dtype=torch.float64)
+    wide, facts = logs.new_empty(n_rows, 2), W.new_empty(n_rows, _FACTS.value)
+    sums, y = W.new_empty(n_parts, 2), W.new_empty(n_parts, PART)
+    H = HT.T.contiguous()  # neighbouring entries of one topic in the same sector
+    place = found.part_rows, found.part_begins
+    parts = *place, found.part_slots, X.indptr, X.indices, X.data, H, y, facts, m, K
+    rows = found.long_rows, found.part_ends, facts, wide
+    entries = (*place, 0, 0, X.indptr, X.indices, X.data, tokens)
+
+    def by_part(kernel, *args, **constants):
+        run(kernel, (n_parts,), *args, PART=PART, num_warps=8, **constants)
+
+    def by_row(kernel, *args, **constants):
+        run(kernel, (n_rows,), *rows, *args, AT_ONCE=_AT_ONCE, num_warps=1, **constants)
+
+    by_part(row_sums_kernel, *entries, SPLIT=True, ENTRIES=min(PART, 1024))
+    begin = tokens, W, out, u, share, units, numbers, K
+    by_row(_begin_rows, *begin, COLUMNS=COLUMNS)
+    by_part(_reconstruct, *parts, out)
+    step = sums, W, out, u, share, numbers, K
+    for _ in range(n_sweeps):
+        for k in range(K):
+            by_part(_sum_parts, *parts, sums, k)
+            by_row(_step_rows, *step, k, RIDGE=RIDGE)
+    by_part(_log_parts, *parts, part_logs)
+    by_row(_add_logs, part_logs, logs)
+
+
+@triton.jit
+def _sum_of_parts(values, begin, end, stride, AT_ONCE: tl.constexpr):
+    """The float64 sum of one value of each part of a row."""
+    total = tl.zeros([AT_ONCE], tl.float64)
+    for part in range(begin, end, AT_ONCE):
+        at = part + tl.arange(0, AT_ONCE)
+        value = tl.load(values + at * stride, mask=at < end, other=0)
+        total += value.to(tl.float64)
+    return tl.sum(total)
+
+
+@triton.jit
+def _begin_rows(
+    rows,
+    part_ends,
+    facts,
+    wide,
+    tokens,
+    W,
+    out,
+    u,
+    share,
+    units,
+    numbers,
+    K,
+    COLUMNS: tl.constexpr,
+    AT_ONCE: tl.constexpr,
+):
+    # facts [rows, _FACTS]; wide [rows, 2]: tokens and exponent; tokens [parts]
+    slot, begin, end = find_parts(part_ends)
+    if begin == end:
+        return
+    row = tl.load(rows + slot)
+    total = _sum_of_parts(tokens, begin, end, 1, AT_ONCE)
+    known = row_numbers(total, K, units, numbers)
+    exponent, unit, back, pseudocount, l2, floor, size = known
+    tl.store(wide + slot * 2, total)
+    tl.store(wide + slot * 2 + 1, exponent)
+    tiny = tl.load(numbers + 4)
+    given, w = W + row * K, out + row * K
+    mass = begin_row(given, w, u, share, unit, pseudocount, size, tiny, K, COLUMNS)
+    fact = facts + slot * _FACTS
+    tl.store(fact + _UNIT, unit)
+    tl.store(fact + _BACK, back)
+    tl.store(fact + _PSEUDOCOUNT, pseudocount)
+    tl.store(fact + _L2, l2)
+    tl.store(fact + _FLOOR, floor)
+    tl.store(fact + _SIZE, size)
+    tl.store(fact + _TOTAL, mass)
+    tl.store(fact + _MOVED, 0.0)
+    tl.store(fact + _ACTIVE, 1.0)
+    tl.store(fact + _STEP, 0.0)
+
+
+@triton.jit
+def _part(rows, begins, slots, indptr, indices, facts, PART: tl.constexpr):
+    """Row, facts, entries, which of them there are, and their columns."""
+    part = tl.program_id(0)
+    row = tl.load(rows + part)
+    fact = facts + tl.load(slots + part) * _FACTS
+    e = tl.load(begins + part) + tl.arange(0, PART)
+    inside = e < tl.load(indptr + row + 1, mask=row >= 0, other=0)
+    j = tl.load(indices + e, mask=inside, other=0).to(tl.int64)
+    return row, fact, e, inside, j
+
+
+@triton.jit
+def _reconstruct(
+    rows,
+    begins,
+    slots,
+    indptr,
+    indices,
+    data,
+    H,
+    y,
+    facts,
+    m,
+    K,
+    out,
+    PART: tl.constexpr,
+):
+    # H [K, m]; y [parts, PART]; out [n, K]
+    row, fact, e, inside, j = _part(rows, begins, slots, indptr, indices, facts, PART)
+    if row < 0:
+        return
+    unit = tl.load(fact + _UNIT)
+    total = tl.zeros([PART], y.dtype.element_ty)
+    column = H + j
+    for k in range(K):
+        w = tl.load(out + row * K + k) * unit
+        total += w * tl.load(column, mask=inside, other=0)
+        column += m
+    tl.store(y + tl.program_id(0).to(tl.int64) * PART + tl.arange(0, PART), total)
+
+
+@triton.jit
+def _stepped(y, H, m, k, fact, inside, j, PART: tl.constexpr):
+    """Y of a part after the last step, which was of coordinate k; it is stored."""
+    place = y + tl.program_id(0).to(tl.int64) * PART + tl.arange(0, PART)
+    h = tl.load(H + tl.cast(k, tl.int64) * m + j, mask=inside, other=0)
+    moved = tl.load(place) + tl.load(fact + _STEP) * h
+    new = tl.where(inside, at_least(moved, tl.load(fact + _FLOOR)), 1.0)
+    tl.store(place, new)
+    return new
+
+
+@triton.jit(do_not_specialize=["k"])
+def _sum_parts(
+    rows,
+    begins,
+    slots,
+    indptr,
+    indices,
+    data,
+    H,
+    y,
+    facts,
+    m,
+    K,
+    sums,
+    k,
+    PART: tl.constexpr,
+):
+    # sums [parts, 2]: sum_j x h / y and sum_j x (h / y)^2 of coordinate k
+    row, fact, e, inside, j = _part(rows, begins, slots, indptr, indices, facts, PART)
+    if row < 0:
+        return
+    new = _stepped(y, H, m, (k + K - 1) % K, fact, inside, j, PART)
+    ratio = tl.load(H + tl.cast(k, tl.int64) * m + j, mask=inside, other=0) / new
+    x = tl.load(data + e, mask=inside, other=0) * tl.load(fact + _UNIT)
+    weighted = x * ratio
+    place = sums + tl.program_id(0) * 2
+    tl.store(place, tl.sum(weighted))
+    tl.store(place + 1, tl.sum(weighted * ratio))
+
+
+@triton.jit(do_not_specialize=["k"])
+def _step_rows(
+    rows,
+    part_ends,
+    facts,
+    wide,
+    sums,
+    W,
+    out,
+    u,
+    share,
+    numbers,
+    K,
+    k,
+    RIDGE: tl.constexpr,
+    AT_ONCE: tl.constexpr,
+):
+    slot, begin, end = find_parts(part_ends)
+    if begin == end:
+        return
+    at, fact = tl.load(rows + slot) * K + k, facts + slot * _FACTS
+    S = _sum_of_parts(sums + 0, begin, end, 2, AT_ONCE)
+    q = _sum_of_parts(sums + 1, begin, end, 2, AT_ONCE)
+    unit, active = tl.load(fact + _UNIT), tl.load(fact + _ACTIVE) > 0
+    w, cost = tl.load(out + at) * unit, tl.load(u + k)
+    S, q = S.to(w.dtype), q.to(w.dtype)
+    a = tl.load(fact + _PSEUDOCOUNT) + tl.load(share + k) * tl.load(W + at) * unit
+    l2, size = tl.load(fact + _L2), tl.load(fact + _SIZE)
+    new = new_coordinate(w, S, q, cost, a, l2, size, numbers, RIDGE)
+    new = tl.where(active & (cost >= tl.load(numbers + 4)), new, w)
+    moved = at_least(tl.load(fact + _MOVED), tl.abs(new - w) * cost)
+    tl.store(out + at, new * tl.load(fact + _BACK))
+    tl.store(fact + _STEP, new - w)
+    ends = k == K - 1  # the sweep
+    goes_on = active & (moved > tl.load(numbers + 2) * tl.load(fact + _TOTAL))
+    tl.store(fact + _ACTIVE, tl.where(ends, goes_on, active).to(w.dtype))
+    tl.store(fact + _MOVED, tl.where(ends, 0.0, moved))
+
+
+@triton.jit
+def _log_parts(
+    rows,
+    begins,
+    slots,
+    indptr,
+    indices,
+    data,
+    H,
+    y,
+    facts,
+    m,
+    K,
+    logs,
+    PART: tl.constexpr,
+):
+    # logs [parts], float64
+    row, fact, e, inside, j = _part(rows, begins, slots, indptr, indices, facts, PART)
+    if row < 0:
+        return
+    new = _stepped(y, H, m, K - 1, fact, inside, j, PART).to(tl.float64)
+    x = tl.load(data + e, mask=inside, other=0).to(tl.float64)
+    tl.store(logs + tl.program_id(0), tl.sum(x * tl.log(new)))
+
+
+@triton.jit
+def _add_logs(rows, part_ends, facts, wide, part_logs, logs, AT_ONCE: tl.constexpr):
+    slot, begin, end = find_parts(part_ends)
+    if begin == end:
+        return
+    total = _sum_of_parts(part_logs, begin, end, 1, AT_ONCE)
+    tokens, exponent = tl.load(wide + slot * 2), tl.load(wide + slot * 2 + 1)
+    tl.store(logs + tl.load(rows + slot), total - tokens * exponent * _LOG2)

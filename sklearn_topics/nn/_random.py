@@ -1,0 +1,23 @@
+"""Random numbers."""
+
+import torch
+from torch import Tensor
+
+from .._kernels.transfer import upload
+
+
+def draw(
+    distribution,
+    like: Tensor,
+    generator: torch.Generator | None,
+    *,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Draw random numbers in float32, then convert them to those of `like`.
+
+    They are drawn on the generator's device, or by the global generator of `device`.
+    Equal seeds of the host therefore give equal numbers for every dtype and device.
+    """
+    device = device if generator is None else generator.device
+    options = {"dtype": torch.float32, "device": device, "generator": generator}
+    return upload(distribution(like.shape, **options).to(like.dtype), like.device)
