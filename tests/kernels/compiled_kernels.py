@@ -3,7 +3,9 @@
 ``python tests/kernels/compiled_kernels.py`` prints a table. No GPU is needed: a driver
 that only names its architecture is put in Triton's place, the public operations are
 called on small operands, and each kernel that they would launch is compiled, as it
-would be there. Triton's interpreter has to be off, so this is a process of its own.
+would be there. Code that serves several K has one row, that of the first.
+
+Triton's interpreter has to be off, so this is a process of its own.
 """
 
 import argparse
@@ -55,8 +57,10 @@ CALLS = {
     "hals_step": lambda X, W, HT, u: ops.hals_step(
         W, W, torch.diag(u), 0.1, torch.arange(len(u))
     ),
+    # Every K has the step without a penalty, and one K the other.
     "scd_rows": lambda X, W, HT, u: [
-        ops.scd_rows(X, W, HT, u, l2=l2, n_sweeps=1) for l2 in (0.0, 0.5)
+        ops.scd_rows(X, W, HT, u, l2=l2, n_sweeps=1)
+        for l2 in ((0.0, 0.5) if len(u) == 50 else (0.0,))
     ],
     "log_sum": lambda X, W, HT, u: (ops.log_sum(W), ops.log_sum(W, u > 0)),
 }

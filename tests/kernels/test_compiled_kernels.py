@@ -14,26 +14,41 @@ from sklearn_topics._kernels import registry
 pytestmark = pytest.mark.cuda
 SCRIPT = Path(__file__).with_name("compiled_kernels.py")
 
-#: Most registers of a thread, by kernel. An SM has 65,536, which are 12 warps of 168 or
-#: 21 of 96. Warps in flight hide the latency of gathers; what holds a tile of gathered
-#: rows and one of sums, a tile of factors, or takes logarithms in float64, needs more.
-#: `_scd_rows` keeps Y, x and places of up to eight entries a thread.
-REGISTERS = {"_ratio_product": 168, "_log_sums": 168, "_hals_step": 168}
-REGISTERS["_scd_rows"] = 208
+#: Most registers of a thread, by kernel. An SM has 65,536, which are 21 warps of 96, 12
+#: of 168 or 9 of 208. Warps in flight hide the latency of gathers. More registers than
+#: 96 are for a tile of gathered rows and one of sums, for a tile of a factor, for
+#: logarithms in float64, and for the entries of a whole row.
 MOST_REGISTERS = 96
+REGISTERS = {
+    "_begin_rows": 128,
+    "_hals_step": 168,
+    "_log_sums": 168,
+    "_ratio_product": 168,
+    "_scd_rows": 208,
+    "_spmm": 128,
+}
 #: Bytes; more has to be asked for at launch.
 MOST_SHARED = 48 * 1024
 
 
-@pytest.fixture(scope="module", params=[80, 90], ids="sm_{}".format)
-def kernels(request):
-    """A row for each kernel that an operation launches."""
+@pytest.fixture(scope="module")
+def kernels():
+    """A row for each kernel that an operation launches, on sm_80 and sm_90."""
     pytest.importorskip("triton", reason="triton is for Linux only")
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
-    command = [sys.executable, SCRIPT, str(request.param), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    pipe = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [  # side by side, because they take a minute each
+        subprocess.Popen(
+            [sys.executable, SCRIPT, architecture, "--json"], env=environment, **pipe
+        )
+        for architecture in ("80", "90")
+    ]
+    found = []
+    for process in processes:
+        out, error = process.communicate()
+        assert process.returncode == 0, error
+        found += json.loads(out)
+    return found
 
 
 def test_every_operation_is_compiled(kernels):
@@ -45,10 +60,9 @@ def test_every_operation_is_compiled(kernels):
 
 def test_a_kernel_fits_a_gpu(kernels):
     # Compilers of older versions keep a few bytes for the subroutines of float64.
-    most = {"local": 0, "shared": MOST_SHARED, "stack": 16}
-    if tuple(map(int, version("triton").split(".")[:2])) >= (3, 9):
-        most["stack"] = 0
+    new = tuple(map(int, version("triton").split(".")[:2])) >= (3, 7)
+    most = {"local": 0, "shared": MOST_SHARED, "stack": 0 if new else 16}
     for row in kernels:
-        registers = REGISTERS.get(row["kernel"], MOST_REGISTERS)
+        registers = REGISTERS.get(row["kernel"], MOST_REGISTERS) if new else 255
         for name, bound in (most | {"registers": registers}).items():
             assert row[name] <= bound, row

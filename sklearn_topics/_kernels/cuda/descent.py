@@ -109,7 +109,7 @@ def _scd_rows(
         moved = total - total
         for k in range(K):
             cost = tl.load(u + k)
-            if cost >= tiny:
+            if not (cost < tiny):  # NaN is not left out
                 h = tl.load(h_row + k, mask=inside, other=0)
                 ratio = h / y
                 weighted = x * ratio

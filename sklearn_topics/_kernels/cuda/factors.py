@@ -261,7 +261,7 @@ def dense_hals_step(A, N, G, l1: float, order: Tensor) -> tuple[Tensor, Tensor]:
     n, K = A.shape
     A, N, G = A.contiguous(), N.contiguous(), G.contiguous()
     columns = triton.next_power_of_2(K)
-    rows = max(1, min(64, 2 * _TILE * 4 // A.dtype.itemsize // columns))
+    rows = max(1, min(64, _TILE * 4 // A.dtype.itemsize // columns))
     n_blocks = triton.cdiv(n, rows)
     out = torch.empty_like(A)
     violations = A.new_empty(n_blocks, dtype=torch.float64)
