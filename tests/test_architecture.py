@@ -23,7 +23,6 @@ OPTIONAL = {
     "tensorboard",
     "torch.utils.tensorboard",
     "tqdm",
-    "triton",
     "yaml",
 }
 SKLEARN_PRIVATE = "_boundary/sklearn_private.py"
@@ -58,6 +57,8 @@ def violations(files):
                 *sys.stdlib_module_names,
             }:
                 found.append(f"{path}: _core imports torch alone, not {root}")
+            if root == "triton" and not path.startswith("_kernels/cuda/"):
+                found.append(f"{path}: triton is for _kernels/cuda alone")
             private = [part for part in rest if part[0] == "_" and part[:2] != "__"]
             if root == "sklearn" and private and path != SKLEARN_PRIVATE:
                 found.append(f"{path}: {name} belongs in {SKLEARN_PRIVATE}")
@@ -85,6 +86,7 @@ def test_package_imports_what_it_may():
         ("_core/a.py", "import numpy as np", "torch alone, not numpy"),
         ("_core/a.py", "def f():\n    import sklearn", "torch alone, not sklearn"),
         ("models/_a.py", "from .. import TorchB", "sklearn_topics.TorchB belongs to"),
+        ("_kernels/ops.py", "import triton.language as tl", "for _kernels/cuda alone"),
         ("_fit/a.py", "import sklearn_topics", "sklearn_topics belongs to users"),
         ("models/_a.py", "from sklearn.base import _fit_context", "belongs in"),
         ("models/_a.py", "import sklearn.utils._tags", "belongs in"),

@@ -82,6 +82,15 @@ if find_spec("triton"):
         ("ratio_product", "csr", "cuda"): "cuda.products:csr_ratio_product",
         ("log_sums", "csr", "cuda"): "cuda.products:csr_log_sums",
         ("scd_rows", "csr", "cuda"): "cuda.descent:csr_scd_rows",
+        ("column_sums", "dense", "cuda"): "cuda.factors:dense_column_sums",
+        ("multiplicative_step", "dense", "cuda"): (
+            "cuda.factors:dense_multiplicative_step"
+        ),
+        ("largest_violation", "dense", "cuda"): "cuda.factors:dense_largest_violation",
+        ("extrapolate", "dense", "cuda"): "cuda.factors:dense_extrapolate",
+        ("ratio_step", "dense", "cuda"): "cuda.factors:dense_ratio_step",
+        ("hals_step", "dense", "cuda"): "cuda.factors:dense_hals_step",
+        ("log_sum", "dense", "cuda"): "cuda.factors:dense_log_sum",
     }
 
 

@@ -65,6 +65,11 @@ class Implementation:
         return "cuda" if self.triton and torch.cuda.is_available() else "cpu"
 
     @property
+    def id(self) -> str:
+        parts = ["triton"] * self.triton + [self.operation, self.place, *self.types]
+        return "-".join(filter(None, parts))
+
+    @property
     def torch(self) -> torch.dtype:
         return getattr(torch, self.dtype)
 
@@ -88,7 +93,10 @@ class Implementation:
 
     def __call__(self, X, *factors, **options):
         place = {"dtype": self.torch, "device": self.device}
-        factors = [torch.tensor(A, **place) if np.ndim(A) else A for A in factors]
+        factors = [
+            torch.tensor(A, **place) if isinstance(A, np.ndarray) else A
+            for A in factors
+        ]
         out = getattr(ops, self.operation)(self.load(X), *factors, **options)
         if isinstance(out, tuple):
             return tuple(part.cpu().numpy() for part in out)
@@ -121,11 +129,7 @@ def _fixture(operation: str):
         return one
 
     params = [
-        pytest.param(
-            one,
-            id="-".join(["triton"] * one.triton + [one.place, *one.types]),
-            marks=[pytest.mark.cuda] * one.triton,
-        )
+        pytest.param(one, id=one.id, marks=[pytest.mark.cuda] * one.triton)
         for one in _implementations(operation)
     ]
     return pytest.fixture(params=params, name=operation)(run_only)
@@ -221,7 +225,9 @@ def problem(request):
     return X, rng.random((X.shape[0], K)) + 0.01, rng.random((X.shape[1], K)) + 0.01
 
 
-@pytest.fixture(params=[(23, 3), (1, 3), (30, 1), (23, 17), (1030, 3)], ids=str)
+@pytest.fixture(
+    params=[(23, 3), (1, 3), (30, 1), (23, 17), (1030, 3), (5, 150)], ids=str
+)
 def factor(request):
     """A positive factor, for what is done to a factor alone: no matrix matters."""
     return np.random.default_rng(1).random(request.param) + 0.01

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from ..floors import SQUARE_FLOOR
 from ..reference.descent import unit_exponents
-from .numbers import at_least, options_on
+from .launching import at_least, numbers_on
 
 
-def descent_options(W: Tensor, pseudocount, l2, tol, floor) -> Tensor:  # [7]
-    """What `load_options` reads."""
+def descent_numbers(W: Tensor, pseudocount, l2, tol, floor) -> Tensor:  # [7]
+    """Pseudocount, l2, tol and floor; the smallest normal number, cost and Y."""
     info = torch.finfo(W.dtype)
     limits = info.tiny, info.eps / 100, SQUARE_FLOOR[W.dtype]
-    return options_on(W.device, W.dtype, pseudocount, l2, tol, floor, *limits)
+    return numbers_on(W.device, W.dtype, pseudocount, l2, tol, floor, *limits)
 
 
 @lru_cache(maxsize=16)
@@ -37,14 +37,14 @@ def row_unit(size, units):
 
 
 @triton.jit
-def row_numbers(tokens, K, units, options):
+def row_numbers(tokens, K, units, numbers):
     """What descent on a row of this many tokens needs, in the row's unit.
 
     Returns the exponent (float64), the power of two and its inverse; then, in the
     dtype of the factors, pseudocount, l2, floor and size.
     """
-    pseudocount, l2 = tl.load(options), tl.load(options + 1)
-    floor, least = tl.load(options + 3), tl.load(options + 6)
+    pseudocount, l2 = tl.load(numbers), tl.load(numbers + 1)
+    floor, least = tl.load(numbers + 3), tl.load(numbers + 6)
     exponent, unit, back = row_unit(tokens + pseudocount.to(tl.float64) * K, units)
     size = (tokens * unit).to(floor.dtype)
     unit, back = unit.to(floor.dtype), back.to(floor.dtype)
@@ -69,7 +69,7 @@ def begin_row(
 
 
 @triton.jit
-def new_coordinate(w, S, q, cost, a, l2, size, options, RIDGE: tl.constexpr):
+def new_coordinate(w, S, q, cost, a, l2, size, numbers, RIDGE: tl.constexpr):
     """The coordinate that follows w: see `ops.scd_rows` for the derivation.
 
     A weight that would not be noticed becomes 0, unless there are pseudocounts.
@@ -78,7 +78,7 @@ def new_coordinate(w, S, q, cost, a, l2, size, options, RIDGE: tl.constexpr):
         new = _ridge_step(w, S, q, cost, l2)
     else:
         new = _step(w, S, q, cost, a)
-    unnoticed = (a == 0) & (new * cost < tl.load(options + 5) * size)
+    unnoticed = (a == 0) & (new * cost < tl.load(numbers + 5) * size)
     return tl.where(unnoticed, 0.0, new).to(w.dtype)
 
 

@@ -15,13 +15,13 @@ from ..csr import CSR
 from . import rows as row_plan
 from .coordinate import (
     begin_row,
-    descent_options,
+    descent_numbers,
     new_coordinate,
     row_numbers,
     unit_table,
 )
+from .launching import at_least, check_contiguous, run
 from .long_rows import descend_on_long_rows
-from .numbers import at_least, check_contiguous
 from .rows import find_row, plan
 
 _LOG2 = tl.constexpr(0.6931471805599453)
@@ -38,24 +38,23 @@ def csr_scd_rows(
     check_contiguous(W, HT, u, share)
     K = W.shape[1]
     out, logs = torch.empty_like(W), W.new_empty(len(W), dtype=torch.float64)
-    options = descent_options(W, pseudocount, l2, tol, floor)
-    args = out, logs, W, u, share, unit_table(W.device), options, K, n_sweeps
+    numbers = descent_numbers(W, pseudocount, l2, tol, floor)
+    args = out, logs, W, u, share, unit_table(W.device), numbers, K, n_sweeps
     constants = {"RIDGE": l2 > 0, "COLUMNS": triton.next_power_of_2(K)}
     found = plan(X)
-    with torch.cuda.device_of(out):
-        for c, length in enumerate(row_plan.LENGTHS):
-            grid = found.most_rows(c)
-            if grid > 0:
-                _scd_rows[(grid,)](
-                    *(found.order, found.starts, c, c + 1),
-                    *(X.indptr, X.indices, X.data, HT, *args),
-                    ENTRIES=length,
-                    num_warps=max(1, min(8, length // _PER_WARP)),
-                    maxnreg=_REGISTERS,
-                    **constants,
-                )
-        if len(found.part_rows):
-            descend_on_long_rows(X, found, HT, *args, **constants)
+    for c, length in enumerate(row_plan.LENGTHS):
+        grid = found.most_rows(c)
+        if grid > 0:
+            run(
+                *(_scd_rows, (grid,), found.order, found.starts, c, c + 1),
+                *(X.indptr, X.indices, X.data, HT, *args),
+                ENTRIES=length,
+                num_warps=max(1, min(8, length // _PER_WARP)),
+                maxnreg=_REGISTERS,
+                **constants,
+            )
+    if len(found.part_rows):
+        descend_on_long_rows(X, found, HT, *args, **constants)
     return out, logs
 
 
@@ -75,7 +74,7 @@ def _scd_rows(
     u,
     share,
     units,
-    options,
+    numbers,
     K,
     n_sweeps,
     RIDGE: tl.constexpr,
@@ -91,9 +90,9 @@ def _scd_rows(
     h_row = HT + tl.load(indices + e, mask=inside, other=0).to(tl.int64) * K
     x = tl.load(data + e, mask=inside, other=0)
     tokens = tl.sum(x.to(tl.float64))
-    numbers = row_numbers(tokens, K, units, options)
-    exponent, unit, back, pseudocount, l2, floor, size = numbers
-    tiny, tol = tl.load(options + 4), tl.load(options + 2)
+    known = row_numbers(tokens, K, units, numbers)
+    exponent, unit, back, pseudocount, l2, floor, size = known
+    tiny, tol = tl.load(numbers + 4), tl.load(numbers + 2)
     x *= unit
     given, w_row = W + row * K, out + row * K
     total = begin_row(given, w_row, u, share, unit, pseudocount, size, tiny, K, COLUMNS)
@@ -117,7 +116,7 @@ def _scd_rows(
                 S, q = tl.sum(weighted), tl.sum(weighted * ratio)
                 w = tl.load(w_row + k) * unit
                 a = pseudocount + tl.load(share + k) * tl.load(given + k) * unit
-                new = new_coordinate(w, S, q, cost, a, l2, size, options, RIDGE)
+                new = new_coordinate(w, S, q, cost, a, l2, size, numbers, RIDGE)
                 y = at_least(y + (new - w) * h, floor)
                 moved = at_least(moved, tl.abs(new - w) * cost)
                 tl.store(w_row + k, new * back)

@@ -13,7 +13,7 @@ import triton.language as tl
 from ..csr import CSR
 from . import rows as row_plan
 from .coordinate import begin_row, new_coordinate, row_numbers
-from .numbers import at_least
+from .launching import at_least, run
 from .products import row_sums_kernel
 from .rows import RowPlan, find_parts
 
@@ -28,7 +28,7 @@ _AT_ONCE = 32
 
 
 def descend_on_long_rows(
-    X: CSR, found: RowPlan, HT, out, logs, W, u, share, units, options, K, n_sweeps, *,
+    X: CSR, found: RowPlan, HT, out, logs, W, u, share, units, numbers, K, n_sweeps, *,
     RIDGE: bool, COLUMNS: int,
 ) -> None:  # fmt: skip
     """Fill the rows of `out` and `logs` that are in parts."""
@@ -41,22 +41,25 @@ def descend_on_long_rows(
     place = found.part_rows, found.part_begins
     parts = *place, found.part_slots, X.indptr, X.indices, X.data, H, y, facts, m, K
     rows = found.long_rows, found.part_ends, facts, wide
-    row_sums_kernel[(n_parts,)](
-        *(*place, 0, 0, X.indptr, X.indices, X.data, tokens),
-        SPLIT=True,
-        PART=PART,
-        ENTRIES=min(PART, 1024),
-    )
-    begin = tokens, W, out, u, share, units, options, K
-    _begin_rows[(n_rows,)](*rows, *begin, COLUMNS=COLUMNS, AT_ONCE=_AT_ONCE)
-    _reconstruct[(n_parts,)](*parts, out, PART=PART, num_warps=8)
-    step = sums, W, out, u, share, options, K
+    entries = (*place, 0, 0, X.indptr, X.indices, X.data, tokens)
+
+    def by_part(kernel, *args, **constants):
+        run(kernel, (n_parts,), *args, PART=PART, num_warps=8, **constants)
+
+    def by_row(kernel, *args, **constants):
+        run(kernel, (n_rows,), *rows, *args, AT_ONCE=_AT_ONCE, num_warps=1, **constants)
+
+    by_part(row_sums_kernel, *entries, SPLIT=True, ENTRIES=min(PART, 1024))
+    begin = tokens, W, out, u, share, units, numbers, K
+    by_row(_begin_rows, *begin, COLUMNS=COLUMNS)
+    by_part(_reconstruct, *parts, out)
+    step = sums, W, out, u, share, numbers, K
     for _ in range(n_sweeps):
         for k in range(K):
-            _sum_parts[(n_parts,)](*parts, sums, k, PART=PART, num_warps=8)
-            _step_rows[(n_rows,)](*rows, *step, k, RIDGE=RIDGE, AT_ONCE=_AT_ONCE)
-    _log_parts[(n_parts,)](*parts, part_logs, PART=PART, num_warps=8)
-    _add_logs[(n_rows,)](*rows, part_logs, logs, AT_ONCE=_AT_ONCE)
+            by_part(_sum_parts, *parts, sums, k)
+            by_row(_step_rows, *step, k, RIDGE=RIDGE)
+    by_part(_log_parts, *parts, part_logs)
+    by_row(_add_logs, part_logs, logs)
 
 
 @triton.jit
@@ -82,7 +85,7 @@ def _begin_rows(
     u,
     share,
     units,
-    options,
+    numbers,
     K,
     COLUMNS: tl.constexpr,
     AT_ONCE: tl.constexpr,
@@ -93,11 +96,11 @@ def _begin_rows(
         return
     row = tl.load(rows + slot)
     total = _sum_of_parts(tokens, begin, end, 1, AT_ONCE)
-    numbers = row_numbers(total, K, units, options)
-    exponent, unit, back, pseudocount, l2, floor, size = numbers
+    known = row_numbers(total, K, units, numbers)
+    exponent, unit, back, pseudocount, l2, floor, size = known
     tl.store(wide + slot * 2, total)
     tl.store(wide + slot * 2 + 1, exponent)
-    tiny = tl.load(options + 4)
+    tiny = tl.load(numbers + 4)
     given, w = W + row * K, out + row * K
     mass = begin_row(given, w, u, share, unit, pseudocount, size, tiny, K, COLUMNS)
     fact = facts + slot * _FACTS
@@ -159,7 +162,7 @@ def _reconstruct(
 def _stepped(y, H, m, k, fact, inside, j, PART: tl.constexpr):
     """Y of a part after the last step, which was of coordinate k; it is stored."""
     place = y + tl.program_id(0).to(tl.int64) * PART + tl.arange(0, PART)
-    h = tl.load(H + k.to(tl.int64) * m + j, mask=inside, other=0)
+    h = tl.load(H + tl.cast(k, tl.int64) * m + j, mask=inside, other=0)
     moved = tl.load(place) + tl.load(fact + _STEP) * h
     new = tl.where(inside, at_least(moved, tl.load(fact + _FLOOR)), 1.0)
     tl.store(place, new)
@@ -188,7 +191,7 @@ def _sum_parts(
     if row < 0:
         return
     new = _stepped(y, H, m, (k + K - 1) % K, fact, inside, j, PART)
-    ratio = tl.load(H + k.to(tl.int64) * m + j, mask=inside, other=0) / new
+    ratio = tl.load(H + tl.cast(k, tl.int64) * m + j, mask=inside, other=0) / new
     x = tl.load(data + e, mask=inside, other=0) * tl.load(fact + _UNIT)
     weighted = x * ratio
     place = sums + tl.program_id(0) * 2
@@ -207,7 +210,7 @@ def _step_rows(
     out,
     u,
     share,
-    options,
+    numbers,
     K,
     k,
     RIDGE: tl.constexpr,
@@ -224,13 +227,13 @@ def _step_rows(
     S, q = S.to(w.dtype), q.to(w.dtype)
     a = tl.load(fact + _PSEUDOCOUNT) + tl.load(share + k) * tl.load(W + at) * unit
     l2, size = tl.load(fact + _L2), tl.load(fact + _SIZE)
-    new = new_coordinate(w, S, q, cost, a, l2, size, options, RIDGE)
-    new = tl.where(active & (cost >= tl.load(options + 4)), new, w)
+    new = new_coordinate(w, S, q, cost, a, l2, size, numbers, RIDGE)
+    new = tl.where(active & (cost >= tl.load(numbers + 4)), new, w)
     moved = at_least(tl.load(fact + _MOVED), tl.abs(new - w) * cost)
     tl.store(out + at, new * tl.load(fact + _BACK))
     tl.store(fact + _STEP, new - w)
     ends = k == K - 1  # the sweep
-    goes_on = active & (moved > tl.load(options + 2) * tl.load(fact + _TOTAL))
+    goes_on = active & (moved > tl.load(numbers + 2) * tl.load(fact + _TOTAL))
     tl.store(fact + _ACTIVE, tl.where(ends, goes_on, active).to(w.dtype))
     tl.store(fact + _MOVED, tl.where(ends, 0.0, moved))
 

@@ -13,7 +13,7 @@ import triton.language as tl
 from torch import Tensor
 
 from ..csr import CSR
-from .numbers import at_least, options_on
+from .launching import at_least, numbers_on
 from .rows import find_row, launch
 
 #: Values of a gathered block that a warp holds, in float32.
@@ -49,18 +49,18 @@ def _ratio_product(
     out,
     W,
     HT,
-    options,
+    numbers,
     K,
     SPLIT: tl.constexpr,
     PART: tl.constexpr,
     ENTRIES: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    # W, out [n, K]; HT [m, K]; options [2]
+    # W, out [n, K]; HT [m, K]; numbers [2]
     row, at, first, last = find_row(rows, marks, lowest, highest, indptr, SPLIT, PART)
     if row < 0:
         return
-    floor, shift = tl.load(options), tl.load(options + 1)
+    floor, shift = tl.load(numbers), tl.load(numbers + 1)
     k = tl.arange(0, COLUMNS)
     w = tl.load(W + row * K + k, mask=k < K, other=0)
     total = tl.zeros([ENTRIES, COLUMNS], w.dtype)
@@ -77,9 +77,9 @@ def _ratio_product(
 def csr_ratio_product(X: CSR, W, HT, floor, shift, by_row=False) -> Tensor:
     K = W.shape[1]
     out = torch.empty_like(W)
-    options = options_on(W.device, W.dtype, floor, shift)
+    numbers = numbers_on(W.device, W.dtype, floor, shift)
     tile = partial(_tile, K, W.dtype)
-    launch(_ratio_product, X, out, W, HT, options, K, tile=tile)
+    launch(_ratio_product, X, out, W, HT, numbers, K, tile=tile)
     return out
 
 
@@ -174,18 +174,18 @@ def _log_sums(
     out,
     W,
     HT,
-    options,
+    numbers,
     K,
     SPLIT: tl.constexpr,
     PART: tl.constexpr,
     ENTRIES: tl.constexpr,
     COLUMNS: tl.constexpr,
 ):
-    # W [n, K]; HT [m, K]; options [1]; out [n, 1], float64
+    # W [n, K]; HT [m, K]; numbers [1]; out [n, 1], float64
     row, at, first, last = find_row(rows, marks, lowest, highest, indptr, SPLIT, PART)
     if row < 0:
         return
-    floor = tl.load(options)
+    floor = tl.load(numbers)
     k = tl.arange(0, COLUMNS)
     w = tl.load(W + row * K + k, mask=k < K, other=0)
     total = tl.zeros([ENTRIES], tl.float64)
@@ -202,8 +202,8 @@ def _log_sums(
 def csr_log_sums(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     K = W.shape[1]
     out = W.new_empty(X.shape[0], 1, dtype=torch.float64)
-    options = options_on(W.device, W.dtype, floor)
-    launch(_log_sums, X, out, W, HT, options, K, tile=partial(_tile, K, W.dtype))
+    numbers = numbers_on(W.device, W.dtype, floor)
+    launch(_log_sums, X, out, W, HT, numbers, K, tile=partial(_tile, K, W.dtype))
     return out[:, 0]
 
 

@@ -15,7 +15,7 @@ import triton.language as tl
 from torch import Tensor
 
 from ..csr import CSR
-from .numbers import check_contiguous
+from .launching import check_contiguous, run
 
 #: Most entries that one program handles.
 PART = 2048
@@ -153,23 +153,23 @@ def launch(
     last, n_parts = len(LENGTHS), len(found.part_rows)
     target = out.new_empty(n_parts, *out.shape[1:]) if summed else out
     by_class, parts = (found.order, found.starts), (found.part_rows, found.part_begins)
-    with torch.cuda.device_of(out):
-        for grid, warps, split, place, to in (
-            (found.n, 1, False, (*by_class, 0, _ONE_WARP), out),
-            (found.most_rows(_ONE_WARP), 4, False, (*by_class, _ONE_WARP, last), out),
-            (n_parts, 4, True, (*parts, 0, 0), target),
-        ):
-            if grid > 0:
-                kernel[grid, n_blocks](
-                    *(*place, X.indptr, X.indices, X.data, to, *args),
-                    SPLIT=split,
-                    PART=PART,
-                    num_warps=warps,
-                    **tile(warps),
-                )
-        if summed and n_parts:
-            K = out.shape[1]
-            columns = min(128, triton.next_power_of_2(K))
-            args = target, found.long_rows, found.part_ends, out, K
-            grid = len(found.part_ends), triton.cdiv(K, columns)
-            _add_parts[grid](*args, COLUMNS=columns, PARTS=16)
+    for grid, warps, split, place, to in (
+        (found.n, 1, False, (*by_class, 0, _ONE_WARP), out),
+        (found.most_rows(_ONE_WARP), 4, False, (*by_class, _ONE_WARP, last), out),
+        (n_parts, 4, True, (*parts, 0, 0), target),
+    ):
+        if grid > 0:
+            run(
+                *(kernel, (grid, n_blocks), *place),
+                *(X.indptr, X.indices, X.data, to, *args),
+                SPLIT=split,
+                PART=PART,
+                num_warps=warps,
+                **tile(warps),
+            )
+    if summed and n_parts:
+        K = out.shape[1]
+        columns = min(128, triton.next_power_of_2(K))
+        args = target, found.long_rows, found.part_ends, out, K
+        grid = len(found.part_ends), triton.cdiv(K, columns)
+        run(_add_parts, grid, *args, COLUMNS=columns, PARTS=16)
