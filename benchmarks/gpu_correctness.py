@@ -31,7 +31,8 @@ _LENGTHS = 0, 1, 31, 32, 33, 64, 65, 128, 129, 512, 1025, 2047, 2048, 2049, 4096
 
 def matrices(tiny: bool) -> dict[str, CSR]:
     """Ugly ones, in float64 on the CPU."""
-    short = [length for length in _LENGTHS if not tiny or length < 70]
+    size, per_document = ((80, 15), 8) if tiny else ((200_000, 5000), 150)
+    short = [length for length in _LENGTHS if not tiny or length < 40]
     return {
         "rows of all lengths": _rows_of(short),
         "rows in parts": _rows_of([2049, 2] if tiny else [2049, 3, 70_000, 1]),
@@ -39,7 +40,7 @@ def matrices(tiny: bool) -> dict[str, CSR]:
         "one cell": _rows_of([1]),
         "empty rows alone": _rows_of([0] * 5, m=4),
         "empty rows and columns": _rows_of([0, 3, 0, 0, 5, 0], m=9),
-        "a corpus": _wide(synthetic(*((200, 25) if tiny else (200_000, 5000)), "cpu")),
+        "a corpus": _wide(synthetic(*size, "cpu", per_document)),
     }
 
 
@@ -63,7 +64,7 @@ def _forms(X: CSR, tiny: bool) -> list[CSR]:
     wide = CSR(X.indptr, X.indices.long(), X.data, X.shape)
     if not tiny:
         return [X, X.T, wide]
-    return [X, *([X.T, wide] if X.shape[1] < 100 else [])]
+    return [X, wide] if min(X.shape) == 1 or X.shape[1] > 100 else [X, X.T]
 
 
 def sparse_calls(X: CSR, K: int):
