@@ -65,8 +65,8 @@ def _quiet(function, *args, **options):
 
 def dense(bench: Bench) -> None:
     """The same dense X to the same likelihood: tinytopics' training and ours."""
-    n, m, K, budget = (30, 25, 3, 0.1) if bench.tiny else (100_000, 20_000, 20, 15)
-    X = synthetic(*((200, m) if bench.tiny else (n * 100, m)), str(bench.device), 100)
+    n, m, K, budget = (15, 12, 3, 0.1) if bench.tiny else (100_000, 20_000, 20, 15)
+    X = synthetic(*((60, m) if bench.tiny else (n * 100, m)), str(bench.device), 100)
     X_dense = torch.zeros(X.shape, device=bench.device)
     X_dense[X.entry_rows(), X.indices.long()] = X.data
     peer = DenseAdam(X_dense, K)
@@ -139,7 +139,7 @@ def _log_likelihood(X, theta, topics) -> float:
 
 def torchnmf(bench: Bench) -> None:
     """An iteration for Kullback-Leibler on COO, as torchnmf makes it, and ours."""
-    nnz, m, K = (200, 25, 3) if bench.tiny else (10_000_000, 50_000, 50)
+    nnz, m, K = (60, 12, 3) if bench.tiny else (10_000_000, 50_000, 50)
     X = synthetic(nnz, m, str(bench.device))
     W, HT = random_factors(X, K)
     peer = AutogradUpdate(X.entry_rows(), X.indices.long(), X.data, W, HT)
@@ -196,7 +196,7 @@ def scikit_learn(bench: Bench) -> None:
 def etm(bench: Bench) -> None:
     """A step of TorchETM: 20,000 terms, batches of 1000 documents, 800 hidden units."""
     if bench.tiny:
-        X, options = synthetic(200, 25, "cpu", 7), {"batch_size": 10}
+        X, options = synthetic(60, 12, "cpu"), {"batch_size": 8}
     else:
         X, options = synthetic(600_000, 20_000, "cpu"), {"batch_size": 1000}
         options |= {"hidden_layer_sizes": (800, 800), "embedding_dim": 300}
@@ -282,8 +282,8 @@ def _models(K, n_iter):
 
 def _problems(tiny):
     """Container, X and its size: nonzeros, or cells."""
-    for size in (200,) if tiny else (1_000_000, 100_000, 5_000_000):
-        X = scipy_csr(synthetic(size, 25 if tiny else 10_000, "cpu"))
+    for size in (60,) if tiny else (1_000_000, 100_000, 5_000_000):
+        X = scipy_csr(synthetic(size, 12 if tiny else 10_000, "cpu"))
         yield "csr", X, X.nnz
         rows = max(2, size // X.shape[1])  # as many cells
         yield "dense", X[:rows].toarray(), rows * X.shape[1]
