@@ -11,7 +11,7 @@ _NARROW = torch.int8, torch.uint8, torch.int16, torch.int32
 _DTYPES = *_NARROW, torch.bool, torch.int64, torch.float32, torch.float64
 
 
-def stays_on_device(X, device: str) -> bool:
+def stays_on_device(X, device: str = "auto") -> bool:
     """Whether X is a tensor of a form and on a device that models compute on.
 
     All others go through the host. So do those of mps, whose memory is the host's, and

@@ -7,6 +7,7 @@ import numpy as np
 from .._boundary.arguments import check_choice, check_integer, check_sequence
 from .._boundary.documents import as_counts
 from .._boundary.pipelines import model_input, split_pipeline
+from .._boundary.tensors import canonical, stays_on_device
 from .._boundary.top_terms import check_listed, is_listed, top_columns
 from .._boundary.topics import term_names, topic_weights
 from .._boundary.warning import warn_user
@@ -192,14 +193,20 @@ def _pair_shares(columns, known, counts):
 
 
 def _documents(topics, X, measure, window_size, feature_names):
-    """Counts of X, checked to have the terms of the topics as columns."""
+    """Counts of X, checked to have the terms of the topics as columns.
+
+    A tensor on a device stays there, as CSR or Tensor.
+    """
     if window_size is not None:
         raise ValueError(
             f"window_size={window_size!r} has no effect with X, whose documents are "
             "the windows. Pass texts, or leave window_size out."
         )
     before, _ = split_pipeline(topics)
-    X = as_counts(model_input(before, X))
+    if before is None and stays_on_device(X):
+        X = canonical(X)
+    else:
+        X = as_counts(model_input(before, X))
     if X.shape[0] == 0:
         raise ValueError("X has no rows. Pass at least one document.")
     _check_columns(topics, X.shape[1])

@@ -7,8 +7,9 @@ import scipy.sparse as sp
 import torch
 
 from .._boundary.containers import canonical_csr
-from .._boundary.transfer import to_device
-from .._kernels import ops
+from .._boundary.tensors import to_csr
+from .._boundary.transfer import to_device, to_numpy
+from .._kernels import CSR, ops
 
 #: Number of texts whose windows are counted at once.
 _TEXTS = 1 << 14
@@ -19,8 +20,8 @@ def document_counts(X, columns, pairs) -> tuple[np.ndarray, int]:
 
     Parameters
     ----------
-    X : {ndarray, sparse matrix} of shape (n_samples, n_features)
-        Counts.
+    X : {ndarray, sparse matrix, CSR, Tensor} of shape (n_samples, n_features)
+        Counts. Those of a CSR or Tensor are counted on its device.
     columns : ndarray of shape (n_terms,)
         Distinct columns of X.
     pairs : ndarray of shape (n_pairs, 2)
@@ -34,9 +35,11 @@ def document_counts(X, columns, pairs) -> tuple[np.ndarray, int]:
     """
     if sp.issparse(X):
         X = canonical_csr(sp.csr_array(X))
-    else:
-        X = np.asarray(X)
-        X, columns = sp.csr_array(X[:, columns] > 0), np.arange(len(columns))
+    elif not isinstance(X, CSR):
+        X = X[:, columns] > 0
+        columns = np.arange(len(columns))
+        dense = isinstance(X, torch.Tensor)
+        X = to_csr(X.to_sparse_csr()) if dense else sp.csr_array(X)
     return _count(X, columns, pairs), X.shape[0]
 
 
@@ -92,9 +95,16 @@ def window_counts(texts, words, size: int, pairs) -> tuple[np.ndarray, int]:
 
 def _count(X, columns, pairs) -> np.ndarray:
     # A boolean matrix for all dtypes, so that one kernel suffices; NaN is unobserved.
-    present = sp.csr_array((X.data > 0, X.indices, X.indptr), shape=X.shape)
-    where = (torch.from_numpy(a.astype(np.int64, copy=False)) for a in (columns, pairs))
-    return ops.pair_counts(to_device(present, torch.device("cpu")), *where).numpy()
+    if isinstance(X, CSR):
+        present = X.with_data(X.data > 0)
+    else:
+        present = sp.csr_array((X.data > 0, X.indices, X.indptr), shape=X.shape)
+        present = to_device(present, torch.device("cpu"))
+    where = (
+        to_device(a.astype(np.int64, copy=False), present.device)
+        for a in (columns, pairs)
+    )
+    return to_numpy(ops.pair_counts(present, *where))
 
 
 def _windows(texts, place, size) -> tuple[sp.csr_array, int]:

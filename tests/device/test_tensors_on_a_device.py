@@ -12,6 +12,7 @@ from sklearn_topics._boundary import transfer
 from sklearn_topics._boundary.inputs import check_counts
 from sklearn_topics._kernels import transfer as uploads
 from sklearn_topics.datasets import make_topic_corpus
+from sklearn_topics.metrics import coherence
 
 from .pretended import DEVICE, PretendedDevice, PretendedTensor, pretend
 from .test_pretended_device import SETTINGS, make
@@ -216,3 +217,18 @@ def test_uploads_are_asynchronous_and_in_parts(monkeypatch, shape):
         assert T.is_contiguous()
         assert uploads.upload(T, DEVICE) is T
     assert uploads.upload(A, torch.device("cpu")) is A
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("measure", ["npmi", "umass"])
+def test_coherence_is_counted_there(counts, layout, measure):
+    A, topics = counts.float(), [[0, 1, 2, 3], [5, 50, 99, 7]]
+    expected = coherence(topics, LAYOUTS[layout](A), measure=measure)
+    with PretendedDevice() as device:
+        X = there(A, layout)
+        device.traffic.largest = 0
+        reads = device.traffic.reads.total()
+        found = coherence(topics, X, measure=measure)
+        assert device.traffic.largest <= len(A) + 1  # row pointers
+        assert device.traffic.reads.total() - reads <= 5
+    np.testing.assert_array_equal(found.per_topic, expected.per_topic)

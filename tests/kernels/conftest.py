@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from sklearn_topics._kernels import CSR, ops, registry
 
@@ -91,12 +92,11 @@ class Implementation:
             return to(_to_csr(X, self.index_dtype), self.device)
         return torch.from_numpy(X).to(self.device)
 
+    def tensor(self, A) -> Tensor:
+        return torch.tensor(A, dtype=self.torch, device=self.device)
+
     def __call__(self, X, *factors, **options):
-        place = {"dtype": self.torch, "device": self.device}
-        factors = [
-            torch.tensor(A, **place) if isinstance(A, np.ndarray) else A
-            for A in factors
-        ]
+        factors = [self.tensor(A) if isinstance(A, np.ndarray) else A for A in factors]
         out = getattr(ops, self.operation)(self.load(X), *factors, **options)
         if isinstance(out, tuple):
             return tuple(part.cpu().numpy() for part in out)

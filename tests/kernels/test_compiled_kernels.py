@@ -17,7 +17,9 @@ SCRIPT = Path(__file__).with_name("compiled_kernels.py")
 #: Most registers of a thread, by kernel. An SM has 65,536, which are 12 warps of 168 or
 #: 21 of 96. Warps in flight hide the latency of gathers; what holds a tile of gathered
 #: rows and one of sums, a tile of factors, or takes logarithms in float64, needs more.
+#: `_scd_rows` keeps Y, x and places of up to eight entries a thread.
 REGISTERS = {"_ratio_product": 168, "_log_sums": 168, "_hals_step": 168}
+REGISTERS["_scd_rows"] = 208
 MOST_REGISTERS = 96
 #: Bytes; more has to be asked for at launch.
 MOST_SHARED = 48 * 1024
