@@ -181,7 +181,7 @@ def corpus(name: str, tiny=False) -> tuple[sp.csr_matrix, bool]:
         X = sp.load_npz(folder / "counts.npz").tocsr().astype(np.float32)
         X.sort_indices()
         return X, True
-    n, m, nnz = (30, 25, 200) if tiny else _SIZES[name]
+    n, m, nnz = (9, 12, 40) if tiny else _SIZES[name]
     return scipy_csr(synthetic(nnz, m, "cpu", per_document=nnz / n)), False
 
 
@@ -194,8 +194,9 @@ def synthetic(nnz: int, m: int, device, per_document=150.0, n_topics=20) -> CSR:
     """
     generator = torch.Generator(device).manual_seed(0)
     place = {"device": device, "generator": generator}
-    n = max(2, round(nnz / per_document))
+    n = max(2, round(nnz / min(per_document, m / 3)))
     # About 1.3 tokens for a nonzero; lengths have the quotient 2.2 to their mean.
+    per_document = nnz / n
     spread = torch.randn(n, **place).mul_(0.8).exp_().div_(1.377)
     lengths = spread.mul_(1.3 * per_document).clamp_(1, 4 * m).round_().long()
     ranks = torch.arange(m, device=device, dtype=torch.float64).add_(2.7)

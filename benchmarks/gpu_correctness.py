@@ -1,6 +1,10 @@
 """Whether operations and estimators compute on the device what the CPU does."""
 
+import multiprocessing
+import os
+import time
 import warnings
+from concurrent.futures import ProcessPoolExecutor, wait
 from contextlib import nullcontext
 
 import numpy as np
@@ -31,7 +35,8 @@ _LENGTHS = 0, 1, 31, 32, 33, 64, 65, 128, 129, 512, 1025, 2047, 2048, 2049, 4096
 
 def matrices(tiny: bool) -> dict[str, CSR]:
     """Ugly ones, in float64 on the CPU."""
-    short = [length for length in _LENGTHS if not tiny or length < 70]
+    size, per_document = ((80, 15), 8) if tiny else ((200_000, 5000), 150)
+    short = [length for length in _LENGTHS if not tiny or length < 40]
     return {
         "rows of all lengths": _rows_of(short),
         "rows in parts": _rows_of([2049, 2] if tiny else [2049, 3, 70_000, 1]),
@@ -39,7 +44,7 @@ def matrices(tiny: bool) -> dict[str, CSR]:
         "one cell": _rows_of([1]),
         "empty rows alone": _rows_of([0] * 5, m=4),
         "empty rows and columns": _rows_of([0, 3, 0, 0, 5, 0], m=9),
-        "a corpus": _wide(synthetic(*((200, 25) if tiny else (200_000, 5000)), "cpu")),
+        "a corpus": _wide(synthetic(*size, "cpu", per_document)),
     }
 
 
@@ -58,12 +63,14 @@ def _wide(X: CSR, dtype=torch.float64) -> CSR:
     return CSR(X.indptr, X.indices, X.data.to(dtype), X.shape)
 
 
-def _forms(X: CSR, tiny: bool) -> list[CSR]:
-    """X, with 64-bit indices too, and X^T; not thousands of rows for an interpreter."""
-    wide = CSR(X.indptr, X.indices.long(), X.data, X.shape)
-    if not tiny:
-        return [X, X.T, wide]
-    return [X, *([X.T, wide] if X.shape[1] < 100 else [])]
+def _with_wide_indices(X: CSR) -> CSR:
+    return CSR(X.indptr, X.indices.long(), X.data, X.shape)
+
+
+def _forms(X: CSR, tiny: bool, wide: bool) -> list[CSR]:
+    """X, X^T, and X with 64-bit indices; not thousands of rows for an interpreter."""
+    forms = [X] if tiny and (min(X.shape) == 1 or X.shape[1] > 100) else [X, X.T]
+    return [*forms, _with_wide_indices(X)] if wide else forms
 
 
 def sparse_calls(X: CSR, K: int):
@@ -153,6 +160,51 @@ def dense_calls(K: int):
     }
 
 
+def compile_kernels(bench: Bench) -> None:
+    """Compile in many processes at once, into Triton's cache on disk."""
+    f32, f64 = torch.float32, torch.float64
+    if bench.tiny:
+        variants, workers = [(3, f32, True)], 1
+    else:
+        variants = [(50, f32, False), (50, f64, False), (50, f32, True)]
+        variants += [(3, f32, False), (3, f64, False)]
+        variants += [(300, f32, False), (10, f32, False), (100, f32, False)]
+        variants += [(300, f64, False)]
+        variants = variants[: 5 if bench.quick else None]
+        workers = max(1, len(os.sched_getaffinity(0)) - 2)
+    names = list(sparse_calls(_rows_of([1]), 1)) + list(dense_calls(1))
+    names = ["sddmm"] if bench.tiny else dict.fromkeys(names)
+    tasks = [(name, *variant) for variant in variants for name in names]
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(tasks)), mp_context=spawn)
+    device = str(bench.device)
+    futures = [pool.submit(_compile, device, bench.tiny, *task) for task in tasks]
+    left = None if bench.tiny else max(1, bench.deadline - time.perf_counter())
+    done, waiting = wait(futures, timeout=left)
+    errors = [repr(future.exception()) for future in done if future.exception()]
+    pool.shutdown(wait=bench.tiny, cancel_futures=True)
+    bench.figure(tasks=len(tasks), done=len(done), processes=workers)
+    if waiting:
+        bench.note(f"{len(waiting)} of {len(tasks)} tasks had not ended")
+    if errors:
+        bench.note(f"{len(errors)} tasks failed, the first by {errors[0]}")
+
+
+def _compile(device, tiny, name, K, dtype, wide) -> None:
+    """Run an operation on rows of all lengths and in parts, in both containers."""
+    bench = Bench(torch.device(device), 0, tiny)
+    with _cuda_rows(bench):
+        if name in (calls := dense_calls(K)) and not wide:
+            function, arrays = calls[name]
+            function(*(torch.tensor(A, dtype=dtype, device=device) for A in arrays))
+        for X in list(matrices(tiny).values())[:2]:
+            if name in (calls := sparse_calls(X, K)):
+                function, arrays = calls[name]
+                arrays = [torch.tensor(A, dtype=dtype, device=device) for A in arrays]
+                X = _with_wide_indices(X) if wide else X
+                function(to(_wide(X, dtype), device), *arrays)
+
+
 def operations(bench: Bench) -> None:
     """Every operation, on the device in both dtypes, against float64 on the CPU."""
     sizes = (3,) if bench.tiny else (50, 3) if bench.quick else (50, 3, 300)
@@ -166,7 +218,9 @@ def operations(bench: Bench) -> None:
             for shape, X in matrices(bench.tiny).items():
                 if not bench.enough(2, f"{shape}, K = {K}, {dtype}"):
                     continue
-                for Y in _forms(X, bench.tiny):
+                # One dtype and K with 64-bit indices: each is compiled anew.
+                wide = K == sizes[0] and dtype == torch.float32
+                for Y in _forms(X, bench.tiny, wide):
                     for name, call in sparse_calls(Y, K).items():
                         _compare(bench, name, Y, call, dtype, worst, not_repeated)
     for (name, dtype), error in sorted(worst.items(), key=str):

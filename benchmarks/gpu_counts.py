@@ -88,7 +88,7 @@ class Counter(TorchDispatchMode):
     reads : int
         Numbers that the host waits for.
     unknown : set of str
-        Triton kernels without a formula here, which count no bytes.
+        Triton kernels over X without a formula here: each array counts once.
     """
 
     def __init__(self, run=True):
@@ -108,10 +108,10 @@ class Counter(TorchDispatchMode):
     def _triton(self, kernel, run, args, options):
         self._paused = True
         named = dict(zip(kernel.arg_names, args, strict=False)) | options
-        formula = _FORMULAS.get(kernel.__name__)
-        if formula is None:
+        formula = _FORMULAS.get(kernel.__name__, _arrays)
+        if formula is _arrays and "indices" in named:
             self.unknown.add(kernel.__name__)
-        moved = Moved() if formula is None else formula(_held(named))
+        moved = formula(_held(named))
         self.launches.append(Launch(kernel.__name__, True, moved))
         if self._run:
             run(*args, **options)
@@ -182,6 +182,11 @@ class Moved:
 
 def _streamed(size) -> Moved:
     return Moved(size, size)
+
+
+def _arrays(a) -> Moved:
+    """Each array once: of kernels over the cells of factors."""
+    return _streamed(sum(map(_bytes, _tensors(a))))
 
 
 def _gathered(size) -> Moved:

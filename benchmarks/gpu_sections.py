@@ -48,7 +48,7 @@ def bandwidth(bench: Bench) -> None:
 def iterations(bench: Bench) -> None:
     """Nonzeros a second in an iteration, and its bytes, launches and share."""
     if bench.tiny:
-        sizes, topics = [(200, 25)], (3, 5)
+        sizes, topics = [(60, 12)], (3, 5)
     else:
         sizes = [(30_000_000, 50_000), (1_000_000, 20_000), (300_000_000, 100_000)]
         topics = (50,) if bench.quick else (50, 100, 10, 300)
@@ -163,7 +163,7 @@ def kernels(bench: Bench) -> None:
 
 def _medium(bench):
     return synthetic(
-        *((200, 25) if bench.tiny else (30_000_000, 50_000)), str(bench.device)
+        *((60, 12) if bench.tiny else (30_000_000, 50_000)), str(bench.device)
     )
 
 
