@@ -42,18 +42,19 @@ def csr_scd_rows(
     args = out, logs, W, u, share, unit_table(W.device), numbers, K, n_sweeps
     constants = {"RIDGE": l2 > 0, "COLUMNS": triton.next_power_of_2(K)}
     found = plan(X)
+    # A launch is cheap beside a sweep over rows, but 2 K of them for no long row are not.
+    *counts, n_long = found.counts
     for c, length in enumerate(row_plan.LENGTHS):
-        grid = found.most_rows(c)
-        if grid > 0:
+        if counts[c] > 0:
             run(
-                *(_scd_rows, (grid,), found.order, found.starts, c, c + 1),
+                *(_scd_rows, (counts[c],), found.order, found.starts, c, c + 1),
                 *(X.indptr, X.indices, X.data, HT, *args),
                 ENTRIES=length,
                 num_warps=max(1, min(8, length // _PER_WARP)),
                 maxnreg=_REGISTERS,
                 **constants,
             )
-    if len(found.part_rows):
+    if n_long > 0:
         descend_on_long_rows(X, found, HT, *args, **constants)
     return out, logs
 
