@@ -42,7 +42,7 @@ def csr_scd_rows(
     args = out, logs, W, u, share, unit_table(W.device), numbers, K, n_sweeps
     constants = {"RIDGE": l2 > 0, "COLUMNS": triton.next_power_of_2(K)}
     found = plan(X)
-    # A launch is cheap beside a sweep over rows, but 2 K of them for no long row are not.
+    # Launches for rows that do not exist would be 2 K for long ones.
     *counts, n_long = found.counts
     for c, length in enumerate(row_plan.LENGTHS):
         if counts[c] > 0:
