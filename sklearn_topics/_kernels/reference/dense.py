@@ -1,5 +1,7 @@
 """The same operations on a dense X, through matrix products over blocks of rows."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -7,7 +9,14 @@ from ..chunks import row_blocks
 from ..csr import accumulation_dtype
 from .descent import Descent
 
-_BLOCK = 1 << 20  # cells: the temporaries of a block stay in cache
+#: Cells of a block: a cache holds its temporaries; on a device launches count more.
+_CPU_BLOCK, _DEVICE_BLOCK = 1 << 20, 1 << 26
+
+
+def _blocks(X: Tensor) -> Iterator[tuple[int, int]]:
+    """Ranges of rows of X."""
+    cells = _CPU_BLOCK if X.device.type == "cpu" else _DEVICE_BLOCK
+    return row_blocks(*X.shape, cells)
 
 
 def dense_column_sums(A: Tensor, B: Tensor | None) -> Tensor:
@@ -122,11 +131,11 @@ def dense_ratio_product(
     out = W.new_zeros(W.shape[1], W.shape[0])
     if X.is_contiguous():
         H = HT.T.contiguous()
-        for start, stop in row_blocks(*X.shape, _BLOCK):
+        for start, stop in _blocks(X):
             out[:, start:stop] = H @ ratios(X[start:stop], W[start:stop] @ HT.T).T
     else:  # the transpose of what lies in memory, which is read as it lies
         XT = X.T
-        for start, stop in row_blocks(*XT.shape, _BLOCK):
+        for start, stop in _blocks(XT):
             part = HT[start:stop]
             out.addmm_(part.T, ratios(XT[start:stop], part @ W.T))
     return out.T.contiguous()
@@ -134,7 +143,7 @@ def dense_ratio_product(
 
 def dense_log_sums(X: Tensor, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     out = W.new_empty(W.shape[0], dtype=accumulation_dtype(W.device))
-    for start, stop in row_blocks(*X.shape, _BLOCK):
+    for start, stop in _blocks(X):
         y = (W[start:stop] @ HT.T).clamp_(min=floor)
         logs = y.to(out.dtype).log_()
         torch.sum(logs.mul_(X[start:stop]), 1, out=out[start:stop])
@@ -167,7 +176,7 @@ class _DenseRows(Descent):
 
 def dense_scd_rows(X, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor):
     parts = []
-    for start, stop in row_blocks(*X.shape, _BLOCK):
+    for start, stop in _blocks(X):
         rows = _DenseRows(X[start:stop], W[start:stop], HT, floor)
         parts.append(rows.run(u, share, pseudocount, l2, n_sweeps, tol))
     W, log_sums = map(torch.cat, zip(*parts, strict=True))
