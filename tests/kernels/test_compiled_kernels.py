@@ -21,6 +21,7 @@ SCRIPT = Path(__file__).with_name("compiled_kernels.py")
 MOST_REGISTERS = 96
 REGISTERS = {
     "_begin_rows": 128,
+    "_column_sums": 128,
     "_hals_step": 168,
     "_log_sums": 168,
     "_ratio_product": 168,
