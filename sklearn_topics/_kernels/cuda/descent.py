@@ -40,17 +40,18 @@ def csr_scd_rows(
     args = out, logs, W, u, share, unit_table(W.device), numbers, K, n_sweeps
     constants = {"RIDGE": l2 > 0, "COLUMNS": triton.next_power_of_2(K)}
     found = plan(X)
+    # Launches for rows that do not exist would be 2 K for long ones.
+    *counts, n_long = found.counts
     for c, length in enumerate(row_plan.LENGTHS):
-        grid = found.most_rows(c)
-        if grid > 0:
+        if counts[c] > 0:
             run(
-                *(_scd_rows, (grid,), found.order, found.starts, c, c + 1),
+                *(_scd_rows, (counts[c],), found.order, found.starts, c, c + 1),
                 *(X.indptr, X.indices, X.data, HT, *args),
                 ENTRIES=length,
                 num_warps=max(1, min(8, length // _PER_WARP)),
                 **constants,
             )
-    if len(found.part_rows):
+    if n_long > 0:
         descend_on_long_rows(X, found, HT, *args, **constants)
     return out, logs
 

@@ -8,6 +8,7 @@ return at once. How a row is computed depends on its own length alone.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import triton
@@ -38,6 +39,11 @@ class RowPlan:
     part_slots: Tensor  # [most parts], the row's place in `long_rows`
     part_begins: Tensor  # [most parts], the first entry
     part_ends: Tensor  # [most long rows], one after the last part of each row
+
+    @cached_property
+    def counts(self) -> list[int]:
+        """The number of rows of each class, read from the device once."""
+        return self.starts.diff().tolist()
 
     def most_rows(self, lowest: int) -> int:
         """An upper bound for the rows of class `lowest` and above."""
