@@ -14,18 +14,16 @@ from sklearn_topics._kernels import registry
 pytestmark = pytest.mark.cuda
 SCRIPT = Path(__file__).with_name("compiled_kernels.py")
 
-#: Most registers of a thread, by kernel. An SM has 65,536, which are 21 warps of 96, 12
-#: of 168 or 9 of 208. Warps in flight hide the latency of gathers. More registers than
-#: 96 are for a tile of gathered rows and one of sums, for a tile of a factor, for
-#: logarithms in float64, and for the entries of a whole row.
-MOST_REGISTERS = 96
+#: Most registers of a thread, by kernel. An SM has 65,536: 16 warps of 128, or 9 of
+#: 208. Warps in flight hide the latency of gathers. More registers than 128 are for a
+#: tile of gathered rows and one of sums, for a tile of a factor, for logarithms in
+#: float64, and for the entries of a whole row.
+MOST_REGISTERS = 128
 REGISTERS = {
-    "_begin_rows": 128,
     "_hals_step": 168,
     "_log_sums": 168,
     "_ratio_product": 168,
     "_scd_rows": 208,
-    "_spmm": 128,
 }
 #: Bytes; more has to be asked for at launch.
 MOST_SHARED = 48 * 1024

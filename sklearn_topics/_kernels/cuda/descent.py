@@ -28,8 +28,6 @@ _LOG2 = tl.constexpr(0.6931471805599453)
 
 #: Most entries whose reconstruction a warp keeps.
 _PER_WARP = 128
-#: Without this bound ptxas puts some numbers into memory for the sake of occupancy.
-_REGISTERS = 255
 
 
 def csr_scd_rows(
@@ -51,7 +49,6 @@ def csr_scd_rows(
                 *(X.indptr, X.indices, X.data, HT, *args),
                 ENTRIES=length,
                 num_warps=max(1, min(8, length // _PER_WARP)),
-                maxnreg=_REGISTERS,
                 **constants,
             )
     if n_long > 0:

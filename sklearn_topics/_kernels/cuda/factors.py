@@ -10,6 +10,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..transfer import upload
 from .launching import at_least, numbers_on, run
 
 #: Cells that a program handles.
@@ -265,7 +266,7 @@ def dense_hals_step(A, N, G, l1: float, order: Tensor) -> tuple[Tensor, Tensor]:
     n_blocks = triton.cdiv(n, rows)
     out = torch.empty_like(A)
     violations = A.new_empty(n_blocks, dtype=torch.float64)
-    args = G, order.to(A.device, non_blocking=True)
+    args = G, upload(order, A.device)
     args = *args, numbers_on(A.device, A.dtype, l1, torch.finfo(A.dtype).tiny)
     if n_blocks:
         args = A, N, *args, out, violations, n, K

@@ -11,20 +11,27 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from ..transfer import upload
+
+#: Most registers of a thread, the hardware's. Without a bound ptxas puts some numbers
+#: into memory for the sake of occupancy.
+_REGISTERS = 255
+
 
 def run(kernel, grid: tuple, *args, num_warps: int = 4, **constants) -> None:
-    """Run a kernel on the device of its first argument.
+    """Run a kernel on the device of its first argument, with at most eight warps.
 
     Products and sums are fused to one rounding, whatever the version's default.
     """
+    options = {"num_warps": num_warps, "maxnreg": _REGISTERS, "enable_fp_fusion": True}
     with torch.cuda.device_of(args[0]):
-        kernel[grid](*args, num_warps=num_warps, enable_fp_fusion=True, **constants)
+        kernel[grid](*args, **options, **constants)
 
 
 @lru_cache(maxsize=256)
 def numbers_on(device: torch.device, dtype: torch.dtype, *values: float) -> Tensor:
     """Numbers for a kernel, in its dtype: triton would pass them as float32."""
-    return torch.tensor(values, dtype=dtype, device=device)
+    return upload(torch.tensor(values, dtype=dtype), device)
 
 
 def check_contiguous(*tensors) -> None:

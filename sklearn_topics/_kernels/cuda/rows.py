@@ -16,6 +16,7 @@ import triton.language as tl
 from torch import Tensor
 
 from ..csr import CSR
+from ..transfer import upload
 from .launching import check_contiguous, run
 
 #: Most entries that one program handles.
@@ -64,7 +65,7 @@ def plan(X: CSR) -> RowPlan:
 def _make_plan(X: CSR) -> RowPlan:
     n, nnz, device = X.shape[0], X.nnz, X.device
     lengths = X.indptr.diff()
-    bounds = torch.tensor(LENGTHS, device=device)
+    bounds = upload(torch.tensor(LENGTHS), device)
     classes, order = torch.sort(torch.bucketize(lengths, bounds), stable=True)
     marks = torch.arange(len(LENGTHS) + 2, device=device)
     starts = torch.searchsorted(classes, marks)
