@@ -58,15 +58,17 @@ for solver, model in solvers.items():
 # %%
 # ``init``, ``random_state`` and ``n_init``
 # -----------------------------------------
-# Each initialisation leads to a different local optimum. The initialisations from
-# singular vectors are not better than random ones. ``n_init`` keeps the best objective
-# of several random initialisations, which does not always have the best held-out
-# perplexity.
+# Each initialisation leads to a different local optimum. The default, "auto", chooses
+# "kmeans" or "nndsvda". These begin with a better objective than random ones, but all
+# end within about one percent of each other here; on short texts random ones fail.
+# ``n_init`` keeps the best objective of several initialisations, which does not always
+# have the best held-out perplexity.
 
 starts = {
-    f"random {seed}": fit(random_state=seed, tol=0, max_iter=60) for seed in range(3)
+    f"random {seed}": fit(init="random", random_state=seed, tol=0, max_iter=60)
+    for seed in range(2)
 }
-for init in ("nndsvd", "nndsvda"):
+for init in ("kmeans", "nndsvd", "nndsvda"):
     starts[init] = fit(init=init, tol=0, max_iter=60)
 ConvergenceDisplay.from_estimators(starts, x="iteration", ax=right)
 lowest = min(model.loss_history_["objective"][1] for model in starts.values())

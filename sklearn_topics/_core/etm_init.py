@@ -16,7 +16,6 @@ from .._kernels.csr import take
 from .._kernels.threads import one_torch_thread
 from .._kernels.transfer import upload
 from .etm import Adam, noise_generator, shuffled_rows
-from .init import initial_factors, standard_normal
 from .poisson_nmf import SCD
 from .topic_model import normalize_rows, topics_of
 from .unit import Unit
@@ -31,6 +30,15 @@ _ENCODER_EPOCHS, _ENCODER_RATE = 4, 0.01
 _SPREAD = 1e-3
 
 
+class Start(Protocol):
+    """Initial factors of Poisson NMF."""
+
+    def __call__(
+        self, X: CSR | Tensor, K: int, generator: torch.Generator, solver: SCD
+    ) -> tuple[str, Tensor, Tensor]:
+        """A name, W (n x K) and HT (m x K)."""
+
+
 class Progress(Protocol):
     """Shows how much is done."""
 
@@ -42,6 +50,7 @@ def init_from_nmf(
     X: CSR | Tensor,
     generator: torch.Generator,
     *,
+    start: Start,
     keep_embeddings: bool,
     batch_size: int,
     progress: Callable[[int, str], AbstractContextManager[Progress]],
@@ -54,6 +63,8 @@ def init_from_nmf(
     X : CSR or Tensor
     generator : torch.Generator
         On the host.
+    start : callable
+        The initial factors of Poisson NMF.
     keep_embeddings : bool
         Whether the embeddings of the terms stay as they are.
     batch_size : int
@@ -69,7 +80,7 @@ def init_from_nmf(
     """
     K = len(module.topic_embeddings)
     with progress(_NMF_ITERATIONS, "iterations of Poisson NMF") as shown:
-        theta, topics = nmf_topics(X, K, generator, shown.show)
+        theta, topics = nmf_topics(X, K, generator, start, shown.show)
     topic_error = set_topics(module, topics, keep_embeddings=keep_embeddings)
     documents = _ENCODER_EPOCHS * X.shape[0]
     with progress(documents, "documents to pretrain the encoder") as shown:
@@ -88,7 +99,11 @@ def init_from_nmf(
 
 @one_torch_thread()
 def nmf_topics(
-    X: CSR | Tensor, K: int, generator: torch.Generator, show: Callable[[int], None]
+    X: CSR | Tensor,
+    K: int,
+    generator: torch.Generator,
+    start: Start,
+    show: Callable[[int], None],
 ) -> tuple[Tensor, Tensor]:
     """Proportions (n x K) and topics (K x m) by Poisson NMF.
 
@@ -97,7 +112,7 @@ def nmf_topics(
     unit = Unit.of(X)
     X = unit.measure(X)
     solver = SCD(*(unit.data * pseudocount for pseudocount in _NMF_PSEUDOCOUNTS))
-    W, HT = initial_factors(X, K, "random", standard_normal(generator))
+    _, W, HT = start(X, K, generator, solver)
     state = solver.init_state(X, W, HT, generator)
     for done in range(1, _NMF_ITERATIONS + 1):
         state = solver.step(X, state)

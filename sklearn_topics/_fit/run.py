@@ -29,6 +29,8 @@ class Outcome:
         "iteration", "seconds" and the solver's metrics, one entry per record.
     unconverged : str
         The warning if `state` may be far from the optimum, else "".
+    start : int
+        Number of the initial state.
     """
 
     state: State | None = None
@@ -36,6 +38,7 @@ class Outcome:
     n_iter: int = 0
     history: dict[str, list[float]] = field(default_factory=dict)
     unconverged: str = ""
+    start: int = 0
 
     @property
     def loss_history(self) -> dict[str, np.ndarray]:
@@ -129,7 +132,7 @@ class Run:
 
     def begin(self, start: int, state: State) -> None:
         """Begin a start."""
-        self.start, self.state, self.outcome = start, state, Outcome()
+        self.start, self.state, self.outcome = start, state, Outcome(start=start)
         self.pinned, self._began = None, time.perf_counter()
 
     def step(self) -> None:

@@ -18,8 +18,8 @@ _NEAR = 1e3
 
 
 def check_rank(init: str, K: int, shape) -> None:
-    """Raise an error for NNDSVD with more components than rows or columns of X."""
-    if init != "random" and K > min(shape):
+    """Raise an error for an SVD with more components than rows or columns of X."""
+    if init not in ("auto", "random") and K > min(shape):
         raise ValueError(
             f"init = '{init}' can only be used when n_components <= min(n_samples, "
             f"n_features): {K} is more than {min(shape)}. Use init='random'."

@@ -156,3 +156,21 @@ def map_positive(X: CSR | Tensor, function: Callable[[Tensor], Tensor]) -> CSR |
     out = torch.zeros_like(values)
     out[cells] = function(values[cells])
     return X.with_data(out) if isinstance(X, CSR) else out
+
+
+def map_values(X: CSR | Tensor, function: Callable[[Tensor], Tensor]) -> CSR | Tensor:
+    """X with `function` of its values, which leaves zero as it is."""
+    return X.with_data(function(X.data)) if isinstance(X, CSR) else function(X)
+
+
+def scaled(X: CSR | Tensor, rows: Tensor, columns: Tensor) -> CSR | Tensor:
+    """X with row i times ``rows[i]`` and column j times ``columns[j]``."""
+    if not isinstance(X, CSR):
+        return X * rows[:, None] * columns
+    out = X.with_data(X.data * rows[X.entry_rows()] * columns[X.indices])
+    if X._transpose is not None:  # its pattern is known
+        XT = X._transpose
+        data = XT.data * columns[XT.entry_rows()] * rows[XT.indices]
+        out._transpose = XT.with_data(data)
+        out._transpose._transpose = out
+    return out

@@ -115,7 +115,9 @@ def topic_stability(models, *, distance="hellinger"):
     """Measure how reproducible the topics of several fits are.
 
     The fits differ in their seeds or samples. The stability is 1 minus the mean
-    distance of matched topics, over all pairs of fits.
+    distance of matched topics, over all pairs of fits. Fit TorchPoissonNMF with
+    ``init="random"``: initialisations by ``init="auto"`` differ little, so that fits
+    would agree even where the data have no topics.
 
     Parameters
     ----------

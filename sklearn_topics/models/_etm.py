@@ -31,6 +31,7 @@ from .._core.schedule import SCHEDULES, make_schedule
 from .._core.topic_model import document_sizes, normalize_rows
 from .._fit.loop import fit_from_starts
 from .._fit.progress import Progress
+from .._fit.race import raced_factors
 from .._fit.row_blocks import in_row_blocks
 from .._fit.session import fit_session
 from .._fit.stopping import NoImprovement
@@ -610,6 +611,7 @@ class TorchETM(BaseTopicModel):
             module,
             X,
             generator,
+            start=raced_factors,
             keep_embeddings=given is not None,
             batch_size=self._batch_size(X),
             progress=partial(Progress, verbose=self.verbose),

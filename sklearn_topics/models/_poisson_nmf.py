@@ -23,6 +23,7 @@ from .._core.topic_model import (
 )
 from .._core.unit import Rescaled, Unit
 from .._fit.loop import fit_from_starts
+from .._fit.race import kmeans_factors, raced_factors
 from .._fit.row_blocks import in_row_blocks
 from .._fit.session import fit_session
 from .._fit.starts import check_rank, custom_factors
@@ -31,8 +32,9 @@ from ._base import BaseTopicModel
 
 _SOLVERS = {"scd": SCD, "em": EM, "adam": SoftmaxAdam}
 
-#: Random initialisations, which `n_init` can repeat.
-_RANDOM_INITS = "random", "nndsvdar"
+#: Initialisations, and those which `n_init` can repeat because they are random.
+_INITS = "auto", "kmeans", *INITS
+_RANDOM_INITS = "auto", "kmeans", "random", "nndsvdar"
 
 #: Tokens that are added to X. If all are 0, the scale of X does not matter.
 _PSEUDOCOUNTS = (
@@ -72,9 +74,16 @@ class TorchPoissonNMF(BaseTopicModel):
     n_components : int, default=10
         Number of topics (`num_topics` in gensim).
 
-    init : {"random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, default="random"
+    init : {"auto", "kmeans", "random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, \
+            default="auto"
         Initialisation.
 
+        - "auto": "kmeans"; or for short texts, of less than 30 different terms on
+          average, "nndsvda" where twelve iterations from both show that it is better.
+          `init_` is the name of the chosen one. "random" for solver "adam", and with
+          more topics than documents or terms.
+        - "kmeans": the topics of clusters of documents, by k-means of their latent
+          semantic analysis (LSA) vectors.
         - "random": absolute normal random numbers, scaled by
           sqrt(X.mean() / n_components).
         - "nndsvd": nonnegative double singular value decomposition (NNDSVD), which
@@ -86,8 +95,8 @@ class TorchPoissonNMF(BaseTopicModel):
 
     n_init : int, default=1
         Number of initialisations to fit from; the fit with the best objective is
-        returned. More than 1 needs init "random" or "nndsvdar"; a warm start fits once.
-        Callbacks are called for all fits, one after the other.
+        returned. More than 1 needs init "auto", "kmeans", "random" or "nndsvdar"; a
+        warm start fits once. Callbacks are called for all fits, one after the other.
 
     solver : {"auto", "scd", "em", "adam"}, default="auto"
         - "auto": "adam", with a warning, if `learning_rate` is given; "em" for
@@ -192,6 +201,10 @@ class TorchPoissonNMF(BaseTopicModel):
     n_components_ : int
         Number of topics: rows of ``components_``, also if these were edited.
 
+    init_ : str
+        The initialisation of the fit: `init`, or what "auto" chose; "warm_start" if the
+        fit continued from the topics of the previous one.
+
     solver_ : str
         The solver that was used, in case `solver` is "auto".
 
@@ -268,7 +281,7 @@ class TorchPoissonNMF(BaseTopicModel):
 
     _parameter_constraints = {
         **BaseTopicModel._parameter_constraints,
-        "init": [StrOptions({*INITS, "custom"})],
+        "init": [StrOptions({*_INITS, "custom"})],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions({"auto", *_SOLVERS})],
         "inference": [StrOptions({"auto", "map", "variational"})],
@@ -286,7 +299,7 @@ class TorchPoissonNMF(BaseTopicModel):
         self,
         n_components=10,
         *,
-        init="random",
+        init="auto",
         n_init=1,
         solver="auto",
         inference="auto",
@@ -399,11 +412,11 @@ class TorchPoissonNMF(BaseTopicModel):
             least = max(self.doc_topic_pseudocount, self.topic_word_pseudocount)
             unit = Unit() if inference == "variational" else Unit.of(X_device, least)
             solver = self._make_solver(solver_name, inference, constants, unit, data)
-            X_unit = unit.measure(X_device)
+            X_unit, names = unit.measure(X_device), []
             run = fit_from_starts(
                 Rescaled(solver, dict.fromkeys(("objective", "kkt"), 1 / unit.data)),
                 X_unit,
-                self._starts(X_device, X_unit, unit, W, H, solver),
+                self._starts(X_device, X_unit, unit, W, H, solver, names),
                 max_iter=self.max_iter,
                 # With a decreasing learning rate small gains are not convergence.
                 stop=SmallGain(
@@ -416,7 +429,7 @@ class TorchPoissonNMF(BaseTopicModel):
             )
             if run.best.state is not None:
                 self._set_fitted(run, solver, unit, constants)
-                self.solver_ = solver_name
+                self.solver_, self.init_ = solver_name, names[run.best.start]
             if run.interrupted is not None:
                 raise run.interrupted
         return X_device
@@ -513,27 +526,39 @@ class TorchPoissonNMF(BaseTopicModel):
             return SCD(*shared, em_steps=0)
         return _SOLVERS[name](*shared)
 
-    def _starts(self, X_device, X, unit, W, H, solver):
-        """Yield the `n_init` initial states; X is in `unit`."""
+    def _starts(self, X_device, X, unit, W, H, solver, names):
+        """Yield the `n_init` initial states; X is in `unit`.
+
+        The name of each initialisation is appended to `names`.
+        """
         self._check_given(W, H)
         if self.n_init > 1 and self.init not in _RANDOM_INITS:
             raise ValueError(
-                f"n_init={self.n_init} needs a random initialisation: init='random' or "
-                f"'nndsvdar', but init is {self.init!r}."
+                f"n_init={self.n_init} needs a random initialisation: init='auto', "
+                f"'kmeans', 'random' or 'nndsvdar', but init is {self.init!r}."
             )
         generator = make_generator(self.random_state)
         if self._continues:
-            factors = (self._last_topics(X_device, unit) for _ in range(1))
+            starts = [("warm_start", *self._last_topics(X_device, unit))]
         elif self.init == "custom":
-            factors = (self._custom_factors(X_device, unit, W, H) for _ in range(1))
+            starts = [("custom", *self._custom_factors(X_device, unit, W, H))]
         else:
             check_rank(self.init, self.n_components, X.shape)
-            draw = standard_normal(generator)
-            factors = (
-                initial_factors(X, self.n_components, self.init, draw)
-                for _ in range(self.n_init)
-            )
-        return (solver.init_state(X, W, HT, generator) for W, HT in factors)
+            starts = (self._start(X, solver, generator) for _ in range(self.n_init))
+        for name, W, HT in starts:
+            names.append(name)
+            yield solver.init_state(X, W, HT, generator)
+
+    def _start(self, X, solver, generator):
+        """The name of an initialisation, W and HT."""
+        K, init = self.n_components, self.init
+        if init == "kmeans":
+            return init, *kmeans_factors(X, K, generator)
+        if init == "auto" and not isinstance(solver, SoftmaxAdam):
+            objective = solver.doc_topic_pseudocount, solver.topic_word_pseudocount
+            return raced_factors(X, K, generator, SCD(*objective))
+        init = "random" if init == "auto" else init
+        return init, *initial_factors(X, K, init, standard_normal(generator))
 
     def _check_given(self, W, H):
         given = [name for name, A in (("W", W), ("H", H)) if A is not None]

@@ -89,8 +89,9 @@ class TopicNumberDisplay:
         n_seeds : int, default=None
             Number of fits that measure the stability of the topics. For each number of
             topics in the grid, the estimator is fitted to `X` with ``random_state`` 0,
-            1, ..., `n_seeds` - 1 and the best values of the other parameters; three
-            seeds and five numbers of topics are 15 fits. If None, nothing is fitted.
+            1, ..., `n_seeds` - 1 and the best values of the other parameters, but with
+            ``init="random"`` in place of "auto"; three seeds and five numbers of topics
+            are 15 fits. If None, nothing is fitted.
         n_jobs : int, default=None
             Number of these fits that run in parallel. None is 1, unless in a
             :obj:`joblib.parallel_backend` context; -1 uses all processors.
@@ -305,8 +306,12 @@ def _fitted_topics(search, X, parameter, K, seed):
         if key.split("__")[-1] != _SEED
     }
     step, separator, _ = parameter.rpartition("__")
+    prefix = f"{step}{separator}"
     model = clone(search.estimator).set_params(**best)
-    model.set_params(**{parameter: K, f"{step}{separator}{_SEED}": seed})
+    model.set_params(**{parameter: K, f"{prefix}{_SEED}": seed})
+    if model.get_params().get(f"{prefix}init") == "auto":
+        # Fits from the same few initialisations would agree on anything.
+        model.set_params(**{f"{prefix}init": "random"})
     return topic_distributions(model.fit(X))
 
 

@@ -9,6 +9,7 @@ import torch
 
 from sklearn_topics._core.etm import encode
 from sklearn_topics._core.etm_init import init_from_nmf, pretrain_encoder, set_topics
+from sklearn_topics._core.init import initial_factors, standard_normal
 from sklearn_topics.nn import ETM
 
 
@@ -67,7 +68,13 @@ def test_all_of_the_start(load, counts, keep):
         return nullcontext(SimpleNamespace(show=done[-1].append))
 
     generator = torch.Generator().manual_seed(0)
+
+    def start(X, K, generator, solver):
+        factors = initial_factors(X, K, "random", standard_normal(generator))
+        return "random", *factors
+
     options = {"keep_embeddings": keep, "batch_size": 10, "progress": progress}
+    options["start"] = start
     topic_error = init_from_nmf(module, X, generator, **options)
     assert torch.equal(module.embeddings, before) == keep
     # Eight random dimensions do not hold the topics of 25 terms; learned ones do.

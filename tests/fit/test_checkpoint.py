@@ -176,7 +176,8 @@ def test_given_starts_and_validation_documents(killed, path):
 
 def test_ctrl_c_writes_and_the_next_fit_goes_on(monkeypatch, path):
     def make(path=None):
-        return TorchPoissonNMF(2, tol=0, max_iter=25, random_state=0, checkpoint=path)
+        options = {"init": "random", "tol": 0, "max_iter": 25, "random_state": 0}
+        return TorchPoissonNMF(2, checkpoint=path, **options)
 
     from sklearn_topics._core.poisson_nmf import SCD
 

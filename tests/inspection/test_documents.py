@@ -154,7 +154,7 @@ def test_purity_of_newsgroups(corpus, corpus_lines):
     known = (frequency >= 5) & (frequency <= X.shape[0] / 2)
     known &= ~np.isin(terms, list(ENGLISH_STOP_WORDS))
     X = X[:, known]
-    model = TorchPoissonNMF(10, random_state=0).fit(X)
+    model = TorchPoissonNMF(10, init="random", random_state=0).fit(X)
     theta = model.transform(X)
     with pytest.warns(UserWarning, match=f"^65 {LEFT_OUT}"):
         assert purity(labels, theta) == pytest.approx(0.723, abs=0.002)

@@ -31,7 +31,7 @@ def run(kernel, grid: tuple, *args, num_warps: int = 4, **constants) -> None:
 @lru_cache(maxsize=256)
 def numbers_on(device: torch.device, dtype: torch.dtype, *values: float) -> Tensor:
     """Numbers for a kernel, in its dtype: triton would pass them as float32."""
-    return upload(torch.tensor(values, dtype=dtype), device)
+    return upload(torch.tensor(values, dtype=dtype, device="cpu"), device)
 
 
 def check_contiguous(*tensors) -> None:

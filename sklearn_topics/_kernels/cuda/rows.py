@@ -65,7 +65,7 @@ def plan(X: CSR) -> RowPlan:
 def _make_plan(X: CSR) -> RowPlan:
     n, nnz, device = X.shape[0], X.nnz, X.device
     lengths = X.indptr.diff()
-    bounds = upload(torch.tensor(LENGTHS), device)
+    bounds = upload(torch.tensor(LENGTHS, device="cpu"), device)
     classes, order = torch.sort(torch.bucketize(lengths, bounds), stable=True)
     marks = torch.arange(len(LENGTHS) + 2, device=device)
     starts = torch.searchsorted(classes, marks)
