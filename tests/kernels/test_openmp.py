@@ -89,7 +89,7 @@ def test_a_user_of_one_thread_keeps_it():
 @pytest.mark.parametrize(
     ("model", "solver", "part"),
     [
-        (TorchETM(2, max_iter=2), ETMTrainer, "_check"),
+        (TorchETM(2, max_iter=2), ETMTrainer, "_means"),
         (TorchPoissonNMF(2, solver="adam", max_iter=2), SoftmaxAdam, "_gradients"),
         (TorchPoissonNMF(2, max_iter=2), SCD, "advance"),
         (TorchPoissonNMF(2, solver="em", max_iter=2), EM, "advance"),
