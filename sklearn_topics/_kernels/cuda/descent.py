@@ -102,12 +102,14 @@ def _scd_rows(
         y += tl.load(w_row + k) * unit * h
     y = tl.where(inside, at_least(y, floor), 1.0)
 
-    sweep, moved = 0, total
-    while (sweep < n_sweeps) & ((sweep == 0) | (moved > total * tol)):
+    bound = total * tol
+    bound = tl.where(bound == bound, bound, 0.0)  # one sweep in any case
+    sweep, moved = 0, tl.full([], float("inf"), x.dtype)
+    while (sweep < n_sweeps) & (moved > bound):
         moved = total - total
         for k in range(K):
             cost = tl.load(u + k)
-            if not (cost < tiny):  # NaN is not left out
+            if (cost >= tiny) | (cost != cost):  # NaN is not left out
                 h = tl.load(h_row + k, mask=inside, other=0)
                 ratio = h / y
                 weighted = x * ratio
