@@ -228,8 +228,8 @@ def _step_rows(
     a = tl.load(fact + _PSEUDOCOUNT) + tl.load(share + k) * tl.load(W + at) * unit
     l2, size = tl.load(fact + _L2), tl.load(fact + _SIZE)
     new = new_coordinate(w, S, q, cost, a, l2, size, numbers, RIDGE)
-    empty = cost < tl.load(numbers + 4)
-    new = tl.where(active & ~empty, new, w)
+    new = tl.where(cost < tl.load(numbers + 4), w, new)  # NaN is not left out
+    new = tl.where(active, new, w)
     moved = at_least(tl.load(fact + _MOVED), tl.abs(new - w) * cost)
     tl.store(out + at, new * tl.load(fact + _BACK))
     tl.store(fact + _STEP, new - w)
