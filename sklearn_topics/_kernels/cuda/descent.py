@@ -88,8 +88,9 @@ def _scd_rows(
     h_row = HT + tl.load(indices + e, mask=inside, other=0).to(tl.int64) * K
     x = tl.load(data + e, mask=inside, other=0)
     tokens = tl.sum(x.to(tl.float64))
-    known = row_numbers(tokens, K, units, numbers)
-    exponent, unit, back, pseudocount, l2, floor, size = known
+    exponent, unit, back, pseudocount, l2, floor, size = row_numbers(
+        tokens, K, units, numbers
+    )
     tiny, tol = tl.load(numbers + 4), tl.load(numbers + 2)
     x *= unit
     given, w_row = W + row * K, out + row * K

@@ -96,8 +96,9 @@ def _begin_rows(
         return
     row = tl.load(rows + slot)
     total = _sum_of_parts(tokens, begin, end, 1, AT_ONCE)
-    known = row_numbers(total, K, units, numbers)
-    exponent, unit, back, pseudocount, l2, floor, size = known
+    exponent, unit, back, pseudocount, l2, floor, size = row_numbers(
+        total, K, units, numbers
+    )
     tl.store(wide + slot * 2, total)
     tl.store(wide + slot * 2 + 1, exponent)
     tiny = tl.load(numbers + 4)
