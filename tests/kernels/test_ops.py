@@ -439,6 +439,8 @@ def test_scd_rows_with_other_penalties(scd_rows, problem, pseudocount, l2):
 
 def _compare_with_naive_scd(scd_rows, problem, pseudocount, l2):
     X, W, HT = problem
+    if scd_rows.triton:
+        X, W = X[:40], W[:40]
     n_sweeps = 3
     HT = HT * (np.random.default_rng(3).random(HT.shape) < 0.6)
     HT[:, 1:2] = 0  # an empty topic
@@ -473,11 +475,12 @@ def test_scd_rows_leaves_its_arguments(scd_rows):
 def test_scd_rows_of_a_row_depend_on_that_row_alone(scd_rows):
     rng = np.random.default_rng(0)
     X = rng.poisson(1.0, (40, 30)).astype(float)
+    X = X[14:24] if scd_rows.triton else X
     W, HT = rng.random((len(X), 5)), rng.random((30, 5))
     # A tolerance at which the rows stop after different numbers of sweeps.
     options = {"pseudocount": 0.1, "n_sweeps": 50, "tol": 1e-2, "floor": FLOOR}
     out, _ = scd_rows(X, W, HT, HT.sum(0), **options)
-    some = [3, 17, 18, 39]
+    some = [1, 3, 8, len(X) - 1]
     alone, _ = scd_rows(X[some], W[some], HT, HT.sum(0), **options)
     assert_array_equal(alone, out[some])
     shorter, _ = scd_rows(X, W, HT, HT.sum(0), **(options | {"n_sweeps": 6}))
