@@ -71,7 +71,7 @@ def test_auto_is_cuda_where_it_was_measured_to_be_faster(machine, monkeypatch, n
     machine(n_cuda)
     table = {"TorchPoissonNMF scd": {"csr": 30, "dense": 60}}
     monkeypatch.setattr(transfer, "FASTER_ON_CUDA", table)
-    X = sp.random_array((6, 5), density=0.5, format="csr", rng=0)  # 15 nonzeros
+    X = sp.csr_matrix(np.arange(30.0).reshape(6, 5) % 2)  # 15 nonzeros
     tensor = torch.from_numpy(X.toarray()).to_sparse_csr()
 
     def choice(X, K, model="TorchPoissonNMF scd"):
