@@ -74,9 +74,8 @@ class TorchPoissonNMF(BaseTopicModel):
     n_components : int, default=10
         Number of topics (`num_topics` in gensim).
 
-    init : {"auto", "kmeans", "random", "nndsvd", "nndsvda", "nndsvdar", "custom"}, \
-            default="auto"
-        Initialisation.
+    init : str, default="auto"
+        Initialisation:
 
         - "auto": "kmeans"; or for short texts, of less than 30 different terms on
           average, "nndsvda" where twelve iterations from both show that it is better.
