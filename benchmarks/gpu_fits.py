@@ -133,7 +133,7 @@ def _topic_model(state):
 
 
 def _log_likelihood(X, theta, topics) -> float:
-    """Of all tokens, in nats; not timed."""
+    """Compute the log-likelihood of all tokens, in nats; its time is not counted."""
     theta, terms = theta.contiguous(), topics.T.contiguous()
     return float(ops.log_sums(X, theta, terms, floor=1e-10).sum())
 

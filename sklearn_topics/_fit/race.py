@@ -24,17 +24,17 @@ from .._kernels.threads import one_torch_thread, threads_for
 #: coordinate descent the order of the objectives is nearly that of converged fits.
 _EM_STEPS, _ITERATIONS = 2, 12
 
-#: Different terms in a short document, on average.
+#: Mean number of different terms up to which documents count as short.
 _SHORT = 30
 
-#: What NNDSVD must be ahead by, in nats a token: about one percent of the perplexity.
-#: Nearer than that, the topics of k-means are more coherent in the end.
+#: The lead that NNDSVD needs, in nats per token: about one percent of the perplexity.
+#: With a smaller lead, the topics of k-means are more coherent after convergence.
 _LEAD = 0.01
 
-#: Documents, drawn at random, on which the race is run at most.
+#: Largest number of documents, drawn at random, in the race.
 _DOCUMENTS = 3000
 
-#: Runs of k-means, of which the best counts.
+#: Runs of k-means; the best one is used.
 _RUNS = 3
 
 #: Documents up to which k-means takes all of them in each iteration.

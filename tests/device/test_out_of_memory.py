@@ -24,7 +24,7 @@ SAID = (
     "GiB of which 1 GiB is free."
 )
 NET = {"embedding_dim": 4, "hidden_layer_sizes": (6,), "max_iter": 1}
-#: What the message says of sparse X, of the model, and to do.
+#: Estimator, and what the error message must contain: bytes, factors, advice.
 MODELS = {
     "scd": (TorchPoissonNMF(3), "8 bytes", "W and H of 3", "n_components, device"),
     "adam": (TorchPoissonNMF(3, solver="adam"), "8 bytes", "W and H", "batch_size"),
