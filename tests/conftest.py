@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -38,6 +39,14 @@ def data_home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCIKIT_LEARN_DATA", str(path))
         yield path
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    """What a test has drawn is closed, or matplotlib warns in a later one."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture

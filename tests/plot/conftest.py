@@ -1,14 +1,5 @@
-"""Figures are drawn without a screen, and closed."""
+"""Figures are drawn without a screen."""
 
 import matplotlib
-import pytest
 
 matplotlib.use("agg")
-
-
-@pytest.fixture(autouse=True)
-def closed_figures():
-    import matplotlib.pyplot as plt
-
-    yield
-    plt.close("all")
