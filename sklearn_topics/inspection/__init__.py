@@ -10,8 +10,11 @@ from ._neighbors import topic_neighbors, word_neighbors
 from ._pyldavis import to_pyldavis
 from ._tables import dominant_topics, summary, topic_info, topic_words
 from ._terms import top_terms
+from ._topic_number import TopicNumberChoice, choose_n_topics
 
 __all__ = [
+    "TopicNumberChoice",
+    "choose_n_topics",
     "differential_terms",
     "dominant_topics",
     "summary",
