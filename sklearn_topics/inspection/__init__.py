@@ -5,6 +5,7 @@ that ends in one (the names of the terms are read from it), or a fitted search o
 these. The tables are pandas DataFrames.
 """
 
+from ._cnmf import write_cnmf_results
 from ._differential import differential_terms
 from ._neighbors import topic_neighbors, word_neighbors
 from ._pyldavis import to_pyldavis
@@ -24,4 +25,5 @@ __all__ = [
     "topic_neighbors",
     "topic_words",
     "word_neighbors",
+    "write_cnmf_results",
 ]

@@ -283,7 +283,7 @@ def _is_text(X) -> bool:
     return one_each and isinstance(next(iter(X), None), str)
 
 
-def data_frame(columns, **options):
+def data_frame(values, **options):
     """A pandas DataFrame."""
     try:
         import pandas as pd
@@ -292,4 +292,4 @@ def data_frame(columns, **options):
             "Tables need pandas. Install it with: pip install 'sklearn_topics[tables]'"
         ) from error
 
-    return pd.DataFrame(columns, **options)
+    return pd.DataFrame(values, **options)
