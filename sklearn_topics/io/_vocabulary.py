@@ -1,0 +1,61 @@
+"""Files with the terms of a corpus."""
+
+import re
+from pathlib import Path
+
+from ._errors import file_error
+
+
+def read_vocabulary(path, n_terms: int | None) -> list[str]:
+    """Read the terms in the order of the columns.
+
+    Parameters
+    ----------
+    path : path-like
+        One term per line; or gensim's ``Dictionary.save_as_text``: lines of id, term
+        and document frequency.
+    n_terms : int or None
+        The expected number of terms.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise file_error(path, "not UTF-8 text") from error
+    lines = [line.removesuffix("\r") for line in lines]
+    if lines[-1] == "":
+        lines.pop()
+    terms = _of_gensim(path, lines) if _is_of_gensim(lines) else lines
+    if n_terms not in (None, len(terms)):
+        raise file_error(
+            path, f"{len(terms)} terms, but the counts have {n_terms} columns"
+        )
+    return terms
+
+
+def vocabulary_beside(path) -> Path | None:
+    """UCI's name of the vocabulary of ``docword.NAME.txt``, if there is this file."""
+    name = re.sub(r"^docword(\..*?)?(\.txt)?(\.gz)?$", r"vocab\1.txt", Path(path).name)
+    beside = Path(path).with_name(name)
+    return beside if name != Path(path).name and beside.is_file() else None
+
+
+def _is_of_gensim(lines) -> bool:
+    """Whether lines are id, term and number; gensim's first is a number alone."""
+    entries = lines[1:2] if lines[:1] and "\t" not in lines[0] else lines[:1]
+    return any(re.fullmatch(r"\d+\t[^\t]*\t\d+", line) for line in entries)
+
+
+def _of_gensim(path, lines) -> list[str]:
+    terms = {}
+    for number, line in enumerate(lines, 1):
+        if number == 1 and "\t" not in line:
+            continue  # the number of documents
+        found = re.fullmatch(r"(\d+)\t([^\t]*)\t\d+", line)
+        if found is None:
+            problem = f"expected id, term and number, with tabs. Got {line[:60]!r}"
+            raise file_error(path, problem, line=number)
+        terms[int(found[1])] = found[2]
+    lacking = sorted(set(range(len(terms))) - terms.keys())
+    if lacking:
+        raise file_error(path, f"no term has the id {lacking[0]}")
+    return [terms[k] for k in range(len(terms))]
