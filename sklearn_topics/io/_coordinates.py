@@ -75,7 +75,7 @@ class Coordinates:
         rows, indices, data = map(NpyArray, places)
         if ascends:
             return Counts(indptr, indices, data, self.shape, path=self.path)
-        starts = range(0, len(rows), _ENTRIES)
+        starts = range(0, self._nnz, _ENTRIES)
         chunks = (
             tuple(part[i : i + _ENTRIES] for part in (rows, indices, data))
             for i in starts

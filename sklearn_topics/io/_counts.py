@@ -23,7 +23,7 @@ class Counts:
     indptr : array-like of shape (n_documents + 1,)
         Where each document starts in the other two.
     indices, data : array-like of shape (nnz,)
-        Terms and counts; only slices of them are read.
+        Terms and counts, with ``shape`` and ``dtype``; only slices of them are read.
     shape : tuple (n_documents, n_terms)
     feature_names : list of str, default=None
         The terms, if they are known.
@@ -56,9 +56,7 @@ class Counts:
     (100, 30) (10, 30) (30, 100)
     """
 
-    def __init__(
-        self, indptr, indices, data, shape, *, feature_names=None, path=None
-    ):
+    def __init__(self, indptr, indices, data, shape, *, feature_names=None, path=None):
         self.shape = tuple(int(size) for size in shape)
         self.path = path
         self.feature_names = feature_names
@@ -166,8 +164,9 @@ class Counts:
             problem = f"{len(indptr)} row pointers; {n} documents need {n + 1}"
         elif indptr[0] != 0 or (np.diff(indptr) < 0).any():
             problem = "the row pointers do not ascend from 0"
-        elif not len(self._indices) == len(self._data) == self.nnz:
-            found = f"{len(self._indices)} indices and {len(self._data)} counts"
+        elif not self._indices.shape == self._data.shape == (self.nnz,):
+            sizes = f"{self._indices.shape[0]} indices and {self._data.shape[0]}"
+            found = f"{sizes} counts"
             problem = f"{found}; the row pointers need {self.nnz}"
         elif self.dtype.kind not in "biuf":
             problem = f"counts must be numbers. Got dtype {self.dtype}"

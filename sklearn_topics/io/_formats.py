@@ -16,6 +16,7 @@ _SUFFIXES = {
     ".mtx": "matrix_market",
     ".mm": "matrix_market",
     ".ldac": "ldac",
+    ".lda-c": "ldac",
     ".dat": "ldac",
     ".svmlight": "svmlight",
     ".libsvm": "svmlight",

@@ -88,18 +88,14 @@ class NpyArray:
             found = f"the shape {shape} and the dtype {dtype}"
             expected = "expected numbers in one dimension"
             raise file_error(path, f"{expected}. Got {found}")
-        self.dtype, self._length = dtype, shape[0]
-
-    def __len__(self):
-        return self._length
+        self.dtype, self.shape = dtype, shape
 
     def __getitem__(self, part: slice) -> np.ndarray:
-        start, stop, _ = part.indices(self._length)
+        start, stop, _ = part.indices(self.shape[0])
         count = max(0, stop - start)
         offset = self._start + start * self.dtype.itemsize
         found = np.fromfile(self._path, self.dtype, count, offset=offset)
         if len(found) < count:
-            raise file_error(
-                self._path, f"ends after {start + len(found)} of {self._length} values"
-            )
+            ends = f"ends after {start + len(found)} of {self.shape[0]} values"
+            raise file_error(self._path, ends)
         return found

@@ -92,14 +92,14 @@ def iter_counts(path, *, format=None, vocabulary=None, n_features=None, key=None
     path : path-like
         A file that :func:`open_counts` opens, or text, which may be compressed
         (``.gz``): Matrix Market (``.mtx``, ``.mm``; also of gensim), UCI's bag of words
-        (``docword.*.txt``), Blei's ldac (``.ldac``, ``.dat``) or SVMlight
+        (``docword.*.txt``), Blei's ldac (``.ldac``, ``.lda-c``, ``.dat``) or SVMlight
         (``.svmlight``, ``.libsvm``, ``.svm``).
     format : {"matrix_market", "uci", "ldac", "svmlight"}, default=None
         Format of a text file. If None, its name and first line decide.
     vocabulary : path-like, default=None
         File with the terms: one per line, or gensim's ``Dictionary.save_as_text``. If
-        None, ``vocab.NAME.txt`` beside UCI's ``docword.NAME.txt`` if it exists, or what
-        the file itself contains.
+        None, the terms that the file contains, or for UCI's and Blei's formats the file
+        beside it: ``vocab.NAME.txt`` of ``docword.NAME.txt``, or ``FILE.vocab``.
     n_features : int, default=None
         Number of terms of an ldac or SVMlight file. If None, as many as `vocabulary`
         has or as occur.
@@ -145,7 +145,7 @@ def iter_counts(path, *, format=None, vocabulary=None, n_features=None, key=None
     """
     path, format = Path(path), format_of(path, format)
     names = None
-    if vocabulary is None and format == "uci":
+    if vocabulary is None and format in ("uci", "ldac"):
         vocabulary = vocabulary_beside(path)
     if format in ROWS and vocabulary is not None:
         names = read_vocabulary(vocabulary, n_features)

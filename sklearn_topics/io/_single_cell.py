@@ -6,8 +6,6 @@ read all tables of cells into memory, and layers other than X.
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ._counts import Counts
 from ._errors import file_error
 
@@ -101,8 +99,9 @@ def _row_names(group, path, table) -> list[str]:
 def _texts(stored) -> list[str]:
     if "encoding-type" in stored.attrs and not hasattr(stored, "dtype"):
         stored = stored["values"]  # of strings that may be missing
-    values = stored.asstr()[:] if hasattr(stored, "asstr") else stored[:]
-    return np.asarray(values).astype(str).tolist()
+    # Of HDF5, fixed-length text, as of 10x, does not tell its encoding.
+    values = stored.asstr("utf-8")[:] if hasattr(stored, "asstr") else stored[:]
+    return [str(value) for value in values]
 
 
 def _places(group) -> str:

@@ -74,8 +74,8 @@ def vectorize(texts, vectorizer, path):
         return write_counts(path, blocks, feature_names=_names(vectorizer))
     if type(vectorizer).fit_transform is not CountVectorizer.fit_transform:
         raise NotFittedError(
-            f"This {type(vectorizer).__name__} is not fitted. Fit it to a sample of the "
-            "texts first, or pass a CountVectorizer."
+            f"This {type(vectorizer).__name__} is not fitted. Fit it to a sample of "
+            "the texts first, or pass a CountVectorizer."
         )
     # scikit-learn checks the parameters; the texts need not be there for that.
     clone(vectorizer).set_params(vocabulary=["term"]).fit([])

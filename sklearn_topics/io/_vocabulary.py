@@ -33,10 +33,17 @@ def read_vocabulary(path, n_terms: int | None) -> list[str]:
 
 
 def vocabulary_beside(path) -> Path | None:
-    """UCI's name of the vocabulary of ``docword.NAME.txt``, if there is this file."""
-    name = re.sub(r"^docword(\..*?)?(\.txt)?(\.gz)?$", r"vocab\1.txt", Path(path).name)
-    beside = Path(path).with_name(name)
-    return beside if name != Path(path).name and beside.is_file() else None
+    """The vocabulary of a file by its usual name, if there is one.
+
+    UCI names that of ``docword.NAME.txt.gz`` ``vocab.NAME.txt``; gensim appends
+    ``.vocab``.
+    """
+    path = Path(path)
+    uci = re.sub(r"^docword(.*?)(\.txt)?(\.gz)?$", r"vocab\1.txt", path.name)
+    for name in (uci, f"{path.name}.vocab"):
+        if name != path.name and path.with_name(name).is_file():
+            return path.with_name(name)
+    return None
 
 
 def _is_of_gensim(lines) -> bool:

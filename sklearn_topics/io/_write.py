@@ -159,7 +159,7 @@ def _each_block(blocks):
         return [blocks]
     if isinstance(blocks, str | os.PathLike):
         raise TypeError(
-            f"blocks is a path. Pass iter_counts({str(blocks)!r}), which reads the file."
+            f"blocks is a path. Pass iter_counts({str(blocks)!r}), which reads it."
         )
     if hasattr(blocks, "shape") and not isinstance(blocks, CountBlocks):
         raise TypeError(
