@@ -25,6 +25,7 @@ class Counts:
     indices, data : array-like of shape (nnz,)
         Terms and counts, with ``shape`` and ``dtype``; only slices of them are read.
     shape : tuple (n_documents, n_terms)
+        Numbers of documents and terms.
     feature_names : list of str, default=None
         The terms, if they are known.
     path : path-like, default=None
@@ -55,6 +56,8 @@ class Counts:
     ...     print(X.shape, X[10:20].shape, X.T.shape)
     (100, 30) (10, 30) (30, 100)
     """
+
+    ndim = 2  # as of arrays and sparse matrices
 
     def __init__(self, indptr, indices, data, shape, *, feature_names=None, path=None):
         self.shape = tuple(int(size) for size in shape)
@@ -96,6 +99,9 @@ class Counts:
     def __repr__(self):
         kind = f"{self.shape[0]} x {self.shape[1]}, {self.nnz} stored, {self.dtype}"
         return f"<Counts: {kind}{f', {self.path}' if self.path else ''}>"
+
+    def __len__(self):
+        return self.shape[0]
 
     def __getitem__(self, rows) -> sp.csr_array:
         if not isinstance(rows, slice) or rows.step not in (None, 1):

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections import defaultdict
+from contextlib import suppress
 from itertools import islice
 from numbers import Integral
 from pathlib import Path
@@ -9,12 +10,10 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.containers import canonical_csr
-from ._write import write_counts
+from ._write import check_new_folder, write_counts
 
 #: Texts whose counts are in memory at once.
 _TEXTS = 2048
@@ -48,7 +47,8 @@ def vectorize(texts, vectorizer, path):
     Raises
     ------
     NotFittedError
-        If the vectorizer is not fitted and not a CountVectorizer.
+        If another vectorizer than CountVectorizer is not fitted. Fit it to a sample of
+        the texts first.
     ValueError
         If there are no texts, or no terms remain.
 
@@ -69,14 +69,10 @@ def vectorize(texts, vectorizer, path):
     """
     if isinstance(texts, str | bytes):
         raise ValueError("texts is a single text. Pass an iterable of texts.")
-    if _is_fitted(vectorizer):
+    check_new_folder(Path(path))
+    if not _is_to_be_fitted(vectorizer):
         blocks = (sp.csr_array(vectorizer.transform(some)) for some in _batches(texts))
         return write_counts(path, blocks, feature_names=_names(vectorizer))
-    if type(vectorizer).fit_transform is not CountVectorizer.fit_transform:
-        raise NotFittedError(
-            f"This {type(vectorizer).__name__} is not fitted. Fit it to a sample of "
-            "the texts first, or pass a CountVectorizer."
-        )
     # scikit-learn checks the parameters; the texts need not be there for that.
     clone(vectorizer).set_params(vocabulary=["term"]).fit([])
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -100,21 +96,21 @@ def vectorize(texts, vectorizer, path):
     return X
 
 
-def _is_fitted(vectorizer) -> bool:
-    if getattr(vectorizer, "vocabulary", None) is not None:
-        return True
-    try:
-        check_is_fitted(vectorizer)
-    except NotFittedError:
-        return False
-    return True
+def _is_to_be_fitted(vectorizer) -> bool:
+    """Whether it is a CountVectorizer, not one of its subclasses that learn weights."""
+    fit = getattr(type(vectorizer), "fit_transform", None)
+    return (
+        fit is CountVectorizer.fit_transform
+        and vectorizer.vocabulary is None
+        and not hasattr(vectorizer, "vocabulary_")
+    )
 
 
 def _names(vectorizer):
     """The terms; None for hashed ones, which have no names."""
-    if not hasattr(vectorizer, "get_feature_names_out"):
-        return None
-    return vectorizer.get_feature_names_out()
+    with suppress(AttributeError):
+        return vectorizer.get_feature_names_out()
+    return None
 
 
 def _batches(texts):

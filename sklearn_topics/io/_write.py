@@ -13,6 +13,9 @@ from ._folder import open_folder
 from ._layout import DATA, INDICES, INDPTR, META, NAMES, complete, index_dtype
 from ._npy import NpyFile
 
+#: What a writing that was cut off may leave.
+_OURS = {INDPTR, INDICES, DATA, NAMES, f"{META}.part"}
+
 
 def write_counts(path, blocks, *, feature_names=None, dtype=None):
     """Write counts to a folder on disk, block by block, in bounded memory.
@@ -63,7 +66,9 @@ def write_counts(path, blocks, *, feature_names=None, dtype=None):
     """
     if feature_names is None:
         feature_names = getattr(blocks, "feature_names", None)
-    path = _new_folder(Path(path))
+    path = Path(path)
+    check_new_folder(path)
+    path.mkdir(parents=True, exist_ok=True)
     try:
         with _Writer(path, feature_names, dtype) as writer:
             for block in _each_block(blocks):
@@ -170,25 +175,25 @@ def _each_block(blocks):
     return blocks
 
 
-def _new_folder(path) -> Path:
-    """Create the folder; one that a cut-off writing left is used again."""
-    if path.exists() and not path.is_dir():
+def check_new_folder(path: Path) -> None:
+    """Raise an error for a folder with files, but those of a cut-off writing."""
+    if not path.exists():
+        return
+    if not path.is_dir():
         raise FileExistsError(f"{path} is a file. Name a folder for the counts.")
-    path.mkdir(parents=True, exist_ok=True)
     present = {file.name for file in path.iterdir()}
     if META in present:
         raise FileExistsError(
             f"{path} contains counts. Remove the folder, or name another one."
         )
-    others = sorted(present - {INDPTR, INDICES, DATA, NAMES, f"{META}.part"})
+    others = sorted(present - _OURS)
     if others:
         raise FileExistsError(
             f"{path} contains other files, such as {others[0]}. Name another folder."
         )
-    return path
 
 
 def _remove_files(path):
-    for name in (INDPTR, INDICES, DATA, NAMES, f"{META}.part"):
+    for name in _OURS:
         (path / name).unlink(missing_ok=True)
     path.rmdir()

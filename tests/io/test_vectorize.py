@@ -103,7 +103,7 @@ def test_hashed_terms_have_no_names(tmp_path):
 @pytest.mark.parametrize(
     ("texts", "vectorizer", "error", "expected"),
     [
-        (TEXTS, TfidfVectorizer(), NotFittedError, "TfidfVectorizer is not fitted"),
+        (TEXTS, TfidfVectorizer(), NotFittedError, "not fitted"),
         ("a text", CountVectorizer(), ValueError, "texts is a single text"),
         (TEXTS, CountVectorizer(min_df=-1), ValueError, "'min_df' parameter of Count"),
         (TEXTS, CountVectorizer(ngram_range=(2, 1)), ValueError, "ngram_range"),
@@ -116,6 +116,12 @@ def test_errors(tmp_path, texts, vectorizer, error, expected):
     with pytest.raises(error, match=expected):
         io.vectorize(texts, vectorizer, tmp_path / "a")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_folder_is_checked_before_texts_are_read(tmp_path):
+    (tmp_path / "a").touch()
+    with pytest.raises(FileExistsError, match="a is a file"):
+        io.vectorize(pytest.fail, CountVectorizer(), tmp_path / "a")
 
 
 def test_warnings_are_those_of_scikit_learn(tmp_path):
