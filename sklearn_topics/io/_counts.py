@@ -15,8 +15,8 @@ class Counts:
     """Document-term counts in a file, whose rows are read when they are asked for.
 
     :func:`open_counts` and :func:`read_counts` return this object. ``X[i:j]`` reads the
-    documents i to j - 1 as a scipy CSR array, a copy that may be changed. Models accept
-    the object as X; they read it into memory as a whole.
+    documents i to j - 1 as a scipy CSR array. Models accept the object as X; they read
+    it into memory as a whole.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ class Counts:
         data = np.asarray(self._data[first:last])
         narrow = max(self.shape[1], last - first) <= np.iinfo(np.int32).max
         width = np.int32 if narrow else np.int64
-        parts = data, indices.astype(width), (indptr - first).astype(width)
+        parts = data, indices.astype(width, copy=False), (indptr - first).astype(width)
         return sp.csr_array(parts, shape=(stop - start, self.shape[1]))
 
     def blocks(
