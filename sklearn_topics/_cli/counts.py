@@ -5,13 +5,18 @@ from pathlib import Path
 import numpy as np
 
 from .. import io
-from ..io._formats import ROWS, format_of, named_format
+from ..io._formats import KEYED, ROWS, format_of, named_format
 from .errors import CommandError, one_line
 
 
 def is_counts(path) -> bool:
     """Whether the name of a file, or a folder, says that it contains counts."""
     return named_format(path) is not None
+
+
+def takes_key(path) -> bool:
+    """Whether a file may contain several matrices of counts."""
+    return named_format(path) in KEYED
 
 
 def read_counts(path, format, key, n_terms):

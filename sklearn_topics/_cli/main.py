@@ -236,6 +236,11 @@ def _add_data(command):
         "--field",
         help="JSONL field or CSV column with the text (default: as in the fit)",
     )
+    command.add_argument(
+        "--key",
+        help="place of the counts in a file of AnnData, such as layers/counts, or 10x "
+        "(default: as in the fit)",
+    )
 
 
 def _positive(text) -> int:

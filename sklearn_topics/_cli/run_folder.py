@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sklearn.pipeline import Pipeline
 
+from .counts import takes_key
 from .documents import check_vocabulary, kind_of, read_file, read_vocabulary
 from .errors import CommandError, within
 from .model_file import load_model
@@ -80,11 +81,12 @@ class Run:
     def model(self):
         return self.pipeline[-1]
 
-    def counts(self, path, format=None, field=None):
+    def counts(self, path, format=None, field=None, key=None):
         """Counts of the documents in a file; the vectorizer of the run counts text."""
         data = self.settings.data
-        n_terms = self.model.components_.shape[1]
-        options = {"key": data.key, "n_terms": n_terms}
+        if key is None and takes_key(path):
+            key = data.key
+        options = {"key": key, "n_terms": self.model.components_.shape[1]}
         format, field = format or data.format, field or data.field
         documents, _ = read_file(path, format, field, **options)
         expected = "text" if len(self.pipeline) > 1 else "counts"

@@ -219,9 +219,9 @@ class CountBlocks:
     """
 
     def __init__(self, read, shape, feature_names=None):
-        self._read = read
+        self.read = read
         self.shape = shape
         self.feature_names = feature_names
 
     def __iter__(self) -> Iterator[sp.csr_array]:
-        return self._read()
+        return self.read()

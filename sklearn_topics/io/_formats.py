@@ -7,6 +7,8 @@ from ._text import open_text
 
 #: Formats of text: a line is an entry, or a document.
 COORDINATES, ROWS = ("matrix_market", "uci"), ("ldac", "svmlight")
+#: Formats with several matrices in a file, of which a key names one.
+KEYED = "h5ad", "zarr", "10x"
 
 _SUFFIXES = {
     ".npz": "npz",

@@ -10,7 +10,7 @@ from ._coordinates import Coordinates
 from ._counts import CountBlocks, Counts, CountsInMemory
 from ._errors import file_error
 from ._folder import open_folder
-from ._formats import COORDINATES, ROWS, format_of
+from ._formats import COORDINATES, KEYED, ROWS, format_of
 from ._hdf5 import open_hdf5
 from ._rows import Rows
 from ._single_cell import ByColumns, anndata_counts, tenx_counts
@@ -127,9 +127,9 @@ def iter_counts(path, *, format=None, vocabulary=None, n_features=None, key=None
     Notes
     -----
     Entries of Matrix Market and UCI files, and matrices that are stored by columns, are
-    first sorted in a temporary folder, which takes 24 bytes an entry; the environment
-    variable TMPDIR moves it. The labels of SVMlight files are not read:
-    :func:`sklearn.datasets.load_svmlight_file` reads them.
+    first written to a temporary folder, with 24 bytes an entry, or 48 if they must be
+    sorted; the environment variable TMPDIR moves it. The labels of SVMlight files are
+    not read: :func:`sklearn.datasets.load_svmlight_file` reads them.
 
     Examples
     --------
@@ -144,25 +144,21 @@ def iter_counts(path, *, format=None, vocabulary=None, n_features=None, key=None
            [0, 4, 0, 0]])
     """
     path, format = Path(path), format_of(path, format)
-    names = None
     if vocabulary is None and format in ("uci", "ldac"):
         vocabulary = vocabulary_beside(path)
-    if format in ROWS and vocabulary is not None:
-        names = read_vocabulary(vocabulary, n_features)
+    names = None if vocabulary is None else read_vocabulary(vocabulary)
+    if format in ROWS and names is not None and n_features is None:
         n_features = len(names)
-    if format in ROWS:
-        source = Rows(path, format, n_features)
-        read, shape = source.blocks, source.shape
-    elif format in COORDINATES:
-        source = Coordinates(path, format)
-        read, shape = source.blocks, source.shape
-    else:
-        read, shape, names = _stored_blocks(_stored(path, format, key))
-    if n_features not in (None, shape[1]):
-        raise file_error(path, f"{shape[1]} columns; n_features is {n_features}")
-    if vocabulary is not None:
-        names = read_vocabulary(vocabulary, shape[1])
-    return CountBlocks(read, shape, names)
+    source = _source(path, format, n_features, key)
+    m = source.shape[1]
+    if n_features not in (None, m):
+        raise file_error(path, f"{m} columns; n_features is {n_features}")
+    if names is None:
+        return source
+    if len(names) != m:
+        problem = f"{len(names)} terms, but {path.name} has {m} columns"
+        raise file_error(vocabulary, problem)
+    return CountBlocks(source.read, source.shape, names)
 
 
 def read_counts(path, *, format=None, vocabulary=None, n_features=None, key=None):
@@ -222,25 +218,39 @@ def read_counts(path, *, format=None, vocabulary=None, n_features=None, key=None
     return CountsInMemory.of(X, feature_names=source.feature_names, path=Path(path))
 
 
+def _source(path, format, n_features, key) -> CountBlocks:
+    """The blocks of a file, with the terms that it contains."""
+    if format in (*ROWS, *COORDINATES):
+        _check_key(path, format, key)
+        is_row = format in ROWS
+        text = Rows(path, format, n_features) if is_row else Coordinates(path, format)
+        return CountBlocks(text.blocks, text.shape)
+    X = _stored(path, format, key)
+    if isinstance(X, ByColumns):
+        shape = X.transpose.shape[::-1]
+        return CountBlocks(lambda: _sorted_blocks(X.transpose), shape, X.feature_names)
+    return CountBlocks(lambda: _rows_of(X), X.shape, X.feature_names)
+
+
 def _stored(path, format, key) -> Counts | ByColumns:
     """Counts of a file that need not be read as a whole."""
+    _check_key(path, format, key)
     if format == "h5ad":
         return anndata_counts(open_hdf5(path), path, key)
     if format == "zarr":
         return anndata_counts(open_zarr(path), path, key)
     if format == "10x":
         return tenx_counts(open_hdf5(path), path, key)
-    if key is not None:
-        raise file_error(path, "key is for files of AnnData and 10x Genomics only")
     return open_folder(path) if format == "folder" else _read_npz(path)
 
 
-def _stored_blocks(X: Counts | ByColumns):
-    """Function that reads the blocks, the shape, and the names of the columns."""
-    if isinstance(X, ByColumns):
-        shape = X.transpose.shape[::-1]
-        return lambda: _sorted_blocks(X.transpose), shape, X.feature_names
-    return lambda: (block for _, block in X.blocks()), X.shape, X.feature_names
+def _check_key(path, format, key):
+    if key is not None and format not in KEYED:
+        raise file_error(path, "key is for files of AnnData and 10x Genomics only")
+
+
+def _rows_of(X: Counts):
+    return (block for _, block in X.blocks())
 
 
 def _sorted_blocks(XT: Counts):
@@ -248,8 +258,7 @@ def _sorted_blocks(XT: Counts):
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder, "rows")
         write_transpose(XT, place)
-        for _, block in open_folder(place).blocks():
-            yield block
+        yield from _rows_of(open_folder(place))
 
 
 def _read_npz(path) -> Counts:

@@ -6,7 +6,7 @@ from pathlib import Path
 from ._errors import file_error
 
 
-def read_vocabulary(path, n_terms: int | None) -> list[str]:
+def read_vocabulary(path) -> list[str]:
     """Read the terms in the order of the columns.
 
     Parameters
@@ -14,8 +14,6 @@ def read_vocabulary(path, n_terms: int | None) -> list[str]:
     path : path-like
         One term per line; or gensim's ``Dictionary.save_as_text``: lines of id, term
         and document frequency.
-    n_terms : int or None
-        The expected number of terms.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
@@ -24,12 +22,7 @@ def read_vocabulary(path, n_terms: int | None) -> list[str]:
     lines = [line.removesuffix("\r") for line in lines]
     if lines[-1] == "":
         lines.pop()
-    terms = _of_gensim(path, lines) if _is_of_gensim(lines) else lines
-    if n_terms not in (None, len(terms)):
-        raise file_error(
-            path, f"{len(terms)} terms, but the counts have {n_terms} columns"
-        )
-    return terms
+    return _of_gensim(path, lines) if _is_of_gensim(lines) else lines
 
 
 def vocabulary_beside(path) -> Path | None:

@@ -44,7 +44,7 @@ def write_counts(path, blocks, *, feature_names=None, dtype=None):
         If the folder contains files.
     ValueError
         If a block has another number of columns, or counts that `dtype` cannot
-        represent.
+        represent; floats may be rounded to narrower ones.
 
     Notes
     -----
@@ -144,9 +144,12 @@ class _Writer:
     def _converted(self, block):
         if block.data.dtype == self._dtype:
             return block.data
-        with np.errstate(invalid="ignore"):  # NaN and infinity as integers
+        with np.errstate(all="ignore"):  # what is not represented is found below
             data = block.data.astype(self._dtype)
-        changed = (data != block.data) & (block.data == block.data)
+        if self._dtype.kind == block.dtype.kind == "f":  # may be rounded
+            changed = np.isinf(data) & np.isfinite(block.data)
+        else:
+            changed = data != block.data
         if changed.any():
             first = int(np.flatnonzero(changed)[0])
             row = int(np.searchsorted(block.indptr, first, side="right")) - 1

@@ -6,7 +6,7 @@ from ._errors import file_error
 
 
 def open_zarr(path):
-    """The root group of a folder, or of a file .zarr.zip."""
+    """The root group of a folder."""
     try:
         import zarr
     except ImportError as error:

@@ -84,6 +84,9 @@ def test_fit_from_files(config, counts, folder, capsys, name):
     assert thetas[0] == thetas[1]
     found = json.loads(_run(["evaluate", "found", name], capsys))
     assert found["documents"] == 120
+    _run(["evaluate", "found", "a.npz"], capsys)  # a key of the fit does not apply
+    with_key = [v for pair in _key(name).items() for v in ("--" + pair[0], pair[1])]
+    assert json.loads(_run(["evaluate", "expected", name, *with_key], capsys)) == found
 
 
 def test_format_for_any_name(config, counts, folder, capsys):

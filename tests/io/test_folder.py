@@ -119,13 +119,29 @@ def test_files_are_arrays_of_numpy(counts, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "dtype"), [(300, "uint8"), (0.5, "int32"), (np.inf, "int64"), (-1, "u4")]
+    ("value", "dtype"),
+    [
+        (300, "uint8"),
+        (0.5, "int32"),
+        (np.inf, "int64"),
+        (-1, "u4"),
+        (np.nan, "int32"),
+        (1e40, "float32"),
+    ],
 )
 def test_dtype_represents_the_counts(tmp_path, value, dtype):
     blocks = [sp.csr_array([[1.0, 0]]), sp.csr_array([[2.0, 0], [0, value]])]
     with pytest.raises(ValueError, match=r"Row 2, column 1 contains .* cannot repr"):
         io.write_counts(tmp_path / "a", blocks, dtype=dtype)
     assert not (tmp_path / "a").exists()
+
+
+def test_floats_may_be_rounded(tmp_path):
+    X = sp.csr_array([[0.1, np.nan, 0, np.inf]])
+    found = io.write_counts(tmp_path / "a", X, dtype="float32")[:]
+    assert found.data.tolist() == pytest.approx(
+        np.float32([0.1, np.nan, np.inf]).tolist(), abs=0, rel=0, nan_ok=True
+    )
 
 
 @pytest.mark.parametrize(

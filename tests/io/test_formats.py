@@ -1,6 +1,7 @@
 """Every format that others write, by the libraries that write it."""
 
 import gzip
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -161,6 +162,28 @@ def test_folder_is_read_like_any_other(tmp_path, counts, names):
     assert copy.feature_names == names
 
 
+def test_memory_is_bounded(tmp_path, monkeypatch):
+    """Reading a file of 60,000 entries in any order takes no more than of 15,000."""
+    monkeypatch.setattr("sklearn_topics.io._text._BYTES", 1 << 14)
+    monkeypatch.setattr("sklearn_topics.io._sorting.ENTRIES", 1 << 11)
+    monkeypatch.setattr("sklearn_topics.io._coordinates._ENTRIES", 1 << 11)
+    monkeypatch.setattr(io.Counts.blocks, "__defaults__", (1 << 11,))
+    peaks = []
+    for size in (15_000, 60_000):
+        rng = np.random.default_rng(0)
+        entries = rng.integers(1, 1000, (size, 3))
+        path = tmp_path / f"{size}.mtx"
+        with open(path, "w") as file:
+            file.write(f"{_MTX}1000 1000 {size}\n")
+            np.savetxt(file, entries, fmt="%d")
+        tracemalloc.start()
+        X = io.write_counts(tmp_path / str(size), io.iter_counts(path))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert X.tocsr().sum() == entries[:, 2].sum()
+    assert peaks[1] < 1.2 * peaks[0]
+
+
 _MTX = "%%MatrixMarket matrix coordinate integer general\n"
 BROKEN = [
     ("a.mtx", "1 1 2\n", r"line 1: expected %%MatrixMarket.*Got b'1 1 2"),
@@ -223,7 +246,7 @@ def test_compressed_file_that_was_cut_off(tmp_path, part):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("a\nb\n", "terms.txt: 2 terms, but the counts have 12 columns"),
+        ("a\nb\n", "terms.txt: 2 terms, but a.mtx has 12 columns"),
         ("5\n0\ta\t1\n2\tb\t1\n", "terms.txt: no term has the id 1"),
         ("5\n0\ta\t1\nb\n", "terms.txt: line 3: expected id, term and number"),
     ],
@@ -246,6 +269,8 @@ def test_arguments(tmp_path, counts):
     sp.save_npz(tmp_path / "a.npz", counts)
     with pytest.raises(ValueError, match="key is for files of AnnData"):
         io.open_counts(tmp_path / "a.npz", key="X")
+    with pytest.raises(ValueError, match="key is for files of AnnData"):
+        io.iter_counts(tmp_path / "a.mtx", key="X")
     (tmp_path / "a.ldac").write_text("1 7:1\n")
     with pytest.raises(ValueError, match="the terms are 0 to 7; expected 5 terms"):
         io.read_counts(tmp_path / "a.ldac", n_features=5)

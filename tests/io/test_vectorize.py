@@ -133,10 +133,10 @@ def test_warnings_are_those_of_scikit_learn(tmp_path):
 
 
 def test_memory_does_not_grow_with_the_texts(tmp_path, monkeypatch):
-    monkeypatch.setattr("sklearn_topics.io._vectorize._TEXTS", 200)
-    monkeypatch.setattr(io.Counts.blocks, "__defaults__", (10_000,))
+    monkeypatch.setattr("sklearn_topics.io._vectorize._TEXTS", 100)
+    monkeypatch.setattr(io.Counts.blocks, "__defaults__", (4_000,))
     peaks = []
-    for n in (1_000, 4_000):
+    for n in (600, 2_400):
         rng = np.random.default_rng(0)
         texts = (" ".join(map(str, rng.integers(100, 900, 40))) for _ in range(n))
         tracemalloc.start()
