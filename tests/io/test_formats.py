@@ -163,13 +163,13 @@ def test_folder_is_read_like_any_other(tmp_path, counts, names):
 
 
 def test_memory_is_bounded(tmp_path, monkeypatch):
-    """Reading a file of 60,000 entries in any order takes no more than of 15,000."""
-    monkeypatch.setattr("sklearn_topics.io._text._BYTES", 1 << 14)
-    monkeypatch.setattr("sklearn_topics.io._sorting.ENTRIES", 1 << 11)
-    monkeypatch.setattr("sklearn_topics.io._coordinates._ENTRIES", 1 << 11)
-    monkeypatch.setattr(io.Counts.blocks, "__defaults__", (1 << 11,))
+    """Reading a file of 32,000 entries in any order takes no more than of 8,000."""
+    monkeypatch.setattr("sklearn_topics.io._text._BYTES", 1 << 13)
+    monkeypatch.setattr("sklearn_topics.io._sorting.ENTRIES", 1 << 10)
+    monkeypatch.setattr("sklearn_topics.io._coordinates._ENTRIES", 1 << 10)
+    monkeypatch.setattr(io.Counts.blocks, "__defaults__", (1 << 10,))
     peaks = []
-    for size in (15_000, 60_000):
+    for size in (8_000, 32_000):
         rng = np.random.default_rng(0)
         entries = rng.integers(1, 1000, (size, 3))
         path = tmp_path / f"{size}.mtx"
