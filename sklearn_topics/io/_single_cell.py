@@ -54,7 +54,7 @@ def anndata_counts(group, path, key: str | None) -> Counts | ByColumns:
         expected = f"expected a sparse matrix, not {kind!r}, at {key!r}"
         raise file_error(path, f"{expected}; {_places(group)}")
     names = _row_names(group, path, "raw/var" if key.startswith("raw/") else "var")
-    n, m = stored.attrs["shape"]
+    n, m = _shape(stored, path)
     if len(names) != m:
         raise file_error(path, f"{len(names)} names of genes for {m} columns")
     if kind == "csr_matrix":
@@ -67,7 +67,7 @@ def tenx_counts(group, path, key: str | None) -> Counts:
 
     `key` is the group: "matrix" since version 3, the name of a genome before.
     """
-    found = [name for name in group if "indptr" in group[name]]
+    found = [name for name in group if f"{name}/indptr" in group]
     if key is None and len(found) == 1:
         key = found[0]
     if key not in found:
@@ -77,28 +77,38 @@ def tenx_counts(group, path, key: str | None) -> Counts:
             f"{key!r}; there are: {', '.join(found) or 'none'}",
         )
     stored = group[key]
-    names = stored["features/name"] if "features" in stored else stored["gene_names"]
-    genes, cells = stored["shape"][:]
-    return _counts(stored, path, (cells, genes), _texts(names))
+    names = "features/name" if "features" in stored else "gene_names"
+    genes, cells = _part(stored, "shape", path)[:]
+    names = _texts(_part(stored, names, path), path)
+    return _counts(stored, path, (cells, genes), names)
 
 
 def _counts(stored, path, shape, names) -> Counts:
-    lacking = [part for part in _PARTS if part not in stored]
-    if lacking:
-        raise file_error(path, f"the sparse matrix has no {lacking[0]!r}")
-    indptr, indices, data = (stored[part] for part in _PARTS)
+    indptr, indices, data = (_part(stored, part, path) for part in _PARTS)
     return Counts(indptr[:], indices, data, shape, feature_names=names, path=path)
+
+
+def _part(stored, name, path):
+    if name not in stored:
+        raise file_error(path, f"{stored.name!r} has no {name!r}")
+    return stored[name]
+
+
+def _shape(stored, path):
+    if "shape" not in stored.attrs:
+        raise file_error(path, f"{stored.name!r} has no attribute 'shape'")
+    return stored.attrs["shape"]
 
 
 def _row_names(group, path, table) -> list[str]:
     if table not in group or "_index" not in group[table].attrs:
         raise file_error(path, f"no table {table!r} as AnnData writes it")
-    return _texts(group[table][group[table].attrs["_index"]])
+    return _texts(_part(group[table], group[table].attrs["_index"], path), path)
 
 
-def _texts(stored) -> list[str]:
-    if "encoding-type" in stored.attrs and not hasattr(stored, "dtype"):
-        stored = stored["values"]  # of strings that may be missing
+def _texts(stored, path) -> list[str]:
+    if not hasattr(stored, "dtype"):  # a group: of strings that may be missing
+        stored = _part(stored, "values", path)
     # Of HDF5, fixed-length text, as of 10x, does not tell its encoding.
     values = stored.asstr("utf-8")[:] if hasattr(stored, "asstr") else stored[:]
     return [str(value) for value in values]

@@ -115,7 +115,9 @@ TOO_LARGE = np.full(216, 12)
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        (lambda f: f.pop("X/data"), "the sparse matrix has no 'data'"),
+        (lambda f: f.pop("X/data"), "'/X' has no 'data'"),
+        (lambda f: f["X"].attrs.pop("shape"), "'/X' has no attribute 'shape'"),
+        (lambda f: f.pop("var/_index"), "'/var' has no '_index'"),
         (lambda f: f.pop("var"), "no table 'var' as AnnData writes it"),
         (lambda f: _replace(f, "X/data", [1.0]), "1 counts; the row pointers need"),
         (lambda f: _replace(f, "X/indptr", [0, 1]), "2 row pointers; 40 documents"),
@@ -132,9 +134,15 @@ def test_broken_h5ad(cells, tmp_path, change, expected):
     assert str(raised.value).startswith(f"{path}: ")
 
 
-def test_other_hdf5_is_no_10x(tmp_path):
+def test_other_hdf5_is_no_10x(tmp_path, counts, names):
+    _write_10x(tmp_path / "b.h5", counts, names)
+    with h5py.File(tmp_path / "b.h5", "r+") as file:
+        del file["matrix/features"]
+    with pytest.raises(ValueError, match="b.h5: '/matrix' has no 'gene_names'"):
+        io.open_counts(tmp_path / "b.h5")
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_group("weights")
+        file["bias"] = [1.0]
     with pytest.raises(ValueError, match="expected the group of a sparse .* are: none"):
         io.open_counts(tmp_path / "a.h5")
 
