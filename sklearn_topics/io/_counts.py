@@ -1,5 +1,6 @@
 """Counts on disk: rows are read when they are asked for."""
 
+import reprlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -106,7 +107,8 @@ class Counts:
     def __getitem__(self, rows) -> sp.csr_array:
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise TypeError(
-                f"Read a range of documents, such as X[0:1000]. Got X[{rows!r}]."
+                "Read a range of documents, such as X[0:1000], or all of them with "
+                f"X.tocsr(). Got X[{reprlib.repr(rows)}]."
             )
         start, stop, _ = rows.indices(self.shape[0])
         stop = max(start, stop)

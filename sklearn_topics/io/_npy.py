@@ -74,7 +74,7 @@ class NpyArray:
     """
 
     def __init__(self, path):
-        self._path = path
+        self._path = os.path.abspath(path)  # the working folder may change
         with open(path, "rb") as file:
             try:
                 version = np.lib.format.read_magic(file)

@@ -276,8 +276,12 @@ def test_files_change_after_opening(counts, tmp_path):
         X[:]
 
 
-def test_counts_can_be_pickled(counts, tmp_path):
-    X = io.write_counts(tmp_path / "a", counts)
+def test_counts_can_be_pickled_and_the_working_folder_changed(
+    counts, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    X = io.write_counts("a", counts)
+    monkeypatch.chdir("/")
     assert same_bits(pickle.loads(pickle.dumps(X))[:], counts)
 
 
