@@ -2,6 +2,7 @@
 
 import io
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -56,32 +57,43 @@ class Coordinates:
                 yield block
 
     def _written(self, folder) -> Counts:
-        n, m = self.shape
-        sizes, ascends, last = np.zeros(n + 1, np.int64), True, 0
-        names = "rows", "indices", "data"
-        types = np.int64, np.int64, self._dtype
-        places = [folder / f"{name}.npy" for name in names]
-        files = [NpyFile(*pair) for pair in zip(places, types, strict=True)]
-        with files[0], files[1], files[2]:
-            for entries in self._chunks():
-                rows = entries[0]
-                sizes += np.bincount(rows + 1, minlength=n + 1)
-                ordered = np.all(rows[1:] >= rows[:-1])
-                ascends = ascends and len(rows) and rows[0] >= last and ordered
-                last = rows[-1] if len(rows) else last
-                for file, values in zip(files, entries, strict=True):
-                    file.append(values)
+        """The entries in files of the folder, sorted by documents."""
+        places = [folder / f"{name}.npy" for name in ("rows", "indices", "data")]
+        sizes, ascends = self._write(places)
         indptr = np.cumsum(sizes)
         rows, indices, data = map(NpyArray, places)
         if ascends:
             return Counts(indptr, indices, data, self.shape, path=self.path)
-        starts = range(0, self._nnz, _ENTRIES)
         chunks = (
             tuple(part[i : i + _ENTRIES] for part in (rows, indices, data))
-            for i in starts
+            for i in range(0, self._nnz, _ENTRIES)
         )
         write_sorted(folder / "sorted", chunks, indptr, self.shape, self._dtype)
         return open_folder(folder / "sorted")
+
+    def _write(self, places) -> tuple[np.ndarray, bool]:
+        """Write the three parts of all entries in the order of the file.
+
+        Returns the sizes of the documents, after a zero, and whether their numbers
+        ascend.
+        """
+        n, last, ascends = self.shape[0], 0, True
+        sizes = np.zeros(n + 1, np.int64)
+        types = np.int64, np.int64, self._dtype
+        with ExitStack() as stack:
+            files = [
+                stack.enter_context(NpyFile(place, kind))
+                for place, kind in zip(places, types, strict=True)
+            ]
+            for entries in self._chunks():
+                rows = entries[0]
+                sizes[1:] += np.bincount(rows, minlength=n)
+                steps = np.diff(rows, prepend=last)
+                ascends = ascends and bool((steps >= 0).all())
+                last = rows[-1] if len(rows) else last
+                for file, values in zip(files, entries, strict=True):
+                    file.append(values)
+        return sizes, ascends
 
     def _chunks(self):
         """Rows and columns, from 0, and values of the entries, in the file's order."""
@@ -145,6 +157,8 @@ def _uci_header(path, file):
 def _sizes(path, fields, line):
     try:
         documents, terms, entries = (int(field) for field in fields)
+        if min(documents, terms, entries) < 0:
+            raise ValueError("a number is negative")
     except ValueError as error:
         shown = " ".join(field.decode("utf-8", "replace") for field in fields)[:60]
         problem = "expected the numbers of documents, terms and entries"

@@ -193,6 +193,7 @@ BROKEN = [
         "line 1: .*Got 'integer symm",
     ),
     ("a.mtx", _MTX + "3 x 1\n", "line 2: expected the numbers of documents, terms and"),
+    ("a.mtx", _MTX + "3 -3 1\n", "line 2: expected the numbers of documents, terms"),
     ("a.mtx", _MTX, "line 2: expected the numbers of documents.*Got ''"),
     ("a.mtx", _MTX + "3 3 2\n1 1 1\n2 9 1\n", "line 4: the column must be from 1 to 3"),
     (
