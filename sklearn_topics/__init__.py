@@ -40,7 +40,7 @@ _MODULES = {
     "embedding_matrix": "_boundary.embeddings",
     "non_negative_factorization": "models._non_negative_factorization",
 }
-_SUBMODULES = "callbacks", "datasets", "inspection", "metrics", "nn", "plot"
+_SUBMODULES = "callbacks", "datasets", "inspection", "io", "metrics", "nn", "plot"
 
 
 def trusted_types():

@@ -14,8 +14,14 @@ from sklearn.pipeline import make_pipeline
 from skops.io import dump
 
 import sklearn_topics
+import sklearn_topics.io
 from sklearn_topics import callbacks, datasets, inspection, metrics, nn, plot
 from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
+
+MODULES = (
+    *(sklearn_topics, callbacks, datasets, inspection, sklearn_topics.io),
+    *(metrics, nn, plot),
+)
 
 ROOT = Path(__file__).parents[1]
 #: Pages and names that need scikit-learn's callbacks.
@@ -24,7 +30,7 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def _public():
-    for module in (sklearn_topics, callbacks, datasets, inspection, metrics, nn, plot):
+    for module in MODULES:
         for name in module.__all__:
             item = getattr(module, name)
             if callable(item):
