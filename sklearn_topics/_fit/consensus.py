@@ -51,7 +51,7 @@ class Consensus:
 
     @property
     def cluster_stability(self) -> np.ndarray:
-        return _cluster_means(self.silhouettes, self.labels)
+        return _means(self.silhouettes, self.labels)
 
 
 def find_consensus(topics: Sequence[np.ndarray], threshold: float = 1.0) -> Consensus:
@@ -80,22 +80,23 @@ def find_consensus(topics: Sequence[np.ndarray], threshold: float = 1.0) -> Cons
     labels, silhouettes = np.full(len(fits), -1), np.zeros(len(fits))
     labels[kept] = _k_means(places[kept], starts)
     silhouettes[kept] = _silhouettes(distances[np.ix_(kept, kept)], labels[kept])
-    order = np.argsort(-_cluster_means(silhouettes, labels), kind="stable")
+    order = np.argsort(-_means(silhouettes, labels), kind="stable")
     labels[kept] = np.argsort(order)[labels[kept]]
     return Consensus(
         labels, silhouettes, densities, distances, int(dense.sum()), unfiltered
     )
 
 
-def cluster_medians(weights: Sequence[np.ndarray], labels: np.ndarray) -> np.ndarray:
-    """Median topic of each cluster times the median of its topics' sums: float64."""
+def mean_topics(weights: Sequence[np.ndarray], labels: np.ndarray) -> np.ndarray:
+    """Mean distribution of each cluster times the mean of its topics' sums: float64.
+
+    Where outliers are left out, fits from means are better than from the medians of
+    cNMF, by the objective, perplexity and coherence.
+    """
     rows = np.concatenate(weights)
-    totals, medians = rows.sum(axis=1, dtype=np.float64), []
-    for k in range(labels.max() + 1):
-        members = labels == k
-        median = np.median(normalize_rows(rows[members]), axis=0)
-        medians.append(median / median.sum() * np.median(totals[members]))
-    return np.array(medians)
+    means = _means(normalize_rows(rows), labels)
+    totals = _means(rows.sum(axis=1, dtype=np.float64), labels)
+    return means * totals[:, None]
 
 
 def with_random_init(estimator, whom: str):
@@ -170,5 +171,7 @@ def _silhouettes(distances, labels) -> np.ndarray:
     return 1 - distances.sum(axis=1) / (len(labels) - 1)
 
 
-def _cluster_means(values, labels) -> np.ndarray:
-    return np.array([values[labels == k].mean() for k in range(labels.max() + 1)])
+def _means(values, labels) -> np.ndarray:
+    """Mean of each cluster."""
+    clusters = range(labels.max() + 1)
+    return np.array([values[labels == k].mean(axis=0) for k in clusters])

@@ -25,8 +25,8 @@ from .._boundary.sklearn_private import HasMethods, Interval, _fit_context
 from .._boundary.topics import normalize_rows
 from .._boundary.warning import warn_user
 from .._fit.consensus import (
-    cluster_medians,
     find_consensus,
+    mean_topics,
     training_error,
     with_random_init,
 )
@@ -53,8 +53,8 @@ class ConsensusTopics(
     A fit of a topic model ends in one of many local optima, and part of its topics
     depend on the seed. This meta-estimator fits the model from `n_fits` random
     initialisations, clusters the topics of all fits, and fits the model once more from
-    the medians of the clusters [1]_. The result is better than a single fit, and
-    `topic_stability_` says which topics to trust.
+    the means of the clusters; consensus NMF has medians [1]_. The result is better than
+    a single fit, and `topic_stability_` says which topics to trust.
 
     Read more in the :ref:`User Guide <consensus>`.
 
@@ -70,7 +70,7 @@ class ConsensusTopics(
         Number of fits.
 
     density_threshold : float, default=0.6
-        Topics are outliers, and do not take part in the medians, if their mean
+        Topics are outliers, and do not take part in the means, if their mean
         Hellinger distance to the most similar topics of 30 % of the other fits exceeds
         this number between 0 and 1. 1 keeps all topics.
 
@@ -88,8 +88,8 @@ class ConsensusTopics(
     Attributes
     ----------
     estimator_ : estimator
-        The final fit, from the medians of the clusters. A LatentDirichletAllocation
-        cannot start from given topics: it is the first fit, with the medians as topics.
+        The final fit, from the means of the clusters. A LatentDirichletAllocation
+        cannot start from given topics: it is the first fit, with the means as topics.
 
     components_ : ndarray of shape (n_components, n_features)
         The topics of `estimator_`, in the order of decreasing stability of their
@@ -227,12 +227,12 @@ class ConsensusTopics(
         )
         fits = first, *others
         self.errors_ = np.array([training_error(fit) for fit in fits])
-        medians = self._find([fit.components_ for fit in fits])
-        self.estimator_, W = _from_topics(model, first, medians, X, seeds[0])
+        means = self._find([fit.components_ for fit in fits])
+        self.estimator_, W = _from_topics(model, first, means, X, seeds[0])
         return W
 
     def _find(self, topics):
-        """Set what the fits agree on; returns the medians of their components."""
+        """Set what the fits agree on; returns the means of their components."""
         K = len(topics[0])
         distributions = [normalize_rows(rows) for rows in topics]
         found = find_consensus(distributions, self.density_threshold)
@@ -254,7 +254,7 @@ class ConsensusTopics(
         self.topic_support_ = np.array(
             [(self.labels_ == k).any(axis=1).mean() for k in range(K)]
         )
-        return cluster_medians(topics, found.labels)
+        return mean_topics(topics, found.labels)
 
     def transform(self, X):
         """Weights or proportions of the topics in documents, by the final fit.

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import silhouette_samples
 
-from sklearn_topics._fit.consensus import cluster_medians, find_consensus
+from sklearn_topics._fit.consensus import find_consensus, mean_topics
 
 
 def noisy_fits(rng, K=4, m=30, n_fits=6, noise=20):
@@ -29,8 +29,8 @@ def test_known_clusters_are_found(seed, K, n_fits):
     truth = np.concatenate(orders)
     pairs = set(zip(truth, found.labels, strict=True))
     assert len(pairs) == len({k for k, _ in pairs}) == K
-    medians = cluster_medians(fits, found.labels)
-    nearest = np.abs(medians[:, None] - known).sum(2).argmin(1)
+    means = mean_topics(fits, found.labels)
+    nearest = np.abs(means[:, None] - known).sum(2).argmin(1)
     assert sorted(nearest) == list(range(K))
 
 
@@ -41,7 +41,7 @@ def test_order_of_topics_within_fits_does_not_matter():
     one, other = find_consensus(fits), find_consensus(shuffled)
     assert other.stability == pytest.approx(one.stability, abs=1e-6)
     np.testing.assert_allclose(
-        cluster_medians(shuffled, other.labels), cluster_medians(fits, one.labels)
+        mean_topics(shuffled, other.labels), mean_topics(fits, one.labels)
     )
 
 
@@ -85,8 +85,8 @@ def test_coinciding_topics_fill_all_clusters():
     fits = [np.array([[1.0, 0], [1, 0], [0, 1]])] * 3
     found = find_consensus(fits)
     assert np.bincount(found.labels).min() > 0
-    medians = cluster_medians(fits, found.labels)
-    assert sorted(medians.argmax(1)) == [0, 0, 1]
+    means = mean_topics(fits, found.labels)
+    assert sorted(means.argmax(1)) == [0, 0, 1]
 
 
 def test_one_topic():
@@ -96,8 +96,8 @@ def test_one_topic():
     assert apart.stability == 0
 
 
-def test_medians_have_the_median_size():
-    fits = [np.array([[1.0, 3]]), np.array([[20.0, 60]]), np.array([[6.0, 2]])]
-    np.testing.assert_allclose(
-        cluster_medians(fits, np.zeros(3, int)), [[0.25 * 8, 0.75 * 8]]
-    )
+def test_means_have_the_mean_size():
+    fits = [np.array([[1.0, 3]]), np.array([[20.0, 60]]), np.array([[9.0, 3]])]
+    share, size = (0.25 + 0.25 + 0.75) / 3, (4 + 80 + 12) / 3
+    found = mean_topics(fits, np.zeros(3, int))
+    np.testing.assert_allclose(found, [[share * size, (1 - share) * size]])

@@ -93,7 +93,7 @@ def test_equal_seeds_and_any_number_of_jobs_give_equal_bits(name, fitted, X):
     assert not np.array_equal(other.errors_, again.errors_)
 
 
-def test_lda_has_the_medians_as_topics_with_consistent_weights(fitted, X):
+def test_lda_has_the_means_as_topics_with_consistent_weights(fitted, X):
     model = fitted["lda"].estimator_
     assert model.components_.sum() > X.sum() * 0.5  # counts, not probabilities
     again = clone(model).set_params(max_iter=1).fit(X)
