@@ -37,9 +37,9 @@ def row_sums(X: CSR | Tensor) -> Tensor:
     return registry.find("row_sums", X)(X)
 
 
-# The next eleven are small. They are operations all the same, because on the CPU torch's
-# own threads spin for milliseconds after each parallel elementwise operation, on the
-# cores that the next kernel needs.
+# The next eleven are small. They are operations all the same, because on the CPU
+# torch's own threads spin for milliseconds after each parallel elementwise operation,
+# on the cores that the next kernel needs.
 
 
 def column_sums(A: Tensor, B: Tensor | None = None) -> Tensor:
@@ -177,7 +177,7 @@ def exp_digamma(A: Tensor, shift: Tensor) -> Tensor:
     """exp(psi(A) - shift) for A >= 0 (n x K): a Tensor of A's shape.
 
     `shift`, of shape (K,), has one number a column. psi is scikit-learn's series of the
-    digamma function, which is off by up to 2e-9: see `digamma`.
+    digamma function, which is off by up to 2e-9: see `_kernels.digamma`.
     """
     return registry.find("exp_digamma", A)(A, shift)
 

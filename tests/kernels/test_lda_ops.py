@@ -10,7 +10,7 @@ from scipy.special import psi
 
 from sklearn_topics._kernels import ops
 from sklearn_topics._kernels.cpu import lda
-from sklearn_topics._kernels.reference.lda import digamma
+from sklearn_topics._kernels.digamma import digamma
 
 from .conftest import _long_rows
 
