@@ -82,7 +82,10 @@ def variational_bound(
     """
     a, b = priors
     wide = accumulation_dtype(gamma.device)
-    gamma, topics = gamma.to(wide), components.T.to(wide)
+    # With a prior of 0 parameters may be 0, where the bound has only a limit.
+    least = torch.finfo(wide).tiny
+    a, b = max(a, least), max(b, least)
+    gamma, topics = (A.to(wide).clamp_min(least) for A in (gamma, components.T))
     log_theta, log_beta = _expected_logs(gamma), _expected_logs(topics)
     words = _expected_log_likelihood(as_dtype(X, wide), log_theta, log_beta.T)
     documents = words - _divergence(a, gamma, log_theta)

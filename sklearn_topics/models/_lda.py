@@ -438,7 +438,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         X_device = as_csr(self._to_device(data))
         if reset or X_device.device.type == "mps":
             return X_device
-        narrow = self.components_.dtype == np.float32
+        narrow = self._components().dtype == np.float32
         return as_dtype(X_device, torch.float32 if narrow else torch.float64)
 
     def _topics(self, X):
@@ -489,7 +489,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
             return in_row_blocks(infer, X, verbose=verbose)
 
     def inverse_transform(self, X):
-        """Distributions over terms of documents with given topic proportions.
+        """Compute the distributions over terms of given topic proportions.
 
         Parameters
         ----------

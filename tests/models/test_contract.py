@@ -14,6 +14,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -35,6 +36,7 @@ SETTINGS = [
     TorchPoissonNMF(),
     TorchPoissonNMF(solver="adam", **FEW),
     TorchETM(**FEW),
+    TorchLDA(),
 ]
 OTHER_SETTINGS = [
     TorchBetaNMF(n_components=2, init="random", shuffle=True, **CONVERGED),
@@ -53,6 +55,7 @@ OTHER_SETTINGS = [
     TorchPoissonNMF(n_init=2),
     TorchETM(inference="encoder", **FEW),
     TorchETM(n_components=2, init="random", batch_norm=False, dropout=0.3, **FEW),
+    TorchLDA(n_components=2, learning_method="online", batch_size=7),
     TorchETM(early_stopping=True, hidden_layer_sizes=(5,), **FEW),
 ]
 
@@ -92,7 +95,14 @@ def test_sklearn_check_of_numbers(name, model):
 
 MODELS = pytest.mark.parametrize(
     "Model",
-    [TorchBetaNMF, TorchDeepNMF, TorchETM, TorchPoissonNMF, TorchTruncatedSVD],
+    [
+        TorchBetaNMF,
+        TorchDeepNMF,
+        TorchETM,
+        TorchLDA,
+        TorchPoissonNMF,
+        TorchTruncatedSVD,
+    ],
 )
 
 
@@ -144,4 +154,5 @@ def test_fitted_state_is_numpy(Model):
             continue
         values = value.values() if isinstance(value, dict) else value
         for v in values if isinstance(value, dict | list) else [value]:
-            assert isinstance(v, np.ndarray | np.generic | int | float | str), name
+            kinds = np.ndarray | np.generic | np.random.RandomState | int | float | str
+            assert isinstance(v, kinds), name

@@ -40,10 +40,16 @@ def test_scikit_learns_own_tests_pass(file, left_out, least):
         *("-k", " and ".join(f"not {name}" for name in left_out)),
         str(package / "decomposition" / "tests" / file),
     ]
+    here = str(Path(__file__).parent)
     out = subprocess.run(
         command,
         cwd=package,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, (here, os.environ.get("PYTHONPATH")))
+            ),
+        },
         capture_output=True,
         text=True,
     )
