@@ -19,7 +19,7 @@ update, and the number of documents whose gamma has been drawn.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp
+from math import exp, lgamma
 
 import torch
 from torch import Tensor
@@ -99,9 +99,8 @@ def _expected_logs(A: Tensor) -> Tensor:
 
 def _divergence(prior: float, A: Tensor, logs: Tensor) -> Tensor:  # []
     """KL divergence of Dirichlet(rows of A) from Dirichlet(prior)."""
-    p = torch.as_tensor(prior, dtype=A.dtype, device=A.device)
-    total = ((A - p) * logs).sum() - (torch.lgamma(A) - torch.lgamma(p)).sum()
-    return total + (torch.lgamma(A.sum(1)) - torch.lgamma(p * A.shape[1])).sum()
+    total = ((A - prior) * logs).sum() - (torch.lgamma(A) - lgamma(prior)).sum()
+    return total + (torch.lgamma(A.sum(1)) - lgamma(prior * A.shape[1])).sum()
 
 
 def _expected_log_likelihood(X: CSR, log_theta: Tensor, log_beta: Tensor) -> Tensor:
