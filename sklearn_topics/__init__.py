@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .models._consensus import ConsensusTopics
     from .models._deep_nmf import TorchDeepNMF
     from .models._etm import TorchETM
+    from .models._lda import TorchLDA
     from .models._non_negative_factorization import non_negative_factorization
     from .models._poisson_nmf import TorchPoissonNMF
     from .models._truncated_svd import TorchTruncatedSVD
@@ -20,6 +21,7 @@ __all__ = [
     "TorchBetaNMF",
     "TorchDeepNMF",
     "TorchETM",
+    "TorchLDA",
     "TorchPoissonNMF",
     "TorchTruncatedSVD",
     "__version__",
@@ -35,6 +37,7 @@ _MODULES = {
     "TorchBetaNMF": "models._beta_nmf",
     "TorchDeepNMF": "models._deep_nmf",
     "TorchETM": "models._etm",
+    "TorchLDA": "models._lda",
     "TorchPoissonNMF": "models._poisson_nmf",
     "TorchTruncatedSVD": "models._truncated_svd",
     "embedding_matrix": "_boundary.embeddings",

@@ -33,7 +33,7 @@ def _as_text(size: int) -> str:
 def value_bytes(X, estimator) -> int:
     """Bytes of a value in the dtype that X is computed in, near enough for messages."""
     kind = str(getattr(X, "dtype", "")).removeprefix("torch.")
-    counts = getattr(estimator, "_gives_proportions", False)
+    counts = getattr(estimator, "_narrows_counts", False)
     return 4 if kind == "float32" or (counts and "int" in kind) else 8
 
 

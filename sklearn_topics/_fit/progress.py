@@ -105,6 +105,28 @@ class IterationProgress(Observer):
             self._progress.show(run.n_iter, run.last_metrics or None, last=True)
 
 
+class PrintedIterations(Observer):
+    """Print a line for each iteration to standard output, as scikit-learn's LDA does.
+
+    Parameters
+    ----------
+    verbose : int or bool
+    every : int
+        Number of iterations between two lines with the perplexity.
+    """
+
+    def __init__(self, verbose: int, every: int):
+        self._verbose, self._every = verbose, every
+
+    def end_iteration(self, run: Run) -> bool:
+        if self._verbose:
+            line = f"iteration: {run.n_iter} of max_iter: {run.max_iter}"
+            if run.n_iter % self._every == 0:
+                line += f", perplexity: {run.last_metrics['perplexity']:.4f}"
+            print(line)
+        return False
+
+
 @contextmanager
 def announced_fit(estimator, X) -> Iterator[None]:
     """Print the model, the size of the data and the device before the fit.

@@ -13,12 +13,15 @@ _SEEN = "n_features_in_", "feature_names_in_"
 
 
 @contextmanager
-def fit_session(estimator, X, y=None, *, max_iter: int) -> Iterator[list[Observer]]:
+def fit_session(
+    estimator, X, y=None, *, max_iter: int, progress: Observer | None = None
+) -> Iterator[list[Observer]]:
     """Open the observers of one fit and yield them, in the order of their calls.
 
     A fit that fails before it has set ``components_`` leaves the estimator unchanged; a
     fit that succeeds deletes its checkpoint. `max_iter` is the maximum number of
-    iterations of all starts together.
+    iterations of all starts together; `progress` prints in place of
+    `IterationProgress`.
     """
     before = dict(vars(estimator))
     path = getattr(estimator, "checkpoint", None)
@@ -27,7 +30,8 @@ def fit_session(estimator, X, y=None, *, max_iter: int) -> Iterator[list[Observe
     try:
         announcement = announced_fit(estimator, X)
         with announcement, _watched(estimator, X, y, max_iter) as watched:
-            yield [*checkpoint, IterationProgress(estimator.verbose), *watched]
+            shown = progress or IterationProgress(estimator.verbose)
+            yield [*checkpoint, shown, *watched]
         for file in checkpoint:
             file.remove()
     finally:

@@ -115,3 +115,19 @@ class NoImprovement:
 
     def missed(self, history: History, max_iter: int) -> str:
         return ""
+
+
+@dataclass(frozen=True)
+class SmallPerplexityChange:
+    """Stop when the perplexity changes by less than `tol` between two records."""
+
+    tol: float
+    every: int
+    from_start: bool = False
+
+    def reached(self, history: History) -> bool:
+        values = history["perplexity"]
+        return len(values) > 1 and abs(values[-2] - values[-1]) < self.tol
+
+    def missed(self, history: History, max_iter: int) -> str:
+        return ""  # as in scikit-learn

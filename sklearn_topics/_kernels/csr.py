@@ -133,6 +133,27 @@ def take_columns(X: CSR | Tensor, columns: Tensor) -> CSR | Tensor:
     return CSR(ends[X.indptr], indices[taken], X.data[taken], shape)
 
 
+def used_columns(X: CSR) -> tuple[Tensor, CSR]:
+    """The columns of X that are not empty, ascending, and X of those alone."""
+    place = X.indices.new_zeros(X.shape[1])
+    place[X.indices] = 1
+    columns = place.nonzero().squeeze(1)
+    place[columns] = torch.arange(len(columns), dtype=place.dtype, device=X.device)
+    known = {"_host_indptr": X._host_indptr}
+    shape = X.shape[0], len(columns)
+    return columns, CSR(X.indptr, place[X.indices], X.data, shape, **known)
+
+
+def as_csr(X: CSR | Tensor) -> CSR:
+    """X itself, or the nonzeros of a dense one."""
+    if isinstance(X, CSR):
+        return X
+    rows, columns = X.nonzero(as_tuple=True)
+    counts = torch.bincount(rows, minlength=X.shape[0])
+    indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+    return CSR(indptr, columns.int(), X[rows, columns], tuple(X.shape))
+
+
 def as_dtype(X: CSR | Tensor, dtype: torch.dtype) -> CSR | Tensor:
     """X itself, or a copy with values of another dtype."""
     if X.dtype == dtype:

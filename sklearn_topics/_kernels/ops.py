@@ -37,9 +37,9 @@ def row_sums(X: CSR | Tensor) -> Tensor:
     return registry.find("row_sums", X)(X)
 
 
-# The next ten are small. They are operations all the same, because on the CPU torch's
-# own threads spin for milliseconds after each parallel elementwise operation, on the
-# cores that the next kernel needs.
+# The next eleven are small. They are operations all the same, because on the CPU
+# torch's own threads spin for milliseconds after each parallel elementwise operation,
+# on the cores that the next kernel needs.
 
 
 def column_sums(A: Tensor, B: Tensor | None = None) -> Tensor:
@@ -173,6 +173,15 @@ def log_sum(A: Tensor, empty: Tensor | None = None) -> Tensor:
     return registry.find("log_sum", A)(A, empty)
 
 
+def exp_digamma(A: Tensor, shift: Tensor) -> Tensor:
+    """exp(psi(A) - shift) for A >= 0 (n x K): a Tensor of A's shape.
+
+    `shift`, of shape (K,), has one number a column. psi is scikit-learn's series of the
+    digamma function, which is off by up to 2e-9: see `_kernels.digamma`.
+    """
+    return registry.find("exp_digamma", A)(A, shift)
+
+
 def sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
     """Sampled dense-dense product: (W HT^T) at the stored entries of X, in their order.
 
@@ -293,3 +302,39 @@ def scd_rows(
     if pseudocount > 0 and l2 > 0:
         raise ValueError("scd_rows takes a pseudocount or an l2 penalty, not both.")
     return impl(X, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor)
+
+
+def lda_rows(
+    X: CSR, gamma: Tensor, HT: Tensor, *, prior: float, n_sweeps: int, tol: float
+) -> tuple[Tensor, Tensor]:
+    """The variational posteriors of documents in latent Dirichlet allocation.
+
+    With the weights w = exp(psi(gamma) - psi(sum gamma)) of a row and
+    y = w HT^T + eps at its entries x, a sweep is
+
+        gamma_k <- w_k sum_j (x_j / y_j) h_jk + prior
+
+    (Blei, Ng and Jordan 2003, equations 6 and 7), as scikit-learn does it: eps is that
+    of the dtype, psi that of `exp_digamma`. At most `n_sweeps` sweeps; a row stops by
+    itself, after the sweep whose mean change of its gamma is below `tol`, so that a
+    row's result depends on that row alone.
+
+    Parameters
+    ----------
+    X : CSR
+        Positive.
+    gamma : Tensor of shape (n, K)
+        The Dirichlet parameters to begin with. They are left as they are.
+    HT : Tensor of shape (m, K)
+        The terms' weights in the topics, exp(E[log beta]).
+    prior : float
+        Dirichlet parameter of the prior.
+
+    Returns
+    -------
+    gamma : Tensor of shape (n, K)
+    weights : Tensor of shape (n, K)
+        Those of the returned gamma, exp(E[log theta]).
+    """
+    impl = registry.find("lda_rows", X)
+    return impl(X, gamma, HT, prior, n_sweeps, tol)

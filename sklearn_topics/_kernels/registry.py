@@ -5,7 +5,8 @@ plain-torch reference runs. A module is imported when one of its functions is fi
 chosen. ``python -m sklearn_topics._kernels`` prints the table.
 
 The rows of "cuda" are Triton kernels. Without triton, which torch brings on Linux only,
-they are missing, and CUDA devices run the reference.
+they are missing, and CUDA devices run the reference; so they do for operations that
+have no Triton kernel.
 """
 
 from collections.abc import Callable
@@ -39,6 +40,8 @@ IMPLEMENTATIONS = {
     ("log_sums", "csr", "any"): "reference.sparse:csr_log_sums",
     ("scd_rows", "csr", "cpu"): "cpu.descent:csr_scd_rows",
     ("scd_rows", "csr", "any"): "reference.sparse:csr_scd_rows",
+    ("lda_rows", "csr", "cpu"): "cpu.lda:csr_lda_rows",
+    ("lda_rows", "csr", "any"): "reference.lda:csr_lda_rows",
     # X, dense
     ("row_sums", "dense", "cpu"): "cpu.row_sums:dense_row_sums",
     ("row_sums", "dense", "any"): "reference.dense:dense_row_sums",
@@ -72,6 +75,8 @@ IMPLEMENTATIONS = {
     ("adam_step_", "dense", "any"): "reference.dense:dense_adam_step_",
     ("log_sum", "dense", "cpu"): "cpu.logarithms:dense_log_sum",
     ("log_sum", "dense", "any"): "reference.dense:dense_log_sum",
+    ("exp_digamma", "dense", "cpu"): "cpu.digamma:dense_exp_digamma",
+    ("exp_digamma", "dense", "any"): "reference.lda:dense_exp_digamma",
 }
 
 if find_spec("triton"):

@@ -27,8 +27,10 @@ def thread_count() -> int:
 
 
 @contextmanager
-def one_torch_thread() -> Iterator[None]:
+def one_torch_thread(count: int | None = None) -> Iterator[None]:
     """Run torch's operations in this thread on one thread; our kernels keep all.
+
+    Or they use `count` threads.
 
     At the end of an operation on several threads, each thread of OpenMP's team waits
     for all others and keeps its core busy. If another process uses one of the cores,
@@ -42,7 +44,7 @@ def one_torch_thread() -> Iterator[None]:
     if getattr(_ours, "count", None) is not None:
         yield
         return
-    count = torch.get_num_threads()
+    count = count or torch.get_num_threads()
     with _torch_threads(1):
         _ours.count = count
         try:

@@ -195,6 +195,9 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
     #: `_boundary.proportions` reads both.
     _gives_proportions, _shows_progress = True, True
 
+    #: Whether integers are computed in float32: `_boundary.memory` reads it.
+    _narrows_counts = True
+
     @abstractmethod
     def _infer(self, X, topics, verbose=0):
         """Topic proportions (n x K tensor) of X for fixed topics, all on the device."""

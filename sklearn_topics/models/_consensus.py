@@ -61,10 +61,10 @@ class ConsensusTopics(
     Parameters
     ----------
     estimator : estimator
-        The topic model: :class:`TorchPoissonNMF`, :class:`TorchBetaNMF`, or NMF,
-        MiniBatchNMF or LatentDirichletAllocation of scikit-learn. If its `init` is
-        "auto" or None, the fits use "random"; an `init` that is the same for all seeds,
-        such as "nndsvd", raises an error.
+        The topic model: :class:`TorchPoissonNMF`, :class:`TorchBetaNMF`,
+        :class:`TorchLDA`, or NMF, MiniBatchNMF or LatentDirichletAllocation of
+        scikit-learn. If its `init` is "auto" or None, the fits use "random"; an `init`
+        that is the same for all seeds, such as "nndsvd", raises an error.
 
     n_fits : int, default=20
         Number of fits.
@@ -88,8 +88,9 @@ class ConsensusTopics(
     Attributes
     ----------
     estimator_ : estimator
-        The final fit, from the means of the clusters. A LatentDirichletAllocation
-        cannot start from given topics: it is the first fit, with the means as topics.
+        The final fit, from the means of the clusters. TorchLDA and
+        LatentDirichletAllocation cannot start from given topics: it is the first fit,
+        with the means as topics.
 
     components_ : ndarray of shape (n_components, n_features)
         The topics of `estimator_`, in the order of decreasing stability of their
@@ -120,7 +121,7 @@ class ConsensusTopics(
 
     errors_ : ndarray of shape (n_fits,)
         Training error of each fit: `deviance_`, `reconstruction_err_`, or for
-        LatentDirichletAllocation the perplexity `bound_`.
+        TorchLDA and LatentDirichletAllocation the perplexity `bound_`.
 
     n_features_in_ : int
         Number of terms seen during fit.
@@ -389,7 +390,7 @@ def _for_many_fits(estimator):
     if not _starts_from_topics(model) and "doc_topic_prior" not in parameters:
         raise TypeError(
             f"ConsensusTopics cannot fit {name} from the consensus topics. Use "
-            "TorchPoissonNMF, TorchBetaNMF, or NMF, MiniBatchNMF or "
+            "TorchPoissonNMF, TorchBetaNMF, TorchLDA, or NMF, MiniBatchNMF or "
             "LatentDirichletAllocation of scikit-learn."
         )
     return model
@@ -412,9 +413,9 @@ def _from_topics(model, first, topics, X, seed):
     if not _starts_from_topics(model):
         first = copy(first)
         first.components_ = topics = topics.astype(first.components_.dtype)
-        # The weights that LDA's documents are fitted to, scikit-learn's equation.
-        total = topics.sum(axis=1, keepdims=True)
-        first.exp_dirichlet_component_ = np.exp(psi(topics) - psi(total))
+        if "exp_dirichlet_component_" in vars(first):  # scikit-learn's, by its equation
+            total = topics.sum(axis=1, keepdims=True)
+            first.exp_dirichlet_component_ = np.exp(psi(topics) - psi(total))
         return first, first.transform(X)
     mean = topics.mean(axis=1, keepdims=True)
     H = (topics + _EVERY_TERM * mean).astype(first.components_.dtype)

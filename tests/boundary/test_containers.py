@@ -14,6 +14,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -28,7 +29,14 @@ def small(Model):
 
 MODELS = pytest.mark.parametrize(
     "Model",
-    [TorchBetaNMF, TorchDeepNMF, TorchETM, TorchPoissonNMF, TorchTruncatedSVD],
+    [
+        TorchBetaNMF,
+        TorchDeepNMF,
+        TorchETM,
+        TorchLDA,
+        TorchPoissonNMF,
+        TorchTruncatedSVD,
+    ],
 )
 
 #: Stand-ins with the attributes by which the real ones are known.

@@ -14,6 +14,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -97,6 +98,7 @@ def test_auto_is_cuda_where_it_was_measured_to_be_faster(machine, monkeypatch, n
         (TorchBetaNMF(7, solver="mu"), "TorchBetaNMF mu", 7),
         (TorchDeepNMF((5, 2)), "TorchDeepNMF", 7),
         (TorchETM(7), "TorchETM", 7),
+        (TorchLDA(7), "TorchLDA", 7),
         (TorchTruncatedSVD(7), "TorchTruncatedSVD", 7),
     ],
 )

@@ -18,6 +18,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -41,6 +42,7 @@ MODELS = [
     TorchBetaNMF(3, solver="mu", beta_loss=1, max_iter=20, tol=0, random_state=0),
     TorchDeepNMF((6, 3), max_iter=20, tol=0, random_state=0),
     TorchETM(3, embedding_dim=8, hidden_layer_sizes=(8,), max_iter=6, random_state=0),
+    TorchLDA(3, max_iter=20, evaluate_every=10, perp_tol=0, random_state=0),
 ]
 EACH_MODEL = pytest.mark.parametrize("model", MODELS, ids=lambda m: type(m).__name__)
 

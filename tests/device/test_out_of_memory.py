@@ -9,6 +9,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
     metrics,
@@ -31,6 +32,7 @@ MODELS = {
     "mu": (TorchBetaNMF(3, solver="mu"), "12 bytes", "W and H of 3", "float32 data"),
     "deep": (TorchDeepNMF((4, 3)), "12 bytes", "W and H of 7", "layer_sizes"),
     "etm": (TorchETM(3, **NET), "8 bytes", "Embeddings and first", "embedding_dim"),
+    "lda": (TorchLDA(3), "12 bytes", "W and H of 3", "n_components"),
     "svd": (TorchTruncatedSVD(3), "12 bytes", "W and H of 3", "n_components"),
 }
 

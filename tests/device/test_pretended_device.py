@@ -12,6 +12,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -120,6 +121,8 @@ SETTINGS = {
             "token_dropout": 0,
         },
     ),
+    "LDA": (TorchLDA, {}),
+    "LDA online": (TorchLDA, {"learning_method": "online", "batch_size": 20}),
     "TruncatedSVD": (TorchTruncatedSVD, {}),
 }
 

@@ -10,7 +10,13 @@ import joblib
 import torch
 from sklearn.base import clone
 
-from sklearn_topics import TorchBetaNMF, TorchDeepNMF, TorchETM, TorchPoissonNMF
+from sklearn_topics import (
+    TorchBetaNMF,
+    TorchDeepNMF,
+    TorchETM,
+    TorchLDA,
+    TorchPoissonNMF,
+)
 from sklearn_topics._fit import checkpoint
 from sklearn_topics._fit.run import Run
 from sklearn_topics.datasets import make_topic_corpus
@@ -33,6 +39,8 @@ CASES = {
         schedule_params={"step_size": 4},
     ),
     "deep": TorchDeepNMF((6, 3), tol=0, max_iter=15),
+    "lda": TorchLDA(3, evaluate_every=2, perp_tol=0, max_iter=9),
+    "online lda": TorchLDA(3, learning_method="online", batch_size=20, max_iter=9),
     "etm": TorchETM(3, early_stopping=True, n_iter_no_change=9, **NETWORK),
 }
 

@@ -79,6 +79,8 @@ def assert_same_fit(model, other):
 
 
 def assert_same(value, other, name):
+    if isinstance(value, np.random.RandomState):
+        value, other = (list(rng.get_state()[1:]) for rng in (value, other))
     if isinstance(value, dict):
         assert list(value) == list(other)
         for key in value.keys() - {"seconds"}:

@@ -11,7 +11,13 @@ from sklearn.decomposition import NMF, LatentDirichletAllocation, MiniBatchNMF
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 from sklearn.pipeline import make_pipeline
 
-from sklearn_topics import TorchBetaNMF, TorchDeepNMF, TorchETM, TorchPoissonNMF
+from sklearn_topics import (
+    TorchBetaNMF,
+    TorchDeepNMF,
+    TorchETM,
+    TorchLDA,
+    TorchPoissonNMF,
+)
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.inspection import dominant_topics, summary, topic_info
 from sklearn_topics.metrics import (
@@ -39,6 +45,7 @@ MODELS = {
     "TorchETM encoder": TorchETM(3, random_state=0, max_iter=5, inference="encoder"),
     "TorchBetaNMF": TorchBetaNMF(3, init="random", random_state=0, max_iter=2000),
     "TorchDeepNMF": TorchDeepNMF((5, 3), random_state=0),
+    "TorchLDA": TorchLDA(3, random_state=0),
     "LatentDirichletAllocation": LatentDirichletAllocation(3, random_state=0),
     "NMF": NMF(3, init="random", random_state=0, max_iter=2000),
     "MiniBatchNMF": MiniBatchNMF(3, init="random", random_state=0),

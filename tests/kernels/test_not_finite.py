@@ -32,6 +32,8 @@ def _operands():
         "ratio_product": [X, W, HT, floor],
         "log_sums": [X, W, HT, floor],
         "scd_rows": [X, W, HT, cost, floor | {"n_sweeps": 1, "pseudocount": 0.1}],
+        "exp_digamma": [W, cost],
+        "lda_rows": [X, W, HT, {"prior": 0.1, "n_sweeps": 4, "tol": 0.0}],
         "column_sums": [W],
         "gram": [W],
         "combine_columns": [W, G],

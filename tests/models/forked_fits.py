@@ -21,6 +21,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -43,6 +44,7 @@ MODELS = {
     "beta scd": TorchBetaNMF(3, solver="scd", beta_loss=1, max_iter=5, **SEED),
     "beta adam": TorchBetaNMF(3, solver="adam", beta_loss=1, max_iter=5, **SEED),
     "deep": TorchDeepNMF((4, 2), max_iter=5, **SEED),
+    "lda": TorchLDA(3, max_iter=5, **SEED),
     "svd": TorchTruncatedSVD(3, **SEED),
 }
 #: Their kernels give the same bits on any number of threads.

@@ -6,13 +6,15 @@ Before collection subclasses take the names and the places of scikit-learn's cla
 """
 
 import sklearn.decomposition
+import sklearn.decomposition._lda
 import sklearn.decomposition._nmf
 import sklearn.decomposition._truncated_svd
 
-from sklearn_topics import TorchBetaNMF, TorchTruncatedSVD
+from sklearn_topics import TorchBetaNMF, TorchLDA, TorchTruncatedSVD
 
 for name, ours, module in (
     ("NMF", TorchBetaNMF, sklearn.decomposition._nmf),
+    ("LatentDirichletAllocation", TorchLDA, sklearn.decomposition._lda),
     ("TruncatedSVD", TorchTruncatedSVD, sklearn.decomposition._truncated_svd),
 ):
     stand_in = type(name, (ours,), {})

@@ -8,6 +8,7 @@ import torch
 from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -42,6 +43,7 @@ MODELS = {
         for init in ("random", "nndsvdar")
     },
     "TorchDeepNMF": lambda: TorchDeepNMF((6, 3), max_iter=5, random_state=0),
+    "TorchLDA": lambda: TorchLDA(4, max_iter=5, random_state=0),
     "TorchTruncatedSVD": lambda: TorchTruncatedSVD(4, random_state=0),
 }
 

@@ -15,6 +15,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -36,6 +37,7 @@ SETTINGS = [
     TorchPoissonNMF(),
     TorchPoissonNMF(solver="adam", **FEW),
     TorchETM(**FEW),
+    TorchLDA(),
     ConsensusTopics(TorchPoissonNMF(2), n_fits=2),
 ]
 OTHER_SETTINGS = [
@@ -55,6 +57,7 @@ OTHER_SETTINGS = [
     TorchPoissonNMF(n_init=2),
     TorchETM(inference="encoder", **FEW),
     TorchETM(n_components=2, init="random", batch_norm=False, dropout=0.3, **FEW),
+    TorchLDA(n_components=2, learning_method="online", batch_size=7),
     TorchETM(early_stopping=True, hidden_layer_sizes=(5,), **FEW),
 ]
 
@@ -99,6 +102,7 @@ MODELS = pytest.mark.parametrize(
         TorchBetaNMF,
         TorchDeepNMF,
         TorchETM,
+        TorchLDA,
         TorchPoissonNMF,
         TorchTruncatedSVD,
     ],
@@ -156,4 +160,5 @@ def test_fitted_state_is_numpy(Model):
             continue
         values = value.values() if isinstance(value, dict) else value
         for v in values if isinstance(value, dict | list) else [value]:
-            assert isinstance(v, np.ndarray | np.generic | int | float | str), name
+            kinds = np.ndarray | np.generic | np.random.RandomState | int | float | str
+            assert isinstance(v, kinds), name

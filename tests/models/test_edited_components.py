@@ -13,6 +13,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -25,6 +26,7 @@ MODELS = {
     "DeepNMF": TorchDeepNMF((6, 4), random_state=0),
     "ETM": TorchETM(4, max_iter=2, random_state=0),
     "ETM encoder": TorchETM(4, max_iter=2, inference="encoder", random_state=0),
+    "LDA": TorchLDA(4, random_state=0),
     "SVD": TorchTruncatedSVD(4, random_state=0),
 }
 
@@ -61,7 +63,7 @@ def test_everything_follows(model, X, rows):
         frame = now.set_output(transform="pandas").transform(X)
         assert list(frame.columns) == [f"{name}{k}" for k in range(K)]
         now.set_output(transform="default")
-        if isinstance(now, TorchPoissonNMF | TorchETM):
+        if isinstance(now, TorchPoissonNMF | TorchETM | TorchLDA):
             assert_allclose(theta.sum(1), 1, rtol=1e-5)
     if sorted(rows) == list(range(4)):  # the same topics in another order
         assert_allclose(theta, before[:, rows], rtol=2e-2, atol=2e-2)
@@ -129,7 +131,9 @@ def test_what_are_no_components_is_named_when_used(model, X):
     if hasattr(model, "score"):
         uses.append((model.score, X))
     for kind, (edit, found) in NO_COMPONENTS.items():
-        if kind == "negative" and not isinstance(model, TorchPoissonNMF | TorchETM):
+        if kind == "negative" and not isinstance(
+            model, TorchPoissonNMF | TorchETM | TorchLDA
+        ):
             continue
         model.components_ = edit(H)
         for use, argument in uses:

@@ -14,6 +14,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -35,6 +36,7 @@ MODELS = {
     "beta scd": TorchBetaNMF(3, solver="scd", **KL, **FEW),
     "beta adam": TorchBetaNMF(3, solver="adam", **KL, **FEW),
     "deep": TorchDeepNMF((4, 2), pretrain_iter=2, **FEW),
+    "lda": TorchLDA(3, max_iter=2, random_state=0),
     "svd": TorchTruncatedSVD(3, random_state=0),
     "arpack": TorchTruncatedSVD(3, algorithm="arpack", random_state=0),
     "etm": TorchETM(

@@ -14,6 +14,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -30,6 +31,7 @@ SMALL = {
     "BetaNMF adam": TorchBetaNMF(2, solver="adam", max_iter=2),
     "DeepNMF": TorchDeepNMF((2,), max_iter=2, pretrain_iter=2),
     "ETM": TorchETM(2, max_iter=1, hidden_layer_sizes=(3,), embedding_dim=3),
+    "LDA": TorchLDA(2, max_iter=2),
     "SVD": TorchTruncatedSVD(2),
 }
 

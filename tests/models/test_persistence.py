@@ -19,6 +19,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
     __version__,
@@ -37,6 +38,7 @@ MODELS = {
     "_beta_nmf": TorchBetaNMF(2, tol=1e-2, max_iter=500),
     "_deep_nmf": TorchDeepNMF((3, 2), tol=1e-2, max_iter=500),
     "_etm": TorchETM(2, embedding_dim=4, hidden_layer_sizes=(4,), max_iter=2),
+    "_lda": TorchLDA(2),
     "_truncated_svd": TorchTruncatedSVD(2),
 }
 for model in MODELS.values():

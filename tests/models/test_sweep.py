@@ -15,6 +15,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -25,6 +26,7 @@ MODELS = [
     TorchBetaNMF(2, init="random", max_iter=1000, random_state=0),
     TorchDeepNMF((3, 2), tol=1e-2, max_iter=1000, random_state=0),
     TorchETM(2, embedding_dim=4, hidden_layer_sizes=(4,), max_iter=2, random_state=0),
+    TorchLDA(2, random_state=0),
     TorchTruncatedSVD(2, random_state=0),
 ]
 EACH = pytest.mark.parametrize("model", MODELS, ids=lambda m: type(m).__name__)

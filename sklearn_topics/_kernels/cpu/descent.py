@@ -117,7 +117,7 @@ def _csr_rows(
         tile = tiles[: topics * padded].reshape(topics, padded)
         row = data[begin:end], tile, W[i], out[i], lines
         if groups is None:
-            _gather(indices[begin:end], HT, 0, tile)
+            gather(indices[begin:end], HT, 0, tile)
             logs[i] = _descend(row, None, u, share, units, options)
         else:
             columns = indices[begin:end], HT
@@ -135,7 +135,7 @@ def _dense_rows(
 
 
 @inlined
-def _gather(indices, HT, first, tile):
+def gather(indices, HT, first, tile):
     """tile[t, j] = HT[indices[j], first + t], and zeros where the row is padded."""
     # indices [entries]; HT [m, K]; tile [topics, padded]
     topics, length = len(tile), len(indices)
@@ -198,7 +198,7 @@ def _descend(row, source, u, share, units, options):
                     # The next group takes the place of lines that y still needs.
                     _advance(y, tile[last], step, floor)
                     step = zero
-                    _gather(*source, k, tile[: len(w) - k])
+                    gather(*source, k, tile[: len(w) - k])
             if u[k] <= 0:
                 continue
             S, q = _sums(x, y, tile[place], tile[last], step, floor)
@@ -232,7 +232,7 @@ def _reconstruct(data, unit, tile, source, w, x, y):
         if source is not None:
             place = k % len(tile)
             if place == 0:
-                _gather(*source, k, tile[: len(w) - k])
+                gather(*source, k, tile[: len(w) - k])
         line, wk = tile[place], w[k]
         if wk != 0:
             for j in range(len(y)):

@@ -1,0 +1,228 @@
+r"""Latent Dirichlet allocation by variational Bayes, in batches or online.
+
+Topics have the prior Dirichlet(b) and the posterior Dirichlet(lambda), documents the
+prior Dirichlet(a) and the posterior Dirichlet(gamma). An update infers gamma of some
+documents (`ops.lda_rows`), then moves lambda towards b + f s, with s the expected
+counts of terms in topics and f the number of all documents per document of these:
+
+.. math:: \lambda \leftarrow (1 - \rho) \lambda + \rho (b + f s), \quad
+          \rho = (\tau + t)^{-\kappa},
+
+for the t-th update (Hoffman, Blei and Bach 2010, algorithm 2); all documents at once
+with rho = 1 are the batch algorithm. Everything is as in scikit-learn: equal draws have
+equal results.
+
+The state holds lambda transposed, ``components`` (m x K), the number of the next
+update, and the number of documents whose gamma has been drawn.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, lgamma
+
+import torch
+from torch import Tensor
+
+from .._kernels import CSR, ops
+from .._kernels.chunks import row_blocks
+from .._kernels.csr import accumulation_dtype, as_dtype, used_columns
+from .._kernels.digamma import digamma
+from .solver import State, on_host
+
+#: (documents, number of those drawn before) -> their first gamma (documents x K).
+Draw = Callable[[int, int], Tensor]
+
+#: The factor of all terms is put into them before it is less than this.
+_LEAST_FACTOR = 1e-6
+#: Sums of exponentials below this are computed by their logarithms.
+_LEAST_SUM = 1e-250
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What the inference of documents needs besides the topics.
+
+    Parameters
+    ----------
+    prior : float
+        a, the Dirichlet parameter of the documents' prior.
+    max_sweeps : int
+    tol : float
+        A document stops when its gamma changes by less than this on average.
+    """
+
+    prior: float
+    max_sweeps: int = 100
+    tol: float = 1e-3
+
+    def __call__(self, X: CSR, HT: Tensor, gamma: Tensor) -> tuple[Tensor, Tensor]:
+        """gamma and the weights exp(E[log theta]) for the terms' weights HT (m x K)."""
+        options = {"n_sweeps": self.max_sweeps, "tol": self.tol}
+        return ops.lda_rows(X, gamma, HT, prior=self.prior, **options)
+
+    def posterior(self, X: CSR, components: Tensor) -> Tensor:  # [n, K]
+        """gamma of documents, from gamma = 1, for topics of Dirichlet(components^T)."""
+        ones = components.new_ones(X.shape[0], components.shape[1])
+        return self(X, term_weights(components), ones)[0]
+
+
+def term_weights(components: Tensor) -> Tensor:  # [m, K]
+    """exp(E[log beta]) of the posterior lambda^T (m x K)."""
+    return ops.exp_digamma(components, digamma(ops.column_sums(components)))
+
+
+def variational_bound(
+    X: CSR, gamma: Tensor, components: Tensor, priors: tuple[float, float], ratio=1.0
+) -> Tensor:  # []
+    """Lower bound of the log-likelihood of X, accumulated wide.
+
+    E[log p(X, theta, beta)] - E[log q(theta, beta)] for the posteriors gamma (n x K)
+    and lambda^T (m x K); the terms of documents count `ratio` times.
+    """
+    a, b = priors
+    wide = accumulation_dtype(gamma.device)
+    # With a prior of 0 parameters may be 0, where the bound has only a limit.
+    least = torch.finfo(wide).tiny
+    a, b = max(a, least), max(b, least)
+    gamma, topics = (A.to(wide).clamp_min(least) for A in (gamma, components.T))
+    log_theta, log_beta = _expected_logs(gamma), _expected_logs(topics)
+    words = _expected_log_likelihood(as_dtype(X, wide), log_theta, log_beta.T)
+    documents = words - _divergence(a, gamma, log_theta)
+    return ratio * documents - _divergence(b, topics, log_beta)
+
+
+def _expected_logs(A: Tensor) -> Tensor:
+    """E[log p] of rows p that are Dirichlet(row of A)."""
+    return digamma(A) - digamma(A.sum(1, keepdim=True))
+
+
+def _divergence(prior: float, A: Tensor, logs: Tensor) -> Tensor:  # []
+    """KL divergence of Dirichlet(rows of A) from Dirichlet(prior)."""
+    total = ((A - prior) * logs).sum() - (torch.lgamma(A) - lgamma(prior)).sum()
+    return total + (torch.lgamma(A.sum(1)) - lgamma(prior * A.shape[1])).sum()
+
+
+def _expected_log_likelihood(X: CSR, log_theta: Tensor, log_beta: Tensor) -> Tensor:
+    """sum x log sum_k exp(log_theta_ik + log_beta_jk): [], for (n x K) and (m x K).
+
+    Each row is scaled by its largest exponential. Where rows have nothing in common the
+    sum underflows all the same; logarithms are for these entries alone.
+    """
+    largest = log_theta.amax(1), log_beta.amax(1)
+    A, B = log_theta - largest[0][:, None], log_beta - largest[1][:, None]
+    rows, columns = X.entry_rows(), X.indices
+    y = ops.sddmm(X, A.exp(), B.exp().contiguous())
+    logs = y.log()
+    (low,) = (y < _LEAST_SUM).nonzero(as_tuple=True)
+    for start, stop in row_blocks(len(low), A.shape[1]):
+        part = low[start:stop]
+        logs[part] = torch.logsumexp(A[rows[part]] + B[columns[part]], 1)
+    logs += largest[0][rows] + largest[1][columns]
+    return X.data @ logs
+
+
+@dataclass(frozen=True)
+class VariationalBayes(ABC):
+    """Updates of the topics.
+
+    Parameters
+    ----------
+    inference : Inference
+    topic_word_prior : float
+        b, the Dirichlet parameter of the topics' prior.
+    draw : callable
+        (documents, number of those drawn before) -> their first gamma.
+    """
+
+    inference: Inference
+    topic_word_prior: float
+    draw: Draw
+
+    @abstractmethod
+    def step(self, X: CSR, state: State) -> State:
+        """One pass over the documents."""
+
+    def evaluate(self, X: CSR, state: State) -> dict[str, float]:
+        """The bound of the log-likelihood, and the perplexity that it gives."""
+        components = state["components"]
+        gamma = self.inference.posterior(X, components)
+        priors = self.inference.prior, self.topic_word_prior
+        bound = variational_bound(X, gamma, components, priors)
+        tokens = X.data.to(bound.dtype).sum()
+        found = on_host({"objective": bound, "tokens": tokens})
+        bound, tokens = found["objective"], found["tokens"]
+        return {"objective": bound, "perplexity": bound_perplexity(bound, tokens)}
+
+    def expected_counts(self, X: CSR, HT: Tensor, drawn: int) -> Tensor:  # [m, K]
+        """The expected counts of terms in topics for the terms' weights HT (m x K)."""
+        _, weights = self.inference(X, HT, self.draw(X.shape[0], drawn))
+        eps = torch.finfo(HT.dtype).eps
+        return ops.ratio_product(X.T, HT, weights, floor=0.0, shift=eps).mul_(HT)
+
+
+def bound_perplexity(bound: float, tokens: float) -> float:
+    """exp(-bound / tokens); infinity if it overflows, or without tokens."""
+    try:
+        return exp(-bound / tokens)
+    except (OverflowError, ZeroDivisionError):
+        return float("inf")
+
+
+class BatchBayes(VariationalBayes):
+    """All documents in each update."""
+
+    def step(self, X: CSR, state: State) -> State:
+        counts = self.expected_counts(
+            X, term_weights(state["components"]), state["drawn"]
+        )
+        return {
+            "components": counts.add_(self.topic_word_prior),
+            "n_updates": state["n_updates"] + 1,
+            "drawn": state["drawn"] + X.shape[0],
+        }
+
+
+@dataclass(frozen=True)
+class OnlineBayes(VariationalBayes):
+    """Some documents in each update, in their order.
+
+    An update takes time for the terms of its documents only. The others decay towards
+    the prior: lambda - b is held as `excess` times a factor of all terms.
+
+    Parameters
+    ----------
+    batch_size : int
+        Documents in an update.
+    total_samples : float
+        Number of all documents.
+    offset, decay : float
+        tau and kappa of the step size.
+    """
+
+    batch_size: int = 128
+    total_samples: float = 1e6
+    offset: float = 10.0
+    decay: float = 0.7
+
+    def step(self, X: CSR, state: State) -> State:
+        (n, m), b = X.shape, self.topic_word_prior
+        update, drawn = state["n_updates"], state["drawn"]
+        sums = ops.column_sums(state["components"])
+        excess, factor = state["components"] - b, 1.0
+        for start in range(0, n, self.batch_size):
+            batch = X.rows(start, min(start + self.batch_size, n))
+            terms, batch = used_columns(batch)
+            present = excess[terms].mul_(factor).add_(b)
+            HT = ops.exp_digamma(present, digamma(sums))
+            counts = self.expected_counts(batch, HT, drawn)
+            rate = (self.offset + update) ** -self.decay
+            weight = rate * float(self.total_samples) / batch.shape[0]
+            factor *= 1 - rate
+            if factor < _LEAST_FACTOR:
+                excess, factor = excess.mul_(factor), 1.0
+            excess.index_add_(0, terms, counts, alpha=weight / factor)
+            sums = (1 - rate) * sums + rate * m * b + weight * ops.column_sums(counts)
+            update, drawn = update + 1, drawn + batch.shape[0]
+        components = excess.mul_(factor).add_(b)
+        return {"components": components, "n_updates": update, "drawn": drawn}

@@ -1,0 +1,211 @@
+"""TorchLDA beside scikit-learn's LatentDirichletAllocation."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.decomposition import LatentDirichletAllocation
+
+from sklearn_topics import TorchLDA
+from sklearn_topics.datasets import make_topic_corpus
+from sklearn_topics.metrics import completion_score
+
+CORPORA = "etm_20ng", "newsgroups20", "nips"
+ONLINE = {"learning_method": "online", "max_iter": 1}
+
+
+def both(X, K=3, **options):
+    """scikit-learn's model and ours, fitted."""
+    options = {"random_state": 0, **options}
+    return [
+        Model(K, **options).fit(X) for Model in (LatentDirichletAllocation, TorchLDA)
+    ]
+
+
+def assert_equal_models(peer, ours, X, rtol=1e-6):
+    for name in "components_", "exp_dirichlet_component_", "bound_":
+        assert_allclose(
+            getattr(ours, name), getattr(peer, name), rtol=rtol, atol=1e-290
+        )
+    for name in "n_iter_", "n_batch_iter_", "doc_topic_prior_", "topic_word_prior_":
+        assert getattr(ours, name) == getattr(peer, name)
+    assert ours.components_.dtype == peer.components_.dtype
+    for normalize in True, False:
+        found, expected = (m.transform(X, normalize=normalize) for m in (ours, peer))
+        assert_allclose(found, expected, rtol=rtol)
+    assert_allclose(ours.score(X), peer.score(X), rtol=rtol)
+    for sub_sampling in True, False:
+        found, expected = (m.perplexity(X, sub_sampling) for m in (ours, peer))
+        assert_allclose(found, expected, rtol=rtol)
+    # The next numbers are the same: as many have been drawn.
+    assert ours.random_state_.random() == peer.random_state_.random()
+
+
+@pytest.mark.parametrize("K", [20, 50])
+@pytest.mark.parametrize("options", [{}, ONLINE], ids=["batch", "online"])
+@pytest.mark.parametrize("name", CORPORA)
+def test_real_corpora(corpus, name, options, K):
+    X = corpus(name)[:: 60 if name == "nips" else 100].astype(np.float64)
+    assert_equal_models(*both(X, K, **options), X[:40])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"doc_topic_prior": 0.9, "topic_word_prior": 0.01},
+        {"mean_change_tol": 0.1, "max_doc_update_iter": 7},
+        {"max_doc_update_iter": 0},
+        {"max_iter": 0},
+        {**ONLINE, "batch_size": 17, "learning_offset": 3.0, "learning_decay": 0.9},
+        {**ONLINE, "max_iter": 3, "learning_decay": 0.0, "batch_size": 1000},
+        {"evaluate_every": 2, "perp_tol": 0.0, "max_iter": 5},
+        {"n_jobs": 1},
+    ],
+    ids=str,
+)
+def test_options(X, options):
+    X = X[:60].astype(np.float64)
+    assert_equal_models(*both(X, 4, **options), X)
+
+
+def test_float32(X):
+    X = X[:100].astype(np.float32)
+    peer, ours = both(X, 4, mean_change_tol=1e-2)
+    assert ours.components_.dtype == ours.transform(X).dtype == np.float32
+    assert_allclose(ours.components_, peer.components_, rtol=1e-2, atol=1e-2)
+
+
+def test_partial_fit(X):
+    X = X.astype(np.float64)
+    models = [
+        Model(4, random_state=0, batch_size=32, total_samples=500)
+        for Model in (LatentDirichletAllocation, TorchLDA)
+    ]
+    for part in X[:100], X[100:110], X[110:]:
+        for model in models:
+            model.partial_fit(part)
+        peer, ours = models
+        assert_allclose(ours.components_, peer.components_, rtol=1e-8)
+        assert ours.n_batch_iter_ == peer.n_batch_iter_
+        assert ours.n_iter_ == peer.n_iter_ == 0
+    assert_allclose(ours.transform(X), peer.transform(X), rtol=1e-7)
+
+
+def test_partial_fit_continues_a_fit(X):
+    X = X[:90].astype(np.float64)
+    peer, ours = both(X, 4, max_iter=2)
+    for model in peer, ours:
+        model.partial_fit(X[:50])
+    assert_allclose(ours.components_, peer.components_, rtol=1e-8)
+
+
+def test_a_fit_that_perp_tol_stops(X):
+    X = X[:90].astype(np.float64)
+    options = {"evaluate_every": 1, "perp_tol": 0.1, "max_iter": 60}
+    peer, ours = both(X, 4, **options)
+    assert_allclose(ours.components_, peer.components_, rtol=1e-6)
+    # scikit-learn does not count the last iteration.
+    assert ours.n_iter_ == peer.n_iter_ + 1 == ours.n_batch_iter_ - 1 < 60
+    history = ours.loss_history_
+    assert history["iteration"].tolist() == list(range(1, ours.n_iter_ + 1))
+    change = np.abs(np.diff(history["perplexity"]))
+    assert change[-1] < 0.1 <= change[:-1].min()
+    assert history["perplexity"][-1] == ours.bound_
+    assert_allclose(history["objective"][-1], ours.score(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, ONLINE, {"max_doc_update_iter": 3}])
+def test_containers_and_threads_change_nothing(X, options):
+    model = TorchLDA(4, random_state=0, max_iter=3).set_params(**options)
+    expected = clone(model).fit(X)
+    dense = X.toarray()
+    for other in dense, np.asfortranarray(dense), sp.coo_array(X), dense.tolist():
+        found = clone(model).fit(other)
+        assert_array_equal(found.components_, expected.components_)
+        assert_array_equal(found.transform(other), expected.transform(X))
+    found = clone(model).set_params(n_jobs=3).fit(X)
+    assert_array_equal(found.components_, expected.components_)
+
+
+def test_fit_transform_is_transform(X):
+    model = TorchLDA(4, random_state=0, max_iter=3)
+    theta = model.fit_transform(X)
+    assert_array_equal(theta, model.transform(X))
+    gamma = clone(model).fit_transform(X, normalize=False)
+    assert_array_equal(gamma, model.transform(X, normalize=False))
+    assert_allclose(theta, gamma / gamma.sum(1, keepdims=True), rtol=1e-14)
+    assert_array_equal(model.transform(X[5:6])[0], theta[5])
+
+
+def test_known_topics_are_found(known):
+    X, _, topics = known
+    models = [TorchLDA(4, random_state=seed, max_iter=30).fit(X) for seed in range(6)]
+    model = min(models, key=lambda model: model.bound_)
+    found = model.components_ / model.components_.sum(1, keepdims=True)
+    distances = np.abs(found[:, None] - topics).sum(2) / 2
+    assert distances.min(0).max() < 0.15
+    assert completion_score(model, X) > -np.log(X.shape[1])
+    B = model.inverse_transform(np.eye(4))
+    assert_allclose(B, found, rtol=1e-12)
+
+
+def test_a_document_without_tokens_has_the_prior(X):
+    model = TorchLDA(4, random_state=0, max_iter=2).fit(X)
+    assert_allclose(model.transform(np.zeros((1, X.shape[1]))), 0.25, rtol=1e-12)
+    gamma = model.transform(np.zeros((1, X.shape[1])), normalize=False)
+    assert_allclose(gamma, 0.25, rtol=1e-12)
+
+
+def test_a_resumed_online_fit_draws_on(tmp_path, monkeypatch):
+    X = make_topic_corpus(70, 30, 3, random_state=0)[0]
+    model = TorchLDA(3, random_state=5, max_iter=6, checkpoint=tmp_path / "state")
+    model.set_params(learning_method="online", batch_size=20)
+    expected = clone(model).fit(X)
+    from sklearn_topics._fit import checkpoint
+    from sklearn_topics._fit.run import Run
+
+    step = Run.step
+
+    def interrupted(run):
+        if run.n_iter == 4:
+            raise KeyboardInterrupt
+        step(run)
+
+    monkeypatch.setattr(checkpoint, "_PAUSE", -1)
+    monkeypatch.setattr(Run, "step", interrupted)
+    stopped = clone(model)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(X)
+    assert stopped.n_iter_ == 4
+    monkeypatch.setattr(Run, "step", step)
+    found = clone(model).fit(X)
+    assert_array_equal(found.components_, expected.components_)
+    assert found.random_state_.random() == expected.random_state_.random()
+
+
+def test_lines_are_printed_as_by_scikit_learn(X, capsys):
+    options = {"verbose": 1, "evaluate_every": 2, "max_iter": 3}
+    both(X[:50].astype(np.float64), 4, **options)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == lines[3:]
+    assert lines[1].startswith("iteration: 2 of max_iter: 3, perplexity: ")
+
+
+def test_wrong_parameters_and_data(X):
+    for name, value in [
+        ("doc_topic_prior", 1.5),
+        ("learning_offset", 0.5),
+        ("learning_method", "minibatch"),
+        ("n_components", 0),
+        ("batch_size", 0),
+        ("max_iter", -1),
+    ]:
+        with pytest.raises(ValueError, match=name):
+            TorchLDA(**{name: value}).fit(X)
+    with pytest.raises(ValueError, match="Negative values in data passed to TorchLDA"):
+        TorchLDA().partial_fit(-np.ones((3, 4)))
+    model = TorchLDA(2, max_iter=1).fit(X)
+    for method in model.transform, model.partial_fit, model.score, model.perplexity:
+        with pytest.raises(ValueError, match="79 features, but TorchLDA is expecting"):
+            method(X[:, 1:])
