@@ -80,6 +80,28 @@ def match_topics(topics, known, distance: float) -> list[int]:
     return nearest.tolist()
 
 
+def topic_names(model) -> list[str] | None:
+    """Names of the topics, "" for a topic without a name; None if none has a name."""
+    _, last = split_pipeline(model)
+    names = getattr(last, "topic_names_", None)
+    if names is None:
+        return None
+    names, K = np.asarray(names).tolist(), len(topic_weights(last))
+    if len(names) != K:
+        raise ValueError(
+            f"topic_names_ has {len(names)} names, but components_ has {K} rows. Drop, "
+            "merge and reorder topics with sklearn_topics.curation, or set "
+            "topic_names_ as well."
+        )
+    return names
+
+
+def topic_labels(model) -> list[str]:
+    """The name of each topic, or its number."""
+    K = len(topic_weights(model))
+    return [name or str(k) for k, name in enumerate(topic_names(model) or [""] * K)]
+
+
 def term_names(model, feature_names=None, *, numbers: bool = True) -> list | None:
     """Names of the terms, as passed or from the pipeline or the fitted data.
 

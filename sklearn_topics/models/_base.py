@@ -3,6 +3,7 @@
 import math
 from abc import ABCMeta, abstractmethod
 from inspect import signature
+from itertools import pairwise
 from numbers import Integral, Real
 from os import PathLike
 
@@ -29,6 +30,7 @@ from .._boundary.sklearn_private import (
     StrOptions,
     gives_frames,
 )
+from .._boundary.topics import topic_names
 from .._boundary.transfer import (
     like_input,
     numpy_dtype,
@@ -90,6 +92,27 @@ class BaseDecomposition(
     @property
     def _n_features_out(self):
         return self.n_components_
+
+    def get_feature_names_out(self, input_features=None):
+        """Get the names of the output columns: the names of the topics.
+
+        Parameters
+        ----------
+        input_features : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str objects
+            ``topic_names_``; topics without a name have that of the class and their
+            number, such as "torchpoissonnmf3".
+        """
+        numbered = super().get_feature_names_out(input_features)
+        names = topic_names(self)
+        if names is None:
+            return numbered
+        pairs = zip(names, numbered, strict=True)
+        return np.array([name or number for name, number in pairs], dtype=object)
 
     def __getstate__(self):
         return {**super().__getstate__(), _STAMP: __version__}
@@ -290,6 +313,33 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
             the terms has perplexity `n_features`.
         """
         return math.exp(-self.score(X))
+
+
+def check_topic_names(names, K: int) -> np.ndarray | None:
+    """Validate names of at most K topics; K names, "" for a topic without."""
+    if names is None:
+        return None
+    if isinstance(names, str):
+        raise ValueError(f"topic_names must be a list of names. Got {names!r}.")
+    names = ["" if name is None else name for name in names]
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise ValueError(f"topic_names must contain texts. Got {wrong[0]!r}.")
+    if len(names) > K:
+        raise ValueError(f"topic_names has {len(names)} names for {K} topics.")
+    given = sorted(filter(None, names))
+    twice = [name for name, other in pairwise(given) if name == other]
+    if twice:
+        raise ValueError(f"topic_names has the name {twice[0]!r} twice.")
+    return np.array(names + [""] * (K - len(names)), dtype=np.str_)
+
+
+def set_topic_names(model, names: np.ndarray | None) -> None:
+    """Set the fitted attribute ``topic_names_``, which is missing without names."""
+    if names is None or not any(names):
+        vars(model).pop("topic_names_", None)
+    else:
+        model.topic_names_ = names
 
 
 #: Names of values of `beta_loss`.

@@ -1,0 +1,2 @@
+"""Steer and edit topics."""
+from ._seeds import seed_pseudocounts
