@@ -37,7 +37,15 @@ _MODULES = {
     "embedding_matrix": "_boundary.embeddings",
     "non_negative_factorization": "models._non_negative_factorization",
 }
-_SUBMODULES = "callbacks", "datasets", "inspection", "metrics", "nn", "plot"
+_SUBMODULES = (
+    "callbacks",
+    "curation",
+    "datasets",
+    "inspection",
+    "metrics",
+    "nn",
+    "plot",
+)
 
 
 def trusted_types():

@@ -1,6 +1,7 @@
 """Topics in any form (model, pipeline, array of weights) -> arrays and names."""
 
 from contextlib import suppress
+from itertools import pairwise
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -78,6 +79,27 @@ def match_topics(topics, known, distance: float) -> list[int]:
             "no other topics. Fit the model again."
         )
     return nearest.tolist()
+
+
+def check_topic_names(
+    names, K: int, argument: str = "topic_names"
+) -> np.ndarray | None:
+    """Validate names of at most K topics; K names, "" for a topic without."""
+    if names is None:
+        return None
+    if isinstance(names, str):
+        raise ValueError(f"{argument} must be a list of names. Got {names!r}.")
+    names = ["" if name is None else name for name in names]
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise ValueError(f"{argument} must contain texts. Got {wrong[0]!r}.")
+    if len(names) > K:
+        raise ValueError(f"{argument} has {len(names)} names for {K} topics.")
+    given = sorted(filter(None, names))
+    twice = [name for name, other in pairwise(given) if name == other]
+    if twice:
+        raise ValueError(f"{argument} has the name {twice[0]!r} twice.")
+    return np.array(names + [""] * (K - len(names)), dtype=np.str_)
 
 
 def topic_names(model) -> list[str] | None:

@@ -198,3 +198,32 @@ def _upload(A: np.ndarray, like: CSR | Tensor) -> Tensor:
     if A.dtype.kind == "f":
         A = A.astype(numpy_dtype(like), copy=False)
     return to_device(A, like.device)
+
+
+def combine_parameters(estimator, shares: np.ndarray) -> dict:
+    """`topic_word_pseudocount` and `frozen_topics` when topics have been combined.
+
+    Pseudocounts add up: a term is excluded if it was in all topics that became one. A
+    topic stays frozen if it is as before.
+
+    Parameters
+    ----------
+    estimator : TorchPoissonNMF
+    shares : ndarray of shape (n_new, n_old)
+        The share of each old topic that becomes part of each new one.
+    """
+    K, m = estimator.components_.shape
+    alone = (shares.max(axis=1) == 1) & (shares.sum(axis=1) == 1)
+    known, frozen = estimator.frozen_topics, None
+    if known is not None:
+        topics = np.full((K, m), np.nan)
+        topics[: len(known)] = np.asarray(known, np.float64)
+        topics = np.where(alone[:, None], topics[shares.argmax(axis=1)], np.nan)
+        frozen = None if np.isnan(topics).all() else topics
+    b = estimator.topic_word_pseudocount
+    if not isinstance(b, Real) or not alone.all():
+        b = np.broadcast_to(b, (K, m))
+        sums = shares @ np.maximum(b, 0)
+        sums[((shares > 0) @ (b >= 0)) == 0] = EXCLUDED
+        b = sums
+    return {"topic_word_pseudocount": b, "frozen_topics": frozen}

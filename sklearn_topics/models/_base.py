@@ -3,7 +3,6 @@
 import math
 from abc import ABCMeta, abstractmethod
 from inspect import signature
-from itertools import pairwise
 from numbers import Integral, Real
 from os import PathLike
 
@@ -48,6 +47,7 @@ from .._core.heldout import (
     split_counts,
 )
 from .._core.observed import has_hidden, has_observed, row_means
+from .._kernels import ops
 from .._kernels.csr import take_columns
 from .._version import __version__
 
@@ -173,6 +173,37 @@ class BaseDecomposition(
     def _like_input(self, rows, X):
         """The output of transform: torch if X is, but arrays for `set_output`."""
         return like_input(rows, None if gives_frames(self) else X)
+
+    #: Fitted attributes that describe the fit to the training data.
+    _of_the_fit = "log_likelihood_", "deviance_", "kkt_residual_", "reconstruction_err_"
+
+    def _replace_topics(self, components, tokens, *, mix, shares):
+        """Replace the topics of this copy of a model; `curation` calls it.
+
+        Parameters
+        ----------
+        components : ndarray of shape (n_new, n_features)
+            The new topics.
+        tokens : ndarray of shape (n_new,) or None
+            The new ``topic_tokens_``, if known.
+        mix : ndarray of shape (n_new, n_old) or None
+            The new topics as combinations of the old ones; None if they are none.
+        shares : ndarray of shape (n_new, n_old)
+            The share of each old topic that becomes part of each new one.
+        """
+        self.components_ = components
+        vars(self).pop("topic_tokens_", None)
+        if tokens is not None:
+            self.topic_tokens_ = tokens
+        self.n_components = len(components)
+        reordered = shares.shape[0] == shares.shape[1] and (shares.max(0) == 1).all()
+        if not reordered:
+            for name in self._of_the_fit:
+                vars(self).pop(name, None)
+
+    def _prior_tokens(self):
+        """The pseudocounts of all terms of each topic together: a number, or (K,)."""
+        return 0.0
 
     def _components(self):
         """Validated components_: the user may have edited them."""
@@ -315,25 +346,6 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         return math.exp(-self.score(X))
 
 
-def check_topic_names(names, K: int) -> np.ndarray | None:
-    """Validate names of at most K topics; K names, "" for a topic without."""
-    if names is None:
-        return None
-    if isinstance(names, str):
-        raise ValueError(f"topic_names must be a list of names. Got {names!r}.")
-    names = ["" if name is None else name for name in names]
-    wrong = [name for name in names if not isinstance(name, str)]
-    if wrong:
-        raise ValueError(f"topic_names must contain texts. Got {wrong[0]!r}.")
-    if len(names) > K:
-        raise ValueError(f"topic_names has {len(names)} names for {K} topics.")
-    given = sorted(filter(None, names))
-    twice = [name for name, other in pairwise(given) if name == other]
-    if twice:
-        raise ValueError(f"topic_names has the name {twice[0]!r} twice.")
-    return np.array(names + [""] * (K - len(names)), dtype=np.str_)
-
-
 def set_topic_names(model, names: np.ndarray | None) -> None:
     """Set the fitted attribute ``topic_names_``, which is missing without names."""
     if names is None or not any(names):
@@ -344,6 +356,12 @@ def set_topic_names(model, names: np.ndarray | None) -> None:
 
 #: Names of values of `beta_loss`.
 LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
+
+
+def component_sums(W, components) -> np.ndarray:
+    """The sum over all cells of what each component reconstructs: float64 (K,)."""
+    columns = to_numpy(ops.column_sums(W)).astype(np.float64)
+    return columns * components.sum(axis=1, dtype=np.float64)
 
 
 class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):

@@ -10,6 +10,7 @@ from .._boundary.contexts import plain_torch
 from .._boundary.counts import plain_number, require_tokens, warn_unless_counts
 from .._boundary.inputs import check_counts
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
+from .._boundary.topics import check_topic_names
 from .._boundary.transfer import make_generator, to_device, to_numpy
 from .._boundary.warning import warn_user
 from .._core.fold_in import fold_in, variational_fold_in
@@ -29,9 +30,9 @@ from .._fit.race import kmeans_factors, raced_factors
 from .._fit.row_blocks import in_row_blocks
 from .._fit.session import fit_session
 from .._fit.starts import check_rank, custom_factors
-from .._fit.steering import Steering
+from .._fit.steering import Steering, combine_parameters
 from .._fit.stopping import SmallGain
-from ._base import BaseTopicModel, check_topic_names, set_topic_names
+from ._base import BaseTopicModel, set_topic_names
 
 _SOLVERS = {"scd": SCD, "em": EM, "adam": SoftmaxAdam}
 
@@ -667,6 +668,15 @@ class TorchPoissonNMF(BaseTopicModel):
         self.deviance_ = 2 * (constants.saturated - self.log_likelihood_)
         self.kkt_residual_ = best.metrics["kkt"]
         self.loss_history_ = best.loss_history
+
+    def _prior_tokens(self):
+        b, (K, m) = self.topic_word_pseudocount, self.components_.shape
+        return np.broadcast_to(np.maximum(b, 0), (K, m)).sum(axis=1)
+
+    def _replace_topics(self, components, tokens, *, mix, shares):
+        steered = combine_parameters(self, shares)
+        super()._replace_topics(components, tokens, mix=mix, shares=shares)
+        self.set_params(**steered)
 
     def _infer(self, X, topics, verbose=0):
         self._validate_params()  # the user may have set them after fit
