@@ -118,10 +118,10 @@ def topic_names(model) -> list[str] | None:
     return names
 
 
-def topic_labels(model) -> list[str]:
+def topic_labels(model) -> list[str | int]:
     """The name of each topic, or its number."""
     K = len(topic_weights(model))
-    return [name or str(k) for k, name in enumerate(topic_names(model) or [""] * K)]
+    return [name or k for k, name in enumerate(topic_names(model) or [""] * K)]
 
 
 def term_names(model, feature_names=None, *, numbers: bool = True) -> list | None:

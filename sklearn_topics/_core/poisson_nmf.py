@@ -71,7 +71,8 @@ class PoissonObjective:
 
         Maximum likelihood: v, the column sums of W. With pseudocounts: the multiplier
         of the constraint that a topic sums to one, which is the topic's expected
-        tokens plus sum_j b_kj, here for a topic of sum u; 0 for a topic that has lost all.
+        tokens plus sum_j b_kj, here for a topic of sum u; 0 for a topic that has lost
+        all.
         """
         if not self.smooths:
             return v

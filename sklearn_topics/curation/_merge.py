@@ -28,8 +28,9 @@ def merge_topics(model, groups, *, X=None):
     Parameters
     ----------
     model : fitted model or pipeline
-        TorchPoissonNMF, TorchBetaNMF, TorchETM, TorchDeepNMF (topics of the last layer),
-        scikit-learn's NMF or LatentDirichletAllocation, or a pipeline that ends in one.
+        TorchPoissonNMF, TorchBetaNMF, TorchETM, TorchDeepNMF (the topics of its last
+        layer), scikit-learn's NMF or LatentDirichletAllocation, or a pipeline that ends
+        in one.
     groups : list of list of int, or list of list of str
         Topics to merge, by number or name: ``[[0, 3], [2, 5, 7]]``. Each merged topic
         takes the place of the first topic of its list; the other topics stay, in order.
@@ -190,7 +191,8 @@ def find_topics(model, topics, K: int, name: str) -> list[int]:
         if not (is_integer(topic, 0) and topic < K):
             names = f", or a name of {[n for n in known if n]}" if any(known) else ""
             raise ValueError(
-                f"{name} contains {topic!r}. Expected a number from 0 to {K - 1}{names}."
+                f"{name} contains {topic!r}. Expected a number from 0 to {K - 1}"
+                f"{names}."
             )
         found.append(int(topic))
     if len(set(found)) < len(found):

@@ -110,7 +110,9 @@ def suggest_names(
     """
     check_model(model)
     if not callable(namer):
-        raise TypeError(f"namer must be a function of (terms, documents). Got {namer!r}.")
+        raise TypeError(
+            f"namer must be a function of (terms, documents). Got {namer!r}."
+        )
     n_docs = check_integer(n_docs, "n_docs", least=0)
     rows = top_terms(model, feature_names, n_terms)
     documents = [[] for _ in rows]

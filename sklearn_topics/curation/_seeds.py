@@ -98,7 +98,8 @@ def _words(words, name) -> list[str]:
 def _check_mapping(seeds, name):
     if not isinstance(seeds, Mapping):
         raise TypeError(
-            f"{name} must be a dict of topic names to lists of words. Got {seeds!r:.60}."
+            f"{name} must be a dict of topic names to lists of words. Got "
+            f"{seeds!r:.60}."
         )
 
 

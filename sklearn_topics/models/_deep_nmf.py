@@ -353,8 +353,8 @@ class TorchDeepNMF(BaseBetaNMF):
     def _replace_topics(self, components, tokens, *, mix, shares):
         if mix is None:
             raise ValueError(
-                "A topic of TorchDeepNMF cannot be split: it is a mixture of the topics "
-                "of the finer layer, which topics(-2) returns."
+                "A topic of TorchDeepNMF cannot be split: it is a mixture of the "
+                "topics of the finer layer, which topics(-2) returns."
             )
         super()._replace_topics(components, tokens, mix=mix, shares=shares)
         del self.n_components  # layer_sizes in its place

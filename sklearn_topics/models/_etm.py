@@ -803,8 +803,8 @@ class TorchETM(BaseTopicModel):
     def _replace_topics(self, components, tokens, *, mix, shares):
         if mix is None:
             raise ValueError(
-                "A topic of TorchETM cannot be split: its encoder knows no parts of it. "
-                "Fit with a larger n_components."
+                "A topic of TorchETM cannot be split: its encoder knows no parts of "
+                "it. Fit with a larger n_components."
             )
         mixture, rows = self._mixture(), self._rows_of_fit()
         b = self.topic_word_pseudocount

@@ -8,6 +8,7 @@ when something is drawn.
 from ._convergence import ConvergenceDisplay
 from ._structure import StructureDisplay
 from ._top_terms import TopTermsDisplay
+from ._topic_hierarchy import TopicHierarchyDisplay
 from ._topic_map import TopicMapDisplay
 from ._topic_number import TopicNumberDisplay
 from ._topic_similarity import TopicSimilarityDisplay
@@ -16,6 +17,7 @@ __all__ = [
     "ConvergenceDisplay",
     "StructureDisplay",
     "TopTermsDisplay",
+    "TopicHierarchyDisplay",
     "TopicMapDisplay",
     "TopicNumberDisplay",
     "TopicSimilarityDisplay",
