@@ -5,7 +5,8 @@
 Seeds: four lists of five words on newsgroups4, K = 10. Of the documents whose strongest
 topic is a seeded one, the share in its group; without seeds, that of the topic that the
 same fit without seeds has nearest to the group. Frozen topics: bits. Merging: the
-column of the merged topic against the sum of the two, mean over documents.
+column of the merged topic against the sum of the two, mean over documents. Background:
+a frozen topic with the frequencies of the corpus, by the others' coherence.
 """
 
 import argparse
@@ -16,7 +17,8 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from sklearn_topics import TorchPoissonNMF
-from sklearn_topics.curation import seed_pseudocounts
+from sklearn_topics.curation import merge_topics, seed_pseudocounts
+from sklearn_topics.metrics import coherence, topic_distances, topic_diversity
 
 SEEDS = {
     "alt.atheism": ["atheism", "atheists", "islam", "argument", "morality"],
@@ -74,12 +76,87 @@ def seeds(folder, **options):
     print(f"  perplexity with seeds: {np.round(100 * np.array(lost), 2)} % more")
 
 
+def frozen(folder):
+    X, _, vocabulary, _, _ = load(folder, "newsgroups4", 5)
+    known = TorchPoissonNMF(4, random_state=0).fit(X).components_
+    words = dict(zip(SEEDS, SEEDS.values(), strict=True))
+    others = {name: [w for n, ws in words.items() if n != name for w in ws]
+              for name in words}  # fmt: skip
+    b = seed_pseudocounts(vocabulary, words, 8, excluded=others)
+    # The four topics after the seeded ones are frozen.
+    rows = np.vstack([np.full_like(known, np.nan), known])
+    model = TorchPoissonNMF(
+        8, topic_word_pseudocount=b, frozen_topics=rows, random_state=0
+    ).fit(X)
+    same = (model.components_[4:].view(np.int32) == known.view(np.int32)).all()
+    print("frozen topics and excluded terms on newsgroups4, K = 8")
+    print(f"  rows of 4 frozen topics equal to the last bit: {same}")
+    print(f"  {(b < 0).sum()} excluded terms, largest probability: "
+          f"{model.components_[b < 0].max()}")  # fmt: skip
+
+
+def merging(folder):
+    for name, K, min_df in (("newsgroups4", 10, 5), ("newsgroups20", 20, 1)):
+        X, test, *_ = load(folder, name, min_df)
+        rows = []
+        for seed in range(3):
+            model = TorchPoissonNMF(K, random_state=seed).fit(X)
+            between = topic_distances(model)
+            np.fill_diagonal(between, np.inf)
+            a, b = sorted(np.unravel_index(between.argmin(), between.shape))
+            merged = merge_topics(model, [[a, b]])
+            theta, new = model.transform(X), merged.transform(X)
+            rows.append(
+                (
+                    np.abs(new[:, a] - theta[:, a] - theta[:, b]).mean(),
+                    (theta[:, a] + theta[:, b]).mean(),
+                    merged.perplexity(test) / model.perplexity(test) - 1,
+                )
+            )
+        apart, size, lost = np.median(rows, axis=0)
+        print(f"merging the two most similar of {K} topics, {name}, median of 3 seeds")
+        print(f"  merged column less the sum, mean over documents: {apart:.4f} "
+              f"(sum {size:.3f}); perplexity {100 * lost:+.1f} %")  # fmt: skip
+
+
+def background(folder):
+    """A frozen topic with the frequencies of the corpus, beside K others."""
+    cases = ("newsgroups4", 10, 5), ("newsgroups20", 20, 1)
+    for name, K, min_df in cases:
+        X, test, *_ = load(folder, name, min_df)
+        overall = np.asarray(X.sum(0)).ravel() / X.sum()
+        print(f"background topic, {name}, {K} other topics: medians of 3 seeds")
+        for label, options in (
+            ("without", {"n_components": K}),
+            ("with", {"n_components": K + 1, "frozen_topics": overall[None]}),
+        ):
+            rows = []
+            for seed in range(3):
+                model = TorchPoissonNMF(random_state=seed, **options).fit(X)
+                topics = model.components_[-K:]
+                rows.append(
+                    (
+                        coherence(topics, X).mean,
+                        topic_diversity(topics),
+                        model.perplexity(test),
+                    )
+                )
+            npmi, diversity, perplexity = np.median(rows, axis=0)
+            print(f"  {label}: coherence {npmi:.3f}, diversity {diversity:.3f}, "
+                  f"perplexity {perplexity:.0f}")  # fmt: skip
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, help="folder of the corpora")
+    parser.add_argument("--only", choices=PARTS, help="one of the tables")
     args = parser.parse_args()
-    seeds(args.data)
+    for name, part in PARTS.items():
+        if args.only in (None, name):
+            part(args.data)
 
+
+PARTS = {f.__name__: f for f in (seeds, frozen, merging, background)}
 
 if __name__ == "__main__":
     main()
