@@ -6,7 +6,15 @@ import pytest
 from numpydoc.validate import validate
 
 import sklearn_topics
-from sklearn_topics import callbacks, datasets, inspection, metrics, nn, plot
+from sklearn_topics import (
+    callbacks,
+    curation,
+    datasets,
+    inspection,
+    metrics,
+    nn,
+    plot,
+)
 
 #: Never looked at in scikit-learn's tests/test_docstrings.py: names of what is
 #: returned, and where the first line of a docstring and blank lines are.
@@ -22,7 +30,9 @@ PROTOCOL = {"setup", "teardown", "on_fit_task_begin", "on_fit_task_end"}
 
 
 def _public():
-    for module in (sklearn_topics, callbacks, datasets, inspection, metrics, nn, plot):
+    for module in (
+        *(sklearn_topics, callbacks, curation, datasets, inspection, metrics, nn, plot),
+    ):
         for name in module.__all__:
             item = getattr(module, name)
             if callable(item):

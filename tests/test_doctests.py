@@ -14,7 +14,15 @@ from sklearn.pipeline import make_pipeline
 from skops.io import dump
 
 import sklearn_topics
-from sklearn_topics import callbacks, datasets, inspection, metrics, nn, plot
+from sklearn_topics import (
+    callbacks,
+    curation,
+    datasets,
+    inspection,
+    metrics,
+    nn,
+    plot,
+)
 from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
 
 ROOT = Path(__file__).parents[1]
@@ -24,7 +32,9 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def _public():
-    for module in (sklearn_topics, callbacks, datasets, inspection, metrics, nn, plot):
+    for module in (
+        *(sklearn_topics, callbacks, curation, datasets, inspection, metrics, nn, plot),
+    ):
         for name in module.__all__:
             item = getattr(module, name)
             if callable(item):

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from .._boundary.containers import readable
 from .._boundary.transfer import numpy_dtype, to_device, to_numpy
-from .._core.topic_model import topics_of
+from .._core.fold_in import fold_in
+from .._core.topic_model import document_sizes, topics_of
 from .._kernels import CSR, ops
 
 #: The pseudocount that excludes a term from a topic.
@@ -19,11 +20,14 @@ EXCLUDED = -1
 #: Largest deviation from one of the sum of a frozen topic.
 _SUM_TOLERANCE = 1e-3
 
-#: Tokens that a frozen topic counts as, when it is matched to a topic of the start.
-_FROZEN_TOKENS = 1e4
-
-#: Least probability of a term in a start.
+#: Least probability of a term, and number of tokens.
 _LEAST = 1e-9
+
+#: Share of a known topic that is spread over all terms at the start.
+_SPREAD = 1e-3
+
+#: Fold-in of the documents with the topics of the start: pseudocount and sweeps.
+_FOLD_IN, _SWEEPS = 0.1, 20
 
 
 @dataclass(frozen=True)
@@ -95,16 +99,13 @@ class Steering:
     ) -> tuple[Tensor, Tensor]:
         """Initial factors that agree with what is known.
 
-        The order of the topics of an initialisation is arbitrary. Unless they are
-        `ordered`, it becomes the one with the greatest prior: the likelihood is the
-        same for all.
+        Unless the topics are `ordered`, each topic that is known begins in place of the
+        most similar one of the initialisation, and documents are folded in.
         """
         if not self.varies:
             return W, HT
-        K = HT.shape[1]
         if not ordered:
-            order = torch.from_numpy(self._order(topics_of({"HT": HT}), K))
-            W, HT = W[:, order.to(W.device)], HT[:, order.to(W.device)]
+            W, HT = self._placed(X, W, HT)
         W, HT = W.clone(memory_format=torch.contiguous_format), HT.contiguous().clone()
         if np.min(self.pseudocounts) < 0:
             excluded = _upload(np.ascontiguousarray(self.pseudocounts.T < 0), HT)
@@ -123,12 +124,37 @@ class Steering:
     def _by_topic(self, K: int, m: int) -> np.ndarray:  # [K, m]
         return np.array(np.broadcast_to(self.pseudocounts, (K, m)), np.float64)
 
-    def _order(self, topics: Tensor, K: int) -> np.ndarray:  # [K]
-        """The topic of the start that becomes each topic."""
-        weights = np.maximum(self._by_topic(K, topics.shape[1]), 0)
-        weights[self.frozen_rows] = self.frozen * _FROZEN_TOKENS
-        logs = np.log(np.maximum(to_numpy(topics).astype(np.float64), _LEAST))
-        return linear_sum_assignment(weights @ logs.T, maximize=True)[1]
+    def _placed(self, X, W, HT) -> tuple[Tensor, Tensor]:
+        """W and HT with the known topics; the others are those of the start."""
+        m, K = HT.shape
+        topics, known = topics_of({"HT": HT}), self._known_topics(X, K)  # [K, m]
+        places, logs = known.sum(1) > 0, topics.clamp(min=_LEAST).log()
+        score = to_numpy(known @ logs.T).astype(np.float64)
+        order = torch.from_numpy(linear_sum_assignment(score, maximize=True)[1])
+        topics = topics[order.to(HT.device)]
+        topics = torch.where(places[:, None], known, topics)
+        topics = (1 - _SPREAD) * topics + _SPREAD / m
+        theta = fold_in(X, topics, pseudocount=_FOLD_IN, max_sweeps=_SWEEPS)
+        return theta * document_sizes(X).to(theta.dtype)[:, None], topics.T.contiguous()
+
+    def _known_topics(self, X, K) -> Tensor:  # [K, m]
+        """Distributions of the topics that are known, and rows of zeros.
+
+        A seeded topic is that of its seeds and of the documents that contain them: each
+        counts as much as seeds are a share of it.
+        """
+        prior = np.maximum(self._by_topic(K, X.shape[1]), 0)
+        excess = prior - prior.min(axis=0)
+        excess[self.frozen_rows] = 0
+        seeds = _upload(np.ascontiguousarray(excess.T / (excess.max() or 1)), X)
+        tokens = ops.spmm(X, seeds)  # [n, K]
+        shares = tokens.square() / tokens.sum(1, keepdim=True).clamp(min=_LEAST)
+        shares /= document_sizes(X).to(shares.dtype).clamp(min=_LEAST)[:, None]
+        found = ops.spmm(X.T, shares.contiguous()).T + _upload(excess, X)
+        found = found / found.sum(1, keepdim=True).clamp(min=_LEAST)
+        for k, topic in zip(self.frozen_rows.tolist(), self.frozen, strict=True):
+            found[k] = _upload(topic, X)
+        return found
 
     def _require_possible(self, X, K):
         """Raise an error for terms of X that no topic may contain."""

@@ -1,13 +1,13 @@
-"""A tree of topics: the most similar ones are merged first."""
+"""A tree of topics: the merges that lose least come first."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list
+from scipy.special import xlogy
 
 from .._boundary.arguments import check_integer
 from .._boundary.topics import topic_distributions
-from ..metrics import topic_distances
 from ._copies import check_model, mixing_weights
 
 
@@ -22,8 +22,8 @@ class TopicHierarchy:
     ----------
     linkage : ndarray of shape (n_topics - 1, 4)
         The merges in the format of :func:`scipy.cluster.hierarchy.linkage`: the two
-        topics, where number ``n_topics + i`` is the result of merge i, their distance,
-        and the number of topics in the result.
+        topics, where number ``n_topics + i`` is the result of merge i, what the merge
+        loses, and the number of topics in the result.
 
     See Also
     --------
@@ -81,11 +81,12 @@ class TopicHierarchy:
         return sorted(groups.values())
 
 
-def topic_hierarchy(model, *, X=None, distance="hellinger"):
-    """Merge the two most similar topics again and again, into a tree of topics.
+def topic_hierarchy(model, *, X=None):
+    """Merge the two topics that lose least again and again, into a tree of topics.
 
-    After each merge, the distances of the merged topic from the others are computed
-    anew; it is the mean of its topics, weighted as in :func:`merge_topics`.
+    A merge loses the information which of the two topics a token has: their
+    Jensen-Shannon divergence, weighted by their tokens [1]_. It is the decrease of the
+    expected log-likelihood of the tokens, so that small topics are merged first.
 
     Read more in the :ref:`User Guide <curation>`.
 
@@ -96,14 +97,16 @@ def topic_hierarchy(model, *, X=None, distance="hellinger"):
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features), \
             default=None
         Documents that weight the topics, as in :func:`merge_topics`.
-    distance : str, default="hellinger"
-        Distance between topics, as in
-        :func:`sklearn_topics.metrics.topic_distances`.
 
     Returns
     -------
     hierarchy : TopicHierarchy
-        The tree.
+        The tree. Its distances are losses in nats per token of the corpus.
+
+    References
+    ----------
+    .. [1] N. Slonim, N. Tishby, "Agglomerative information bottleneck", Advances in
+       Neural Information Processing Systems 12, 1999, equation 9.
 
     Examples
     --------
@@ -117,27 +120,39 @@ def topic_hierarchy(model, *, X=None, distance="hellinger"):
     """
     last = check_model(model)
     sums = last.components_.sum(axis=1, dtype=np.float64)
-    # Of counts, the mass of each topic: all weigh rows that sum to one.
-    weights = list(mixing_weights(model, X) * sums)
-    topics = list(topic_distributions(last))
+    mass = mixing_weights(model, X) * sums  # as rows that sum to one are weighted
+    mass = mass / (mass.sum() or 1)
+    return TopicHierarchy(_linkage(topic_distributions(last), mass))
+
+
+def _linkage(topics, mass) -> np.ndarray:
+    """The merges of topics (K x m) with shares `mass` (K,): (K - 1, 4)."""
     K = len(topics)
-    linkage, size = np.empty((K - 1, 4)), [1] * K
-    between = np.full((2 * K - 1, 2 * K - 1), np.inf)
-    between[:K, :K] = topic_distances(np.array(topics), distance=distance)
-    np.fill_diagonal(between, np.inf)
-    for i in range(K - 1):
-        a, b = sorted(np.unravel_index(between.argmin(), between.shape))
-        total = weights[a] + weights[b]
-        wa = weights[a] / total if total > 0 else 0.5
-        linkage[i] = a, b, between[a, b], size[a] + size[b]
-        topics.append(wa * topics[a] + (1 - wa) * topics[b])
-        weights.append(total)
-        size.append(size[a] + size[b])
-        alive = np.flatnonzero(np.isfinite(between).any(axis=1))
-        others = np.setdiff1d(alive, (a, b))
-        between[[a, b]] = between[:, [a, b]] = np.inf
-        if len(others):
-            rest = np.array([topics[k] for k in others])
-            found = topic_distances(topics[-1][None], rest, distance=distance)[0]
-            between[K + i, others] = between[others, K + i] = found
-    return TopicHierarchy(linkage)
+    linkage, size = np.empty((K - 1, 4)), np.ones(2 * K - 1)
+    counts = np.zeros((2 * K - 1, topics.shape[1]))
+    counts[:K] = topics * mass[:, None]
+    loss = np.full((2 * K - 1, 2 * K - 1), np.inf)
+    for a in range(1, K):
+        loss[a, :a] = _losses(counts[a], counts[:a])
+    alive = list(range(K))
+    for new in range(K, 2 * K - 1):
+        b, a = map(int, np.unravel_index(loss.argmin(), loss.shape))
+        size[new], counts[new] = size[a] + size[b], counts[a] + counts[b]
+        linkage[new - K] = a, b, loss[b, a], size[new]
+        alive = [k for k in alive if k not in (a, b)]
+        loss[[a, b]] = loss[:, [a, b]] = np.inf
+        loss[new, alive] = _losses(counts[new], counts[alive])
+        alive.append(new)
+    return linkage
+
+
+def _losses(counts, others) -> np.ndarray:
+    """What the merges of one topic (m,) with others (K x m) lose, at least 0: (K,)."""
+    apart = _information(counts[None]) + _information(others)
+    return np.maximum(apart - _information(counts + others), 0)
+
+
+def _information(counts) -> np.ndarray:
+    """sum c log(c / sum c) by row."""
+    total = counts.sum(axis=1)
+    return xlogy(counts, counts).sum(axis=1) - xlogy(total, total)

@@ -104,7 +104,7 @@ def drop_topics(model, topics):
     return combined(model, [[k] for k in range(K) if k not in gone])
 
 
-def reorder_topics(model, order="share", *, X=None, distance="hellinger"):
+def reorder_topics(model, order="share", *, X=None):
     """Reorder the topics of a fitted model.
 
     The model is not changed.
@@ -122,9 +122,6 @@ def reorder_topics(model, order="share", *, X=None, distance="hellinger"):
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features), \
             default=None
         Documents that weight the topics, as in :func:`merge_topics`.
-    distance : str, default="hellinger"
-        Distance for "similarity", as in
-        :func:`sklearn_topics.metrics.topic_distances`.
 
     Returns
     -------
@@ -146,7 +143,7 @@ def reorder_topics(model, order="share", *, X=None, distance="hellinger"):
         if check_choice(order, "order", _ORDERS) == "share":
             found = np.argsort(-topic_tokens(model, X), kind="stable").tolist()
         else:
-            found = topic_hierarchy(model, X=X, distance=distance).order()
+            found = topic_hierarchy(model, X=X).order()
     else:
         found = find_topics(model, order, K, "order")
         if len(found) != K:

@@ -4,8 +4,8 @@ from ._hierarchy import topic_hierarchy
 from ._merge import merge_topics
 
 
-def reduce_topics(model, n_topics, *, X=None, distance="hellinger"):
-    """Merge the most similar topics of a fitted model until `n_topics` are left.
+def reduce_topics(model, n_topics, *, X=None):
+    """Merge similar topics of a fitted model until `n_topics` are left.
 
     The same as :func:`merge_topics` with the groups of :func:`topic_hierarchy`. The
     model is not changed.
@@ -21,9 +21,6 @@ def reduce_topics(model, n_topics, *, X=None, distance="hellinger"):
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features), \
             default=None
         Documents that weight the topics, as in :func:`merge_topics`.
-    distance : str, default="hellinger"
-        Distance between topics, as in
-        :func:`sklearn_topics.metrics.topic_distances`.
 
     Returns
     -------
@@ -39,6 +36,6 @@ def reduce_topics(model, n_topics, *, X=None, distance="hellinger"):
     >>> reduce_topics(TorchPoissonNMF(6, random_state=0).fit(X), 3).n_components_
     3
     """
-    hierarchy = topic_hierarchy(model, X=X, distance=distance)
+    hierarchy = topic_hierarchy(model, X=X)
     groups = [g for g in hierarchy.groups(n_topics) if len(g) > 1]
     return merge_topics(model, groups, X=X)

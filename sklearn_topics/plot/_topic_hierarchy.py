@@ -8,10 +8,10 @@ from ._documents import name_topics
 
 
 class TopicHierarchyDisplay:
-    """Dendrogram of the topics: the most similar ones are joined first.
+    """Dendrogram of the topics: similar ones are joined first.
 
-    It shows which topics :func:`sklearn_topics.curation.reduce_topics` merges, and at
-    which distance. Create the display with :meth:`from_estimator`.
+    It shows which topics :func:`sklearn_topics.curation.reduce_topics` merges, and what
+    that loses. Create the display with :meth:`from_estimator`.
 
     Parameters
     ----------
@@ -19,8 +19,6 @@ class TopicHierarchyDisplay:
         The merges, as in :class:`sklearn_topics.curation.TopicHierarchy`.
     topic_names : list of str
         Name or number, and top terms, of each topic.
-    distance : str
-        Label of the distances.
 
     Attributes
     ----------
@@ -45,15 +43,12 @@ class TopicHierarchyDisplay:
     (3, 4)
     """
 
-    def __init__(self, linkage, *, topic_names, distance="distance"):
+    def __init__(self, linkage, *, topic_names):
         self.linkage = linkage
         self.topic_names = topic_names
-        self.distance = distance
 
     @classmethod
-    def from_estimator(
-        cls, model, X=None, *, feature_names=None, distance="hellinger", ax=None
-    ):
+    def from_estimator(cls, model, X=None, *, feature_names=None, ax=None):
         """Plot the tree of the topics of a fitted model.
 
         Parameters
@@ -67,9 +62,6 @@ class TopicHierarchyDisplay:
         feature_names : sequence of str, default=None
             Names of the terms. If None, they come from the pipeline or from the data
             that the model was fitted on; without names, terms are column numbers.
-        distance : str, default="hellinger"
-            Distance between topics, as in
-            :func:`sklearn_topics.metrics.topic_distances`.
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is created.
 
@@ -78,10 +70,9 @@ class TopicHierarchyDisplay:
         display : TopicHierarchyDisplay
             The drawn display.
         """
-        hierarchy = topic_hierarchy(model, X=X, distance=distance)
+        hierarchy = topic_hierarchy(model, X=X)
         names = name_topics(model, feature_names, 4)
-        label = f"{distance.replace('_', ' ').capitalize()} distance"
-        return cls(hierarchy.linkage, topic_names=names, distance=label).plot(ax=ax)
+        return cls(hierarchy.linkage, topic_names=names).plot(ax=ax)
 
     def plot(self, ax=None):
         """Draw the display.
@@ -110,7 +101,7 @@ class TopicHierarchyDisplay:
                 ax.plot(x, (np.array(y) - 5) / 10, color="C0", linewidth=1.2)
         names = [one_line(self.topic_names[k], 50) for k in order]
         ax.set_yticks(range(K), names, fontsize="small", **PLAIN)
-        ax.set(ylim=(K - 0.5, -0.5), xlabel=self.distance)
+        ax.set(ylim=(K - 0.5, -0.5), xlabel="loss by merging (nats per token)")
         ax.set_xlim(left=0)
         for side in ("top", "right", "left"):
             ax.spines[side].set_visible(False)

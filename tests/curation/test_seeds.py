@@ -25,7 +25,7 @@ def test_excluded_words():
 @pytest.mark.parametrize(
     ("args", "options", "kind", "message"),
     [
-        ((WORDS, {"a": ["Moon", "xyz"]}, 2), {}, ValueError, "2 words of seeds.*'Moon'"),
+        ((WORDS, {"a": ["Moon", "xyz"]}, 2), {}, ValueError, "2 words of.*'Moon'"),
         ((WORDS, {"a": "moon"}, 2), {}, TypeError, r"Pass a list of words: \['moon'\]"),
         ((WORDS, SEEDS, 1), {}, ValueError, "2 topics, but n_components is 1"),
         ((WORDS, [["moon"]], 2), {}, TypeError, "must be a dict"),
