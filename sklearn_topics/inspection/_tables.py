@@ -308,7 +308,7 @@ def name_column(model, topics) -> dict[str, list]:
     return {"Name": [labels[k] if k >= 0 else "" for k in topics]}
 
 
-def data_frame(data, **options):
+def data_frame(values, **options):
     """A pandas DataFrame."""
     try:
         import pandas as pd
@@ -317,4 +317,4 @@ def data_frame(data, **options):
             "Tables need pandas. Install it with: pip install 'sklearn_topics[tables]'"
         ) from error
 
-    return pd.DataFrame(data, **options)
+    return pd.DataFrame(values, **options)
