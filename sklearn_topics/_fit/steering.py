@@ -143,9 +143,7 @@ class Steering:
         A seeded topic is that of its seeds and of the documents that contain them: each
         counts as much as seeds are a share of it.
         """
-        prior = np.maximum(self._by_topic(K, X.shape[1]), 0)
-        excess = prior - prior.min(axis=0)
-        excess[self.frozen_rows] = 0
+        excess = _excess(self._by_topic(K, X.shape[1]), self.frozen_rows)
         seeds = _upload(np.ascontiguousarray(excess.T / (excess.max() or 1)), X)
         tokens = ops.spmm(X, seeds)  # [n, K]
         shares = tokens.square() / tokens.sum(1, keepdim=True).clamp(min=_LEAST)
@@ -170,6 +168,19 @@ class Steering:
                 f"column {never.argmax()}. Drop these columns of X, or allow them in "
                 "a topic."
             )
+
+
+def _excess(b: np.ndarray, frozen_rows: np.ndarray) -> np.ndarray:  # [K, m]
+    """Pseudocounts beyond those that a term has in all topics, and a topic everywhere.
+
+    Terms that are excluded, or in frozen topics, have none.
+    """
+    b[frozen_rows] = EXCLUDED
+    free = b >= 0
+    for axis in 0, 1:
+        least = np.where(free, b, np.inf).min(axis=axis, keepdims=True)
+        b = np.where(free, b - np.where(np.isfinite(least), least, 0), 0)
+    return b
 
 
 def check_pseudocounts(pseudocounts, K: int, m: int) -> np.ndarray:

@@ -71,6 +71,18 @@ def test_the_start_takes_the_order_of_the_seeds(corpus_and_topics):
     assert topic_distances(first, topics).argmin(1).tolist() == [0, 1, 2, 3]
 
 
+def test_a_start_without_seeds_stays_as_it_is(corpus_and_topics):
+    """Excluded terms, and priors that differ by topic alone, name no documents."""
+    X, topics = corpus_and_topics
+    plain = TorchPoissonNMF(K, random_state=0).fit(X)
+    unlikely = plain.components_[1].argmin()
+    b = np.tile([[0.2], [0.25], [0.3], [0.2]], M)
+    b[1, unlikely] = -1
+    model = TorchPoissonNMF(K, topic_word_pseudocount=b, random_state=0).fit(X)
+    assert topic_distances(model, plain).argmin(1).tolist() == [0, 1, 2, 3]
+    assert_allclose(model.components_, plain.components_, atol=0.03)
+
+
 def test_all_topics_frozen(corpus_and_topics):
     X, topics = corpus_and_topics
     model = TorchPoissonNMF(K, frozen_topics=topics, random_state=0).fit(X)
