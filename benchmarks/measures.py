@@ -45,11 +45,26 @@ def docstrings(folder=None):
     return X[np.sort(order[500:])], *_halves(X[order[:500]])
 
 
+def snippets(folder, name="snippets"):
+    folder = Path(folder) / name
+    return _load(folder, "counts.npz"), *_halves(_load(folder, "counts_test.npz"))
+
+
+def tweets(folder):
+    return snippets(folder, "tweets")
+
+
 #: name -> function of the data folder: fitted counts, first and second held-out half
 CORPORA = {
     function.__name__: function
     for function in (etm_20ng, newsgroups20, nips, docstrings)
 }
+SHORT = {function.__name__: function for function in (snippets, tweets)}
+
+
+def labels(folder, name):
+    """Subjects of the documents of a corpus of short texts."""
+    return (Path(folder) / name / "labels.txt").read_text().splitlines()
 
 
 def random_start(X, K, seed):

@@ -8,11 +8,10 @@ labels (NMI), and seconds of CPU time, which other work on the machine disturbs 
 import argparse
 import time
 import warnings
-from pathlib import Path
 from statistics import median
 
-import scipy.sparse as sp
-from measures import CORPORA, _halves, completion_perplexity
+import measures
+from measures import CORPORA, completion_perplexity
 from sklearn.metrics import normalized_mutual_info_score
 
 from sklearn_topics import TorchPoissonNMF
@@ -28,10 +27,7 @@ def load(folder, name):
     """Counts, the two halves of held-out documents, and labels or None."""
     if name in CORPORA:
         return *CORPORA[name](folder), None
-    folder = Path(folder) / name
-    X = sp.load_npz(folder / "counts.npz").tocsr()
-    labels = (folder / "labels.txt").read_text().split("\n")[: X.shape[0]]
-    return X, *_halves(sp.load_npz(folder / "counts_test.npz").tocsr()), labels
+    return *measures.SHORT[name](folder), measures.labels(folder, name)
 
 
 def measured(X, first, second, labels, K, init, seed) -> list[float]:

@@ -88,18 +88,28 @@ for name, (model, grid) in grids.items():
 # %%
 # Plot the scores
 # ---------------
-# The bands show the standard deviation over folds and seeds. The dotted line marks the
-# best mean. For Poisson NMF, the display also shows the stability of the topics over
-# three seeds, which needs three additional fits for each number of topics. Completion
-# improves little beyond 40 topics, while coherence and diversity keep decreasing, so 20
-# to 40 topics are a good choice.
+# The bands show the smallest and largest score of the folds and seeds. The dotted line
+# marks the best mean. Completion improves little beyond 40 topics, while coherence and
+# diversity keep decreasing.
 
 from sklearn_topics.plot import TopicNumberDisplay
 
 for name, search in searches.items():
-    more = {"X": texts, "n_seeds": 3} if name == "Poisson NMF" else {}
-    display = TopicNumberDisplay.from_search(search, **more)
+    display = TopicNumberDisplay.from_search(search)
     display.figure_.suptitle(name)
+
+# %%
+# Stability and a recommendation
+# ------------------------------
+# ``choose_n_topics`` also measures how reproducible the topics are. Each fit leaves
+# other documents out and has another seed.
+
+from sklearn_topics.inspection import choose_n_topics
+
+pipeline = Pipeline([("counts", vectorizer), ("model", TorchPoissonNMF())])
+choice = choose_n_topics(pipeline, texts, n_fits=3, random_state=0)
+print(choice)
+TopicNumberDisplay.from_choice(choice)
 
 # %%
 # Fit the chosen model

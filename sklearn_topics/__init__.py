@@ -8,6 +8,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._boundary.embeddings import embedding_matrix
     from .models._beta_nmf import TorchBetaNMF
+    from .models._consensus import ConsensusTopics
     from .models._deep_nmf import TorchDeepNMF
     from .models._etm import TorchETM
     from .models._non_negative_factorization import non_negative_factorization
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from .models._truncated_svd import TorchTruncatedSVD
 
 __all__ = [
+    "ConsensusTopics",
     "TorchBetaNMF",
     "TorchDeepNMF",
     "TorchETM",
@@ -29,6 +31,7 @@ __all__ = [
 #: Name -> its module, imported when first asked for: the command line's help needs no
 #: torch. The same goes for the public modules.
 _MODULES = {
+    "ConsensusTopics": "models._consensus",
     "TorchBetaNMF": "models._beta_nmf",
     "TorchDeepNMF": "models._deep_nmf",
     "TorchETM": "models._etm",
@@ -42,6 +45,7 @@ _SUBMODULES = (
     "curation",
     "datasets",
     "inspection",
+    "io",
     "metrics",
     "nn",
     "plot",
@@ -68,7 +72,7 @@ def trusted_types():
     >>> skops.io.loads(file, trusted=trusted_types()).n_components
     2
     """
-    models = [name for name in _MODULES if name.startswith("Torch")]
+    models = [name for name in _MODULES if name[0].isupper()]
     return sorted(f"{__name__}.{_MODULES[name]}.{name}" for name in models)
 
 

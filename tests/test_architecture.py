@@ -13,7 +13,9 @@ PACKAGE = Path(sklearn_topics.__file__).parent
 
 # Imported in one file each, so that a new version of it touches one file.
 OPTIONAL = {
+    "anndata",
     "gensim",
+    "h5py",
     "matplotlib",
     "pandas",
     "pydantic",
@@ -24,6 +26,7 @@ OPTIONAL = {
     "torch.utils.tensorboard",
     "tqdm",
     "yaml",
+    "zarr",
 }
 SKLEARN_PRIVATE = "_boundary/sklearn_private.py"
 

@@ -6,6 +6,7 @@ import pytest
 from numpydoc.validate import validate
 
 import sklearn_topics
+import sklearn_topics.io
 from sklearn_topics import (
     callbacks,
     curation,
@@ -14,6 +15,11 @@ from sklearn_topics import (
     metrics,
     nn,
     plot,
+)
+
+MODULES = (
+    *(sklearn_topics, callbacks, curation, datasets, inspection, sklearn_topics.io),
+    *(metrics, nn, plot),
 )
 
 #: Never looked at in scikit-learn's tests/test_docstrings.py: names of what is
@@ -30,9 +36,7 @@ PROTOCOL = {"setup", "teardown", "on_fit_task_begin", "on_fit_task_end"}
 
 
 def _public():
-    for module in (
-        *(sklearn_topics, callbacks, curation, datasets, inspection, metrics, nn, plot),
-    ):
+    for module in MODULES:
         for name in module.__all__:
             item = getattr(module, name)
             if callable(item):

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from skops.io import dump
 
 import sklearn_topics
+import sklearn_topics.io
 from sklearn_topics import (
     callbacks,
     curation,
@@ -25,6 +26,11 @@ from sklearn_topics import (
 )
 from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
 
+MODULES = (
+    *(sklearn_topics, callbacks, curation, datasets, inspection, sklearn_topics.io),
+    *(metrics, nn, plot),
+)
+
 ROOT = Path(__file__).parents[1]
 #: Pages and names that need scikit-learn's callbacks.
 WITH_CALLBACKS = {*callbacks.__all__, "user_guide/callbacks"}
@@ -32,9 +38,7 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 def _public():
-    for module in (
-        *(sklearn_topics, callbacks, curation, datasets, inspection, metrics, nn, plot),
-    ):
+    for module in MODULES:
         for name in module.__all__:
             item = getattr(module, name)
             if callable(item):

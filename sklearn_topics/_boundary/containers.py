@@ -27,6 +27,7 @@ def readable(X, name="X", *, missing: bool = False):
     problem = _no_array(X, name)
     if problem:
         raise ValueError(problem)
+    X = in_memory(X)
     if isinstance(X, list | tuple) and any(
         isinstance(row, np.ma.MaskedArray) for row in X
     ):
@@ -47,6 +48,16 @@ def readable(X, name="X", *, missing: bool = False):
         advice += ", or use TorchBetaNMF(solver='mu', missing='mask'), which treats "
         advice += "them as unobserved"
     raise ValueError(f"{name} is a masked array with {cells}. {advice}.")
+
+
+def in_memory(X):
+    """Read counts on disk (`sklearn_topics.io.Counts`) into memory; others as they are.
+
+    All methods that take X come through here, or could take its blocks instead.
+    """
+    if hasattr(X, "blocks") and hasattr(X, "tocsr"):  # scipy's have no blocks
+        return X.tocsr()
+    return X
 
 
 def from_torch(X, name="X"):

@@ -10,7 +10,14 @@ from sklearn.utils.validation import check_array, check_non_negative, validate_d
 from .._kernels import CSR
 from .._kernels.csr import as_dtype
 from . import tensors
-from .containers import canonical_csr, from_torch, not_numbers, readable, summable
+from .containers import (
+    canonical_csr,
+    from_torch,
+    in_memory,
+    not_numbers,
+    readable,
+    summable,
+)
 from .sklearn_private import _safe_indexing
 from .transfer import numpy_dtype
 
@@ -113,7 +120,7 @@ def count_rows(X) -> int:
 
 def take_rows(X, rows):
     """Rows of X by position; X in any container that fit accepts."""
-    X = from_torch(X)
+    X = in_memory(from_torch(X))
     return _safe_indexing(X.tocsr() if sp.issparse(X) else X, rows)
 
 

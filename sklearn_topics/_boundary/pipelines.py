@@ -9,12 +9,23 @@ from .documents import as_counts
 
 def split_pipeline(estimator):
     """The steps before the topic model (or None), and the topic model."""
+    before, last = _split(estimator)
+    # A fitted consensus has a topic model, which does all that one does.
+    return before, getattr(last, "_topic_model", last)
+
+
+def last_step(estimator):
+    """The topic model of a pipeline or search, or the consensus that has one."""
+    return _split(estimator)[1]
+
+
+def _split(estimator):
     if hasattr(estimator, "best_estimator_"):  # a fitted search
-        return split_pipeline(estimator.best_estimator_)
+        return _split(estimator.best_estimator_)
     if not hasattr(estimator, "steps"):
         return None, estimator
     before = estimator[:-1] if len(estimator) > 1 else None
-    within, last = split_pipeline(estimator[-1])  # nested pipelines or searches
+    within, last = _split(estimator[-1])  # nested pipelines or searches
     if within is not None:
         before = within if before is None else make_pipeline(before, within)
     return before, last

@@ -4,8 +4,8 @@ import numpy as np
 import sklearn
 from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils._param_validation import Interval as _Interval
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils._set_output import _get_output_config
 
 try:
@@ -22,6 +22,7 @@ except ImportError:  # scikit-learn < 1.9
 __all__ = [
     "HAS_CALLBACKS",
     "CallbackSupportMixin",
+    "HasMethods",
     "Interval",
     "StrOptions",
     "_fit_context",

@@ -1,6 +1,10 @@
 """Allowed values of arguments and settings; --help imports this file only."""
 
-FORMATS = "lines", "jsonl", "csv", "counts"
+#: Of text; of counts, by the name of the file; of counts, for any name.
+FORMATS = (
+    *("lines", "jsonl", "csv", "counts"),
+    *("matrix_market", "uci", "ldac", "svmlight"),
+)
 PARTS = "train", "valid", "test"
 #: The default metrics, further metrics, and aliases, which `topic_scorer` accepts too.
 MEASURES = "completion", "perplexity", "npmi", "diversity"

@@ -6,10 +6,12 @@ import numpy as np
 
 from .choices import PARTS
 from .documents import (
+    check_vocabulary,
     count_documents,
     is_text,
+    is_text_file,
     kind_of,
-    read_documents,
+    read_file,
     read_vocabulary,
     select,
     split_documents,
@@ -21,7 +23,7 @@ from .errors import CommandError, within_key
 class Corpus:
     """Documents of each part, and their numbers in their file, counted from 0.
 
-    `names` are the terms of counts if a vocabulary is given.
+    `names` are the terms of counts, if the file or a vocabulary has them.
     """
 
     documents: dict
@@ -39,10 +41,14 @@ class Corpus:
 
 def read_corpus(data, seed) -> Corpus:
     """Read the documents of the settings section `data`."""
-    read = {}
+    with within_key("vocabulary"):
+        terms = _read_terms(data)
+    read, names = {}, None
     for key, path in data.files().items():
         with within_key(key):
-            read[key] = read_documents(path, data.format, data.field)
+            options = {"key": data.key, "n_terms": terms and len(terms)}
+            read[key], found = read_file(path, data.format, data.field, **options)
+            names = names or found  # of train, or of the only file
     if "path" in read:
         corpus = _split(read["path"], data.split, seed)
     else:
@@ -50,16 +56,25 @@ def read_corpus(data, seed) -> Corpus:
             read, {key: np.arange(count_documents(read[key])) for key in read}
         )
         _check_same_kind(read)
-    if data.vocabulary is not None:
+    corpus.names = names
+    if terms is not None:
         with within_key("vocabulary"):
-            if corpus.is_text:
-                raise CommandError(
-                    "allowed for counts only; the vectorizer learns the vocabulary of "
-                    "text, or gets it as vectorizer.params.vocabulary"
-                )
             n_terms = corpus.documents["train"].shape[1]
-            corpus.names = read_vocabulary(data.vocabulary, n_terms)
+            check_vocabulary(data.vocabulary, terms, n_terms)
+        corpus.names = terms
     return corpus
+
+
+def _read_terms(data) -> list[str] | None:
+    """The terms of the vocabulary's file; counts of some formats need their number."""
+    if data.vocabulary is None:
+        return None
+    if any(is_text_file(path, data.format) for path in data.files().values()):
+        raise CommandError(
+            "allowed for counts only; the vectorizer learns the vocabulary of text, or "
+            "gets it as vectorizer.params.vocabulary"
+        )
+    return read_vocabulary(data.vocabulary)
 
 
 def _split(documents, split, seed) -> Corpus:

@@ -1,9 +1,8 @@
-"""Read files of documents: text in lines, JSONL or CSV, and counts in .npz."""
+"""Read files of documents: text in lines, JSONL or CSV, and counts."""
 
 import csv
 import gzip
 import json
-import zipfile
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from .choices import FORMATS, PARTS
+from .counts import is_counts, read_counts
 from .errors import CommandError, choice, within
 
 _EXTENSIONS = {
@@ -20,15 +20,14 @@ _EXTENSIONS = {
     ".ndjson": "jsonl",
     ".csv": "csv",
     ".tsv": "csv",
-    ".npz": "counts",
 }
 
 
 @contextmanager
 def reading(path):
-    """Report a missing or unreadable file in one line."""
+    """Report a missing or unreadable file or folder in one line."""
     with within(path):
-        if not Path(path).is_file():
+        if not Path(path).exists():
             raise CommandError("file not found")
         try:
             yield
@@ -39,29 +38,43 @@ def reading(path):
 
 
 def read_documents(path, format=None, field="text"):
-    """Read the documents of one file.
+    """Read the documents of one file, as `read_file`, without the names of terms."""
+    return read_file(path, format, field)[0]
+
+
+def read_file(path, format=None, field="text", *, key=None, n_terms=None):
+    """Read the documents of one file, and the names of their terms.
 
     Parameters
     ----------
     path : str
         Path of the file; text files may be compressed by gzip (.gz).
-    format : {"lines", "jsonl", "csv", "counts"}, default=None
-        Format of the file. If None, the file extension determines it.
+    format : {"lines", "jsonl", "csv", "counts", ...}, default=None
+        Format of the file. If None, the file name determines it.
     field : str, default="text"
         JSONL field or CSV column with the text.
+    key : str, default=None
+        Place of the counts in a file of AnnData or 10x Genomics.
+    n_terms : int, default=None
+        Number of columns of counts in a format that does not say it.
 
     Returns
     -------
     documents : list of str or CSR matrix of counts
+    names : list of str or None
+        The terms, if a file of counts contains them.
     """
     with reading(path):
         format = format or _format_of(path)
-        documents = _READERS[format](path, field)
+        if format in _READERS:
+            documents, names = _READERS[format](path, field), None
+        else:
+            documents, names = read_counts(path, format, key, n_terms)
         if count_documents(documents) == 0:
             raise CommandError("the file contains no documents")
         if format == "lines" and not any(map(str.strip, documents)):
             raise CommandError("the file contains blank lines only")
-        return documents
+        return documents, names
 
 
 def is_text(documents) -> bool:
@@ -81,16 +94,19 @@ def select(documents, rows):
     return [documents[i] for i in rows] if is_text(documents) else documents[rows]
 
 
-def read_vocabulary(path, n_terms) -> list[str]:
-    """Read one term per line, one for each column of the counts."""
+def read_vocabulary(path) -> list[str]:
+    """Read one term per line."""
     with reading(path):
-        terms = _read_lines(path, None)
-        if len(terms) != n_terms:
-            raise CommandError(
-                f"{len(terms)} terms, but the counts have {n_terms} columns; expected "
-                "one term per line, in the order of the columns"
-            )
-        return terms
+        return _read_lines(path, None)
+
+
+def check_vocabulary(path, terms, n_terms) -> None:
+    """Raise an error unless there is one term for each column of the counts."""
+    if len(terms) != n_terms:
+        raise CommandError(
+            f"{path}: {len(terms)} terms, but the counts have {n_terms} columns; "
+            "expected one term per line, in the order of the columns"
+        )
 
 
 def split_documents(n, shares, seed) -> dict[str, np.ndarray]:
@@ -111,15 +127,30 @@ def split_documents(n, shares, seed) -> dict[str, np.ndarray]:
     return parts
 
 
+def is_text_file(path, format=None) -> bool:
+    """Whether a file is text by its format or its name."""
+    return (format or _named_format(path)) in _READERS
+
+
+def _named_format(path) -> str | None:
+    if is_counts(path):
+        return "counts"
+    return _EXTENSIONS.get(_extension(path))
+
+
 def _format_of(path) -> str:
-    name = Path(path)
-    extension = Path(name.stem).suffix if name.suffix == ".gz" else name.suffix
-    if extension.lower() not in _EXTENSIONS:
+    format = _named_format(path)
+    if format is None:
         raise CommandError(
-            f"the file extension {extension!r} is unknown; set format to one of "
+            f"the file extension {_extension(path)!r} is unknown; set format to one of "
             f"{', '.join(FORMATS)}"
         )
-    return _EXTENSIONS[extension.lower()]
+    return format
+
+
+def _extension(path) -> str:
+    name = Path(path)
+    return Path(name.stem if name.suffix == ".gz" else name).suffix.lower()
 
 
 def _open(path, newline=None):
@@ -194,28 +225,8 @@ def _read_csv(path, field):
     return texts
 
 
-def _read_counts(path, field):
-    try:
-        counts = sp.csr_matrix(sp.load_npz(path))
-    except (ValueError, KeyError, TypeError, OSError, zipfile.BadZipFile) as error:
-        raise CommandError(
-            "not a sparse matrix; expected a file written by scipy.sparse.save_npz"
-        ) from error
-    if counts.dtype.kind not in "buif":
-        raise CommandError(f"counts must be numbers. Got dtype {counts.dtype}")
-    if counts.nnz and not counts.data.min() >= 0:
-        (first,) = np.nonzero(~(counts.data >= 0))[0][:1]
-        row = int(np.searchsorted(counts.indptr, first, side="right")) - 1
-        raise CommandError(
-            f"counts must be at least 0 and not NaN. Row {row}, column "
-            f"{counts.indices[first]} contains {counts.data[first]}"
-        )
-    return counts
-
-
 _READERS = {
     "lines": _read_lines,
     "jsonl": _read_jsonl,
     "csv": _read_csv,
-    "counts": _read_counts,
 }

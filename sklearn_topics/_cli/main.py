@@ -33,7 +33,8 @@ Fit a topic model from a YAML file, for example:
 
   seed: 1
   data:
-    path: texts.jsonl        # or .txt (one document per line), .csv, .npz (counts)
+    path: texts.jsonl        # or .txt (one document per line), .csv; counts in .npz,
+                             # .mtx, .h5ad and other formats
     field: text              # JSONL field or CSV column with the text
     split: {train: 0.8, valid: 0.1, test: 0.1}
   vectorizer:
@@ -222,7 +223,9 @@ def _add_data(command):
         "data",
         metavar="DATA",
         help="documents: .txt (one per line), .jsonl, .csv or .tsv, also compressed "
-        "(.gz), or counts in .npz with the columns of the fit",
+        "(.gz), or counts with the columns of the fit: .npz, a folder of "
+        "io.write_counts, .h5ad, .zarr, .h5 (10x), .mtx, docword.*.txt (UCI), .ldac, "
+        ".svmlight",
     )
     command.add_argument(
         "--format",
@@ -232,6 +235,11 @@ def _add_data(command):
     command.add_argument(
         "--field",
         help="JSONL field or CSV column with the text (default: as in the fit)",
+    )
+    command.add_argument(
+        "--key",
+        help="place of the counts in a file of AnnData, such as layers/counts, or 10x "
+        "(default: as in the fit)",
     )
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from sklearn.pipeline import Pipeline
 
-from .documents import kind_of, read_documents, read_vocabulary
+from .counts import takes_key
+from .documents import check_vocabulary, kind_of, read_file, read_vocabulary
 from .errors import CommandError, within
 from .model_file import load_model
 from .plots import PLOTS
@@ -80,10 +81,14 @@ class Run:
     def model(self):
         return self.pipeline[-1]
 
-    def counts(self, path, format=None, field=None):
+    def counts(self, path, format=None, field=None, key=None):
         """Counts of the documents in a file; the vectorizer of the run counts text."""
         data = self.settings.data
-        documents = read_documents(path, format or data.format, field or data.field)
+        if key is None and takes_key(path):
+            key = data.key
+        options = {"key": key, "n_terms": self.model.components_.shape[1]}
+        format, field = format or data.format, field or data.field
+        documents, _ = read_file(path, format, field, **options)
         expected = "text" if len(self.pipeline) > 1 else "counts"
         if kind_of(documents) != expected:
             raise CommandError(
@@ -106,6 +111,7 @@ def load_run(folder) -> Run:
     if len(pipeline) > 1:
         names = pipeline[:-1].get_feature_names_out().tolist()
     elif (folder / VOCABULARY).exists():
+        names = read_vocabulary(folder / VOCABULARY)
         n_terms = pipeline[-1].components_.shape[1]
-        names = read_vocabulary(folder / VOCABULARY, n_terms)
+        check_vocabulary(folder / VOCABULARY, names, n_terms)
     return Run(pipeline, names, settings)

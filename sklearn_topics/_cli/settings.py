@@ -56,6 +56,7 @@ class Data(_Section):
     test: str | None = None
     format: Literal[*FORMATS] | None = None
     field: str = "text"
+    key: str | None = None
     vocabulary: str | None = None
 
     @model_validator(mode="after")

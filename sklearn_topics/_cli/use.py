@@ -27,11 +27,11 @@ def topics(folder, *, n_terms=10, by="probability", as_csv=False):
         print(*topic_lines(rows), sep="\n")
 
 
-def transform(folder, data, *, output=None, format=None, field=None):
+def transform(folder, data, *, output=None, format=None, field=None, key=None):
     """Write the topic proportions of documents as CSV."""
     _check_output(output, folder, data)
     run = load_run(folder)
-    counts = run.counts(data, format, field)
+    counts = run.counts(data, format, field, key)
     with within(data), data_errors():
         theta = run.model.transform(counts)
     columns = "document", *proportion_columns(run.model)
@@ -59,10 +59,12 @@ def _check_output(output, folder, data):
         raise CommandError(f"{output}: this command reads this file; name another file")
 
 
-def evaluate(folder, data, *, metrics=MEASURES, format=None, field=None) -> dict:
+def evaluate(
+    folder, data, *, metrics=MEASURES, format=None, field=None, key=None
+) -> dict:
     """Compute the metrics on documents that the model was not fitted on."""
     run = load_run(folder)
-    counts = run.counts(data, format, field)
+    counts = run.counts(data, format, field, key)
     with within(data), data_errors():
         values = measure_documents(run.model, counts, metrics)
     return {

@@ -51,6 +51,16 @@ def one_torch_thread() -> Iterator[None]:
             _ours.count = None
 
 
+@contextmanager
+def divided_threads(workers: int) -> Iterator[None]:
+    """Use a share of the threads in this thread, one of several `workers`."""
+    if workers == 1:
+        yield
+        return
+    with _torch_threads(max(1, torch.get_num_threads() // workers)):
+        yield
+
+
 def threads_for(X: CSR | Tensor) -> AbstractContextManager[None]:
     """`one_torch_thread` for the iterations over X, if X is small and sparse.
 

@@ -5,13 +5,17 @@ that ends in one (the names of the terms are read from it), or a fitted search o
 these. The tables are pandas DataFrames.
 """
 
+from ._cnmf import write_cnmf_results
 from ._differential import differential_terms
 from ._neighbors import topic_neighbors, word_neighbors
 from ._pyldavis import to_pyldavis
 from ._tables import dominant_topics, summary, topic_info, topic_words
 from ._terms import top_terms
+from ._topic_number import TopicNumberChoice, choose_n_topics
 
 __all__ = [
+    "TopicNumberChoice",
+    "choose_n_topics",
     "differential_terms",
     "dominant_topics",
     "summary",
@@ -21,4 +25,5 @@ __all__ = [
     "topic_neighbors",
     "topic_words",
     "word_neighbors",
+    "write_cnmf_results",
 ]

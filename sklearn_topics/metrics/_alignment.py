@@ -1,7 +1,6 @@
 """Distances between topics, matched topics of several models, sorted documents."""
 
 from dataclasses import dataclass
-from itertools import combinations
 from numbers import Real
 
 import numpy as np
@@ -14,6 +13,7 @@ from .._boundary.documents import as_array
 from .._boundary.proportions import strongest_topics
 from .._boundary.topics import topic_distributions, total_variation
 from .._boundary.transfer import like_input
+from .._fit.consensus import find_consensus
 
 
 @dataclass(frozen=True)
@@ -111,11 +111,12 @@ def align_topics(reference, topics, *, distance="hellinger"):
     return TopicAlignment(rows, columns, between[rows, columns])
 
 
-def topic_stability(models, *, distance="hellinger"):
+def topic_stability(models):
     """Measure how reproducible the topics of several fits are.
 
-    The fits differ in their seeds or samples. The stability is 1 minus the mean
-    distance of matched topics, over all pairs of fits. Fit TorchPoissonNMF with
+    The fits differ in their seeds or samples. The topics of all fits are clustered, as
+    in :class:`sklearn_topics.ConsensusTopics`; the stability is the mean silhouette of
+    the topics, the measure of consensus NMF. Fit TorchPoissonNMF with
     ``init="random"``: initialisations by ``init="auto"`` differ little, so that fits
     would agree even where the data have no topics.
 
@@ -123,13 +124,12 @@ def topic_stability(models, *, distance="hellinger"):
     ----------
     models : sequence of fitted models or arrays of shape (n_topics, n_features)
         At least two fits, over the same terms.
-    distance : str, default="hellinger"
-        Distance between topics, as in :func:`align_topics`.
 
     Returns
     -------
     stability : float
-        Between 0 and 1; 1 if all fits have the same topics.
+        1 if all fits have the same topics; about 0 if each fit has other topics, which
+        are no more similar to topics of the other fits than to each other.
 
     Examples
     --------
@@ -138,11 +138,13 @@ def topic_stability(models, *, distance="hellinger"):
     1.0
     """
     topics = [topic_distributions(model) for model in _several(models)]
-    distances = [
-        align_topics(a, b, distance=distance).distance.mean()
-        for a, b in combinations(topics, 2)
-    ]
-    return 1 - float(np.mean(distances))
+    if len({rows.shape[1] for rows in topics}) > 1:
+        raise ValueError(
+            "The fits have different numbers of terms: "
+            f"{', '.join(str(rows.shape[1]) for rows in topics)}. Pass fits over the "
+            "same terms."
+        )
+    return find_consensus(topics).stability
 
 
 def sort_documents(theta):

@@ -6,6 +6,7 @@ when something is drawn.
 """
 
 from ._convergence import ConvergenceDisplay
+from ._stability import StabilityDisplay
 from ._structure import StructureDisplay
 from ._top_terms import TopTermsDisplay
 from ._topic_hierarchy import TopicHierarchyDisplay
@@ -15,6 +16,7 @@ from ._topic_similarity import TopicSimilarityDisplay
 
 __all__ = [
     "ConvergenceDisplay",
+    "StabilityDisplay",
     "StructureDisplay",
     "TopTermsDisplay",
     "TopicHierarchyDisplay",

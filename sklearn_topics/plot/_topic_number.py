@@ -1,15 +1,8 @@
-"""Scores against the number of topics, from a fitted search."""
-
-from itertools import combinations
+"""Scores against the number of topics."""
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.utils.parallel import Parallel, delayed
 
-from .._boundary.arguments import check_integer, is_integer
-from .._boundary.topics import topic_distributions
-from .._boundary.warning import warn_user
-from ..metrics import topic_stability
+from .._boundary.arguments import is_integer
 
 #: Parameter whose values are only seeds.
 _SEED = "random_state"
@@ -18,9 +11,9 @@ _SEED = "random_state"
 class TopicNumberDisplay:
     """Choose the number of topics: scores with their spread over folds and seeds.
 
-    There is one panel per score of a fitted search, such as held-out likelihood,
-    coherence or diversity, and optionally one for the stability of the topics. A dotted
-    line marks the best number of topics. Create the display with :meth:`from_search`.
+    There is one panel per score, such as held-out likelihood, coherence or stability. A
+    dotted line marks the best number of topics. Create the display with
+    :meth:`from_choice` or :meth:`from_search`.
 
     Parameters
     ----------
@@ -28,8 +21,8 @@ class TopicNumberDisplay:
         Score -> values of the other parameters -> rows of (number of topics, mean,
         minimum, maximum over folds and seeds).
     best : dict of str to int
-        Score -> the number of topics with the highest mean score; None if all scores
-        are NaN.
+        Score -> the number of topics with the highest mean score; None for the training
+        error, and if all scores are NaN.
     parameter : str
         Name of the parameter that is the number of topics.
 
@@ -42,7 +35,8 @@ class TopicNumberDisplay:
 
     See Also
     --------
-    sklearn_topics.metrics.topic_scorer : Scores for the search.
+    sklearn_topics.inspection.choose_n_topics : Fits for several numbers of topics.
+    sklearn_topics.metrics.topic_scorer : Scores for a search.
 
     Examples
     --------
@@ -62,17 +56,38 @@ class TopicNumberDisplay:
         self.parameter = parameter
 
     @classmethod
-    def from_search(
-        cls,
-        search,
-        X=None,
-        *,
-        parameter=None,
-        n_seeds=None,
-        n_jobs=None,
-        verbose=0,
-        ax=None,
-    ):
+    def from_choice(cls, choice, *, ax=None):
+        """Plot the scores of :func:`sklearn_topics.inspection.choose_n_topics`.
+
+        Parameters
+        ----------
+        choice : TopicNumberChoice
+            The scores. The bands show the smallest and largest score of the fits.
+        ax : matplotlib Axes, default=None
+            Axes that the panels replace. If None, a new figure is created.
+
+        Returns
+        -------
+        display : TopicNumberDisplay
+            The drawn display.
+        """
+        spread = np.mean, np.min, np.max
+        curves = {
+            score: {
+                "": np.column_stack(
+                    [choice.numbers, *(function(values, axis=1) for function in spread)]
+                )
+            }
+            for score, values in choice.scores.items()
+            if not np.isnan(values).all()
+        }
+        # The training error decreases with the number of topics.
+        best = {score: _best(lines) for score, lines in curves.items()}
+        best.update({score: None for score in best if score == "error"})
+        return cls(curves, best=best, parameter="n_components").plot(ax=ax)
+
+    @classmethod
+    def from_search(cls, search, *, parameter=None, ax=None):
         """Plot the scores of a fitted ``GridSearchCV`` or ``RandomizedSearchCV``.
 
         Parameters
@@ -81,23 +96,9 @@ class TopicNumberDisplay:
             A search over the number of topics and, optionally, other parameters. Each
             combination of the other parameters is a line; seeds only add to the spread.
             A search with several scores has several panels.
-        X : array-like, default=None
-            The data that the search was fitted on; needed with `n_seeds` only.
         parameter : str, default=None
             Name of the number of topics in the grid. If None, it is "n_components",
             alone or at the end of a name such as "nmf__n_components".
-        n_seeds : int, default=None
-            Number of fits that measure the stability of the topics. For each number of
-            topics in the grid, the estimator is fitted to `X` with ``random_state`` 0,
-            1, ..., `n_seeds` - 1 and the best values of the other parameters, but with
-            ``init="random"`` in place of "auto"; three seeds and five numbers of topics
-            are 15 fits. If None, nothing is fitted.
-        n_jobs : int, default=None
-            Number of these fits that run in parallel. None is 1, unless in a
-            :obj:`joblib.parallel_backend` context; -1 uses all processors.
-        verbose : int, default=0
-            If positive, :class:`joblib.Parallel` reports the progress of the fits;
-            larger values report more often.
         ax : matplotlib Axes, default=None
             Axes that the panels replace. If None, a new figure is created.
 
@@ -124,23 +125,6 @@ class TopicNumberDisplay:
             score: _curves(results, score, parameter)
             for score in (name[10:] for name in results if name[:10] == "mean_test_")
         }
-        numbers = sorted({params[parameter] for params in results["params"]})
-        if n_seeds is not None:
-            _check_stability(search, X, n_seeds)
-            fits = [(K, seed) for K in numbers for seed in range(n_seeds)]
-            topics = Parallel(n_jobs=n_jobs, verbose=verbose)(
-                delayed(_fitted_topics)(search, X, parameter, *fit) for fit in fits
-            )
-            groups = [topics[i : i + n_seeds] for i in range(0, len(topics), n_seeds)]
-            rows = [_stability(group) for group in groups]
-            curves["stability"] = {"": np.column_stack([numbers, rows])}
-        elif X is not None:
-            warn_user(
-                "X is ignored: it is only used to measure the stability of the topics. "
-                f"Pass n_seeds=3 to measure it, which takes {3 * len(numbers)} fits "
-                "(see n_jobs and verbose), or leave X out.",
-                UserWarning,
-            )
         best = {score: _best(lines) for score, lines in curves.items()}
         return cls(curves, best=best, parameter=parameter).plot(ax=ax)
 
@@ -200,23 +184,6 @@ class TopicNumberDisplay:
         for panel in self.axes_:
             hide_overlaps(panel.get_xticklabels())
         return self
-
-
-def _check_stability(search, X, n_seeds) -> None:
-    if X is None:
-        raise ValueError(
-            f"n_seeds={n_seeds} needs X, the data that the search was fitted on."
-        )
-    if not hasattr(search, "best_params_"):
-        raise ValueError(
-            f"n_seeds={n_seeds} needs search.best_params_. Fit the search with refit=, "
-            "or leave n_seeds out."
-        )
-    if check_integer(n_seeds, "n_seeds") < 2:
-        raise ValueError(
-            "n_seeds must be at least 2, because stability compares fits with "
-            f"different seeds. Got {n_seeds}."
-        )
 
 
 def _find_parameter(params, name):
@@ -295,27 +262,3 @@ def _best(lines):
     rows = np.concatenate(list(lines.values()))
     known = rows[~np.isnan(rows[:, 1])]
     return int(known[known[:, 1].argmax(), 0]) if len(known) else None
-
-
-def _fitted_topics(search, X, parameter, K, seed):
-    """Topics (n_topics x n_features) of one fit with the best other parameters."""
-    # Clone the values: one may be an estimator that belongs to the search.
-    best = {
-        key: clone(value, safe=False)
-        for key, value in search.best_params_.items()
-        if key.split("__")[-1] != _SEED
-    }
-    step, separator, _ = parameter.rpartition("__")
-    prefix = f"{step}{separator}"
-    model = clone(search.estimator).set_params(**best)
-    model.set_params(**{parameter: K, f"{prefix}{_SEED}": seed})
-    if model.get_params().get(f"{prefix}init") == "auto":
-        # Fits from the same few initialisations would agree on anything.
-        model.set_params(**{f"{prefix}init": "random"})
-    return topic_distributions(model.fit(X))
-
-
-def _stability(topics):
-    """Mean, minimum and maximum stability over the pairs of fits."""
-    pairs = [topic_stability(pair) for pair in combinations(topics, 2)]
-    return np.mean(pairs), np.min(pairs), np.max(pairs)

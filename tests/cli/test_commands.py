@@ -311,7 +311,7 @@ def test_example_configuration(run, folder, monkeypatch):
 
 def test_example_shows_every_key():
     example = yaml.safe_load(EXAMPLE.read_text())
-    alternatives = {"train", "valid", "test", "vocabulary"}
+    alternatives = {"train", "valid", "test", "vocabulary", "key"}
     assert set(example) == set(Settings.model_fields)
     assert set(example["data"]) == set(Data.model_fields) - alternatives
     assert set(example["data"]["split"]) == set(Split.model_fields)

@@ -11,6 +11,7 @@ from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_topics import (
+    ConsensusTopics,
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
@@ -35,6 +36,7 @@ SETTINGS = [
     TorchPoissonNMF(),
     TorchPoissonNMF(solver="adam", **FEW),
     TorchETM(**FEW),
+    ConsensusTopics(TorchPoissonNMF(2), n_fits=2),
 ]
 OTHER_SETTINGS = [
     TorchBetaNMF(n_components=2, init="random", shuffle=True, **CONVERGED),
@@ -92,12 +94,21 @@ def test_sklearn_check_of_numbers(name, model):
 
 MODELS = pytest.mark.parametrize(
     "Model",
-    [TorchBetaNMF, TorchDeepNMF, TorchETM, TorchPoissonNMF, TorchTruncatedSVD],
+    [
+        ConsensusTopics,
+        TorchBetaNMF,
+        TorchDeepNMF,
+        TorchETM,
+        TorchPoissonNMF,
+        TorchTruncatedSVD,
+    ],
 )
 
 
 def small(Model, **options):
     """With two components, which is what every model can fit to four rows."""
+    if Model is ConsensusTopics:
+        return Model(TorchPoissonNMF(2), n_fits=2, **options)
     name = "layer_sizes" if Model is TorchDeepNMF else "n_components"
     return Model(**{name: (3, 2) if Model is TorchDeepNMF else 2}, **options)
 
@@ -139,6 +150,7 @@ def test_init_only_assigns(Model):
 @MODELS
 def test_fitted_state_is_numpy(Model):
     model = small(Model, random_state=0).fit(np.arange(12).reshape(4, 3))
+    model = getattr(model, "estimator_", model)
     for name, value in vars(model).items():
         if name in model.get_params():
             continue

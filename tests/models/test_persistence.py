@@ -15,6 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.pipeline import make_pipeline
 
 from sklearn_topics import (
+    ConsensusTopics,
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
@@ -80,8 +81,21 @@ def test_skops_needs_trust_in_the_model_alone(fitted, module, tmp_path):
 
 def test_trusted_types_are_those_of_the_estimators():
     estimators = [type(model) for model in MODELS.values()]
-    names = [f"{cls.__module__}.{cls.__qualname__}" for cls in estimators]
+    names = [
+        f"{cls.__module__}.{cls.__qualname__}" for cls in [*estimators, ConsensusTopics]
+    ]
     assert trusted_types() == sorted(names)
+
+
+def test_a_consensus_and_its_fits():
+    model = ConsensusTopics(TorchPoissonNMF(2), n_fits=2, random_state=0)
+    pipeline = make_pipeline(CountVectorizer(), model).fit(TEXTS)
+    stored = skops.io.loads(skops.io.dumps(pipeline), trusted=trusted_types())
+    for loaded in (stored, pickle.loads(pickle.dumps(pipeline))):
+        np.testing.assert_array_equal(
+            loaded.transform(TEXTS), pipeline.transform(TEXTS)
+        )
+        np.testing.assert_array_equal(loaded[-1].labels_, model.labels_)
 
 
 class Foreign:

@@ -14,9 +14,10 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 
-from sklearn_topics import TorchBetaNMF, TorchPoissonNMF
+from sklearn_topics import ConsensusTopics, TorchBetaNMF, TorchPoissonNMF
 from sklearn_topics.plot import (
     ConvergenceDisplay,
+    StabilityDisplay,
     StructureDisplay,
     TopicMapDisplay,
     TopicNumberDisplay,
@@ -233,7 +234,9 @@ def test_every_display_under_every_kind_of_output(X, output, named):
         ConvergenceDisplay.from_estimators(model)
         grid = {"n_components": [2, 3]}
         search = GridSearchCV(model, grid, cv=2).fit(X)
-        TopicNumberDisplay.from_search(search, X, n_seeds=2)
+        TopicNumberDisplay.from_search(search)
+        consensus = ConsensusTopics(model, n_fits=2, random_state=0)
+        StabilityDisplay.from_estimator(consensus.fit(X))
     expected = TopicMapDisplay.from_estimator(model, X)
     assert_allclose(display.places, expected.places)
     assert_allclose(display.shares, expected.shares)

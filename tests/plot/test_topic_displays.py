@@ -4,19 +4,20 @@ import itertools
 import pickle
 from types import SimpleNamespace
 
-import joblib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import make_pipeline
 
-from sklearn_topics import TorchPoissonNMF
+from sklearn_topics import ConsensusTopics, TorchPoissonNMF
 from sklearn_topics.datasets import make_topic_corpus
-from sklearn_topics.metrics import topic_distances, topic_scorer, topic_stability
+from sklearn_topics.inspection import choose_n_topics
+from sklearn_topics.metrics import topic_distances, topic_scorer
 from sklearn_topics.plot import (
+    StabilityDisplay,
     TopicMapDisplay,
     TopicNumberDisplay,
     TopicSimilarityDisplay,
@@ -230,62 +231,20 @@ def test_curves_are_the_scores_of_the_folds(corpus):
             np.testing.assert_array_equal(line.get_xydata(), rows[:, :2])
 
 
-def test_stability_is_that_of_fits_by_other_seeds():
-    pipe = Pipeline([("count", CountVectorizer()), ("nmf", TorchPoissonNMF())])
-    search = GridSearchCV(pipe, {"nmf__n_components": [2, 3]}, cv=2).fit(TEXTS)
-    display = TopicNumberDisplay.from_search(search, TEXTS, n_seeds=3)
-    rows = display.curves["stability"][""]
-    assert rows[:, 0].tolist() == [2, 3]
-    X = CountVectorizer().fit_transform(TEXTS)
-    options = {"n_components": 3, "init": "random"}  # not "auto"
-    models = [TorchPoissonNMF(**options, random_state=s).fit(X) for s in range(3)]
-    assert rows[1, 1] == pytest.approx(topic_stability(models))
-    assert (rows[:, 2] <= rows[:, 1]).all()
-    assert (rows[:, 1] <= rows[:, 3]).all()
-    assert search.best_estimator_[-1].random_state is None
-
-
-class Counting(TorchPoissonNMF):
-    """A model that counts its fits."""
-
-    fits = 0
-
-    def fit(self, X, y=None):
-        type(self).fits += 1
-        return super().fit(X)
-
-
-def test_nothing_is_fitted_unless_asked_for(corpus, capfd):
+def test_curves_of_a_choice(corpus):
     X, _, _ = corpus
-    model = Counting(random_state=0, max_iter=5, tol=0)
-    search = GridSearchCV(model, {"n_components": [2, 3, 4]}, cv=2).fit(X)
-    before = Counting.fits
-    assert list(TopicNumberDisplay.from_search(search).curves) == ["score"]
-    with pytest.warns(UserWarning, match="Pass n_seeds=3 .* takes 9 fits"):
-        display = TopicNumberDisplay.from_search(search, X)
-    assert list(display.curves) == ["score"]
-    assert Counting.fits == before
-    with pytest.raises(ValueError, match="n_seeds=2 needs X"):
-        TopicNumberDisplay.from_search(search, n_seeds=2)
-    capfd.readouterr()
-    options = {"n_seeds": 2, "n_jobs": 2, "verbose": 20}
-    with joblib.parallel_backend("threading"):
-        display = TopicNumberDisplay.from_search(search, X, **options)
-    assert list(display.curves) == ["score", "stability"]
-    assert Counting.fits == before + 6
-    assert "6 out of   6" in "".join(capfd.readouterr())
-
-
-def test_estimators_in_the_grid_stay_the_searchs_own(corpus):
-    X, _, _ = corpus
-    models = [TorchPoissonNMF(max_iter=10, tol=0), TorchPoissonNMF(max_iter=11, tol=0)]
-    pipe = Pipeline([("model", TorchPoissonNMF())])
-    grid = {"model": models, "model__n_components": [2, 6]}
-    search = GridSearchCV(pipe, grid, cv=2).fit(X)
-    stable = TopicNumberDisplay.from_search(search, X, n_seeds=3).curves
-    stable = stable["stability"][""]
-    assert (stable[:, 1] < 0.999).any()
-    assert not any(hasattr(model, "components_") for model in models)
+    model = TorchPoissonNMF(max_iter=20, tol=0)
+    choice = choose_n_topics(model, X, [2, 3, 5], n_fits=3, random_state=0)
+    display = TopicNumberDisplay.from_choice(choice)
+    assert list(display.curves) == ["completion", "coherence", "stability", "error"]
+    for score, lines in display.curves.items():
+        values = choice.scores[score]
+        expected = [[2, 3, 5], values.mean(1), values.min(1), values.max(1)]
+        np.testing.assert_array_equal(lines[""], np.transpose(expected))
+    best = choice.table["completion"].idxmax()
+    assert display.best["completion"] == best
+    assert display.best["error"] is None
+    assert [panel.get_title() for panel in display.axes_] == list(display.curves)
 
 
 def test_scores_that_failed_have_no_best(corpus):
@@ -364,9 +323,38 @@ def test_what_is_no_search_over_topics(corpus):
     assert TopicNumberDisplay.from_search(search, parameter="max_iter").best
     with pytest.raises(ValueError, match="parameter='k' is not varied by the search"):
         TopicNumberDisplay.from_search(search, parameter="k")
-    search = GridSearchCV(model, {"n_components": [2]}, cv=2).fit(X)
-    with pytest.raises(ValueError, match="n_seeds must be at least 2"):
-        TopicNumberDisplay.from_search(search, X, n_seeds=1)
+
+
+# ------------------------------------------------------------- stability
+
+
+def test_topics_of_a_cluster_are_side_by_side(corpus):
+    X, _, _ = corpus
+    model = ConsensusTopics(TorchPoissonNMF(4), n_fits=5, random_state=0).fit(X)
+    model.labels_[1, 2] = -1
+    display = StabilityDisplay.from_estimator(model)
+    assert display.labels[-1] == -1
+    assert (np.diff(display.labels[:-1]) >= 0).all()
+    shown = display.ax_.images[0].get_array()
+    np.testing.assert_array_equal(shown, display.distances)
+    assert sorted(shown.ravel()) == sorted(model.distances_.ravel())
+    assert not display.distances.diagonal().any()
+    names = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert len(names) == 5
+    assert names[-1] == "outliers"
+    assert names[0].startswith("0: ")
+    with pytest.raises(TypeError, match="needs a fitted ConsensusTopics"):
+        StabilityDisplay.from_estimator(model.estimator_)
+
+
+def test_the_consensus_of_a_pipeline_names_its_topics():
+    model = ConsensusTopics(TorchPoissonNMF(2), n_fits=2, random_state=0)
+    pipe = make_pipeline(CountVectorizer(), model).fit(TEXTS)
+    display = StabilityDisplay.from_estimator(pipe)
+    assert {frozenset(name[3:].split()[:2]) for name in display.topic_names} == {
+        frozenset(["cat", "dog"]),
+        frozenset(["sun", "moon"]),
+    }
 
 
 def test_pipelines_name_their_topics():
