@@ -22,10 +22,12 @@ def check_model(model):
     _, last = split_pipeline(model)
     known = BaseTopicModel, BaseBetaNMF, NMF, LatentDirichletAllocation
     if not isinstance(last, known):
+        inner = isinstance(getattr(last, "estimator_", None), known)
         raise TypeError(
             f"{type(last).__name__} cannot be edited. Expected a fitted "
             "TorchPoissonNMF, TorchBetaNMF, TorchETM or TorchDeepNMF, scikit-learn's "
             "NMF or LatentDirichletAllocation, or a pipeline that ends in one."
+            f"{' Pass its estimator_.' * inner}"
         )
     check_is_fitted(last)
     nonnegative_weights(last)
