@@ -43,7 +43,16 @@ _MODULES = {
     "embedding_matrix": "_boundary.embeddings",
     "non_negative_factorization": "models._non_negative_factorization",
 }
-_SUBMODULES = "callbacks", "datasets", "inspection", "io", "metrics", "nn", "plot"
+_SUBMODULES = (
+    "callbacks",
+    "curation",
+    "datasets",
+    "inspection",
+    "io",
+    "metrics",
+    "nn",
+    "plot",
+)
 
 
 def trusted_types():

@@ -7,10 +7,18 @@ from numpydoc.validate import validate
 
 import sklearn_topics
 import sklearn_topics.io
-from sklearn_topics import callbacks, datasets, inspection, metrics, nn, plot
+from sklearn_topics import (
+    callbacks,
+    curation,
+    datasets,
+    inspection,
+    metrics,
+    nn,
+    plot,
+)
 
 MODULES = (
-    *(sklearn_topics, callbacks, datasets, inspection, sklearn_topics.io),
+    *(sklearn_topics, callbacks, curation, datasets, inspection, sklearn_topics.io),
     *(metrics, nn, plot),
 )
 

@@ -15,11 +15,19 @@ from skops.io import dump
 
 import sklearn_topics
 import sklearn_topics.io
-from sklearn_topics import callbacks, datasets, inspection, metrics, nn, plot
+from sklearn_topics import (
+    callbacks,
+    curation,
+    datasets,
+    inspection,
+    metrics,
+    nn,
+    plot,
+)
 from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
 
 MODULES = (
-    *(sklearn_topics, callbacks, datasets, inspection, sklearn_topics.io),
+    *(sklearn_topics, callbacks, curation, datasets, inspection, sklearn_topics.io),
     *(metrics, nn, plot),
 )
 

@@ -1,6 +1,7 @@
 """Topics in any form (model, pipeline, array of weights) -> arrays and names."""
 
 from contextlib import suppress
+from itertools import pairwise
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -78,6 +79,49 @@ def match_topics(topics, known, distance: float) -> list[int]:
             "no other topics. Fit the model again."
         )
     return nearest.tolist()
+
+
+def check_topic_names(
+    names, K: int, argument: str = "topic_names"
+) -> np.ndarray | None:
+    """Validate names of at most K topics; K names, "" for a topic without."""
+    if names is None:
+        return None
+    if isinstance(names, str):
+        raise ValueError(f"{argument} must be a list of names. Got {names!r}.")
+    names = ["" if name is None else name for name in names]
+    wrong = [name for name in names if not isinstance(name, str)]
+    if wrong:
+        raise ValueError(f"{argument} must contain texts. Got {wrong[0]!r}.")
+    if len(names) > K:
+        raise ValueError(f"{argument} has {len(names)} names for {K} topics.")
+    given = sorted(filter(None, names))
+    twice = [name for name, other in pairwise(given) if name == other]
+    if twice:
+        raise ValueError(f"{argument} has the name {twice[0]!r} twice.")
+    return np.array(names + [""] * (K - len(names)), dtype=np.str_)
+
+
+def topic_names(model) -> list[str] | None:
+    """Names of the topics, "" for a topic without a name; None if none has a name."""
+    _, last = split_pipeline(model)
+    names = getattr(last, "topic_names_", None)
+    if names is None:
+        return None
+    names, K = np.asarray(names).tolist(), len(topic_weights(last))
+    if len(names) != K:
+        raise ValueError(
+            f"topic_names_ has {len(names)} names, but components_ has {K} rows. Drop, "
+            "merge and reorder topics with sklearn_topics.curation, or set "
+            "topic_names_ as well."
+        )
+    return names
+
+
+def topic_labels(model) -> list[str | int]:
+    """The name of each topic, or its number."""
+    K = len(topic_weights(model))
+    return [name or k for k, name in enumerate(topic_names(model) or [""] * K)]
 
 
 def term_names(model, feature_names=None, *, numbers: bool = True) -> list | None:

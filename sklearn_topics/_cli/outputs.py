@@ -122,7 +122,7 @@ def _write_document_topics(folder, fitted):
             theta = fitted.model.transform(counts)
             yield from proportion_rows(theta, fitted.numbers[part], part)
 
-    columns = proportion_columns(len(fitted.model.components_))
+    columns = proportion_columns(fitted.model)
     path = folder / files.DOCUMENT_TOPICS
     with open(path, "w", encoding="utf-8", newline="") as file:
         write_csv(file, ("part", "document", *columns), rows())

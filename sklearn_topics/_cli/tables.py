@@ -3,7 +3,7 @@
 import csv
 
 from .._boundary.top_terms import greatest
-from .._boundary.topics import term_names, topic_weights
+from .._boundary.topics import term_names, topic_labels, topic_weights
 from ..inspection import top_terms
 from .errors import CommandError
 from .measures import is_signed
@@ -26,21 +26,23 @@ def topic_rows(model, names, n_terms, by="probability") -> list[tuple]:
         )
     return [
         (topic, rank, term, f"{weight:.6g}")
-        for topic, terms in enumerate(listed)
+        for topic, terms in zip(topic_labels(model), listed, strict=True)
         for rank, (term, weight) in enumerate(terms)
     ]
 
 
 def topic_lines(rows) -> list[str]:
-    """One line per topic: number, tab, terms."""
+    """One line per topic: name or number, tab, terms."""
     topics = {}
     for topic, _, term, _ in rows:
         topics.setdefault(topic, []).append(str(term))
     return [f"{topic}\t{' '.join(terms)}" for topic, terms in topics.items()]
 
 
-def proportion_columns(n_topics) -> list[str]:
-    return [f"topic_{k}" for k in range(n_topics)]
+def proportion_columns(model) -> list[str]:
+    """The names of the topics, "topic_3" for one without a name."""
+    labels = topic_labels(model)
+    return [k if isinstance(k, str) else f"topic_{k}" for k in labels]
 
 
 def proportion_rows(theta, documents, *before):

@@ -34,7 +34,7 @@ def transform(folder, data, *, output=None, format=None, field=None, key=None):
     counts = run.counts(data, format, field, key)
     with within(data), data_errors():
         theta = run.model.transform(counts)
-    columns = "document", *proportion_columns(theta.shape[1])
+    columns = "document", *proportion_columns(run.model)
     rows = proportion_rows(theta, range(len(theta)))
     if output is None:
         write_csv(sys.stdout, columns, rows)

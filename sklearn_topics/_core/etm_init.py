@@ -6,6 +6,7 @@ encoder learns the documents' proportions.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Protocol
 
 import torch
@@ -39,6 +40,21 @@ class Start(Protocol):
         """A name, W (n x K) and HT (m x K)."""
 
 
+class Steering(Protocol):
+    """What is known about the topics."""
+
+    def prior(self, X: CSR | Tensor, K: int, unit: float) -> float | Tensor:
+        """Pseudocounts of the terms, in this unit."""
+
+    def typical(self) -> float:
+        """One pseudocount in place of all."""
+
+    def begin(
+        self, X: CSR | Tensor, W: Tensor, HT: Tensor, *, ordered: bool
+    ) -> tuple[Tensor, Tensor]:
+        """Initial factors that agree with what is known."""
+
+
 class Progress(Protocol):
     """Shows how much is done."""
 
@@ -51,6 +67,7 @@ def init_from_nmf(
     generator: torch.Generator,
     *,
     start: Start,
+    steering: Steering | None = None,
     keep_embeddings: bool,
     batch_size: int,
     progress: Callable[[int, str], AbstractContextManager[Progress]],
@@ -65,6 +82,8 @@ def init_from_nmf(
         On the host.
     start : callable
         The initial factors of Poisson NMF.
+    steering : Steering, default=None
+        Pseudocounts of the terms in Poisson NMF.
     keep_embeddings : bool
         Whether the embeddings of the terms stay as they are.
     batch_size : int
@@ -80,7 +99,7 @@ def init_from_nmf(
     """
     K = len(module.topic_embeddings)
     with progress(_NMF_ITERATIONS, "iterations of Poisson NMF") as shown:
-        theta, topics = nmf_topics(X, K, generator, start, shown.show)
+        theta, topics = nmf_topics(X, K, generator, start, shown.show, steering)
     topic_error = set_topics(module, topics, keep_embeddings=keep_embeddings)
     documents = _ENCODER_EPOCHS * X.shape[0]
     with progress(documents, "documents to pretrain the encoder") as shown:
@@ -104,6 +123,7 @@ def nmf_topics(
     generator: torch.Generator,
     start: Start,
     show: Callable[[int], None],
+    steering: Steering | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Proportions (n x K) and topics (K x m) by Poisson NMF.
 
@@ -111,8 +131,14 @@ def nmf_topics(
     """
     unit = Unit.of(X)
     X = unit.measure(X)
-    solver = SCD(*(unit.data * pseudocount for pseudocount in _NMF_PSEUDOCOUNTS))
+    a, b = _NMF_PSEUDOCOUNTS
+    b = b if steering is None else steering.typical()
+    solver = SCD(unit.data * a, unit.data * b)
     _, W, HT = start(X, K, generator, solver)
+    if steering is not None:
+        prior = steering.prior(X, K, unit.data)
+        solver = replace(solver, topic_word_pseudocount=prior)
+        W, HT = steering.begin(X, W, HT, ordered=False)
     state = solver.init_state(X, W, HT, generator)
     for done in range(1, _NMF_ITERATIONS + 1):
         state = solver.step(X, state)

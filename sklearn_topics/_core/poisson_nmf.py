@@ -3,11 +3,12 @@ r"""Poisson NMF and the topic model: alternating solvers for both factors.
 With pseudocounts a (documents) and b (terms) the objective is
 
 .. math:: P(W, B) = \sum_{ij} [x_{ij} \log (WB)_{ij} - \log x_{ij}!] - \sum_{ik} w_{ik}
-          + a \sum_{ik} \log w_{ik} + b \sum_{kj} \log B_{kj},
+          + a \sum_{ik} \log w_{ik} + \sum_{kj} b_{kj} \log B_{kj},
 
 where the rows of B sum to one, so that W counts tokens. For a = b = 0 it is the
 Poisson log-likelihood; otherwise, maximised over the size of each document, it is the
-posterior of the topic model up to a constant.
+posterior of the topic model up to a constant. b may be one number for all terms and
+topics. Where b_kj is negative, H_kj is fixed: it has no term and stays as it begins.
 
 The state holds W (n x K) and HT (m x K), topics as columns of any scale: B = H / u
 with u the column sums of HT, and W u in place of W. Every update below is the one on
@@ -37,8 +38,10 @@ class PoissonObjective:
 
     Parameters
     ----------
-    doc_topic_pseudocount, topic_word_pseudocount : float
-        a and b, in tokens.
+    doc_topic_pseudocount : float
+        a, in tokens.
+    topic_word_pseudocount : float or Tensor of shape (m, K)
+        b, in tokens; for each term and topic, or the same for all.
     log_factorial : float
         sum of log x! over the data, which the objective subtracts.
     floor : float
@@ -46,20 +49,34 @@ class PoissonObjective:
     """
 
     doc_topic_pseudocount: float = 0.0
-    topic_word_pseudocount: float = 0.0
+    topic_word_pseudocount: float | Tensor = 0.0
     log_factorial: float = 0.0
     floor: float = POISSON_FLOOR
+
+    @property
+    def smooths(self) -> bool:
+        """Whether the objective is not the likelihood alone."""
+        b = self.topic_word_pseudocount
+        return isinstance(b, Tensor) or self.doc_topic_pseudocount > 0 or b > 0
+
+    def topic_prior(self, m: int) -> float | Tensor:  # number, or [K]
+        """The pseudocounts of all m terms of a topic together."""
+        b = self.topic_word_pseudocount
+        if isinstance(b, Tensor):
+            return ops.column_sums(b.clamp(min=0))
+        return m * b
 
     def topic_cost(self, expected: Tensor, v: Tensor, u: Tensor, m: int) -> Tensor:
         """The cost of one unit of each topic in the update of H: [K].
 
         Maximum likelihood: v, the column sums of W. With pseudocounts: the multiplier
         of the constraint that a topic sums to one, which is the topic's expected
-        tokens plus m b, here for a topic of sum u; 0 for a topic that has lost all.
+        tokens plus sum_j b_kj, here for a topic of sum u; 0 for a topic that has lost
+        all.
         """
-        if self.doc_topic_pseudocount == self.topic_word_pseudocount == 0:
+        if not self.smooths:
             return v
-        tokens = expected + m * self.topic_word_pseudocount
+        tokens = expected + self.topic_prior(m)
         return tokens * (tokens > _LEAST_SHARE * tokens.sum()) * _inverse(u)
 
     def objective(
@@ -75,8 +92,7 @@ class PoissonObjective:
         if log_sums is None:
             log_sums = ops.log_sums(X, W, HT, floor=self.floor)
         value = log_sums.sum() - u.to(wide) @ v.to(wide) - self.log_factorial
-        a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
-        return value + _log_prior(a, b, W, HT, u)
+        return value + self._log_prior(self.doc_topic_pseudocount, W, HT, u)
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """Objective and KKT residual: max |W (u - (X/Y) H^T) - a|, likewise for H."""
@@ -95,6 +111,19 @@ class PoissonObjective:
         )
         return on_host({"objective": objective, "kkt": kkt})
 
+    def _log_prior(self, a: float, W: Tensor, HT: Tensor, u: Tensor) -> Tensor | float:
+        """a sum log(W u) + sum b log(H / u), over the topics in use."""
+        if not self.smooths:
+            return 0.0
+        b, empty = self.topic_word_pseudocount, u <= 0  # [K]
+        log_u = u.masked_fill(empty, 1).to(accumulation_dtype(u.device)).log()
+        excess = a * W.shape[0] - self.topic_prior(HT.shape[0])  # a number, or [K]
+        if isinstance(b, Tensor):
+            total = (excess * log_u).sum() + ops.log_sum(HT, empty, b.clamp(min=0))
+        else:
+            total = excess * log_u.sum() + (b * ops.log_sum(HT, empty) if b > 0 else 0)
+        return total + (a * ops.log_sum(W, empty) if a > 0 else 0)
+
     def _document_violation(self, X, W, HT, u) -> Tensor:  # []
         numerator = ops.ratio_product(X, W, HT, floor=self.floor)
         return ops.largest_violation(W, numerator, u, self.doc_topic_pseudocount)
@@ -103,19 +132,6 @@ class PoissonObjective:
 def _inverse(u: Tensor) -> Tensor:
     """1 / u, and 0 for an empty topic; NaN, which is an overflow, stays."""
     return (u / u / u).masked_fill_(u <= 0, 0)
-
-
-def _log_prior(a: float, b: float, W: Tensor, HT: Tensor, u: Tensor) -> Tensor | float:
-    """a sum log(W u) + b sum log(H / u), over the topics in use."""
-    if a == b == 0:
-        return 0.0
-    empty = u <= 0  # [K]
-    log_u = u.masked_fill(empty, 1).to(accumulation_dtype(u.device)).log().sum()
-    total = (a * W.shape[0] - b * HT.shape[0]) * log_u
-    for pseudocount, A in (a, W), (b, HT):
-        if pseudocount > 0:
-            total = total + pseudocount * ops.log_sum(A, empty)
-    return total
 
 
 @dataclass(frozen=True)
@@ -202,7 +218,7 @@ class VariationalEM(EM):
         # log B(c + a) / B(a), of the topics in use: of an empty one c is 0.
         value += (torch.lgamma(c + a) - lgamma(a)).sum()
         value -= (torch.lgamma(c.sum(1) + K * a) - torch.lgamma(K * a)).sum()
-        return value + _log_prior(0, self.topic_word_pseudocount, W, HT, u)
+        return value + self._log_prior(0, W, HT, u)
 
     def _document_violation(self, X, W, HT, u) -> Tensor:
         if W.numel() == 0:
@@ -238,6 +254,10 @@ class SCD(Alternating):
         return {**new, "iteration": done + 1}, log_sums
 
 
+def _positive(value: float | Tensor) -> float | Tensor:
+    return value.clamp(min=0) if isinstance(value, Tensor) else max(value, 0.0)
+
+
 def _em_step(solver: Alternating, X: CSR | Tensor, state: State) -> State:
     W, HT = state["W"], state["HT"]  # [n, K], [m, K]
     u = ops.column_sums(HT)  # [K]
@@ -253,7 +273,8 @@ def _em_step(solver: Alternating, X: CSR | Tensor, state: State) -> State:
 def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> tuple[State, Tensor]:
     """W, then H, each by sweeps that raise the objective or leave it.
 
-    For fixed W, and topics of any sum u, the objective holds (a n - b m) sum_k log u_k.
+    For fixed W, and topics of any sum u, the objective holds the sum over k of
+    (a n - sum_j b_kj) log u_k.
     Where the factor is negative, log u_k is at most its tangent, and the slope adds to
     the topic's cost; where it is positive, log u_k is at least the mean of log h over
     the topic's present terms, which adds to their pseudocounts. Either way coordinate
@@ -264,9 +285,9 @@ def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> tuple[State, Tensor
     options = {"n_sweeps": solver.inner_sweeps, "floor": solver.floor}
     u = ops.column_sums(HT)  # [K]
     W, _ = ops.scd_rows(X, W, HT, u, pseudocount=a, **options)
-    excess = b * HT.shape[0] - a * W.shape[0]
+    excess = solver.topic_prior(HT.shape[0]) - a * W.shape[0]  # a number, or [K]
     per_sum = _inverse(u)  # [K]
-    cost = (ops.column_sums(W) + max(excess, 0.0) * per_sum) * (u > 0)  # [K]
-    options["share"] = max(-excess, 0.0) * per_sum
+    cost = (ops.column_sums(W) + _positive(excess) * per_sum) * (u > 0)  # [K]
+    options["share"] = _positive(-excess) * per_sum
     HT, log_sums = ops.scd_rows(X.T, HT, W, cost, pseudocount=b, **options)  # .., [m]
     return {**state, "W": W, "HT": HT, "objective": None}, log_sums

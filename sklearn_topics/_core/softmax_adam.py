@@ -110,7 +110,7 @@ class SoftmaxAdam(PoissonObjective):
         counts = theta * ops.ratio_product(batch, theta, terms, floor=self.floor) + a
         of_documents = theta * counts.sum(1, keepdim=True) - counts
         numerator = ops.ratio_product(batch.T, terms, theta, floor=self.floor)
-        counts = numerator.mul_(terms).add_(share * b)
+        counts = numerator.mul_(terms).add_(share * b)  # b: a number, or [m, K]
         return of_documents, torch.addcmul(-counts, terms, ops.column_sums(counts))
 
 

@@ -50,6 +50,17 @@ def document_log_likelihood(X: CSR | Tensor, state: State, floor: float) -> floa
     return float(loglik.sum() - size.to(loglik.dtype).sum())
 
 
+def expected_tokens(X: CSR | Tensor, theta: Tensor) -> Tensor:  # [K]
+    """The tokens of X that each topic explains, for proportions theta (n x K)."""
+    return ops.column_sums(theta * document_sizes(X).to(theta.dtype)[:, None])
+
+
+def state_tokens(X: CSR | Tensor, state: State) -> Tensor:  # [K]
+    """`expected_tokens` of a state."""
+    theta = normalize_rows(state["W"] * ops.column_sums(state["HT"]))
+    return expected_tokens(X, theta)
+
+
 def document_sizes(X: CSR | Tensor) -> Tensor:  # [n]
     """The tokens of each document, in float64."""
     return ops.row_sums(X)

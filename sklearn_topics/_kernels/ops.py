@@ -60,19 +60,25 @@ def combine_columns(A: Tensor, G: Tensor) -> Tensor:
     return registry.find("combine_columns", A)(A, G)
 
 
-def multiplicative_step(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float):
+def multiplicative_step(
+    A: Tensor, N: Tensor, cost: Tensor, pseudocount: float | Tensor
+) -> Tensor:
     """(A * N + pseudocount) / cost, by column: a Tensor of A's shape (n, K).
 
-    A column of cost 0 belongs to an empty topic and becomes 0.
+    A column of cost 0 belongs to an empty topic and becomes 0. Pseudocounts may differ
+    by entry, a Tensor of A's shape: an entry with a negative one is fixed and stays as
+    it is in any case.
     """
     return registry.find("multiplicative_step", A)(A, N, cost, pseudocount)
 
 
-def largest_violation(A: Tensor, N: Tensor, cost: Tensor, pseudocount: float) -> Tensor:
+def largest_violation(
+    A: Tensor, N: Tensor, cost: Tensor, pseudocount: float | Tensor
+) -> Tensor:
     """max |A * (cost - N) - pseudocount| over the columns of positive cost, or 0.
 
     A Tensor of shape (): how far the factor A is from what `multiplicative_step` would
-    leave as it is.
+    leave as it is. Pseudocounts as there: fixed entries do not count.
     """
     return registry.find("largest_violation", A)(A, N, cost, pseudocount)
 
@@ -164,13 +170,16 @@ def adam_step_(
     impl(A, gradients, first, second, rows, rate, n_updates, l2, decays, eps)
 
 
-def log_sum(A: Tensor, empty: Tensor | None = None) -> Tensor:
+def log_sum(
+    A: Tensor, empty: Tensor | None = None, weights: Tensor | None = None
+) -> Tensor:
     """Sum of log A over a positive factor, accumulated wide: a float64 Tensor ().
 
     Columns that are `empty`, if given (bool, shape (K,)), are left out. What is below
-    the smallest normal number counts as that.
+    the smallest normal number counts as that. With `weights`, a nonnegative Tensor of
+    A's shape, the logarithms are multiplied by them; 0 log 0 is 0.
     """
-    return registry.find("log_sum", A)(A, empty)
+    return registry.find("log_sum", A)(A, empty, weights)
 
 
 def exp_digamma(A: Tensor, shift: Tensor) -> Tensor:
@@ -240,7 +249,7 @@ def scd_rows(
     HT: Tensor,
     u: Tensor,
     *,
-    pseudocount: float = 0.0,
+    pseudocount: float | Tensor = 0.0,
     share: Tensor | None = None,
     l2: float = 0.0,
     n_sweeps: int,
@@ -278,8 +287,9 @@ def scd_rows(
     u : Tensor of shape (K,)
         Cost of one unit of each coordinate; a topic whose cost is below the smallest
         normal number is empty and gets weight 0.
-    pseudocount : float
-        a, in tokens.
+    pseudocount : float or Tensor of shape (n, K)
+        a, in tokens; a Tensor has one for each entry of W. An entry with a negative one
+        is fixed: it stays as it is, also in an empty topic, and is part of y.
     l2 : float
         Weight of the quadratic penalty.
     share : Tensor of shape (K,), default=None
@@ -299,7 +309,7 @@ def scd_rows(
     """
     impl = registry.find("scd_rows", X)
     share = torch.zeros_like(u) if share is None else share
-    if pseudocount > 0 and l2 > 0:
+    if (isinstance(pseudocount, Tensor) or pseudocount > 0) and l2 > 0:
         raise ValueError("scd_rows takes a pseudocount or an l2 penalty, not both.")
     return impl(X, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor)
 

@@ -11,7 +11,7 @@ from .._boundary.topics import term_names
 from .._boundary.transfer import to_numpy
 from .._core.differential import term_rates
 from .._fit.progress import Progress
-from ._tables import data_frame
+from ._tables import data_frame, name_column
 
 _LOG_2 = np.log(2)
 
@@ -75,7 +75,8 @@ def differential_terms(
     table : DataFrame
         One row per topic and term: "Topic", "Term", "LFC" (log fold change, base 2),
         "SE" (its standard error), "Z", "Rate" (share of the term among the tokens of
-        the topic) and, by default, "Against" (the topic that was compared).
+        the topic) and, by default, "Against" (the topic that was compared). If topics
+        have names, the last column is "Name", that of the topic.
 
     References
     ----------
@@ -133,7 +134,8 @@ def differential_terms(
     }
     if against == "least_extreme":
         columns["Against"] = other[first, topic]
-    table = data_frame({name: column.ravel() for name, column in columns.items()})
+    columns = {name: column.ravel() for name, column in columns.items()}
+    table = data_frame({**columns, **name_column(model, columns["Topic"])})
     if isinstance(against, int | np.integer):
         return table[table["Topic"] != against].reset_index(drop=True)
     return table

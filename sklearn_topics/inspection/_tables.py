@@ -14,7 +14,12 @@ from .._boundary.proportions import (
     token_shares,
 )
 from .._boundary.top_terms import greatest
-from .._boundary.topics import term_names, topic_distributions
+from .._boundary.topics import (
+    term_names,
+    topic_distributions,
+    topic_labels,
+    topic_names,
+)
 from ..metrics import coherence, topic_diversity
 from ._terms import top_terms
 
@@ -39,8 +44,8 @@ def topic_words(model, feature_names=None):
     Returns
     -------
     table : DataFrame of shape (n_features, n_topics)
-        Probabilities, with terms as index and topics as columns; each column sums to
-        one.
+        Probabilities, with terms as index and topics as columns, by their names or
+        numbers; each column sums to one.
 
     Examples
     --------
@@ -49,7 +54,9 @@ def topic_words(model, feature_names=None):
     [0.75, 0.25]
     """
     topics = topic_distributions(model)
-    return data_frame(topics.T, index=term_names(model, feature_names))
+    columns = topic_labels(model) if topic_names(model) else None
+    names = term_names(model, feature_names)
+    return data_frame(topics.T, index=names, columns=columns)
 
 
 def dominant_topics(model, X=None, *, theta=None):
@@ -73,8 +80,8 @@ def dominant_topics(model, X=None, *, theta=None):
     -------
     table : DataFrame of shape (n_samples, 2)
         "Topic" and its "Proportion" for each document, -1 and NaN for documents without
-        a topic. The index is that of X (or `theta`) if it is a pandas DataFrame or
-        Series.
+        a topic. If topics have names, a third column "Name". The index is that of X (or
+        `theta`) if it is a pandas DataFrame or Series.
 
     Examples
     --------
@@ -92,7 +99,8 @@ def dominant_topics(model, X=None, *, theta=None):
         topic, proportion = strongest_topics(given_proportions(theta, model))
     else:
         topic, proportion = strongest_topics(*proportions_and_counts(model, X, theta))
-    return data_frame({"Topic": topic, "Proportion": proportion}, index=index)
+    columns = {"Topic": topic, "Proportion": proportion, **name_column(model, topic)}
+    return data_frame(columns, index=index)
 
 
 def topic_info(
@@ -137,9 +145,10 @@ def topic_info(
     -------
     table : DataFrame of shape (n_topics, 7) or (n_topics + 1, 7)
         One row per topic, largest share first: "Topic"; "Count", the number of
-        documents with this dominant topic; "Name", the topic number and the top four
-        terms; "Representation", the top terms; "Representative_Docs", the documents
-        with the highest proportions of the topic; "Share", the share of all tokens;
+        documents with this dominant topic; "Name", the name of the topic or, without
+        one, its number and the top four terms; "Representation", the top terms;
+        "Representative_Docs", the documents with the highest proportions of the topic;
+        "Share", the share of all tokens;
         "Coherence", the NPMI of the top terms in X. If there are documents without
         known terms or with equal proportions of all topics, they are the last row,
         topic -1, with share 0 and coherence NaN.
@@ -187,7 +196,8 @@ def summary(model, X, *, theta=None, feature_names=None, n_terms=8):
     text : str
         The numbers of topics, terms and documents, the mean coherence and the
         diversity, the number of documents without a topic if there are any, and one
-        line per topic: its share of the tokens, its coherence and its top terms.
+        line per topic: its share of the tokens, its coherence, its name if it has one,
+        and its top terms.
 
     Examples
     --------
@@ -215,8 +225,11 @@ def summary(model, X, *, theta=None, feature_names=None, n_terms=8):
         lines.append(f"documents without a topic (no known terms): {without}")
     lines += ["", "topic  share  coherence  terms"]
     columns = [table[name][:K] for name in _SUMMARISED]
+    named = topic_names(model) or [""] * K
     for k, share, value, terms in zip(*columns, strict=True):
-        line = f"{k:>5}  {share:>5.1%}  {value:>9.3f}  {' '.join(terms[:n_terms])}"
+        text = " ".join(terms[:n_terms])
+        text = f"{named[k]}: {text}" if named[k] else text
+        line = f"{k:>5}  {share:>5.1%}  {value:>9.3f}  {text}"
         lines.append(line)
     return "\n".join(lines)
 
@@ -235,6 +248,7 @@ def _topic_columns(model, X, texts, theta, feature_names, n_terms, n_docs, verbo
     names = term_names(model, feature_names)
     terms = [[str(term) for term, _ in row] for row in top_terms(model, names, n_terms)]
     _, last = split_pipeline(model)
+    given = topic_names(model) or [""] * K
     topic, _ = strongest_topics(theta, counts)
     (assigned,), (others,) = np.nonzero(topic >= 0), np.nonzero(topic < 0)
     typical = [assigned[greatest(theta[assigned, k], n_docs)] for k in range(K)]
@@ -242,7 +256,10 @@ def _topic_columns(model, X, texts, theta, feature_names, n_terms, n_docs, verbo
     columns = {
         "Topic": range(K),
         "Count": np.bincount(topic[assigned], minlength=K).tolist(),
-        "Name": ["_".join([str(k), *row[:4]]) for k, row in enumerate(terms)],
+        "Name": [
+            name or "_".join([str(k), *row[:4]])
+            for k, (name, row) in enumerate(zip(given, terms, strict=True))
+        ],
         "Representation": terms,
         "Representative_Docs": [documents(rows) for rows in typical],
         "Share": share.tolist(),
@@ -281,6 +298,14 @@ def _is_text(X) -> bool:
     """Whether documents are texts: a list, an array or a column of str."""
     one_each = not hasattr(X, "columns") and (isinstance(X, list) or np.ndim(X) == 1)
     return one_each and isinstance(next(iter(X), None), str)
+
+
+def name_column(model, topics) -> dict[str, list]:
+    """The column "Name" of a table with these topic numbers, if topics have names."""
+    if topic_names(model) is None:
+        return {}
+    labels = [str(label) for label in topic_labels(model)]
+    return {"Name": [labels[k] if k >= 0 else "" for k in topics]}
 
 
 def data_frame(values, **options):

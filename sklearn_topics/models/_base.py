@@ -29,6 +29,7 @@ from .._boundary.sklearn_private import (
     StrOptions,
     gives_frames,
 )
+from .._boundary.topics import topic_names
 from .._boundary.transfer import (
     like_input,
     numpy_dtype,
@@ -46,6 +47,7 @@ from .._core.heldout import (
     split_counts,
 )
 from .._core.observed import has_hidden, has_observed, row_means
+from .._kernels import ops
 from .._kernels.csr import take_columns
 from .._version import __version__
 
@@ -90,6 +92,27 @@ class BaseDecomposition(
     @property
     def _n_features_out(self):
         return self.n_components_
+
+    def get_feature_names_out(self, input_features=None):
+        """Get the names of the output columns: the names of the topics.
+
+        Parameters
+        ----------
+        input_features : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        feature_names_out : ndarray of str objects
+            ``topic_names_``; topics without a name have that of the class and their
+            number, such as "torchpoissonnmf3".
+        """
+        numbered = super().get_feature_names_out(input_features)
+        names = topic_names(self)
+        if names is None:
+            return numbered
+        pairs = zip(names, numbered, strict=True)
+        return np.array([name or number for name, number in pairs], dtype=object)
 
     def __getstate__(self):
         return {**super().__getstate__(), _STAMP: __version__}
@@ -150,6 +173,37 @@ class BaseDecomposition(
     def _like_input(self, rows, X):
         """The output of transform: torch if X is, but arrays for `set_output`."""
         return like_input(rows, None if gives_frames(self) else X)
+
+    #: Fitted attributes that describe the fit to the training data.
+    _of_the_fit = "log_likelihood_", "deviance_", "kkt_residual_", "reconstruction_err_"
+
+    def _replace_topics(self, components, tokens, *, mix, shares):
+        """Replace the topics of this copy of a model; `curation` calls it.
+
+        Parameters
+        ----------
+        components : ndarray of shape (n_new, n_features)
+            The new topics.
+        tokens : ndarray of shape (n_new,) or None
+            The new ``topic_tokens_``, if known.
+        mix : ndarray of shape (n_new, n_old) or None
+            The new topics as combinations of the old ones; None if they are none.
+        shares : ndarray of shape (n_new, n_old)
+            The share of each old topic that becomes part of each new one.
+        """
+        self.components_ = components
+        vars(self).pop("topic_tokens_", None)
+        if tokens is not None:
+            self.topic_tokens_ = tokens
+        self.n_components = len(components)
+        reordered = shares.shape[0] == shares.shape[1] and (shares.max(0) == 1).all()
+        if not reordered:
+            for name in self._of_the_fit:
+                vars(self).pop(name, None)
+
+    def _prior_tokens(self):
+        """The pseudocounts of all terms of each topic together: a number, or (K,)."""
+        return 0.0
 
     def _components(self):
         """Validated components_: the user may have edited them."""
@@ -295,8 +349,22 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         return math.exp(-self.score(X))
 
 
+def set_topic_names(model, names: np.ndarray | None) -> None:
+    """Set the fitted attribute ``topic_names_``, which is missing without names."""
+    if names is None or not any(names):
+        vars(model).pop("topic_names_", None)
+    else:
+        model.topic_names_ = names
+
+
 #: Names of values of `beta_loss`.
 LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
+
+
+def component_sums(W, components) -> np.ndarray:
+    """The sum over all cells of what each component reconstructs: float64 (K,)."""
+    columns = to_numpy(ops.column_sums(W)).astype(np.float64)
+    return columns * components.sum(axis=1, dtype=np.float64)
 
 
 class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):

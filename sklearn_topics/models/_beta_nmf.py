@@ -31,7 +31,7 @@ from .._fit.starts import (
     nmf_start,
 )
 from .._fit.stopping import SmallDecrease, SmallViolation
-from ._base import BaseBetaNMF
+from ._base import BaseBetaNMF, component_sums, set_topic_names
 
 #: The only `beta_loss` of solvers that do not minimise all of them.
 _LOSS_OF_SOLVER = {"cd": 2.0, "scd": 1.0}
@@ -204,6 +204,9 @@ class TorchBetaNMF(BaseBetaNMF):
     feature_means_ : ndarray of shape (n_features,)
         Column means of X, the null model of `score`.
 
+    topic_tokens_ : ndarray of shape (n_components,)
+        Sum of the entries of what each component contributes to W H.
+
     n_features_in_ : int
         Number of features seen during fit.
 
@@ -365,14 +368,16 @@ class TorchBetaNMF(BaseBetaNMF):
             data = self._check(X, "fit", reset=True)
             W, H, run = self._factorize(data, W, H, observers=observers)
             if run.best.state is not None:  # else interrupted in the first iteration
-                self._set_fitted(run)
+                self._set_fitted(run, W)
             if run.interrupted is not None:
                 raise run.interrupted
         return self._like_input(W, X)
 
-    def _set_fitted(self, run):
+    def _set_fitted(self, run, W):
         best, X = run.best, run.X
         vars(self).update(run.attributes(best.state, best.n_iter))
+        self.topic_tokens_ = component_sums(W, self.components_)
+        set_topic_names(self, None)
         options = {"masked": self._masks(X)}
         self.init_ = chosen_init(self.init, self.n_components_, X.shape, **options)
         self.reconstruction_err_ = best.metrics["error"]

@@ -258,7 +258,7 @@ class ConsensusTopics(
         return mean_topics(topics, found.labels)
 
     def transform(self, X):
-        """Weights or proportions of the topics in documents, by the final fit.
+        """Infer the weights of the topics in documents, by the final fit.
 
         Parameters
         ----------
@@ -274,7 +274,7 @@ class ConsensusTopics(
 
     @available_if(_estimator_has("score"))
     def score(self, X, y=None):
-        """Score of the final fit.
+        """Score documents by the final fit.
 
         Parameters
         ----------
@@ -292,7 +292,7 @@ class ConsensusTopics(
 
     @available_if(_estimator_has("perplexity"))
     def perplexity(self, X, y=None):
-        """Perplexity of the final fit.
+        """Compute the perplexity of documents under the final fit.
 
         Parameters
         ----------

@@ -17,7 +17,7 @@ from .._fit.row_blocks import in_row_blocks
 from .._fit.session import fit_session
 from .._fit.starts import host_normal
 from .._fit.stopping import SmallDecrease
-from ._base import BaseBetaNMF
+from ._base import BaseBetaNMF, component_sums, set_topic_names
 
 _INITS = {"random", "nndsvda", "nndsvdar"}  # multiplicative updates cannot change zeros
 
@@ -133,6 +133,10 @@ class TorchDeepNMF(BaseBetaNMF):
 
     feature_means_ : ndarray of shape (n_features,)
         Column means of X, the null model of `score`.
+
+    topic_tokens_ : ndarray of shape (layer_sizes[-1],)
+        Sum of the entries of what each topic of the last layer contributes to the
+        approximation of X.
 
     n_features_in_ : int
         Number of features seen during fit.
@@ -290,6 +294,9 @@ class TorchDeepNMF(BaseBetaNMF):
             best = run.best
             if best.state is not None:  # else interrupted in the first iteration
                 vars(self).update(attributes(best.state, best.n_iter))
+                W = unit.restore_factor(best.state[f"W{len(self.layer_sizes)}"])
+                self.topic_tokens_ = component_sums(W, self.components_)
+                set_topic_names(self, None)
                 self.reconstruction_err_ = best.metrics["last_error"]
                 self.loss_history_ = best.loss_history
             if run.interrupted is not None:
@@ -342,6 +349,18 @@ class TorchDeepNMF(BaseBetaNMF):
         for M in mixtures:
             found = M @ found
         return found
+
+    def _replace_topics(self, components, tokens, *, mix, shares):
+        if mix is None:
+            raise ValueError(
+                "A topic of TorchDeepNMF cannot be split: it is a mixture of the "
+                "topics of the finer layer, which topics(-2) returns."
+            )
+        super()._replace_topics(components, tokens, mix=mix, shares=shares)
+        del self.n_components  # layer_sizes in its place
+        last = self.layers_[-1]
+        self.layers_ = [*self.layers_[:-1], (mix @ last).astype(last.dtype)]
+        self.layer_sizes = (*self.layer_sizes[:-1], len(components))
 
     def _check_parameters(self):
         super()._check_parameters()

@@ -15,7 +15,12 @@ from .._boundary.inputs import check_counts
 from .._boundary.memory import value_bytes
 from .._boundary.neighbors import nearest_terms, neighbors_of_words
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
-from .._boundary.topics import coinciding_topics, match_topics, term_names
+from .._boundary.topics import (
+    check_topic_names,
+    coinciding_topics,
+    match_topics,
+    term_names,
+)
 from .._boundary.transfer import (
     make_generator,
     numpy_dtype,
@@ -28,16 +33,17 @@ from .._core import etm
 from .._core.etm_init import init_from_nmf
 from .._core.fold_in import fold_in_around
 from .._core.schedule import SCHEDULES, make_schedule
-from .._core.topic_model import document_sizes, normalize_rows
+from .._core.topic_model import document_sizes, expected_tokens, normalize_rows
 from .._fit.loop import fit_from_starts
 from .._fit.progress import Progress
 from .._fit.race import raced_factors
 from .._fit.row_blocks import in_row_blocks
 from .._fit.session import fit_session
+from .._fit.steering import Steering
 from .._fit.stopping import NoImprovement
 from ..nn import ETM
 from ..nn._etm import ACTIVATIONS
-from ._base import BaseTopicModel
+from ._base import BaseTopicModel, set_topic_names
 
 #: Default of embedding_dim.
 _EMBEDDING_DIM = 300
@@ -128,6 +134,18 @@ class TorchETM(BaseTopicModel):
           topics (or as near as the given `embeddings` allow), and pretrain the encoder
           on its topic proportions.
         - "random": small uniform random numbers.
+
+    topic_word_pseudocount : float or array-like of shape \
+            (n_components, n_features), default=None
+        Used by init="nmf" only: pseudocounts of the terms in Poisson NMF, as in
+        :class:`TorchPoissonNMF`; an array guides the topics by seed words, see
+        :func:`sklearn_topics.curation.seed_pseudocounts`. The topics move from there
+        by the documents alone. None is 0.2.
+
+    topic_names : list of str, default=None
+        Names of the topics, in order, for tables, plots and the columns of
+        `transform`; None or "" for a topic without a name. Topics after the last name
+        have none.
 
     max_iter : int, default=8
         Maximum number of epochs, after the initialisation.
@@ -260,6 +278,12 @@ class TorchETM(BaseTopicModel):
         `elbo`), and "objective", to be maximised: "validation" if there is one, else
         "elbo".
 
+    topic_tokens_ : ndarray of shape (n_components,)
+        Expected number of tokens of X from each topic, by the encoder.
+
+    topic_names_ : ndarray of shape (n_components,)
+        Names of the topics, "" for a topic without a name; only if there are names.
+
     n_features_in_ : int
         Number of terms seen during fit.
 
@@ -313,6 +337,12 @@ class TorchETM(BaseTopicModel):
         "token_dropout": [Interval(Real, 0, 1, closed="left")],
         "prior_scale": [Interval(Real, 0, None, closed="neither")],
         "init": [StrOptions({"nmf", "random"})],
+        "topic_word_pseudocount": [
+            Interval(Real, 0, None, closed="left"),
+            "array-like",
+            None,
+        ],
+        "topic_names": ["array-like", None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "topic_learning_rate": [Interval(Real, 0, None, closed="left"), None],
@@ -344,6 +374,8 @@ class TorchETM(BaseTopicModel):
         token_dropout=0.7,
         prior_scale=1.0,
         init="nmf",
+        topic_word_pseudocount=None,
+        topic_names=None,
         max_iter=8,
         batch_size=None,
         learning_rate=0.002,
@@ -377,6 +409,8 @@ class TorchETM(BaseTopicModel):
         self.token_dropout = token_dropout
         self.prior_scale = prior_scale
         self.init = init
+        self.topic_word_pseudocount = topic_word_pseudocount
+        self.topic_names = topic_names
         self.max_iter = max_iter
         self.batch_size = batch_size
         self.learning_rate = learning_rate
@@ -494,7 +528,7 @@ class TorchETM(BaseTopicModel):
             Names of the terms, or their indices without names; most similar first.
         """
         check_is_fitted(self)
-        topics = self.topic_embeddings_[self._rows_of_fit()]
+        topics = (self._mixture() @ self.topic_embeddings_)[self._rows_of_fit()]
         names = term_names(self, feature_names, numbers=False)
         return nearest_terms(topics, self.embeddings_, names, n_terms)
 
@@ -524,6 +558,7 @@ class TorchETM(BaseTopicModel):
     def _fit(self, X, y, X_val):
         """Set the fitted attributes; return X on the device."""
         self._check_parameters()
+        names_of_topics = check_topic_names(self.topic_names, self.n_components)
         with fit_session(self, X, y, max_iter=self.max_iter) as observers:
             data = check_counts(self, X, reset=not self._continues, method="fit")
             X_device = self._to_device(data)
@@ -562,6 +597,12 @@ class TorchETM(BaseTopicModel):
                 self.batch_size_ = trainer.batch_size
                 self.topic_learning_rate_ = float(trainer.topic_learning_rate)
                 self.loss_history_ = best.loss_history
+                theta = etm.encode(
+                    self._fitted_module(X_device), X_device, etm.MAX_BATCH
+                )
+                tokens = to_numpy(expected_tokens(X_device, theta))
+                self.topic_tokens_ = tokens.astype(np.float64)
+                set_topic_names(self, names_of_topics)
             if run.interrupted is not None:
                 raise run.interrupted
         self._warn_of_equal_topics()
@@ -570,6 +611,11 @@ class TorchETM(BaseTopicModel):
     def _check_parameters(self):
         self._schedule()
         check_layer_sizes(self.hidden_layer_sizes, "hidden_layer_sizes")
+        if self.topic_word_pseudocount is not None and self.init != "nmf":
+            raise ValueError(
+                "topic_word_pseudocount can be used by init='nmf' only, but init is "
+                f"{self.init!r}."
+            )
         if self.embeddings is None and not self.train_embeddings:
             raise ValueError("train_embeddings=False needs embeddings: pass them.")
         if self.embeddings is not None and self.embedding_dim is not None:
@@ -612,6 +658,7 @@ class TorchETM(BaseTopicModel):
             X,
             generator,
             start=raced_factors,
+            steering=self._steering(X),
             keep_embeddings=given is not None,
             batch_size=self._batch_size(X),
             progress=partial(Progress, verbose=self.verbose),
@@ -620,6 +667,18 @@ class TorchETM(BaseTopicModel):
             return module, self.learning_rate * _SLOW_TOPICS, coverage
         size = float(module.embeddings.detach().square().mean().sqrt())
         return module, self.learning_rate * _FAST_TOPICS * size, coverage
+
+    def _steering(self, X):
+        """The validated seeds of the initialisation."""
+        if self.topic_word_pseudocount is None:
+            return None
+        steering = Steering.of(self, X)
+        if steering.fixes:
+            raise ValueError(
+                "TorchETM cannot exclude terms from topics: topic_word_pseudocount "
+                "must be at least 0."
+            )
+        return steering
 
     def _prior(self):
         """The weight of the prior in each document, as text."""
@@ -697,6 +756,7 @@ class TorchETM(BaseTopicModel):
             },
             "n_iter_": n_iter,
             "_fitted_architecture": self._architecture(),
+            "_topic_mixture": np.eye(len(topics)),
         }
 
     def _fitted_module(self, X):
@@ -719,8 +779,11 @@ class TorchETM(BaseTopicModel):
     def _infer(self, X, topics, verbose=0):
         self._validate_params()  # the user may have set them after fit
         proposed = etm.encode(self._fitted_module(X), X, etm.MAX_BATCH)
-        rows = self._rows_of_fit()
-        if rows != list(range(proposed.shape[1])):
+        mixture, rows = self._mixture(), self._rows_of_fit()
+        if not np.array_equal(mixture, np.eye(proposed.shape[1])):
+            parts = to_device((mixture.T > 0).astype(numpy_dtype(X)), X.device)
+            proposed = proposed @ parts
+        if rows != list(range(len(self.topic_embeddings_))):
             proposed = normalize_rows(proposed[:, rows].clamp(min=_LEAST_SHARE))
         tokens = document_sizes(X)[:, None]
         proposed = proposed.where(tokens > 0, 1 / len(topics))
@@ -732,10 +795,31 @@ class TorchETM(BaseTopicModel):
 
         return in_row_blocks(infer, X, proposed, verbose=verbose)
 
+    def _mixture(self):
+        """Topics of the encoder in each topic: (n_topics, n_topics of the encoder)."""
+        # Files of earlier versions have none.
+        return getattr(self, "_topic_mixture", np.eye(len(self.topic_embeddings_)))
+
+    def _replace_topics(self, components, tokens, *, mix, shares):
+        if mix is None:
+            raise ValueError(
+                "A topic of TorchETM cannot be split: its encoder knows no parts of "
+                "it. Fit with a larger n_components."
+            )
+        mixture, rows = self._mixture(), self._rows_of_fit()
+        b = self.topic_word_pseudocount
+        if b is not None and not isinstance(b, Real):
+            self.topic_word_pseudocount = shares @ np.asarray(b)
+        super()._replace_topics(components, tokens, mix=mix, shares=shares)
+        self._topic_mixture = mix @ mixture[rows]
+
     def _rows_of_fit(self):
-        """The topic of the encoder that each row of ``components_`` is."""
+        """The topic of the encoder that each row of ``components_`` is.
+
+        Or of `_topic_mixture`, if topics were merged.
+        """
         embeddings = map(torch.from_numpy, (self.embeddings_, self.topic_embeddings_))
-        topics = etm.embedded_topics(*embeddings).numpy()
+        topics = self._mixture() @ etm.embedded_topics(*embeddings).numpy()
         return match_topics(self.components_, topics, _SAME_TOPIC)
 
     def _warn_of_equal_topics(self):

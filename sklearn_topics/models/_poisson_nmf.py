@@ -4,10 +4,13 @@ from functools import partial
 from math import log
 from numbers import Integral, Real
 
+import numpy as np
+
 from .._boundary.contexts import plain_torch
 from .._boundary.counts import plain_number, require_tokens, warn_unless_counts
 from .._boundary.inputs import check_counts
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
+from .._boundary.topics import check_topic_names
 from .._boundary.transfer import make_generator, to_device, to_numpy
 from .._boundary.warning import warn_user
 from .._core.fold_in import fold_in, variational_fold_in
@@ -19,7 +22,7 @@ from .._core.topic_model import (
     CorpusSums,
     document_log_likelihood,
     document_sizes,
-    topics_of,
+    state_tokens,
 )
 from .._core.unit import Rescaled, Unit
 from .._fit.loop import fit_from_starts
@@ -27,8 +30,9 @@ from .._fit.race import kmeans_factors, raced_factors
 from .._fit.row_blocks import in_row_blocks
 from .._fit.session import fit_session
 from .._fit.starts import check_rank, custom_factors
+from .._fit.steering import Steering, combine_parameters
 from .._fit.stopping import SmallGain
-from ._base import BaseTopicModel
+from ._base import BaseTopicModel, set_topic_names
 
 _SOLVERS = {"scd": SCD, "em": EM, "adam": SoftmaxAdam}
 
@@ -126,14 +130,28 @@ class TorchPoissonNMF(BaseTopicModel):
         Number of tokens added to each topic of each document, the prior of the topic
         proportions (`doc_topic_prior` or `alpha` of LDA). 0 is maximum likelihood.
 
-    topic_word_pseudocount : float, default=0.2
+    topic_word_pseudocount : float or array-like of shape \
+            (n_components, n_features), default=0.2
         Number of tokens added to each term of each topic, the prior of the topics
-        (`topic_word_prior` or `eta` of LDA). 0 is maximum likelihood.
+        (`topic_word_prior` or `eta` of LDA). 0 is maximum likelihood. An array has a
+        number for each topic and term: large ones at the seed words of guided topics,
+        see :func:`sklearn_topics.curation.seed_pseudocounts`. -1 excludes the term from
+        the topic: its probability is 0.
 
     transform_pseudocount : float, default=0.1
         The `doc_topic_pseudocount` of `transform`, `fit_transform` and `score`; larger,
         because the topics are less certain for documents they were not fitted to. 0
         gives the maximum-likelihood proportions, many of them zero.
+
+    frozen_topics : array-like of shape (n_frozen, n_features), default=None
+        Topics that are known and stay as they are: the first rows of `components_`, in
+        order. Each row is a distribution over the terms, or NaN for a topic that is not
+        frozen. Not for solver "adam".
+
+    topic_names : list of str, default=None
+        Names of the topics, in order, for tables, plots and the columns of
+        `transform`; None or "" for a topic without a name. Topics after the last name
+        have none.
 
     max_iter : int, default=200
         Maximum number of iterations, each of which updates W and H; epochs of "adam".
@@ -203,6 +221,12 @@ class TorchPoissonNMF(BaseTopicModel):
     init_ : str
         The initialisation of the fit: `init`, or what "auto" chose; "warm_start" if the
         fit continued from the topics of the previous one.
+
+    topic_tokens_ : ndarray of shape (n_components,)
+        Expected number of tokens of X from each topic.
+
+    topic_names_ : ndarray of shape (n_components,)
+        Names of the topics, "" for a topic without a name; only if there are names.
 
     solver_ : str
         The solver that was used, in case `solver` is "auto".
@@ -285,8 +309,13 @@ class TorchPoissonNMF(BaseTopicModel):
         "solver": [StrOptions({"auto", *_SOLVERS})],
         "inference": [StrOptions({"auto", "map", "variational"})],
         "doc_topic_pseudocount": [Interval(Real, 0, None, closed="left")],
-        "topic_word_pseudocount": [Interval(Real, 0, None, closed="left")],
+        "topic_word_pseudocount": [
+            Interval(Real, 0, None, closed="left"),
+            "array-like",
+        ],
         "transform_pseudocount": [Interval(Real, 0, None, closed="left")],
+        "frozen_topics": ["array-like", None],
+        "topic_names": ["array-like", None],
         "tol": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
@@ -305,6 +334,8 @@ class TorchPoissonNMF(BaseTopicModel):
         doc_topic_pseudocount=0.02,
         topic_word_pseudocount=0.2,
         transform_pseudocount=0.1,
+        frozen_topics=None,
+        topic_names=None,
         max_iter=200,
         tol=1e-3,
         learning_rate=None,
@@ -325,6 +356,8 @@ class TorchPoissonNMF(BaseTopicModel):
         self.doc_topic_pseudocount = doc_topic_pseudocount
         self.topic_word_pseudocount = topic_word_pseudocount
         self.transform_pseudocount = transform_pseudocount
+        self.frozen_topics = frozen_topics
+        self.topic_names = topic_names
         self.max_iter = max_iter
         self.tol = tol
         self.learning_rate = learning_rate
@@ -397,6 +430,7 @@ class TorchPoissonNMF(BaseTopicModel):
     def _fit(self, X, y, W, H):
         """Set the fitted attributes; return X on the device."""
         inference, solver_name = self._choose()
+        names_of_topics = check_topic_names(self.topic_names, self.n_components)
         constant = self.learning_rate_schedule == "constant"
         keeps_rate = solver_name != "adam" or constant
         most = self.max_iter * self.n_init
@@ -404,18 +438,22 @@ class TorchPoissonNMF(BaseTopicModel):
             data = check_counts(self, X, reset=not self._continues, method="fit")
             X_device = self._to_device(data)
             require_tokens(X_device)
-            if any(getattr(self, name) > 0 for name in _PSEUDOCOUNTS):
+            steering = self._steering(X_device, solver_name)
+            if any(np.max(getattr(self, name)) > 0 for name in _PSEUDOCOUNTS):
                 warn_unless_counts(self, X_device, self._prior())
             constants = CorpusSums.of(X_device)
             # The variational bound is not proportional to the data.
-            least = max(self.doc_topic_pseudocount, self.topic_word_pseudocount)
+            least = max(self.doc_topic_pseudocount, steering.largest)
             unit = Unit() if inference == "variational" else Unit.of(X_device, least)
-            solver = self._make_solver(solver_name, inference, constants, unit, data)
+            prior = steering.prior(X_device, self.n_components, unit.data)
+            solver = self._make_solver(
+                solver_name, inference, constants, unit, data, prior
+            )
             X_unit, names = unit.measure(X_device), []
             run = fit_from_starts(
                 Rescaled(solver, dict.fromkeys(("objective", "kkt"), 1 / unit.data)),
                 X_unit,
-                self._starts(X_device, X_unit, unit, W, H, solver, names),
+                self._starts(X_device, X_unit, unit, W, H, solver, steering, names),
                 max_iter=self.max_iter,
                 # With a decreasing learning rate small gains are not convergence.
                 stop=SmallGain(
@@ -423,15 +461,29 @@ class TorchPoissonNMF(BaseTopicModel):
                     scale=constants.tokens or 1.0,
                 ),
                 observers=observers,
-                attributes=_topic_attributes,
+                attributes=lambda state, n_iter: {
+                    "components_": steering.topics(state),
+                    "n_iter_": n_iter,
+                },
                 data={"W": W, "H": H},
             )
             if run.best.state is not None:
-                self._set_fitted(run, solver, unit, constants)
+                self._set_fitted(run, solver, unit, constants, steering)
                 self.solver_, self.init_ = solver_name, names[run.best.start]
+                set_topic_names(self, names_of_topics)
             if run.interrupted is not None:
                 raise run.interrupted
         return X_device
+
+    def _steering(self, X, solver_name):
+        """The validated seeds, frozen topics and excluded terms."""
+        steering = Steering.of(self, X)
+        if solver_name == "adam" and steering.fixes:
+            raise ValueError(
+                "solver='adam' cannot keep topics frozen or terms excluded: use "
+                "solver='scd' or 'em'."
+            )
+        return steering
 
     def _choose(self):
         """Resolve "auto" of inference and solver; raise if parameters conflict."""
@@ -507,12 +559,13 @@ class TorchPoissonNMF(BaseTopicModel):
         rate = self.learning_rate or _LEARNING_RATE
         return make_schedule(choice, self.schedule_params, rate, self.max_iter)
 
-    def _make_solver(self, name, inference, constants, unit, data):
-        a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
+    def _make_solver(self, name, inference, constants, unit, data, prior):
+        """The solver; `prior` are the pseudocounts of the terms in `unit`."""
+        a = self.doc_topic_pseudocount
         # The unit adds log(unit.data) per token to the objective.
         tokens = constants.tokens + a * self.n_components * data.shape[0]
         constant = constants.log_factorial + tokens * log(unit.data)
-        shared = a * unit.data, b * unit.data, constant * unit.data
+        shared = a * unit.data, prior, constant * unit.data
         if name == "adam":
             return SoftmaxAdam(
                 *shared,
@@ -525,7 +578,7 @@ class TorchPoissonNMF(BaseTopicModel):
             return SCD(*shared, em_steps=0)
         return _SOLVERS[name](*shared)
 
-    def _starts(self, X_device, X, unit, W, H, solver, names):
+    def _starts(self, X_device, X, unit, W, H, solver, steering, names):
         """Yield the `n_init` initial states; X is in `unit`.
 
         The name of each initialisation is appended to `names`.
@@ -543,19 +596,24 @@ class TorchPoissonNMF(BaseTopicModel):
             starts = [("custom", *self._custom_factors(X_device, unit, W, H))]
         else:
             check_rank(self.init, self.n_components, X.shape)
-            starts = (self._start(X, solver, generator) for _ in range(self.n_init))
+            typical = steering.typical() * unit.data
+            starts = (
+                self._start(X, solver, typical, generator) for _ in range(self.n_init)
+            )
         for name, W, HT in starts:
             names.append(name)
+            ordered = name in ("custom", "warm_start")
+            W, HT = steering.begin(X, W, HT, ordered=ordered)
             yield solver.init_state(X, W, HT, generator)
 
-    def _start(self, X, solver, generator):
+    def _start(self, X, solver, typical, generator):
         """The name of an initialisation, W and HT."""
         K, init = self.n_components, self.init
         if init == "kmeans":
             return init, *kmeans_factors(X, K, generator)
         if init == "auto" and not isinstance(solver, SoftmaxAdam):
-            objective = solver.doc_topic_pseudocount, solver.topic_word_pseudocount
-            return raced_factors(X, K, generator, SCD(*objective))
+            objective = SCD(solver.doc_topic_pseudocount, typical)
+            return raced_factors(X, K, generator, objective)
         init = "random" if init == "auto" else init
         return init, *initial_factors(X, K, init, standard_normal(generator))
 
@@ -597,17 +655,28 @@ class TorchPoissonNMF(BaseTopicModel):
         theta = self._infer(X, (HT / sizes).T.contiguous())
         return theta * document_sizes(X).to(theta.dtype)[:, None] / sizes
 
-    def _set_fitted(self, run, solver, unit, constants):
+    def _set_fitted(self, run, solver, unit, constants, steering):
         best = run.best
         loglik = document_log_likelihood(run.X, best.state, solver.floor)
         loglik = loglik / unit.data - constants.tokens * log(unit.data)
         run.require_finite("log-likelihood", loglik, best.n_iter)
-        self.components_ = to_numpy(topics_of(best.state))
+        self.components_ = steering.topics(best.state)
+        tokens = to_numpy(state_tokens(run.X, best.state)).astype(np.float64)
+        self.topic_tokens_ = tokens / unit.data
         self.n_iter_ = best.n_iter
         self.log_likelihood_ = loglik - constants.log_factorial
         self.deviance_ = 2 * (constants.saturated - self.log_likelihood_)
         self.kkt_residual_ = best.metrics["kkt"]
         self.loss_history_ = best.loss_history
+
+    def _prior_tokens(self):
+        b, (K, m) = self.topic_word_pseudocount, self.components_.shape
+        return np.broadcast_to(np.maximum(b, 0), (K, m)).sum(axis=1)
+
+    def _replace_topics(self, components, tokens, *, mix, shares):
+        steered = combine_parameters(self, shares)
+        super()._replace_topics(components, tokens, mix=mix, shares=shares)
+        self.set_params(**steered)
 
     def _infer(self, X, topics, verbose=0):
         self._validate_params()  # the user may have set them after fit
@@ -618,9 +687,3 @@ class TorchPoissonNMF(BaseTopicModel):
             pseudocount=self.transform_pseudocount,
         )
         return in_row_blocks(infer, X, verbose=verbose)
-
-
-def _topic_attributes(state, n_iter):
-    """Fitted attributes of the current state, for callbacks."""
-    topics = to_numpy(topics_of(state))
-    return {"components_": topics, "n_iter_": n_iter}

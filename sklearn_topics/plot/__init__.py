@@ -9,6 +9,7 @@ from ._convergence import ConvergenceDisplay
 from ._stability import StabilityDisplay
 from ._structure import StructureDisplay
 from ._top_terms import TopTermsDisplay
+from ._topic_hierarchy import TopicHierarchyDisplay
 from ._topic_map import TopicMapDisplay
 from ._topic_number import TopicNumberDisplay
 from ._topic_similarity import TopicSimilarityDisplay
@@ -18,6 +19,7 @@ __all__ = [
     "StabilityDisplay",
     "StructureDisplay",
     "TopTermsDisplay",
+    "TopicHierarchyDisplay",
     "TopicMapDisplay",
     "TopicNumberDisplay",
     "TopicSimilarityDisplay",

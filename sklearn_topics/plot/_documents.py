@@ -11,6 +11,7 @@ from .._boundary.proportions import (
     proportions_and_counts,
     unassigned,
 )
+from .._boundary.topics import topic_labels
 from ..inspection import top_terms
 
 #: Largest deviation from one of the sum of a row of proportions.
@@ -18,10 +19,11 @@ _TOLERANCE = 1e-2
 
 
 def name_topics(model, feature_names, n_terms: int) -> list[str]:
-    """Number and top terms of each topic, as in "3: cat dog"."""
+    """Name or number, and top terms, of each topic, as in "3: cat dog"."""
+    rows = top_terms(model, feature_names, n_terms)
     return [
-        f"{k}: {' '.join(str(term) for term, _ in row)}"
-        for k, row in enumerate(top_terms(model, feature_names, n_terms))
+        f"{label}: {' '.join(str(term) for term, _ in row)}"
+        for label, row in zip(topic_labels(model), rows, strict=True)
     ]
 
 

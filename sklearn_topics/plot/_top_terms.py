@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .._boundary.topics import topic_labels
 from ..inspection import top_terms
 
 
@@ -18,6 +19,8 @@ class TopTermsDisplay:
         The pairs (term, weight) of each topic, largest weight first.
     by : str
         Label of the weights.
+    topic_names : list of str, default=None
+        Titles of the panels. If None, the topics are numbered.
 
     Attributes
     ----------
@@ -38,9 +41,10 @@ class TopTermsDisplay:
     2
     """
 
-    def __init__(self, terms, *, by="probability"):
+    def __init__(self, terms, *, by="probability", topic_names=None):
         self.terms = terms
         self.by = by
+        self.topic_names = topic_names
 
     @classmethod
     def from_estimator(
@@ -82,7 +86,8 @@ class TopTermsDisplay:
         options = {"by": by, "relevance_weight": relevance_weight}
         terms = top_terms(model, feature_names, n_terms, **options)
         terms = [[pair for pair in row if np.isfinite(pair[1])] for row in terms]
-        return cls(terms, by=by).plot(ax=ax)
+        names = _titles(topic_labels(model))
+        return cls(terms, by=by, topic_names=names).plot(ax=ax)
 
     def plot(self, ax=None):
         """Draw the display.
@@ -100,6 +105,8 @@ class TopTermsDisplay:
         from ._figure import PLAIN, one_line, panels, topic_colors
 
         K = len(self.terms)
+        titles = self.topic_names
+        titles = _titles(range(K)) if titles is None else titles
         n_columns = min(K, 5 if K <= 25 else 10)
         n_rows = math.ceil(K / n_columns)
         height = 0.6 + 0.19 * max(len(row) for row in self.terms)
@@ -119,9 +126,13 @@ class TopTermsDisplay:
             panel.set_yticks(range(len(row)), names, **PLAIN)
             panel.tick_params(labelsize=8)
             panel.locator_params(axis="x", nbins=3)
-            panel.set_title(f"topic {k}", fontsize=9)
+            panel.set_title(one_line(titles[k], 30), fontsize=9, **PLAIN)
             for side in ("top", "right"):
                 panel.spines[side].set_visible(False)
         for panel in self.axes_[-n_columns:]:
             panel.set_xlabel(self.by, fontsize=8)
         return self
+
+
+def _titles(labels) -> list[str]:
+    return [k if isinstance(k, str) else f"topic {k}" for k in labels]

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
 
-from .._boundary.topics import topic_distributions
+from .._boundary.topics import topic_distributions, topic_labels
 from ..metrics import align_topics, topic_distances
 from ._documents import name_topics
 
@@ -30,6 +30,8 @@ class TopicSimilarityDisplay:
         Labels of the rows and of the columns.
     of_one_model : bool
         Whether rows and columns are the same topics.
+    column_names : list of str, default=None
+        Name of the topic in each column. If None, its number.
 
     Attributes
     ----------
@@ -60,12 +62,14 @@ class TopicSimilarityDisplay:
         row_names,
         labels=("topic", "topic"),
         of_one_model=True,
+        column_names=None,
     ):
         self.similarity = similarity
         self.rows, self.columns = rows, columns
         self.row_names = row_names
         self.labels = labels
         self.of_one_model = of_one_model
+        self.column_names = column_names
 
     @classmethod
     def from_estimator(
@@ -113,6 +117,7 @@ class TopicSimilarityDisplay:
             rows = np.r_[rows, np.setdiff1d(np.arange(len(between)), rows)]
             columns = np.r_[columns, np.setdiff1d(np.arange(between.shape[1]), columns)]
         names = name_topics(model, feature_names, 3)
+        column_labels = topic_labels(model if other is None else other)
         if labels is None:
             labels = ("topic", "topic") if other is None else ("model", "other")
         elif isinstance(labels, str) or len(labels) != 2:
@@ -127,6 +132,7 @@ class TopicSimilarityDisplay:
             row_names=[names[k] for k in rows],
             labels=labels,
             of_one_model=other is None,
+            column_names=[str(column_labels[k]) for k in columns],
         )
         return display.plot(ax=ax)
 
@@ -158,7 +164,8 @@ class TopicSimilarityDisplay:
             np.fill_diagonal(shown, np.nan)
         image = ax.imshow(shown, cmap="cividis", aspect="auto")
         small = {"fontsize": "small" if max(n, m) <= 25 else "x-small"}
-        ax.set_xticks(range(m), [str(k) for k in self.columns], **small)
+        shown = self.columns if self.column_names is None else self.column_names
+        ax.set_xticks(range(m), [one_line(k, 20) for k in shown], **small, **PLAIN)
         ax.set_yticks(range(n), names, **small, **PLAIN)
         rows, columns = (one_line(label, 30) for label in self.labels)
         ax.set_ylabel(rows, **PLAIN)

@@ -219,6 +219,18 @@ def test_long_field_of_csv(tmp_path):
     assert read_documents(tmp_path / "a.csv", field="body") == [text]
 
 
+def test_names_of_topics(config, run, folder):
+    names = {"estimator.params.topic_names": ["space", None, "pets"]}
+    run("fit", config(names))
+    printed, _ = run("topics", "run")
+    labels = [line.split("\t")[0] for line in printed.splitlines()]
+    assert labels == ["space", "1", "pets"]
+    rows = read_csv(folder / "run" / "document_topics.csv")
+    assert list(rows[0])[-3:] == ["space", "topic_1", "pets"]
+    printed, _ = run("transform", "run", "texts.jsonl")
+    assert printed.splitlines()[0] == "document,space,topic_1,pets"
+
+
 @pytest.mark.parametrize("n", [1, 7, 100, 1001])
 def test_parts_are_disjoint_and_all(n):
     shares = {"train": 0.5, "valid": 0.25, "test": 0.25} if n > 1 else {"train": 1.0}

@@ -46,8 +46,12 @@ CALLS = {
     "ratio_product": lambda X, W, HT, u: ops.ratio_product(X, W, HT, **_FLOOR),
     "log_sums": lambda X, W, HT, u: ops.log_sums(X, W, HT, **_FLOOR),
     "column_sums": lambda X, W, HT, u: (ops.column_sums(HT), ops.column_sums(HT, HT)),
-    "multiplicative_step": lambda X, W, HT, u: ops.multiplicative_step(W, W, u, 0.1),
-    "largest_violation": lambda X, W, HT, u: ops.largest_violation(W, W, u, 0.1),
+    "multiplicative_step": lambda X, W, HT, u: [
+        ops.multiplicative_step(W, W, u, a) for a in (0.1, W)
+    ],
+    "largest_violation": lambda X, W, HT, u: [
+        ops.largest_violation(W, W, u, a) for a in (0.1, W)
+    ],
     "extrapolate": lambda X, W, HT, u: ops.extrapolate(W, W, 0.5, 0.5),
     "ratio_step": lambda X, W, HT, u: [
         ops.ratio_step(W, W, D, gamma=gamma, zero_denominator=1.0)
@@ -57,12 +61,18 @@ CALLS = {
     "hals_step": lambda X, W, HT, u: ops.hals_step(
         W, W, torch.diag(u), 0.1, torch.arange(len(u))
     ),
-    # Every K has the step without a penalty, and one K the other.
+    # Every K has the step without a penalty, and one K the others.
     "scd_rows": lambda X, W, HT, u: [
-        ops.scd_rows(X, W, HT, u, l2=l2, n_sweeps=1)
-        for l2 in ((0.0, 0.5) if len(u) == 50 else (0.0,))
+        ops.scd_rows(X, W, HT, u, n_sweeps=1, **options)
+        for options in (
+            ({}, {"l2": 0.5}, {"pseudocount": W}) if len(u) == 50 else ({},)
+        )
     ],
-    "log_sum": lambda X, W, HT, u: (ops.log_sum(W), ops.log_sum(W, u > 0)),
+    "log_sum": lambda X, W, HT, u: (
+        ops.log_sum(W),
+        ops.log_sum(W, u > 0),
+        ops.log_sum(W, u > 0, W),
+    ),
 }
 
 

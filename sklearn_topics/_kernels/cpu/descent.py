@@ -29,8 +29,8 @@ _LOG2 = np.log(2.0)
 def csr_scd_rows(X: CSR, W, HT, u, share, *options):
     indptr, indices, data = arrays_of(X)
     factors = array_of(W), array_of(HT), array_of(u), array_of(share)
-    options, work, out, logs = _scd_arguments(W, *options)
-    args = indices, data, *factors, *options, out.numpy(), logs.numpy()
+    prior, options, work, out, logs = _scd_arguments(W, *options)
+    args = indices, data, *factors, prior, *options, out.numpy(), logs.numpy()
 
     def rows(first, last, indptr, *args):
         # Python allocates for each block: kernels without allocations compile faster.
@@ -53,8 +53,8 @@ def dense_scd_rows(X: Tensor, W, HT, u, share, *options):
     tile[:, :m] = HT.T
     # X may be a transposed view: the kernel reads its rows with a stride.
     factors = X.numpy(), array_of(W), array_of(u), array_of(share)
-    options, work, out, logs = _scd_arguments(W, *options)
-    args = *factors, *options, out.numpy(), logs.numpy(), tile.numpy()
+    prior, options, work, out, logs = _scd_arguments(W, *options)
+    args = *factors, prior, *options, out.numpy(), logs.numpy(), tile.numpy()
 
     def rows(first, last, bounds, *args):
         _dense_rows(first, last, bounds, *args, _lines(m, tile.numpy().dtype))
@@ -69,17 +69,22 @@ def _lines(entries: int, dtype: np.dtype) -> np.ndarray:  # [2, padded]
 
 
 def _scd_arguments(W: Tensor, pseudocount, l2, n_sweeps, tol, floor):
-    """The units and options of a kernel, its work per entry, and its outputs.
+    """Pseudocounts, units and options of a kernel, its work per entry, its outputs.
 
-    `tiny` and `least` are relative to a row's size: the largest weight that becomes
-    zero, and the smallest reconstruction.
+    Pseudocounts are rows for all rows of W, or one row of zeros that all share. `tiny`
+    and `least` are relative to a row's size: the largest weight that becomes zero, and
+    the smallest reconstruction.
     """
+    if isinstance(pseudocount, Tensor):
+        prior, pseudocount = array_of(pseudocount), 0.0
+    else:
+        prior = np.zeros((1, W.shape[1]), W.numpy().dtype)
     tiny, least = torch.finfo(W.dtype).eps / 100, SQUARE_FLOOR[W.dtype]
     # All options have one type, so that there is less to compile.
     numbers = tuple(map(float, (pseudocount, l2, n_sweeps, tol, floor, tiny, least)))
     logs = W.new_empty(W.shape[0], dtype=torch.float64)
     work = W.shape[1] * (n_sweeps + 1)
-    return (_units(), numbers), work, torch.empty_like(W), logs
+    return prior, (_units(), numbers), work, torch.empty_like(W), logs
 
 
 @cache
@@ -100,6 +105,7 @@ def _csr_rows(
     HT,
     u,
     share,
+    prior,
     units,
     options,
     out,
@@ -108,14 +114,15 @@ def _csr_rows(
     lines,
     groups,
 ):
-    # W, out [n, K]; HT [m, K]; u, share [K]; units [3, 2048]; logs [n]
+    # W, out [n, K]; HT [m, K]; u, share [K]; prior [n or 1, K]; units [3, 2048];
+    # logs [n]
     K = W.shape[1]
     for i in range(first, last):
         begin, end = indptr[i], indptr[i + 1]
         padded = (end - begin + _LANES - 1) // _LANES * _LANES
         topics = K if K * padded <= len(tiles) else len(tiles) // padded
         tile = tiles[: topics * padded].reshape(topics, padded)
-        row = data[begin:end], tile, W[i], out[i], lines
+        row = data[begin:end], tile, W[i], out[i], prior[min(i, len(prior) - 1)], lines
         if groups is None:
             gather(indices[begin:end], HT, 0, tile)
             logs[i] = _descend(row, None, u, share, units, options)
@@ -126,11 +133,12 @@ def _csr_rows(
 
 @kernel
 def _dense_rows(
-    first, last, bounds, X, W, u, share, units, options, out, logs, tile, lines
+    first, last, bounds, X, W, u, share, prior, units, options, out, logs, tile, lines
 ):
-    # X [n, m]; W, out [n, K]; u, share [K]; units [3, 2048]; logs [n]; tile [K, padded]
+    # X [n, m]; W, out [n, K]; u, share [K]; prior [n or 1, K]; units [3, 2048];
+    # logs [n]; tile [K, padded]
     for i in range(first, last):
-        row = X[i], tile, W[i], out[i], lines
+        row = X[i], tile, W[i], out[i], prior[min(i, len(prior) - 1)], lines
         logs[i] = _descend(row, None, u, share, units, options)
 
 
@@ -164,8 +172,9 @@ def _descend(row, source, u, share, units, options):
     All numbers are in the row's unit meanwhile. A tile that holds some topics at a time
     is gathered from `source`, which is None for one that holds all.
     """
-    # data [entries]; tile [topics, padded]; given, w [K]; lines [2, at least padded]
-    data, tile, given, w, lines = row
+    # data [entries]; tile [topics, padded]; given, w, prior [K];
+    # lines [2, at least padded]
+    data, tile, given, w, prior, lines = row
     pseudocount, l2, n_sweeps, tol, floor, tiny, least = options
     K, padded = len(w), tile.shape[1]
     x, y, real = lines[0][:padded], lines[1][:padded], w.dtype.type
@@ -173,6 +182,8 @@ def _descend(row, source, u, share, units, options):
     for j in range(len(data)):
         tokens += np.float64(data[j])
     size = tokens + pseudocount * K
+    for k in range(K):
+        size += max(np.float64(prior[k]), 0.0)
     # The exponent bits of the size are the place of the unit.
     place = np.float64(size if size > 0 else 1.0).view(np.int64) >> 52
     exponent, unit, back = units[0, place], real(units[1, place]), real(units[2, place])
@@ -183,9 +194,9 @@ def _descend(row, source, u, share, units, options):
     total = size
     for k in range(K):
         start = given[k] * unit
-        # An empty topic explains nothing and gets no weight.
-        w[k] = zero if u[k] <= 0 else start
-        total += pseudocount + share[k] * start
+        # An empty topic explains nothing and gets no weight, but where it is fixed.
+        w[k] = zero if u[k] <= 0 and prior[k] >= 0 else start
+        total += pseudocount + max(prior[k], zero) * unit + share[k] * start
     _reconstruct(data, unit, tile, source, w, x, y)
     step, last = zero, 0
     for _ in range(int(n_sweeps)):
@@ -199,10 +210,10 @@ def _descend(row, source, u, share, units, options):
                     _advance(y, tile[last], step, floor)
                     step = zero
                     gather(*source, k, tile[: len(w) - k])
-            if u[k] <= 0:
+            if u[k] <= 0 or prior[k] < 0:
                 continue
             S, q = _sums(x, y, tile[place], tile[last], step, floor)
-            a = pseudocount + share[k] * (given[k] * unit)
+            a = pseudocount + prior[k] * unit + share[k] * (given[k] * unit)
             wide = np.float64(w[k]), np.float64(S), np.float64(q), np.float64(u[k])
             # In the row's type: a float64 step would slow the loops over y down.
             new = real(_coordinate(*wide, a, l2))
@@ -216,7 +227,7 @@ def _descend(row, source, u, share, units, options):
             break
     _advance(y, tile[last], step, floor)
     for k in range(K):
-        w[k] *= back
+        w[k] = given[k] if prior[k] < 0 else w[k] * back
     # x and y are `unit` times their values: log y is larger by log(unit).
     logs = sum_x_log_y(x[: len(data)], y) / np.float64(unit)
     return logs - tokens * exponent * _LOG2

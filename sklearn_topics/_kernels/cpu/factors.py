@@ -102,45 +102,56 @@ def dense_combine_columns(A: Tensor, G: Tensor) -> Tensor:
 
 
 @kernel
-def _multiplicative_step(first, last, bounds, A, N, share, a, out):
-    # A, N, out [n, K]; share [K]
+def _multiplicative_step(first, last, bounds, A, N, share, a, prior, out):
+    # A, N, out [n, K]; share [K]; prior [n, K], or [0, K] where a is the same for all
     for i in range(bounds[first], bounds[last]):
-        for k in range(A.shape[1]):
-            out[i, k] = (A[i, k] * N[i, k] + a) * share[k]
+        if len(prior) > 0:
+            for k in range(A.shape[1]):
+                b = prior[i, k]
+                new = (A[i, k] * N[i, k] + b) * share[k]
+                out[i, k] = A[i, k] if b < 0 else new
+        else:
+            for k in range(A.shape[1]):
+                out[i, k] = (A[i, k] * N[i, k] + a) * share[k]
 
 
-def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
+def _priors(A: np.ndarray, pseudocount: float | Tensor) -> tuple:
+    """One pseudocount for all entries, and those by entry: [n, K], or [0, K]."""
+    if isinstance(pseudocount, Tensor):
+        return A.dtype.type(0), array_of(pseudocount)
+    return A.dtype.type(pseudocount), A[:0]
+
+
+def dense_multiplicative_step(A, N, cost, pseudocount: float | Tensor) -> Tensor:
     # An overflow of the cost must not make a weight zero: inf - inf is NaN.
     share = torch.where(cost <= 0, 0, cost.reciprocal() + (cost - cost))
     out = torch.empty_like(A)
     factors = array_of(A), array_of(N), array_of(share)
-    a = factors[0].dtype.type(pseudocount)
-    run_blocks(
-        _multiplicative_step, _bounds(A.shape[0]), A.shape[1], *factors, a, out.numpy()
-    )
+    args = *factors, *_priors(factors[0], pseudocount), out.numpy()
+    run_blocks(_multiplicative_step, _bounds(A.shape[0]), A.shape[1], *args)
     return out
 
 
 @kernel
-def _largest_violation(first, last, bounds, A, N, cost, a, out):
-    # A, N [n, K]; cost [K]; out [chunks]
+def _largest_violation(first, last, bounds, A, N, cost, a, prior, out):
+    # A, N [n, K]; cost [K]; prior [n, K], or [0, K] where a is the same for all;
+    # out [chunks]
     for c in range(first, last):
         for i in range(bounds[c], bounds[c + 1]):
             for k in range(A.shape[1]):
-                if not cost[k] <= 0:
-                    violation = abs(A[i, k] * (cost[k] - N[i, k]) - a)
+                b = prior[i, k] if len(prior) > 0 else a
+                if not (cost[k] <= 0 or b < 0):
+                    violation = abs(A[i, k] * (cost[k] - N[i, k]) - b)
                     # NaN stays: no comparison with it is true.
                     if violation > out[c] or violation != violation:
                         out[c] = violation
 
 
-def dense_largest_violation(A, N, cost, pseudocount: float) -> Tensor:
+def dense_largest_violation(A, N, cost, pseudocount: float | Tensor) -> Tensor:
     out = A.new_zeros(_CHUNKS)
     factors = array_of(A), array_of(N), array_of(cost)
-    a = factors[0].dtype.type(pseudocount)
-    run_blocks(
-        _largest_violation, _bounds(A.shape[0]), A.shape[1], *factors, a, out.numpy()
-    )
+    args = *factors, *_priors(factors[0], pseudocount), out.numpy()
+    run_blocks(_largest_violation, _bounds(A.shape[0]), A.shape[1], *args)
     return out.max()
 
 

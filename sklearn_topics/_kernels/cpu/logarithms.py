@@ -86,28 +86,34 @@ def csr_log_sums(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
 
 
 @kernel
-def _log_sum(first, last, bounds, A, ones, tiny, out, y):
-    # A [n * K], ones and y [_CHUNK]
+def _log_sum(first, last, bounds, A, weights, tiny, out, y):
+    # A [n * K], weights [n * K] or [_CHUNK] of ones; y [_CHUNK]
     for c in range(first, last):
         out[c] = 0
         for begin in range(bounds[c], bounds[c + 1], _CHUNK):
             length = min(_CHUNK, bounds[c + 1] - begin)
             for j in range(length):
                 y[j] = max(A[begin + j], tiny)
-            out[c] += sum_x_log_y(ones[:length], y)
+            place = begin if len(weights) == len(A) else 0
+            out[c] += sum_x_log_y(weights[place : place + length], y)
 
 
-def dense_log_sum(A: Tensor, empty: Tensor | None) -> Tensor:
+def dense_log_sum(A: Tensor, empty: Tensor | None, weights: Tensor | None) -> Tensor:
     if empty is not None and bool(empty.any()):
         A = A[:, ~empty].contiguous()
+        weights = None if weights is None else weights[:, ~empty].contiguous()
     flat = array_of(A).reshape(-1)
     # 64 partial sums on every machine: the total does not depend on the threads.
     bounds = np.linspace(0, len(flat), 65).astype(np.int64)
     out = np.empty(64)
-    ones, tiny = np.ones(_CHUNK, flat.dtype), np.finfo(flat.dtype).tiny
+    tiny = np.finfo(flat.dtype).tiny
+    if weights is None:
+        factors = np.ones(_CHUNK, flat.dtype)
+    else:
+        factors = array_of(weights).reshape(-1)
 
     def chunks(*args):
         _log_sum(*args, np.empty(_CHUNK, flat.dtype))
 
-    run_blocks(chunks, bounds, 4, flat, ones, tiny, out)
+    run_blocks(chunks, bounds, 4, flat, factors, tiny, out)
     return torch.from_numpy(np.asarray(out.sum()))

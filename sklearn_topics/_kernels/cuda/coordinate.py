@@ -12,6 +12,13 @@ from ..reference.descent import unit_exponents
 from .launching import at_least, numbers_on
 
 
+def descent_prior(W: Tensor, pseudocount) -> tuple[float, Tensor]:
+    """One pseudocount for all entries of W, and those by entry: [n, K], or [1]."""
+    if isinstance(pseudocount, Tensor):
+        return 0.0, pseudocount
+    return pseudocount, numbers_on(W.device, W.dtype, 0.0)
+
+
 def descent_numbers(W: Tensor, pseudocount, l2, tol, floor) -> Tensor:  # [7]
     """Pseudocount, l2, tol and floor; the smallest normal number, cost and Y."""
     info = torch.finfo(W.dtype)
@@ -37,15 +44,27 @@ def row_unit(size, units):
 
 
 @triton.jit
-def row_numbers(tokens, K, units, numbers):
+def row_prior(prior, K, COLUMNS: tl.constexpr):
+    """The sum of a row of pseudocounts but the negative ones, in float64."""
+    k = tl.arange(0, COLUMNS)
+    b = tl.load(prior + k, mask=k < K, other=0)
+    return tl.sum(at_least(b, 0.0).to(tl.float64))
+
+
+@triton.jit
+def row_numbers(tokens, added, K, units, numbers):
     """What descent on a row of this many tokens needs, in the row's unit.
+
+    `added` are the row's own pseudocounts, of `row_prior`.
 
     Returns the exponent (float64), the power of two and its inverse; then, in the
     dtype of the factors, pseudocount, l2, floor and size.
     """
     pseudocount, l2 = tl.load(numbers), tl.load(numbers + 1)
     floor, least = tl.load(numbers + 3), tl.load(numbers + 6)
-    exponent, unit, back = row_unit(tokens + pseudocount.to(tl.float64) * K, units)
+    exponent, unit, back = row_unit(
+        tokens + added + pseudocount.to(tl.float64) * K, units
+    )
     size = (tokens * unit).to(floor.dtype)
     unit, back = unit.to(floor.dtype), back.to(floor.dtype)
     floor = at_least(floor * unit, least)
@@ -54,17 +73,32 @@ def row_numbers(tokens, K, units, numbers):
 
 @triton.jit
 def begin_row(
-    given, w, u, share, unit, pseudocount, size, tiny, K, COLUMNS: tl.constexpr
+    given,
+    w,
+    u,
+    share,
+    prior,
+    unit,
+    pseudocount,
+    size,
+    tiny,
+    K,
+    COLUMNS: tl.constexpr,
+    BY_ENTRY: tl.constexpr,
 ):
-    """Store the first weights of a row, 0 for empty topics.
+    """Store the first weights of a row, 0 for empty topics unless they are fixed.
 
     Returns the size and all pseudocounts of the row.
     """
     k = tl.arange(0, COLUMNS)
     start = tl.load(given + k, mask=k < K, other=0)
     empty = tl.load(u + k, mask=k < K, other=0) < tiny
-    tl.store(w + k, tl.where(empty, 0.0, start), mask=k < K)
     extra = tl.load(share + k, mask=k < K, other=0) * start * unit
+    if BY_ENTRY:
+        b = tl.load(prior + k, mask=k < K, other=0)
+        empty = empty & (b >= 0)
+        extra += at_least(b, 0.0) * unit
+    tl.store(w + k, tl.where(empty, 0.0, start), mask=k < K)
     return size + tl.sum(tl.where(k < K, pseudocount + extra, 0.0))
 
 

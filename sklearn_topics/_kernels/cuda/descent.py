@@ -16,8 +16,10 @@ from . import rows as row_plan
 from .coordinate import (
     begin_row,
     descent_numbers,
+    descent_prior,
     new_coordinate,
     row_numbers,
+    row_prior,
     unit_table,
 )
 from .launching import at_least, check_contiguous, run
@@ -33,12 +35,15 @@ _PER_WARP = 128
 def csr_scd_rows(
     X: CSR, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor
 ) -> tuple[Tensor, Tensor]:
-    check_contiguous(W, HT, u, share)
+    check_contiguous(W, HT, u, share, pseudocount)
     K = W.shape[1]
     out, logs = torch.empty_like(W), W.new_empty(len(W), dtype=torch.float64)
+    by_entry = isinstance(pseudocount, Tensor)
+    pseudocount, prior = descent_prior(W, pseudocount)
     numbers = descent_numbers(W, pseudocount, l2, tol, floor)
-    args = out, logs, W, u, share, unit_table(W.device), numbers, K, n_sweeps
+    args = out, logs, W, u, share, prior, unit_table(W.device), numbers, K, n_sweeps
     constants = {"RIDGE": l2 > 0, "COLUMNS": triton.next_power_of_2(K)}
+    constants["BY_ENTRY"] = by_entry
     found = plan(X)
     # Launches for rows that do not exist would be 2 K for long ones.
     *counts, n_long = found.counts
@@ -71,6 +76,7 @@ def _scd_rows(
     W,
     u,
     share,
+    prior,
     units,
     numbers,
     K,
@@ -78,8 +84,10 @@ def _scd_rows(
     RIDGE: tl.constexpr,
     ENTRIES: tl.constexpr,
     COLUMNS: tl.constexpr,
+    BY_ENTRY: tl.constexpr,
 ):
-    # W, out [n, K]; HT [m, K]; u, share [K]; units [3, 2048]; logs [n]
+    # W, out [n, K]; HT [m, K]; u, share [K]; prior [n, K] or not read;
+    # units [3, 2048]; logs [n]
     row, at, first, last = find_row(rows, marks, lowest, highest, indptr, False, 0)
     if row < 0:
         return
@@ -88,13 +96,29 @@ def _scd_rows(
     h_row = HT + tl.load(indices + e, mask=inside, other=0).to(tl.int64) * K
     x = tl.load(data + e, mask=inside, other=0)
     tokens = tl.sum(x.to(tl.float64))
+    added = tl.full([], 0.0, tl.float64)
+    if BY_ENTRY:
+        added = row_prior(prior + row * K, K, COLUMNS)
     exponent, unit, back, pseudocount, l2, floor, size = row_numbers(
-        tokens, K, units, numbers
+        tokens, added, K, units, numbers
     )
     tiny, tol = tl.load(numbers + 4), tl.load(numbers + 2)
     x *= unit
     given, w_row = W + row * K, out + row * K
-    total = begin_row(given, w_row, u, share, unit, pseudocount, size, tiny, K, COLUMNS)
+    total = begin_row(
+        given,
+        w_row,
+        u,
+        share,
+        prior + row * K,
+        unit,
+        pseudocount,
+        size,
+        tiny,
+        K,
+        COLUMNS,
+        BY_ENTRY,
+    )
     tl.debug_barrier()  # all threads read what one has written
 
     y = tl.zeros([ENTRIES], x.dtype)
@@ -110,13 +134,19 @@ def _scd_rows(
         moved = total - total
         for k in range(K):
             cost = tl.load(u + k)
-            if (cost >= tiny) | (cost != cost):  # NaN is not left out
+            moves = (cost >= tiny) | (cost != cost)  # NaN is not left out
+            own = tl.full([], 0.0, x.dtype)
+            if BY_ENTRY:
+                own = tl.load(prior + row * K + k) * unit
+                moves = moves & (own >= 0)
+            if moves:
                 h = tl.load(h_row + k, mask=inside, other=0)
                 ratio = h / y
                 weighted = x * ratio
                 S, q = tl.sum(weighted), tl.sum(weighted * ratio)
                 w = tl.load(w_row + k) * unit
-                a = pseudocount + tl.load(share + k) * tl.load(given + k) * unit
+                a = pseudocount + own
+                a += tl.load(share + k) * tl.load(given + k) * unit
                 new = new_coordinate(w, S, q, cost, a, l2, size, numbers, RIDGE)
                 y = at_least(y + (new - w) * h, floor)
                 moved = at_least(moved, tl.abs(new - w) * cost)

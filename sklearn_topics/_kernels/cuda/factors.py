@@ -42,22 +42,37 @@ def _run_cells(kernel, A: Tensor, *args, **constants) -> None:
 
 
 @triton.jit
-def _multiplicative_step(A, N, cost, numbers, out, size, K, CELLS: tl.constexpr):
-    # A, N, out [n, K]; cost [K]; numbers [1]
+def _multiplicative_step(
+    A, N, cost, prior, out, size, K, BY_CELL: tl.constexpr, CELLS: tl.constexpr
+):
+    # A, N, out [n, K]; cost [K]; prior [n, K] or [1]
     cell, k, inside = _cells(size, K, CELLS)
     c = tl.load(cost + k, mask=inside, other=1)
     # An overflow of the cost must not make a weight zero: inf / inf is NaN.
     share = tl.where(c <= 0, 0, c / c / c)
     a = tl.load(A + cell, mask=inside, other=0)
-    expected = a * tl.load(N + cell, mask=inside, other=0) + tl.load(numbers)
-    tl.store(out + cell, expected * share, mask=inside)
+    n = tl.load(N + cell, mask=inside, other=0)
+    if BY_CELL:
+        b = tl.load(prior + cell, mask=inside, other=0)
+        new = tl.where(b < 0, a, (a * n + b) * share)
+    else:
+        new = (a * n + tl.load(prior)) * share
+    tl.store(out + cell, new, mask=inside)
 
 
-def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
+def _priors(A: Tensor, pseudocount: float | Tensor) -> tuple[Tensor, bool]:
+    """Pseudocounts for a kernel, and whether there is one for each cell."""
+    if isinstance(pseudocount, Tensor):
+        return pseudocount.contiguous(), True
+    return numbers_on(A.device, A.dtype, pseudocount), False
+
+
+def dense_multiplicative_step(A, N, cost, pseudocount: float | Tensor) -> Tensor:
     A, N = A.contiguous(), N.contiguous()
     out = torch.empty_like(A)
-    numbers = numbers_on(A.device, A.dtype, pseudocount)
-    _run_cells(_multiplicative_step, A, N, cost.contiguous(), numbers, out)
+    prior, by_cell = _priors(A, pseudocount)
+    args = N, cost.contiguous(), prior, out
+    _run_cells(_multiplicative_step, A, *args, BY_CELL=by_cell)
     return out
 
 
@@ -124,47 +139,70 @@ def dense_ratio_step(A, N, D, l1, l2, gamma, shift, zero_denominator, least) -> 
 
 
 @triton.jit
-def _largest_violation(A, N, cost, numbers, out, size, K, CELLS: tl.constexpr):
-    # A, N [n, K]; cost [K]; numbers [2]; out [blocks]
+def _largest_violation(
+    A, N, cost, prior, tiny, out, size, K, BY_CELL: tl.constexpr, CELLS: tl.constexpr
+):
+    # A, N [n, K]; cost [K]; prior [n, K] or [1]; tiny [1]; out [blocks]
     cell, k, inside = _cells(size, K, CELLS)
     c = tl.load(cost + k, mask=inside, other=0)
     a = tl.load(A + cell, mask=inside, other=0)
     n = tl.load(N + cell, mask=inside, other=0)
-    violation = tl.abs(a * (c - n) - tl.load(numbers))
-    violation = tl.where(c < tl.load(numbers + 1), 0, violation)
+    if BY_CELL:
+        b = tl.load(prior + cell, mask=inside, other=0)
+        violation = tl.where(b < 0, 0, tl.abs(a * (c - n) - b))
+    else:
+        violation = tl.abs(a * (c - n) - tl.load(prior))
+    violation = tl.where(c < tl.load(tiny), 0, violation)
     tl.store(out + tl.program_id(0), tl.reduce(violation, 0, at_least))
 
 
-def dense_largest_violation(A, N, cost, pseudocount: float) -> Tensor:
+def dense_largest_violation(A, N, cost, pseudocount: float | Tensor) -> Tensor:
     if A.numel() == 0:
         return cost.new_zeros(())
     A, N = A.contiguous(), N.contiguous()
     out = A.new_empty(triton.cdiv(A.numel(), _CELLS))
-    tiny = torch.finfo(A.dtype).tiny
-    numbers = numbers_on(A.device, A.dtype, pseudocount, tiny)
-    _run_cells(_largest_violation, A, N, cost.contiguous(), numbers, out)
+    tiny = numbers_on(A.device, A.dtype, torch.finfo(A.dtype).tiny)
+    prior, by_cell = _priors(A, pseudocount)
+    args = N, cost.contiguous(), prior, tiny, out
+    _run_cells(_largest_violation, A, *args, BY_CELL=by_cell)
     return out.amax()
 
 
 @triton.jit
 def _log_sum(
-    A, empty, numbers, out, size, K, SOME_EMPTY: tl.constexpr, CELLS: tl.constexpr
+    A,
+    empty,
+    weights,
+    numbers,
+    out,
+    size,
+    K,
+    SOME_EMPTY: tl.constexpr,
+    WEIGHTED: tl.constexpr,
+    CELLS: tl.constexpr,
 ):
-    # A [n, K]; empty [K] or not read; numbers [1]; out [blocks], float64
+    # A [n, K]; empty [K] and weights [n, K], or not read; numbers [1];
+    # out [blocks], float64
     cell, k, inside = _cells(size, K, CELLS)
     a = at_least(tl.load(A + cell, mask=inside, other=1), tl.load(numbers))
     if SOME_EMPTY:
         a = tl.where(tl.load(empty + k, mask=inside, other=0) != 0, 1, a)
-    tl.store(out + tl.program_id(0), tl.sum(tl.log(a).to(tl.float64), 0))
+    logs = tl.log(a)
+    if WEIGHTED:
+        logs *= tl.load(weights + cell, mask=inside, other=0)
+    tl.store(out + tl.program_id(0), tl.sum(logs.to(tl.float64), 0))
 
 
-def dense_log_sum(A: Tensor, empty: Tensor | None) -> Tensor:
+def dense_log_sum(A: Tensor, empty: Tensor | None, weights: Tensor | None) -> Tensor:
     A = A.contiguous()
     out = A.new_empty(triton.cdiv(A.numel(), _CELLS), dtype=torch.float64)
     numbers = numbers_on(A.device, A.dtype, torch.finfo(A.dtype).tiny)
     some = empty is not None
     empty = empty.contiguous().view(torch.uint8) if some else numbers
-    _run_cells(_log_sum, A, empty, numbers, out, SOME_EMPTY=some)
+    weighted = weights is not None
+    weights = weights.contiguous() if weighted else numbers
+    kind = {"SOME_EMPTY": some, "WEIGHTED": weighted}
+    _run_cells(_log_sum, A, empty, weights, numbers, out, **kind)
     return out.sum()
 
 

@@ -12,7 +12,7 @@ import triton.language as tl
 
 from ..csr import CSR
 from . import rows as row_plan
-from .coordinate import begin_row, new_coordinate, row_numbers
+from .coordinate import begin_row, new_coordinate, row_numbers, row_prior
 from .launching import at_least, run
 from .products import row_sums_kernel
 from .rows import RowPlan, find_parts
@@ -28,8 +28,8 @@ _AT_ONCE = 32
 
 
 def descend_on_long_rows(
-    X: CSR, found: RowPlan, HT, out, logs, W, u, share, units, numbers, K, n_sweeps, *,
-    RIDGE: bool, COLUMNS: int,
+    X: CSR, found: RowPlan, HT, out, logs, W, u, share, prior, units, numbers, K,
+    n_sweeps, *, RIDGE: bool, COLUMNS: int, BY_ENTRY: bool,
 ) -> None:  # fmt: skip
     """Fill the rows of `out` and `logs` that are in parts."""
     n_parts, n_rows = len(found.part_rows), len(found.part_ends)
@@ -50,14 +50,14 @@ def descend_on_long_rows(
         run(kernel, (n_rows,), *rows, *args, AT_ONCE=_AT_ONCE, num_warps=1, **constants)
 
     by_part(row_sums_kernel, *entries, SPLIT=True, ENTRIES=min(PART, 1024))
-    begin = tokens, W, out, u, share, units, numbers, K
-    by_row(_begin_rows, *begin, COLUMNS=COLUMNS)
+    begin = tokens, W, out, u, share, prior, units, numbers, K
+    by_row(_begin_rows, *begin, COLUMNS=COLUMNS, BY_ENTRY=BY_ENTRY)
     by_part(_reconstruct, *parts, out)
-    step = sums, W, out, u, share, numbers, K
+    step = sums, W, out, u, share, prior, numbers, K
     for _ in range(n_sweeps):
         for k in range(K):
             by_part(_sum_parts, *parts, sums, k)
-            by_row(_step_rows, *step, k, RIDGE=RIDGE)
+            by_row(_step_rows, *step, k, RIDGE=RIDGE, BY_ENTRY=BY_ENTRY)
     by_part(_log_parts, *parts, part_logs)
     by_row(_add_logs, part_logs, logs)
 
@@ -84,10 +84,12 @@ def _begin_rows(
     out,
     u,
     share,
+    prior,
     units,
     numbers,
     K,
     COLUMNS: tl.constexpr,
+    BY_ENTRY: tl.constexpr,
     AT_ONCE: tl.constexpr,
 ):
     # facts [rows, _FACTS]; wide [rows, 2]: tokens and exponent; tokens [parts]
@@ -96,14 +98,30 @@ def _begin_rows(
         return
     row = tl.load(rows + slot)
     total = _sum_of_parts(tokens, begin, end, 1, AT_ONCE)
+    added = tl.full([], 0.0, tl.float64)
+    if BY_ENTRY:
+        added = row_prior(prior + row * K, K, COLUMNS)
     exponent, unit, back, pseudocount, l2, floor, size = row_numbers(
-        total, K, units, numbers
+        total, added, K, units, numbers
     )
     tl.store(wide + slot * 2, total)
     tl.store(wide + slot * 2 + 1, exponent)
     tiny = tl.load(numbers + 4)
     given, w = W + row * K, out + row * K
-    mass = begin_row(given, w, u, share, unit, pseudocount, size, tiny, K, COLUMNS)
+    mass = begin_row(
+        given,
+        w,
+        u,
+        share,
+        prior + row * K,
+        unit,
+        pseudocount,
+        size,
+        tiny,
+        K,
+        COLUMNS,
+        BY_ENTRY,
+    )
     fact = facts + slot * _FACTS
     tl.store(fact + _UNIT, unit)
     tl.store(fact + _BACK, back)
@@ -211,10 +229,12 @@ def _step_rows(
     out,
     u,
     share,
+    prior,
     numbers,
     K,
     k,
     RIDGE: tl.constexpr,
+    BY_ENTRY: tl.constexpr,
     AT_ONCE: tl.constexpr,
 ):
     slot, begin, end = find_parts(part_ends)
@@ -228,8 +248,13 @@ def _step_rows(
     S, q = S.to(w.dtype), q.to(w.dtype)
     a = tl.load(fact + _PSEUDOCOUNT) + tl.load(share + k) * tl.load(W + at) * unit
     l2, size = tl.load(fact + _L2), tl.load(fact + _SIZE)
+    fixed = cost < tl.load(numbers + 4)  # NaN is not left out
+    if BY_ENTRY:
+        own = tl.load(prior + at) * unit
+        fixed = fixed | (own < 0)
+        a += at_least(own, 0.0)
     new = new_coordinate(w, S, q, cost, a, l2, size, numbers, RIDGE)
-    new = tl.where(cost < tl.load(numbers + 4), w, new)  # NaN is not left out
+    new = tl.where(fixed, w, new)
     new = tl.where(active, new, w)
     moved = at_least(tl.load(fact + _MOVED), tl.abs(new - w) * cost)
     tl.store(out + at, new * tl.load(fact + _BACK))

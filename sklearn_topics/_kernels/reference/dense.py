@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..chunks import row_blocks
 from ..csr import accumulation_dtype
-from .descent import Descent
+from .descent import Descent, prior_of
 
 #: Cells of a block: a cache holds its temporaries; on a device launches count more.
 _CPU_BLOCK, _DEVICE_BLOCK = 1 << 20, 1 << 26
@@ -36,17 +36,24 @@ def dense_combine_columns(A: Tensor, G: Tensor) -> Tensor:
     return A @ G
 
 
-def dense_multiplicative_step(A, N, cost, pseudocount: float) -> Tensor:
+def dense_multiplicative_step(A, N, cost, pseudocount: float | Tensor) -> Tensor:
     # An overflow of the cost must not make a weight zero: inf / inf is NaN.
     share = (cost / cost / cost).masked_fill_(cost <= 0, 0)
-    return (A * N).add_(pseudocount).mul_(share)
+    out = (A * N).add_(pseudocount).mul_(share)
+    return torch.where(pseudocount < 0, A, out) if _varies(pseudocount) else out
 
 
-def dense_largest_violation(A, N, cost, pseudocount: float) -> Tensor:
+def dense_largest_violation(A, N, cost, pseudocount: float | Tensor) -> Tensor:
     if A.numel() == 0:
         return cost.new_zeros(())
     violation = (A * (cost - N)).sub_(pseudocount).abs_()
+    if _varies(pseudocount):
+        violation.masked_fill_(pseudocount < 0, 0)
     return violation.masked_fill_(cost < torch.finfo(A.dtype).tiny, 0).max()
+
+
+def _varies(pseudocount: float | Tensor) -> bool:
+    return isinstance(pseudocount, Tensor)
 
 
 def dense_extrapolate(A, previous, beta: Tensor | float, least: float) -> Tensor:
@@ -106,11 +113,14 @@ def dense_adam_step_(
                 tensor[rows] = part
 
 
-def dense_log_sum(A: Tensor, empty: Tensor | None) -> Tensor:
+def dense_log_sum(A: Tensor, empty: Tensor | None, weights: Tensor | None) -> Tensor:
     positive = A.clamp(min=torch.finfo(A.dtype).tiny)
     if empty is not None:
         positive.masked_fill_(empty, 1)
-    return positive.log_().sum(dtype=accumulation_dtype(A.device))
+    logs = positive.log_()
+    if weights is not None:
+        logs.mul_(weights)
+    return logs.sum(dtype=accumulation_dtype(A.device))
 
 
 def dense_spmm(X: Tensor, B: Tensor) -> Tensor:
@@ -178,6 +188,7 @@ def dense_scd_rows(X, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor):
     parts = []
     for start, stop in _blocks(X):
         rows = _DenseRows(X[start:stop], W[start:stop], HT, floor)
-        parts.append(rows.run(u, share, pseudocount, l2, n_sweeps, tol))
+        a = prior_of(pseudocount, slice(start, stop))
+        parts.append(rows.run(u, share, a, l2, n_sweeps, tol))
     W, log_sums = map(torch.cat, zip(*parts, strict=True))
     return W, log_sums

@@ -67,6 +67,11 @@ def _no_further(w: Tensor, low: Tensor, up: Tensor) -> Tensor:
     return torch.where(low < w, torch.maximum(low, up * up / w), low)
 
 
+def prior_of(pseudocount: float | Tensor, rows: slice) -> float | Tensor:
+    """The pseudocounts of some rows of W."""
+    return pseudocount[rows] if isinstance(pseudocount, Tensor) else pseudocount
+
+
 class Descent(ABC):
     """Rows of W that descend together, one coordinate at a time, each until it stops.
 
@@ -95,6 +100,11 @@ class Descent(ABC):
     def run(self, u: Tensor, share: Tensor, pseudocount, l2, n_sweeps, tol):
         """The rows after at most `n_sweeps` sweeps, and their sums of x log y."""
         wide = accumulation_dtype(self.W.device)
+        fixed = torch.zeros_like(self.W.T, dtype=torch.bool)  # [K, rows]
+        if isinstance(pseudocount, Tensor):
+            pseudocount = pseudocount.T
+            fixed = pseudocount < 0
+            pseudocount = pseudocount.masked_fill(fixed, 0)
         unit = self._unit(pseudocount)  # [rows]
         x, W = self.x * self.spread(unit), self.W.T.contiguous() * unit  # [K, rows]
         a, l2 = pseudocount * unit + share[:, None] * W, l2 and l2 / unit
@@ -102,9 +112,9 @@ class Descent(ABC):
         empty = (u < torch.finfo(u.dtype).tiny)[:, None]
         u = u[:, None].masked_fill(empty, 1)
         least = self._least(u, a, size).masked_fill_(empty, torch.inf)
-        W.masked_fill_(empty, 0)
+        W.masked_fill_(empty & ~fixed, 0)
         y = self.product(W.T).clamp_(min=self.floors)
-        coordinates = list(zip(self.columns(), u, a, least, strict=True))
+        coordinates = list(zip(self.columns(), u, a, least, fixed, strict=True))
         bound = tol * (size + a.sum(0))
         active = torch.ones_like(size, dtype=torch.bool)
         for sweep in range(n_sweeps):
@@ -116,17 +126,18 @@ class Descent(ABC):
             if sweep + 1 < n_sweeps and not bool(active.any()):
                 break
         logs = y.to(wide).log_() - self.spread(unit.to(wide).log())
-        return (W / unit).T.contiguous(), self.row_sums(logs.mul_(self.x))
+        out = torch.where(fixed, self.W.T, W / unit).T.contiguous()
+        return out, self.row_sums(logs.mul_(self.x))
 
     def _sweep(self, x, W, y, coordinates, l2) -> tuple[Tensor, Tensor]:
         """W and y after a step of each coordinate in turn."""
         y, out = y.clone(), []
-        for w, (h, u, a, least) in zip(W, coordinates, strict=True):
+        for w, (h, u, a, least, fixed) in zip(W, coordinates, strict=True):
             ratio = h / y
             weighted = x * ratio
             S, q = self.row_sums(weighted), self.row_sums(ratio.mul_(weighted))
             new = coordinate_step(w, S, q, u, a, l2)
-            new = new.masked_fill_(new < least, 0)
+            new = torch.where(fixed, w, new.masked_fill_(new < least, 0))
             y = y.addcmul_(self.spread(new - w), h).clamp_(min=self.floors)
             out.append(new)
         return torch.stack(out), y
@@ -134,7 +145,10 @@ class Descent(ABC):
     def _unit(self, pseudocount) -> Tensor:  # [rows]
         """The power of two that each row is measured in."""
         wide = accumulation_dtype(self.W.device)
-        size = self.row_sums(self.x.to(wide)) + pseudocount * self.W.shape[1]
+        added = pseudocount * self.W.shape[1]
+        if isinstance(pseudocount, Tensor):  # [K, rows]
+            added = pseudocount.sum(0, dtype=wide)
+        size = self.row_sums(self.x.to(wide)) + added
         exponent = _unit_exponent(torch.frexp(size).exponent)
         return torch.ldexp(torch.ones_like(size), exponent).to(self.W.dtype)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from ..csr import CSR, accumulation_dtype
-from .descent import Descent
+from .descent import Descent, prior_of
 
 #: Bytes of the temporaries of a chunk, unless one row needs more.
 _CHUNK_BYTES = 1 << 28
@@ -139,6 +139,7 @@ def csr_scd_rows(X: CSR, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor)
     parts = []
     for place, part in _chunks(X, 4 * W.shape[1]):
         descent = _SparseRows(part, W[place], HT, floor)
-        parts.append(descent.run(u, share, pseudocount, l2, n_sweeps, tol))
+        a = prior_of(pseudocount, place)
+        parts.append(descent.run(u, share, a, l2, n_sweeps, tol))
     W, log_sums = map(_joined, zip(*parts, strict=True))
     return W, log_sums
