@@ -293,8 +293,10 @@ def _better_elsewhere(numbers, scores, chosen):
     for name in ("coherence", "stability"):
         means = scores[name].mean(axis=1)
         best = int(means.argmax())
+        errors = scores[name].var(axis=1, ddof=1) / scores[name].shape[1]
+        clear = means[best] - means[chosen] > 2 * np.sqrt(errors[best] + errors[chosen])
         comparison = f"{means[best]:.2f}, against {means[chosen]:.2f}"
-        if best != chosen:
+        if clear:
             text.append(
                 f"The {name} is best with {numbers[best]} topics ({comparison} with "
                 f"{numbers[chosen]})."

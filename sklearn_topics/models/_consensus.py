@@ -149,7 +149,7 @@ class ConsensusTopics(
     >>> model.components_.shape
     (4, 100)
     >>> model.topic_support_.tolist()
-    [1.0, 1.0, 1.0, 1.0]
+    [0.8, 1.0, 1.0, 1.0]
     """
 
     _doc_link_module = "sklearn_topics"
@@ -353,7 +353,7 @@ class ConsensusTopics(
         """The final fit, after a check of the names and the number of features of X."""
         check_is_fitted(self)
         named = _named(X)
-        if named.ndim == 2:  # otherwise the final fit raises the error
+        if len(named.shape) == 2:  # otherwise the final fit raises the error
             validate_data(self, named, reset=False, skip_check_array=True)
         return self.estimator_
 
