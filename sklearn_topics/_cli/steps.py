@@ -3,7 +3,7 @@
 import inspect
 import re
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.decomposition import NMF, LatentDirichletAllocation
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
@@ -19,12 +19,14 @@ def _by_name(classes) -> dict[str, type]:
 
 
 def own_estimators() -> dict[str, type]:
-    """All estimators that the package exports."""
+    """The estimators of the package, without those that take another estimator."""
     public = (getattr(sklearn_topics, name) for name in sklearn_topics.__all__)
     return _by_name(
         item
         for item in public
-        if inspect.isclass(item) and issubclass(item, BaseEstimator)
+        if inspect.isclass(item)
+        and issubclass(item, BaseEstimator)
+        and not issubclass(item, MetaEstimatorMixin)
     )
 
 
