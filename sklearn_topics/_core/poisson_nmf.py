@@ -121,8 +121,9 @@ class PoissonObjective:
         if isinstance(b, Tensor):
             total = (excess * log_u).sum() + ops.log_sum(HT, empty, b.clamp(min=0))
         else:
-            total = excess * log_u.sum() + (b * ops.log_sum(HT, empty) if b > 0 else 0)
-        return total + (a * ops.log_sum(W, empty) if a > 0 else 0)
+            total = excess * log_u.sum()
+            total = total + b * ops.log_sum(HT, empty) if b > 0 else total
+        return total + a * ops.log_sum(W, empty) if a > 0 else total
 
     def _document_violation(self, X, W, HT, u) -> Tensor:  # []
         numerator = ops.ratio_product(X, W, HT, floor=self.floor)
