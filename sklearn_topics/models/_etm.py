@@ -135,8 +135,7 @@ class TorchETM(BaseTopicModel):
           on its topic proportions.
         - "random": small uniform random numbers.
 
-    topic_word_pseudocount : float or array-like of shape \
-            (n_components, n_features), default=None
+    topic_word_pseudocount : float or array-like, default=None
         Used by init="nmf" only: pseudocounts of the terms in Poisson NMF, as in
         :class:`TorchPoissonNMF`; an array guides the topics by seed words, see
         :func:`sklearn_topics.curation.seed_pseudocounts`. The topics move from there

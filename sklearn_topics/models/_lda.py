@@ -406,7 +406,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         return {"components": components, "n_updates": 1, "drawn": 0}
 
     def _solver(self, found, X, total_samples, method="online"):
-        K, rng = self.n_components, found["random_state_"]
+        K, rng = int(self.n_components), found["random_state_"]
         if "components_" in found:
             K = self.n_components_
         draw = _Draws(rng, K, X)

@@ -130,13 +130,13 @@ class TorchPoissonNMF(BaseTopicModel):
         Number of tokens added to each topic of each document, the prior of the topic
         proportions (`doc_topic_prior` or `alpha` of LDA). 0 is maximum likelihood.
 
-    topic_word_pseudocount : float or array-like of shape \
-            (n_components, n_features), default=0.2
+    topic_word_pseudocount : float or array-like, default=0.2
         Number of tokens added to each term of each topic, the prior of the topics
-        (`topic_word_prior` or `eta` of LDA). 0 is maximum likelihood. An array has a
-        number for each topic and term: large ones at the seed words of guided topics,
-        see :func:`sklearn_topics.curation.seed_pseudocounts`. -1 excludes the term from
-        the topic: its probability is 0.
+        (`topic_word_prior` or `eta` of LDA). 0 is maximum likelihood. An array of
+        shape (n_components, n_features) has a number for each topic and term: large
+        ones at the seed words of guided topics, see
+        :func:`sklearn_topics.curation.seed_pseudocounts`. -1 excludes the term from the
+        topic: its probability is 0.
 
     transform_pseudocount : float, default=0.1
         The `doc_topic_pseudocount` of `transform`, `fit_transform` and `score`; larger,
