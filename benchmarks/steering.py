@@ -2,11 +2,12 @@
 
     python benchmarks/steering.py --data DATA_FOLDER
 
-Seeds: four lists of five words on newsgroups4, K = 10. Of the documents whose strongest
-topic is a seeded one, the share in its group; without seeds, that of the topic that the
-same fit without seeds has nearest to the group. Frozen topics: bits. Merging: the
-column of the merged topic against the sum of the two, mean over documents. Background:
-a frozen topic with the frequencies of the corpus, by the others' coherence.
+Seeds: four lists of five words on newsgroups4, K = 10. The figure is the share of a
+seeded topic's documents that belong to its group; beside it stands the purest topic of
+a fit without seeds. Frozen topics: their rows are compared bit by bit. Merging: the
+column of the merged topic is compared with the sum of the two columns, by the mean over
+documents. Background: a frozen topic holds the frequencies of the corpus; the figure is
+the coherence of the other topics.
 """
 
 import argparse
@@ -41,7 +42,7 @@ def load(folder, name, min_df):
 
 
 def shares(theta, X, labels, groups):
-    """Of the documents of each topic, the share in each group: [K, groups]."""
+    """The share of each topic's documents that belong to each group: [K, groups]."""
     known = np.asarray(X.sum(1)).ravel() > 0
     strongest, labels = theta.argmax(1)[known], labels[known]
     rows = [

@@ -1,6 +1,7 @@
 """Allowed values of arguments and settings; --help imports this file only."""
 
-#: Of text; of counts, by the name of the file; of counts, for any name.
+#: Formats: three of text; counts in a file whose name tells the format; and formats of
+#: counts that no file name tells.
 FORMATS = (
     *("lines", "jsonl", "csv", "counts"),
     *("matrix_market", "uci", "ldac", "svmlight"),

@@ -109,7 +109,7 @@ def _row_names(group, path, table) -> list[str]:
 def _texts(stored, path) -> list[str]:
     if not hasattr(stored, "dtype"):  # a group: of strings that may be missing
         stored = _part(stored, "values", path)
-    # Of HDF5, fixed-length text, as of 10x, does not tell its encoding.
+    # 10x files hold text of fixed length, for which HDF5 stores no encoding.
     values = stored.asstr("utf-8")[:] if hasattr(stored, "asstr") else stored[:]
     return [str(value) for value in values]
 

@@ -13,7 +13,7 @@ from ._folder import open_folder
 from ._layout import DATA, INDICES, INDPTR, META, NAMES, complete, index_dtype
 from ._npy import NpyFile
 
-#: What a writing that was cut off may leave.
+#: Files that write_counts may leave behind if it is interrupted.
 _OURS = {INDPTR, INDICES, DATA, NAMES, f"{META}.part"}
 
 
@@ -69,14 +69,13 @@ def write_counts(path, blocks, *, feature_names=None, dtype=None):
     path = Path(path)
     check_new_folder(path)
     path.mkdir(parents=True, exist_ok=True)
-    try:
+    with ExitStack() as unfinished:
+        unfinished.callback(_remove_files, path)
         with _Writer(path, feature_names, dtype) as writer:
             for block in _each_block(blocks):
                 writer.append(block)
         writer.complete()
-    except BaseException:
-        _remove_files(path)
-        raise
+        unfinished.pop_all()  # the folder is complete: nothing is removed
     return open_folder(path)
 
 
