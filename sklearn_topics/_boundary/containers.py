@@ -7,6 +7,10 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from .._disk.copies import in_folder, is_row_source
+from .._disk.counts import Counts, CountsInMemory
+from .._disk.folder import FolderCounts
+
 #: Number of rows that are inspected for text.
 _FIRST = 100
 
@@ -27,7 +31,7 @@ def readable(X, name="X", *, missing: bool = False):
     problem = _no_array(X, name)
     if problem:
         raise ValueError(problem)
-    X = in_memory(X)
+    X = as_matrix(X)
     if isinstance(X, list | tuple) and any(
         isinstance(row, np.ma.MaskedArray) for row in X
     ):
@@ -50,14 +54,19 @@ def readable(X, name="X", *, missing: bool = False):
     raise ValueError(f"{name} is a masked array with {cells}. {advice}.")
 
 
-def in_memory(X):
-    """Read counts on disk (`sklearn_topics.io.Counts`) into memory; others as they are.
+def on_disk(X) -> FolderCounts | None:
+    """Counts on disk in a folder, which can be mapped; None if X is something else."""
+    if isinstance(X, CountsInMemory | torch.Tensor | np.ndarray):
+        return None
+    return in_folder(X) if isinstance(X, Counts) or is_row_source(X) else None
 
-    All methods that take X come through here, or could take its blocks instead.
-    """
-    if hasattr(X, "blocks") and hasattr(X, "tocsr"):  # scipy's have no blocks
+
+def as_matrix(X):
+    """Counts as a csr_array, of memory maps if they are on disk; others as they are."""
+    if isinstance(X, CountsInMemory):
         return X.tocsr()
-    return X
+    found = on_disk(X)
+    return X if found is None else found.mapped()
 
 
 def from_torch(X, name="X"):
@@ -87,29 +96,6 @@ def from_torch(X, name="X"):
     raise ValueError(
         f"{name} has torch layout {X.layout}. Pass a dense, COO or CSR tensor."
     )
-
-
-def summable(X):
-    """X; if sparse, in a dtype that holds the sums of the entries of one cell."""
-    narrow = sp.issparse(X) and X.dtype.kind in "iu" and X.dtype.itemsize < 4
-    return X.astype(np.int64) if narrow else X
-
-
-def canonical_csr(X) -> sp.csr_array:
-    """A CSR matrix with sorted, distinct indices and without stored zeros.
-
-    Entries of one cell are summed. The result may share memory with X, which is not
-    changed.
-    """
-    # has_canonical_format checks the indices and caches the result on X.
-    if not (X.has_canonical_format and X.has_sorted_indices):
-        X = X.copy()
-        X.sum_duplicates()
-    X = sp.csr_array(X)
-    if not np.all(X.data):
-        X = X.copy()
-        X.eliminate_zeros()
-    return X
 
 
 def not_numbers(X, name="X") -> str:

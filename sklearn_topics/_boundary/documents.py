@@ -4,8 +4,9 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from .._disk.canonical import canonical_csr, summable
 from .._kernels import CSR
-from .containers import canonical_csr, not_numbers, readable, summable
+from .containers import not_numbers, readable
 from .transfer import to_device
 
 

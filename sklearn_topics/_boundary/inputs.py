@@ -7,19 +7,14 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils.validation import check_array, check_non_negative, validate_data
 
+from .._disk.canonical import canonical_csr, summable
+from .._disk.folder import FolderCounts
 from .._kernels import CSR
 from .._kernels.csr import as_dtype
 from . import tensors
-from .containers import (
-    canonical_csr,
-    from_torch,
-    in_memory,
-    not_numbers,
-    readable,
-    summable,
-)
+from .containers import as_matrix, from_torch, not_numbers, on_disk, readable
 from .sklearn_private import _safe_indexing
-from .transfer import numpy_dtype
+from .transfer import mapped_csr, numpy_dtype
 
 #: Integers up to this one are exact in float32.
 _FLOAT32_EXACT = 2**24
@@ -41,7 +36,8 @@ def check_counts(estimator, X, *, reset: bool, method: str):
 
     Returns
     -------
-    X : csr_array or ndarray; CSR or Tensor if X is a tensor on another device
+    X : csr_array or ndarray; CSR or Tensor if X is a tensor on another device, and CSR
+            if X is on disk
         Sparse X as CSR with sorted distinct indices and no stored zeros; dense X
         C-contiguous. float32 for float32 and for integers below 2^24, which float32
         represents exactly; float64 otherwise. It may share memory with the argument, so
@@ -120,7 +116,7 @@ def count_rows(X) -> int:
 
 def take_rows(X, rows):
     """Rows of X by position; X in any container that fit accepts."""
-    X = in_memory(from_torch(X))
+    X = as_matrix(from_torch(X))
     return _safe_indexing(X.tocsr() if sp.issparse(X) else X, rows)
 
 
@@ -164,15 +160,13 @@ class Values:
     missing: bool = False
     positive: bool = False
 
-    def check(self, X, values) -> None:
-        _check_finite(X, values, self.missing)
+    def check(self, X, values, first_row: int = 0) -> None:
+        """Check the values of X, or of a block of its rows from `first_row` on."""
+        _check_finite(X, values, self.missing, first_row)
         if self.whom:
-            _check_nonnegative(X, values, self.whom)
+            _check_nonnegative(X, values, self.whom, first_row)
         if self.positive:
             _check_positive(X, values)
-        if self.missing and values.dtype.kind == "f" and np.isnan(values).all():
-            if values.size == np.prod(X.shape):
-                raise ValueError("All cells of X are NaN (unobserved).")
 
     def hold(self, X: CSR | torch.Tensor) -> bool:
         """Whether X on a device has such values."""
@@ -185,6 +179,9 @@ def _checked(estimator, X, reset, dtype_of, allowed: Values, **options):
         found = _checked_on_device(estimator, X, reset, dtype_of, allowed, options)
         if found is not None:
             return found
+    folder = on_disk(X)
+    if folder is not None:
+        return _checked_on_disk(estimator, folder, reset, dtype_of, allowed, options)
     named = summable(readable(X, missing=allowed.missing))
     options |= {
         "accept_sparse": "csr",
@@ -209,6 +206,8 @@ def _checked(estimator, X, reset, dtype_of, allowed: Values, **options):
         problem = not_numbers(named) or f"X must contain numbers. Got dtype {X.dtype}."
         raise ValueError(problem)
     allowed.check(X, X.data if sp.issparse(X) else X)
+    if allowed.missing:
+        _check_observed(X, X.data if sp.issparse(X) else X)
     if reset:  # last, so that invalid data do not change the estimator
         validate_data(estimator, named, reset=True, skip_check_array=True)
     X = canonical_csr(X) if sp.issparse(X) else X
@@ -220,35 +219,62 @@ def _checked(estimator, X, reset, dtype_of, allowed: Values, **options):
     return sp.csr_array((values, X.indices, X.indptr), shape=X.shape, copy=False)
 
 
-def _checked_on_device(estimator, X, reset, dtype_of, allowed: Values, options):
-    """X as CSR or Tensor; None if values are not allowed: the host finds their places.
-
-    scikit-learn checks an array of X's shape that has no memory.
-    """
-    shape = np.broadcast_to(np.float32(0), X.shape)
+def _checked_on_disk(
+    estimator, X: FolderCounts, reset, dtype_of, allowed: Values, options
+) -> CSR:
+    """X as CSR, whose entries are memory maps, after one pass over the values."""
+    _check_shape(estimator, X.shape, reset, options)
+    largest = X.dtype.type(0)
+    for (start, _), block in X.blocks():
+        allowed.check(block, block.data, start)
+        largest = block.data.max(initial=largest)
     if reset:
-        check_array(shape, estimator=estimator, input_name="X", **options)
+        _set_features(estimator, X.shape)
+    return mapped_csr(X, dtype_of(X.dtype, lambda: largest))
+
+
+def _check_shape(estimator, shape, reset, options) -> None:
+    """Check the shape of data: scikit-learn gets an array that has no memory."""
+    array = np.broadcast_to(np.float32(0), shape)
+    if reset:
+        check_array(array, estimator=estimator, input_name="X", **options)
     else:
-        validate_data(estimator, shape, reset=False, **options)
+        validate_data(estimator, array, reset=False, **options)
+
+
+def _set_features(estimator, shape) -> None:
+    array = np.broadcast_to(np.float32(0), shape)
+    validate_data(estimator, array, reset=True, skip_check_array=True)
+
+
+def _checked_on_device(estimator, X, reset, dtype_of, allowed: Values, options):
+    """X as CSR or Tensor; None if the host must look for values not allowed."""
+    _check_shape(estimator, X.shape, reset, options)
     X = tensors.canonical(X)
     if not allowed.hold(X):
         return None
     if reset:
-        validate_data(estimator, shape, reset=True, skip_check_array=True)
+        _set_features(estimator, X.shape)
     values = X.data if isinstance(X, CSR) else X
     dtype = dtype_of(numpy_dtype(X), lambda: float(values.max()) if len(values) else 0)
     return as_dtype(X, getattr(torch, dtype.name))
 
 
-def _check_finite(X, values, missing: bool = False) -> None:
+def _check_observed(X, values) -> None:
+    if values.dtype.kind == "f" and np.isnan(values).all():
+        if values.size == np.prod(X.shape):
+            raise ValueError("All cells of X are NaN (unobserved).")
+
+
+def _check_finite(X, values, missing: bool, first_row: int) -> None:
     if values.dtype.kind != "f" or _has_finite_sum(values):
         return
     bad = np.isinf(values) if missing else ~np.isfinite(values)
     if bad.any():
         what = "NaN" if np.isnan(values[bad]).any() else "infinity"
+        found = _count_and_place(X, bad, first_row)
         raise ValueError(
-            f"Input X contains {what}: {_count_and_place(X, bad)}. Remove or replace "
-            "them first."
+            f"Input X contains {what}: {found}. Remove or replace them first."
         )
 
 
@@ -258,14 +284,14 @@ def _has_finite_sum(values) -> bool:
         return bool(np.isfinite(values.sum(dtype=np.float64)))
 
 
-def _check_nonnegative(X, values, whom: str) -> None:
+def _check_nonnegative(X, values, whom: str, first_row: int) -> None:
     if values.size == 0 or values.dtype.kind in "bu":
         return
     if np.fmin.reduce(values, axis=None) < 0:  # fmin ignores NaN
+        found = _count_and_place(X, values < 0, first_row)
         raise ValueError(
-            f"Negative values in data passed to {whom}: "
-            f"{_count_and_place(X, values < 0)}. X must contain counts or other "
-            "nonnegative numbers."
+            f"Negative values in data passed to {whom}: {found}. X must contain counts "
+            "or other nonnegative numbers."
         )
 
 
@@ -277,7 +303,7 @@ def _check_positive(X, values) -> None:
         )
 
 
-def _count_and_place(X, bad) -> str:
+def _count_and_place(X, bad, first_row: int) -> str:
     first = int(np.flatnonzero(bad)[0])
     if sp.issparse(X):
         row = int(np.searchsorted(X.indptr, first, side="right")) - 1
@@ -286,7 +312,7 @@ def _count_and_place(X, bad) -> str:
         row, column = (int(i) for i in np.unravel_index(first, X.shape))
     count = int(bad.sum())
     entries = "1 entry" if count == 1 else f"{count} entries, the first"
-    return f"{entries} at row {row}, column {column}"
+    return f"{entries} at row {first_row + row}, column {column}"
 
 
 def _float_dtype(dtype, largest=None) -> np.dtype:

@@ -2,12 +2,14 @@
 
 import math
 import warnings
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from sklearn.utils import check_random_state
 
+from .._disk.folder import FolderCounts
 from .._kernels import CSR
 from .._kernels.transfer import upload
 
@@ -95,6 +97,21 @@ def to_device(X, device: torch.device) -> CSR | torch.Tensor:
         _tensor(X.data, device),
         X.shape,
     )
+
+
+def mapped_csr(X: FolderCounts, dtype) -> CSR:
+    """Counts in a folder as CSR on the CPU, whose entries are memory maps.
+
+    The transpose is that of the folder; it is written when it is first asked for.
+    """
+    cpu = torch.device("cpu")
+    indptr, *entries = (_tensor(part, cpu) for part in X.arrays(dtype))
+    find = partial(_mapped_transpose, X, dtype)
+    return CSR(indptr, *entries, X.shape, find_transpose=find)
+
+
+def _mapped_transpose(X: FolderCounts, dtype) -> CSR:
+    return mapped_csr(X.T, dtype)
 
 
 def numpy_dtype(X: CSR | torch.Tensor) -> np.dtype:

@@ -28,12 +28,15 @@ class CSR:
     indices : Tensor of shape (nnz,), int32, or int64 when m >= 2^31
     data : Tensor of shape (nnz,), float32 or float64; also bool for `ops.pair_counts`
     shape : tuple (n, m)
+    find_transpose : callable, default=None
+        () -> CSR, where the transpose is known and need not be computed: on disk.
     """
 
     indptr: Tensor
     indices: Tensor
     data: Tensor
     shape: tuple[int, int]
+    find_transpose: "Callable[[], CSR] | None" = field(default=None, repr=False)
     _transpose: "CSR | None" = field(default=None, repr=False)
     _host_indptr: Tensor | None = field(default=None, repr=False)
     _row_plan: object = field(default=None, repr=False)  # of the kernels for CUDA
@@ -54,7 +57,10 @@ class CSR:
     def T(self) -> "CSR":
         """The transpose, built on first use and kept."""
         if self._transpose is None:
-            self._transpose = registry.find("transpose", self)(self)
+            if self.find_transpose is not None:
+                self._transpose = self.find_transpose()
+            else:
+                self._transpose = registry.find("transpose", self)(self)
             self._transpose._transpose = self
         return self._transpose
 

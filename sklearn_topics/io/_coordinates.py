@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ._counts import Counts
-from ._errors import file_error
-from ._folder import open_folder
-from ._npy import NpyArray, NpyFile
+from .._disk.counts import Counts
+from .._disk.errors import file_error
+from .._disk.folder import open_folder
+from .._disk.npy import NpyArray, NpyFile
+from .._disk.transpose import write_sorted
 from ._text import open_text, parsed_chunks
-from ._transpose import write_sorted
 
 _BANNER = b"%%MatrixMarket"
 #: Values by the name of their field; "pattern" has none, which counts as 1.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ._errors import file_error
+from .._disk.errors import file_error
 from ._text import open_text
 
 #: Formats of text: a line is an entry, or a document.

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import scipy.sparse as sp
 
+from .._disk.counts import CountBlocks, Counts, CountsInMemory
+from .._disk.errors import file_error
+from .._disk.folder import open_folder
+from .._disk.transpose import write_transpose
 from ._coordinates import Coordinates
-from ._counts import CountBlocks, Counts, CountsInMemory
-from ._errors import file_error
-from ._folder import open_folder
 from ._formats import COORDINATES, KEYED, ROWS, format_of
 from ._hdf5 import open_hdf5
 from ._rows import Rows
 from ._single_cell import ByColumns, anndata_counts, tenx_counts
-from ._transpose import write_transpose
 from ._vocabulary import read_vocabulary, vocabulary_beside
 from ._zarr import open_zarr
 

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.datasets import load_svmlight_file
 
-from ._errors import file_error
+from .._disk.errors import file_error
 from ._text import open_text, parsed_chunks
 
 

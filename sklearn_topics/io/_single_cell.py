@@ -6,8 +6,8 @@ read all tables of cells into memory, and layers other than X.
 
 from dataclasses import dataclass
 
-from ._counts import Counts
-from ._errors import file_error
+from .._disk.counts import Counts
+from .._disk.errors import file_error
 
 #: The three arrays of a sparse matrix.
 _PARTS = "indptr", "indices", "data"

@@ -5,7 +5,7 @@ import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
-from ._errors import file_error
+from .._disk.errors import file_error
 
 #: Bytes of a chunk; as Python lines and numbers it takes ten times as much.
 _BYTES = 1 << 22

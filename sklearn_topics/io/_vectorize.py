@@ -12,8 +12,8 @@ import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 
-from .._boundary.containers import canonical_csr
-from ._write import check_new_folder, write_counts
+from .._disk.canonical import canonical_csr
+from .._disk.write import check_new_folder, write_counts
 
 #: Texts whose counts are in memory at once.
 _TEXTS = 2048

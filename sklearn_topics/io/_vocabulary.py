@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from ._errors import file_error
+from .._disk.errors import file_error
 
 
 def read_vocabulary(path) -> list[str]:

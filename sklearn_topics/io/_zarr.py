@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ._errors import file_error
+from .._disk.errors import file_error
 
 
 def open_zarr(path):

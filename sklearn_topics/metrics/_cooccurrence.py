@@ -6,9 +6,9 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from .._boundary.containers import canonical_csr
 from .._boundary.tensors import to_csr
 from .._boundary.transfer import to_device, to_numpy
+from .._disk.canonical import canonical_csr
 from .._kernels import CSR, ops
 
 #: Number of texts whose windows are counted at once.

@@ -31,8 +31,9 @@ def names():
 @pytest.fixture
 def small_pieces(monkeypatch):
     """Blocks, chunks and regions of a few entries, so that there are many of them."""
-    from sklearn_topics.io import _coordinates, _sorting, _text
+    from sklearn_topics._disk import sorting
+    from sklearn_topics.io import _coordinates, _text
 
-    monkeypatch.setattr(_sorting, "ENTRIES", 7)
+    monkeypatch.setattr(sorting, "ENTRIES", 7)
     monkeypatch.setattr(_coordinates, "_ENTRIES", 11)
     monkeypatch.setattr(_text, "_BYTES", 40)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sklearn_topics import io
-from sklearn_topics.io import _sorting
+from sklearn_topics._disk import sorting
 
 from .conftest import same_bits
 
@@ -91,14 +91,14 @@ def test_transpose_is_made_once_and_is_a_folder(counts, names, tmp_path):
 def test_transpose_of_another_process_is_taken(counts, tmp_path, monkeypatch):
     """Two processes make it at once: the second finds that of the first."""
     X, other = (io.write_counts(tmp_path / name, counts) for name in "ab")
-    sort = _sorting.sort_by_rows
+    sort = sorting.sort_by_rows
 
     def first_lets_another_finish(*args):
-        monkeypatch.setattr(_sorting, "sort_by_rows", sort)
+        monkeypatch.setattr(sorting, "sort_by_rows", sort)
         _ = io.open_counts(tmp_path / "a").T
         sort(*args)
 
-    monkeypatch.setattr(_sorting, "sort_by_rows", first_lets_another_finish)
+    monkeypatch.setattr(sorting, "sort_by_rows", first_lets_another_finish)
     assert same_bits(X.T[:], other.T[:])
     assert [p.name for p in (tmp_path / "a").iterdir() if p.is_dir()] == ["transpose"]
 
@@ -190,8 +190,8 @@ def test_cut_off_writing_is_refused_and_can_be_repeated(counts, tmp_path, monkey
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr("sklearn_topics.io._write.complete", killed)
-        patch.setattr("sklearn_topics.io._write._remove_files", lambda path: None)
+        patch.setattr("sklearn_topics._disk.write.complete", killed)
+        patch.setattr("sklearn_topics._disk.write._remove_files", lambda path: None)
         with pytest.raises(SystemExit):
             io.write_counts(path, counts)
     assert {p.name for p in path.iterdir()} == set(FILES)
@@ -296,7 +296,7 @@ def _documents(n, m, length, size=2000):
 
 def test_memory_is_bounded(tmp_path, monkeypatch):
     """Writing, transposing and reading 24 MB take less than 6 MB."""
-    monkeypatch.setattr(_sorting, "ENTRIES", 1 << 15)
+    monkeypatch.setattr(sorting, "ENTRIES", 1 << 15)
     peaks = []
     for n in (20_000, 100_000):
         tracemalloc.start()

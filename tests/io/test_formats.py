@@ -165,7 +165,7 @@ def test_folder_is_read_like_any_other(tmp_path, counts, names):
 def test_memory_is_bounded(tmp_path, monkeypatch):
     """Reading a file of 32,000 entries in any order takes no more than of 8,000."""
     monkeypatch.setattr("sklearn_topics.io._text._BYTES", 1 << 13)
-    monkeypatch.setattr("sklearn_topics.io._sorting.ENTRIES", 1 << 10)
+    monkeypatch.setattr("sklearn_topics._disk.sorting.ENTRIES", 1 << 10)
     monkeypatch.setattr("sklearn_topics.io._coordinates._ENTRIES", 1 << 10)
     monkeypatch.setattr(io.Counts.blocks, "__defaults__", (1 << 10,))
     peaks = []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ._npy import NpyFile
+from .npy import NpyFile
 
 #: Entries that are in memory at once; about 60 bytes each.
 ENTRIES = 1 << 21

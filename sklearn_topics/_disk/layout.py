@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ._errors import file_error
+from .errors import file_error
 
 INDPTR, INDICES, DATA = "indptr.npy", "indices.npy", "data.npy"
 NAMES, META, TRANSPOSE = "feature_names.json", "meta.json", "transpose"

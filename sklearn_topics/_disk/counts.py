@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import scipy.sparse as sp
 
-from ._errors import file_error
+from .errors import file_error
 
 #: Stored entries in a block: some 50 MB, and some tenths of a second of a fit.
 ENTRIES = 1 << 22
@@ -16,8 +16,10 @@ class Counts:
     """Document-term counts in a file, whose rows are read when they are asked for.
 
     :func:`open_counts` and :func:`read_counts` return this object. ``X[i:j]`` reads the
-    documents i to j - 1 as a scipy CSR array. Models accept the object as X; they read
-    it into memory as a whole.
+    documents i to j - 1 as a scipy CSR array. Models accept the object as X, and do not
+    read it into memory as a whole: they use memory maps of the folder that
+    :func:`write_counts` writes. Counts of another format are copied to such a folder
+    first, a temporary one.
 
     Parameters
     ----------
@@ -67,6 +69,7 @@ class Counts:
         self._indptr = np.asarray(indptr, np.int64)
         self._indices, self._data = indices, data
         self._transpose = None
+        self.in_folder = None  # the copy that models use, if it is in another format
         self._check_structure()
 
     @property

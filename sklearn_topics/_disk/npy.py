@@ -1,14 +1,10 @@
-"""One-dimensional .npy files that are written and read piece by piece.
-
-They are read, not mapped: the pages of a memory map count as memory of the process, so
-that a fit from disk would seem to take as much memory as X.
-"""
+"""One-dimensional .npy files: written and read piece by piece, or mapped."""
 
 import os
 
 import numpy as np
 
-from ._errors import file_error
+from .errors import file_error
 
 
 class NpyFile:
@@ -63,6 +59,8 @@ class NpyFile:
 class NpyArray:
     """A .npy file of numbers of one dimension; ``array[i:j]`` reads a copy.
 
+    A copy, and not a part of a memory map, whose pages would stay in memory.
+
     Parameters
     ----------
     path : path-like
@@ -99,3 +97,10 @@ class NpyArray:
             ends = f"ends after {start + len(found)} of {self.shape[0]} values"
             raise file_error(self._path, ends)
         return found
+
+    def mapped(self) -> np.ndarray:
+        """All values, in a memory map: the system reads what is used."""
+        if self.shape == (0,):  # which cannot be mapped
+            return np.empty(0, self.dtype)
+        mode = {"mode": "r", "offset": self._start}
+        return np.asarray(np.memmap(self._path, self.dtype, shape=self.shape, **mode))

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from .._boundary.containers import canonical_csr, summable
-from ._counts import CountBlocks, Counts
-from ._folder import open_folder
-from ._layout import DATA, INDICES, INDPTR, META, NAMES, complete, index_dtype
-from ._npy import NpyFile
+from .canonical import canonical_csr, summable
+from .counts import CountBlocks, Counts
+from .folder import open_folder
+from .layout import DATA, INDICES, INDPTR, META, NAMES, complete, index_dtype
+from .npy import NpyFile
 
 #: Files that write_counts may leave behind if it is interrupted.
 _OURS = {INDPTR, INDICES, DATA, NAMES, f"{META}.part"}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from . import _sorting
-from ._layout import DATA, INDICES, INDPTR, TRANSPOSE, complete, index_dtype
-from ._npy import NpyFile
+from . import sorting
+from .layout import DATA, INDICES, INDPTR, TRANSPOSE, complete, index_dtype
+from .npy import NpyFile
 
 
 def write_transpose(X, target) -> None:
@@ -53,20 +53,20 @@ def write_sorted(path, chunks, indptr, shape, dtype) -> None:
         NpyFile(path / INDICES, index_dtype(shape[1])) as indices,
         NpyFile(path / DATA, dtype) as data,
     ):
-        _sorting.sort_by_rows(chunks, indptr, indices, data, path)
+        sorting.sort_by_rows(chunks, indptr, indices, data, path)
     complete(path, shape, dtype)
 
 
 def column_starts(X) -> np.ndarray:
     """Where each column starts among the entries of the transpose."""
     starts = np.zeros(X.shape[1] + 1, np.int64)
-    for _, block in X.blocks(_sorting.ENTRIES):
+    for _, block in X.blocks(sorting.ENTRIES):
         starts[1:] += np.bincount(block.indices, minlength=X.shape[1])
     return np.cumsum(starts, out=starts)
 
 
 def transposed_entries(X):
     """The entries of the transpose, in chunks: rows, columns, values."""
-    for (start, stop), block in X.blocks(_sorting.ENTRIES):
+    for (start, stop), block in X.blocks(sorting.ENTRIES):
         columns = np.repeat(np.arange(start, stop), np.diff(block.indptr))
         yield block.indices, columns, block.data
