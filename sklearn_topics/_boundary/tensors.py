@@ -61,9 +61,12 @@ def to_csr(X: torch.Tensor) -> CSR:
 
 
 def to_host(X):
-    """X on a device as an array of the host, numpy's or scipy's; others as they are."""
+    """X on a device as an array of the host, numpy's or scipy's; others as they are.
+
+    CSR of the host shares its memory with the result.
+    """
     if isinstance(X, CSR):
-        parts = (transfer.to_numpy(part) for part in (X.data, X.indices, X.indptr))
+        parts = (part.cpu().numpy() for part in (X.data, X.indices, X.indptr))
         return sp.csr_array(tuple(parts), shape=X.shape)
     return transfer.to_numpy(X) if isinstance(X, torch.Tensor) else X
 

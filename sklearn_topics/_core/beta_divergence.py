@@ -29,6 +29,9 @@ from .solver import on_host
 #: the divergence is summed cell by cell.
 _CLOSE = {torch.float32: 1e-3, torch.float64: 1e-9}
 
+#: Stored entries whose reconstruction is in memory at once.
+_ENTRIES = 1 << 22
+
 #: Values of beta for which a cell's divergence is computed in X's own precision. For
 #: others powers of outliers overflow in float32, or what cancelled is divided by a
 #: small beta or beta - 1.
@@ -58,12 +61,16 @@ def gradient_terms(
         return ops.spmm(X, HT), ops.combine_columns(W, ops.gram(HT))
     if masked or not isinstance(X, CSR):
         return _terms_by_blocks(X, W, HT, beta, masked, shift)
-    weights = _power(_shifted(ops.sddmm(X, W, HT), shift), beta - 2) * X.data
-    denominator = torch.empty_like(W)
+    numerator, denominator = torch.empty_like(W), torch.empty_like(W)
+    for start, stop in X.chunks(_ENTRIES):
+        part = X.rows(start, stop)
+        y = _shifted(ops.sddmm(part, W[start:stop], HT), shift)
+        weights = part.with_data(_power(y, beta - 2) * part.data)
+        numerator[start:stop] = ops.spmm(weights, HT)
     for start, stop in row_blocks(*X.shape):
         powers = _power(_shifted(W[start:stop] @ HT.T, shift), beta - 1)
         torch.matmul(powers, HT, out=denominator[start:stop])
-    return ops.spmm(X.with_data(weights), HT), denominator
+    return numerator, denominator
 
 
 def _shifted(y: Tensor, shift: float) -> Tensor:
@@ -220,8 +227,12 @@ def _sparse_divergence(X, W, HT, beta, known) -> tuple[Tensor, Tensor | float]:
         logs = ops.log_sums(X, W, HT, floor=BETA_FLOOR).sum()
         return known - logs + everywhere, everywhere
     wide = accumulation_dtype(W.device)
-    x, y = X.data.to(wide), ops.sddmm(X, W, HT).to(wide)
-    return _stored(x, y, beta).sum() + everywhere, abs(everywhere)
+    total = torch.zeros((), dtype=wide, device=W.device)
+    for start, stop in X.chunks(_ENTRIES):
+        part = X.rows(start, stop)
+        y = ops.sddmm(part, W[start:stop], HT).to(wide)
+        total += _stored(part.data.to(wide), y, beta).sum()
+    return total + everywhere, abs(everywhere)
 
 
 def _stored(x: Tensor, y: Tensor, beta: float) -> Tensor:

@@ -6,17 +6,10 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .._kernels.floors import SQUARE_FLOOR
 from .._kernels.threads import threads_for
-from .topic_model import document_sizes, normalize_rows
+from .topic_model import even_weights, normalize_rows
 
 #: Size that descent gives to every document at first, where proportions are proposed.
 _PROPOSED_TOKENS = 100.0
-
-
-def _uniform_start(X: CSR | Tensor, topics: Tensor, pseudocount: float) -> Tensor:
-    """Each document's tokens and pseudocounts, spread evenly: [n, K]."""
-    K = topics.shape[0]
-    start = ((document_sizes(X) + K * pseudocount) / K).to(topics.dtype)
-    return start[:, None].expand(X.shape[0], K).contiguous()
 
 
 def fold_in(
@@ -35,7 +28,7 @@ def fold_in(
     result depends on that document alone. A document without tokens gets the uniform
     row.
     """
-    start = _uniform_start(X, topics, pseudocount)
+    start = even_weights(X, topics.shape[0], pseudocount)
     options = {"n_sweeps": max_sweeps, "tol": tol}
     return _descended(X, start, topics, pseudocount=pseudocount, **options)
 
@@ -82,7 +75,7 @@ def variational_fold_in(
     """
     a, HT = pseudocount, topics.T.contiguous()
     floor = SQUARE_FLOOR[topics.dtype]
-    counts = _uniform_start(X, topics, a)  # tokens and pseudocounts
+    counts = even_weights(X, topics.shape[0], a)  # tokens and pseudocounts
     size = counts.sum(1, keepdim=True)
     active = torch.ones_like(size, dtype=torch.bool)
     with threads_for(X):

@@ -2,39 +2,49 @@
 model, and columns held out, for factorisations of any scale."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.chunks import row_blocks
-from .._kernels.csr import accumulation_dtype, map_positive
+from .._kernels.csr import accumulation_dtype, map_positive, slice_rows
 from .._kernels.threads import threads_for
 from .beta_divergence import dense_rows, divergence
-from .solver import on_host
 from .unit import Unit, geometric_mean
 
 #: Weight of the uniform distribution, so that no token has probability zero.
 _BACKGROUND = 1e-3
 _SEED = 20_210_512
 
+#: Stored entries, or cells of dense X, whose split is in memory at once.
+_ENTRIES = 1 << 22
 
-def split_counts(X: CSR | Tensor) -> tuple[CSR | Tensor, CSR | Tensor]:
+
+def split_counts(
+    X: CSR | Tensor, generator: torch.Generator | None = None
+) -> tuple[CSR | Tensor, CSR | Tensor]:
     """Split every document's tokens into two halves of the same shape as X.
 
     An integer count is split Binomial(x, 1/2); any other value goes whole to one half.
     The seed is fixed and the draws follow the positive entries row by row, so that the
-    split depends on the data alone: not on dtype, container or device.
+    split depends on the data alone: not on dtype, container or device. If X are rows
+    that follow others, the generator is that of the others.
     """
-    first = map_positive(X, _split_values)
+    first = map_positive(X, partial(_split_values, generator or _split_generator()))
     if isinstance(X, CSR):
         return first, X.with_data(X.data - first.data)
     return first, X - first
 
 
-def _split_values(values: Tensor) -> Tensor:
+def _split_generator() -> torch.Generator:
+    return torch.Generator("cpu").manual_seed(_SEED)
+
+
+def _split_values(generator: torch.Generator, values: Tensor) -> Tensor:
     x = values.to("cpu", torch.float64)
-    generator = torch.Generator("cpu").manual_seed(_SEED)
     whole = x == x.floor()
     half = torch.full_like(x, 0.5)
     drawn = torch.binomial(torch.where(whole, x, 1), half, generator=generator)
@@ -53,6 +63,30 @@ def split_columns(m: int) -> tuple[Tensor, Tensor]:
     return order[m // 2 :].sort().values, order[: m // 2].sort().values
 
 
+def document_completion(
+    X: CSR | Tensor, infer: Callable[[CSR | Tensor], Tensor], topics: Tensor
+) -> float:
+    """The `completion_score` of one half of X for proportions inferred from the other.
+
+    A block of rows at a time.
+
+    Parameters
+    ----------
+    X : CSR or Tensor of shape (n, m)
+    infer : callable
+        Documents (.. x m) -> proportions (.. x K).
+    topics : Tensor of shape (K, m)
+    """
+    generator, sums = _split_generator(), None
+    is_csr = isinstance(X, CSR)
+    blocks = X.chunks(_ENTRIES) if is_csr else row_blocks(*X.shape, _ENTRIES)
+    for start, stop in blocks:
+        shown, held_out = split_counts(slice_rows(X, start, stop), generator)
+        part = _completion_sums(held_out, infer(shown), topics)
+        sums = part if sums is None else sums + part
+    return _mean_completion(sums)
+
+
 def completion_score(held_out: CSR | Tensor, theta: Tensor, topics: Tensor) -> float:
     """Mean log-probability per token of `held_out` (natural logarithm).
 
@@ -65,13 +99,22 @@ def completion_score(held_out: CSR | Tensor, theta: Tensor, topics: Tensor) -> f
     theta : Tensor of shape (n, K)
     topics : Tensor of shape (K, m)
     """
+    return _mean_completion(_completion_sums(held_out, theta, topics))
+
+
+def _completion_sums(held_out, theta, topics) -> Tensor:  # [2]
+    """The sum of log-probabilities, and the tokens."""
     total, tokens = 0.0, 0.0
     wide = accumulation_dtype(theta.device)
     for x, p in _probabilities(held_out, theta, topics):
         p = (1 - _BACKGROUND) * p.to(wide) + _BACKGROUND / topics.shape[1]
         total = total + torch.xlogy(x.to(wide), p).sum()
         tokens = tokens + x.sum(dtype=wide)
-    total, tokens = on_host({"total": total, "tokens": tokens}).values()
+    return torch.stack([total, tokens])
+
+
+def _mean_completion(sums: Tensor) -> float:
+    total, tokens = sums.tolist()
     if tokens == 0:
         raise ValueError(
             "X contains no tokens to score: the half of each document that is held out "

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR
+from .._kernels.chunks import row_blocks
 from .._kernels.threads import threads_for
 from .._kernels.transfer import upload
 from .observed import mean_value
@@ -13,6 +14,9 @@ from .svd import flip_signs, randomized_svd
 
 #: Shape -> standard normal numbers, on the host in float64.
 Draw = Callable[..., Tensor]
+
+#: Cells of a factor that are drawn at once.
+_CELLS = 1 << 22
 
 INITS = ("random", "nndsvd", "nndsvda", "nndsvdar")
 
@@ -28,7 +32,7 @@ def standard_normal(generator: torch.Generator) -> Draw:
 def _random_factors(X: CSR | Tensor, K: int, draw: Draw, order: str):
     """|N(0, 1)| times sqrt(mean(X) / K): W (n x K) and H (K x m)."""
     shapes = {"W": (X.shape[0], K), "H": (K, X.shape[1])}
-    drawn = {name: _absolute(draw(*shapes[name]), X) for name in order}
+    drawn = {name: _absolute_normal(draw, shapes[name], X) for name in order}
     scale = init_scale(X, K)
     return drawn["W"] * scale, drawn["H"] * scale
 
@@ -36,6 +40,14 @@ def _random_factors(X: CSR | Tensor, K: int, draw: Draw, order: str):
 def init_scale(X: CSR | Tensor, K: int) -> float:
     """sqrt(mean(X) / K), the typical size of entries of W and H."""
     return (mean_value(X) / K) ** 0.5
+
+
+def _absolute_normal(draw: Draw, shape: tuple[int, int], like: CSR | Tensor) -> Tensor:
+    """|N(0, 1)|, drawn in parts, because numbers are drawn in float64."""
+    out = torch.empty(shape, dtype=like.dtype, device=like.device)
+    for start, stop in row_blocks(*shape, _CELLS):
+        out[start:stop] = _absolute(draw(stop - start, shape[1]), like)
+    return out
 
 
 def _absolute(values: Tensor, like: CSR | Tensor) -> Tensor:

@@ -6,9 +6,12 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.chunks import wide_sums
+from .._kernels.chunks import row_blocks, wide_sums
 from .._kernels.csr import accumulation_dtype
 from .solver import State
+
+#: Cells of a factor that are computed on in the wide dtype at once.
+_CELLS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,12 @@ def document_sizes(X: CSR | Tensor) -> Tensor:  # [n]
     return ops.row_sums(X)
 
 
+def even_weights(X: CSR | Tensor, K: int, pseudocount: float = 0.0) -> Tensor:
+    """W (n x K) of documents whose tokens and pseudocounts all topics share evenly."""
+    share = ((document_sizes(X) + K * pseudocount) / K).to(X.dtype)
+    return share[:, None].expand(X.shape[0], K).contiguous()
+
+
 def topics_of(state: State) -> Tensor:  # [K, m]
     """The topics: rows that sum to one."""
     return normalize_rows(state["HT"].T.contiguous())
@@ -73,6 +82,15 @@ def topics_of(state: State) -> Tensor:  # [K, m]
 
 def normalize_rows(A: Tensor) -> Tensor:
     """Rows that sum to one; a row of zeros becomes uniform."""
+    if A.numel() <= _CELLS:
+        return _normalized(A)
+    out = torch.empty_like(A)
+    for start, stop in row_blocks(*A.shape, _CELLS):
+        out[start:stop] = _normalized(A[start:stop])
+    return out
+
+
+def _normalized(A: Tensor) -> Tensor:
     wide = A.to(accumulation_dtype(A.device))
     total = wide.sum(1, keepdim=True)
     uniform = torch.full_like(wide, 1 / A.shape[1])

@@ -15,7 +15,7 @@ from torch import Tensor
 from .._core.clusters import document_vectors, factors_of_clusters
 from .._core.init import initial_factors, standard_normal
 from .._core.poisson_nmf import SCD
-from .._core.topic_model import document_sizes
+from .._core.topic_model import document_sizes, even_weights
 from .._kernels import CSR
 from .._kernels.csr import take
 from .._kernels.threads import one_torch_thread, threads_for
@@ -33,6 +33,10 @@ _LEAD = 0.01
 
 #: Largest number of documents, drawn at random, in the race.
 _DOCUMENTS = 3000
+
+#: Documents, drawn at random, that the initialisation is computed from if there are
+#: more. The others have all topics at first; EM gives them theirs.
+_SAMPLE = 50_000
 
 #: Runs of k-means; the best one is used.
 _RUNS = 3
@@ -63,12 +67,15 @@ def raced_factors(
     solver, draw = replace(solver, em_steps=_EM_STEPS), standard_normal(generator)
     if K > min(X.shape):
         return "random", *initial_factors(X, K, "random", draw)
+    if X.shape[0] > _SAMPLE:
+        some = _drawn(X.shape[0], _SAMPLE, generator)
+        name, _, HT = raced_factors(take(X, some), K, generator, solver)
+        return name, even_weights(X, K), HT
     candidates = {"kmeans": kmeans_factors(X, K, generator)}
     if _entries(X) > _SHORT * X.shape[0]:
         return "kmeans", *candidates["kmeans"]
     candidates["nndsvda"] = initial_factors(X, K, "nndsvda", draw)
-    factory_kwargs = {"generator": generator, "device": generator.device}
-    some = torch.randperm(X.shape[0], **factory_kwargs)[:_DOCUMENTS].sort().values
+    some = _drawn(X.shape[0], _DOCUMENTS, generator)
     objectives = {
         name: _objective(take(X, some), W[some.to(W.device)], HT, generator, solver)
         for name, (W, HT) in candidates.items()
@@ -77,6 +84,12 @@ def raced_factors(
     lead = (objectives["nndsvda"] - objectives["kmeans"]) / max(tokens, 1)
     name = "nndsvda" if lead > _LEAD else "kmeans"
     return name, *candidates[name]
+
+
+def _drawn(n: int, size: int, generator: torch.Generator) -> Tensor:
+    """Ascending numbers of `size` of n documents, drawn at random."""
+    factory_kwargs = {"generator": generator, "device": generator.device}
+    return torch.randperm(n, **factory_kwargs)[:size].sort().values
 
 
 def _entries(X: CSR | Tensor) -> int:
@@ -96,6 +109,9 @@ def kmeans_factors(
     X: CSR | Tensor, K: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """W (n x K) and HT (m x K) from clusters by k-means of documents' LSA vectors."""
+    if X.shape[0] > _SAMPLE:
+        some = _drawn(X.shape[0], _SAMPLE, generator)
+        return even_weights(X, K), kmeans_factors(take(X, some), K, generator)[1]
     vectors = document_vectors(X, K, standard_normal(generator))
     seed = int(
         torch.randint(2**31 - 1, (), generator=generator, device=generator.device)

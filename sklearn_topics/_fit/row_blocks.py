@@ -1,6 +1,5 @@
 """Computations on independent rows, block by block."""
 
-import torch
 from torch import Tensor
 
 from .._kernels import CSR
@@ -14,7 +13,7 @@ _ENTRIES = 1 << 22
 
 
 def in_row_blocks(infer, X: CSR | Tensor, *along: Tensor, verbose: int) -> Tensor:
-    """Return ``infer(X, *along)``; with `verbose` in blocks, with progress.
+    """Return ``infer(X, *along)``, computed in blocks of rows, with progress.
 
     Parameters
     ----------
@@ -26,17 +25,20 @@ def in_row_blocks(infer, X: CSR | Tensor, *along: Tensor, verbose: int) -> Tenso
         Tensors with a row for each row of X.
     verbose : int
     """
-    blocks = list(_blocks(X)) if verbose else []
+    blocks = list(_blocks(X))
     if len(blocks) < 2:
         return infer(X, *along)
-    parts = []
+    out = None
     with Progress(X.shape[0], "documents", verbose) as progress:
         progress.show(0)
         for start, stop in blocks:
             rows = (A[start:stop] for A in along)
-            parts.append(infer(slice_rows(X, start, stop), *rows))
+            part = infer(slice_rows(X, start, stop), *rows)
+            if out is None:
+                out = part.new_empty(X.shape[0], *part.shape[1:])
+            out[start:stop] = part
             progress.show(stop, last=stop == X.shape[0])
-    return torch.cat(parts)
+    return out
 
 
 def _blocks(X):

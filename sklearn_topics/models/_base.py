@@ -2,6 +2,7 @@
 
 import math
 from abc import ABCMeta, abstractmethod
+from functools import partial
 from inspect import signature
 from numbers import Integral, Real
 from os import PathLike
@@ -40,11 +41,10 @@ from .._boundary.transfer import (
 from .._boundary.warning import OtherVersionWarning, warn_user
 from .._core.beta_nmf import Penalties
 from .._core.heldout import (
-    completion_score,
     d2_score,
+    document_completion,
     null_weights,
     split_columns,
-    split_counts,
 )
 from .._core.observed import has_hidden, has_observed, row_means
 from .._kernels import ops
@@ -327,8 +327,8 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
             same vocabulary.
         """
         X_device, topics = self._upload(X, "score")
-        shown, held_out = split_counts(X_device)
-        return completion_score(held_out, self._proportions(shown, topics), topics)
+        infer = partial(self._proportions, topics=topics)
+        return document_completion(X_device, infer, topics)
 
     def perplexity(self, X, y=None):
         """Held-out perplexity per token, ``exp(-score(X))``; lower is better.

@@ -203,7 +203,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         if X_device.device.type == "cpu":
             coordinates = to_numpy(coordinates)
             variance = np.var(coordinates * scale, axis=0)
-            total = _total_variance(data, scale)
+            total = _total_variance(to_host(data), scale)
         else:
             variance = to_numpy((coordinates * float(scale)).var(0, correction=0))
             total = total_variance(X_device, float(scale))
