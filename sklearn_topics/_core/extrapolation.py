@@ -29,8 +29,13 @@ def extrapolated_step(
     update: Callable[[CSR | Tensor, State], tuple[State, Tensor]],
     X: CSR | Tensor,
     state: State,
+    *,
+    factors: tuple[str, ...] = _FACTORS,
 ) -> State:
     """`update`, which gives a state and its objective, from beyond W and HT of `state`.
+
+    `factors` are those that the update finds moved in the state that it gets; it moves
+    the others itself, by `beyond`, a block of rows at a time.
 
     The state gains "objective", that of its factors, the previous factors, and tensors
     of shape (): "beta" and "bound", the step beyond and its limit, and "moving",
@@ -38,7 +43,7 @@ def extrapolated_step(
     previous factors are the factors themselves. Nothing is read from a device.
     """
     old = {name: state[name] for name in _FACTORS}
-    begin = {name: _beyond(state, name) for name in _FACTORS}
+    begin = {name: beyond(state, name) for name in factors}
     new, objective = update(X, {**state, **begin})
     if "moving" not in state:
         state = {**state, **_first_step(objective)}
@@ -66,10 +71,10 @@ def _first_step(objective: Tensor) -> State:
     }
 
 
-def _beyond(state: State, name: str) -> Tensor:
+def beyond(state: State, name: str, rows: slice = slice(None)) -> Tensor:
     """Where the iteration begins: a factor itself where it is also the previous one."""
     factor = state[name]
     previous = state.get(f"previous_{name}", factor)
     if previous is factor:
-        return factor
-    return ops.extrapolate(factor, previous, state["beta"], _LEAST)
+        return factor[rows]
+    return ops.extrapolate(factor[rows], previous[rows], state["beta"], _LEAST)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.chunks import row_blocks
+from .._kernels.chunks import data_blocks, row_blocks
 from .._kernels.csr import accumulation_dtype, map_positive, slice_rows
 from .._kernels.threads import threads_for
 from .beta_divergence import dense_rows, divergence
@@ -20,7 +20,7 @@ _BACKGROUND = 1e-3
 _SEED = 20_210_512
 
 #: Stored entries, or cells of dense X, whose split is in memory at once.
-_ENTRIES = 1 << 22
+_ENTRIES = 1 << 20
 
 
 def split_counts(
@@ -78,9 +78,7 @@ def document_completion(
     topics : Tensor of shape (K, m)
     """
     generator, sums = _split_generator(), None
-    is_csr = isinstance(X, CSR)
-    blocks = X.chunks(_ENTRIES) if is_csr else row_blocks(*X.shape, _ENTRIES)
-    for start, stop in blocks:
+    for start, stop in data_blocks(X, _ENTRIES):
         shown, held_out = split_counts(slice_rows(X, start, stop), generator)
         part = _completion_sums(held_out, infer(shown), topics)
         sums = part if sums is None else sums + part

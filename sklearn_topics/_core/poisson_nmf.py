@@ -17,15 +17,17 @@ the simplex written in terms of W and H, so that nothing is ever rescaled.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import reduce
 from math import lgamma
 
 import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.csr import accumulation_dtype
+from .._kernels.chunks import data_blocks, map_rows
+from .._kernels.csr import accumulation_dtype, slice_rows
 from .._kernels.floors import POISSON_FLOOR
-from .extrapolation import extrapolated_step
+from .extrapolation import beyond, extrapolated_step
 from .solver import State, on_host
 
 #: With pseudocounts, a topic with less than this share of all tokens is empty.
@@ -126,8 +128,14 @@ class PoissonObjective:
         return total + a * ops.log_sum(W, empty) if a > 0 else total
 
     def _document_violation(self, X, W, HT, u) -> Tensor:  # []
-        numerator = ops.ratio_product(X, W, HT, floor=self.floor)
-        return ops.largest_violation(W, numerator, u, self.doc_topic_pseudocount)
+        def violation(part, rows):
+            A = W[rows]
+            numerator = ops.ratio_product(part, A, HT, floor=self.floor)
+            return ops.largest_violation(A, numerator, u, self.doc_topic_pseudocount)
+
+        blocks = data_blocks(X)
+        found = (violation(slice_rows(X, a, b), slice(a, b)) for a, b in blocks)
+        return reduce(torch.maximum, found, u.new_zeros(()))
 
 
 def _inverse(u: Tensor) -> Tensor:
@@ -155,11 +163,15 @@ class Alternating(PoissonObjective, ABC):
 
     @abstractmethod
     def advance(self, X: CSR | Tensor, state: State) -> tuple[State, Tensor | None]:
-        """One iteration from the factors of `state`; its ``ops.log_sums`` if known."""
+        """One iteration from HT of `state`, and from W, or `beyond` it.
+
+        Returns the new state, and its ``ops.log_sums`` if known.
+        """
 
     def step(self, X: CSR | Tensor, state: State) -> State:
         if self.extrapolate:
-            return extrapolated_step(self._advance_with_objective, X, state)
+            advance, moved = self._advance_with_objective, ("HT",)
+            return extrapolated_step(advance, X, state, factors=moved)
         return self.advance(X, state)[0]
 
     def _advance_with_objective(self, X, state):
@@ -260,10 +272,15 @@ def _positive(value: float | Tensor) -> float | Tensor:
 
 
 def _em_step(solver: Alternating, X: CSR | Tensor, state: State) -> State:
-    W, HT = state["W"], state["HT"]  # [n, K], [m, K]
+    HT = state["HT"]  # [m, K]
     u = ops.column_sums(HT)  # [K]
-    numerator = ops.ratio_product(X, W, HT, floor=solver.floor)  # [n, K]
-    W = solver.documents(W, numerator, u)
+
+    def update(part, rows):
+        W = beyond(state, "W", rows)
+        numerator = ops.ratio_product(part, W, HT, floor=solver.floor)
+        return solver.documents(W, numerator, u)
+
+    W = map_rows(update, X)  # [n, K]
     numerator = ops.ratio_product(X.T, HT, W, floor=solver.floor)  # [m, K]
     v, expected = ops.column_sums(W), ops.column_sums(HT, numerator)  # [K], [K]
     cost = solver.topic_cost(expected, v, u, HT.shape[0])  # [K]
@@ -282,10 +299,15 @@ def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> tuple[State, Tensor
     descent works on a lower bound that touches the objective.
     """
     a, b = solver.doc_topic_pseudocount, solver.topic_word_pseudocount
-    W, HT = state["W"], state["HT"]  # [n, K], [m, K]
+    HT = state["HT"]  # [m, K]
     options = {"n_sweeps": solver.inner_sweeps, "floor": solver.floor}
     u = ops.column_sums(HT)  # [K]
-    W, _ = ops.scd_rows(X, W, HT, u, pseudocount=a, **options)
+
+    def update(part, rows):
+        W = beyond(state, "W", rows)
+        return ops.scd_rows(part, W, HT, u, pseudocount=a, **options)[0]
+
+    W = map_rows(update, X)  # [n, K]
     excess = solver.topic_prior(HT.shape[0]) - a * W.shape[0]  # a number, or [K]
     per_sum = _inverse(u)  # [K]
     cost = (ops.column_sums(W) + _positive(excess) * per_sum) * (u > 0)  # [K]

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.chunks import row_blocks, wide_sums
-from .._kernels.csr import accumulation_dtype
+from .._kernels.chunks import data_blocks, map_rows, row_blocks, wide_sums
+from .._kernels.csr import accumulation_dtype, slice_rows
 from .solver import State
 
 #: Cells of a factor that are computed on in the wide dtype at once.
@@ -45,12 +45,15 @@ def document_log_likelihood(X: CSR | Tensor, state: State, floor: float) -> floa
 
     No other sizes give these topics and proportions a higher likelihood.
     """
-    theta = normalize_rows(state["W"] * ops.column_sums(state["HT"]))
-    size = document_sizes(X)
-    rates = theta.mul_(size.to(theta.dtype)[:, None])
-    terms = topics_of(state).T.contiguous()
-    loglik = ops.log_sums(X, rates, terms, floor=floor)
-    return float(loglik.sum() - size.to(loglik.dtype).sum())
+    terms, sums = topics_of(state).T.contiguous(), ops.column_sums(state["HT"])
+
+    def log_likelihoods(part, rows):
+        theta, size = normalize_rows(state["W"][rows] * sums), document_sizes(part)
+        rates = theta.mul_(size.to(theta.dtype)[:, None])
+        loglik = ops.log_sums(part, rates, terms, floor=floor)
+        return loglik - size.to(loglik.dtype)
+
+    return float(map_rows(log_likelihoods, X).sum())
 
 
 def expected_tokens(X: CSR | Tensor, theta: Tensor) -> Tensor:  # [K]
@@ -59,9 +62,13 @@ def expected_tokens(X: CSR | Tensor, theta: Tensor) -> Tensor:  # [K]
 
 
 def state_tokens(X: CSR | Tensor, state: State) -> Tensor:  # [K]
-    """`expected_tokens` of a state."""
-    theta = normalize_rows(state["W"] * ops.column_sums(state["HT"]))
-    return expected_tokens(X, theta)
+    """`expected_tokens` of a state, accumulated wide."""
+    u = ops.column_sums(state["HT"])
+    tokens = torch.zeros_like(u, dtype=accumulation_dtype(u.device))
+    for start, stop in data_blocks(X):
+        theta = normalize_rows(state["W"][start:stop] * u)
+        tokens += expected_tokens(slice_rows(X, start, stop), theta)
+    return tokens
 
 
 def document_sizes(X: CSR | Tensor) -> Tensor:  # [n]

@@ -5,16 +5,53 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from .csr import CSR, accumulation_dtype
+from .csr import CSR, accumulation_dtype, slice_rows
 
 #: Values that are summed, and cells of a product that are made, at once.
 _CHUNK = 1 << 18
+
+#: Stored entries, or cells of dense X, of a block: some tenths of a second of work, so
+#: that the overhead of a block is negligible.
+_ENTRIES = 1 << 22
 
 
 def row_blocks(n: int, m: int, cells: int = _CHUNK) -> Iterator[tuple[int, int]]:
     """Ranges of the rows of an n x m matrix that have at most about `cells` cells."""
     step = max(1, cells // max(m, 1))
     return ((start, min(start + step, n)) for start in range(0, n, step))
+
+
+def data_blocks(X: CSR | Tensor, entries: int = _ENTRIES) -> Iterator[tuple[int, int]]:
+    """Ranges of rows that hold about so many stored entries, or cells if X is dense."""
+    return X.chunks(entries) if isinstance(X, CSR) else row_blocks(*X.shape, entries)
+
+
+def map_rows(
+    function: Callable[..., Tensor],
+    X: CSR | Tensor,
+    show: Callable[[int], None] = lambda done: None,
+) -> Tensor:
+    """``function(rows of X, their range)``, a block of rows at a time.
+
+    Parameters
+    ----------
+    function : callable
+        (CSR or Tensor, slice) -> Tensor with a row for each row of X, which depends on
+        this row alone, so that blocks do not change the result.
+    X : CSR or Tensor
+    show : callable
+        Gets the number of rows that are done.
+    """
+    out, n = None, X.shape[0]
+    for start, stop in data_blocks(X):
+        part = function(slice_rows(X, start, stop), slice(start, stop))
+        if stop - start == n:
+            return part
+        if out is None:
+            out = part.new_empty(n, *part.shape[1:])
+        out[start:stop] = part
+        show(stop)
+    return function(X, slice(0, 0)) if out is None else out  # X without rows
 
 
 def wide_sums(
