@@ -16,7 +16,7 @@ from .svd import flip_signs, randomized_svd
 Draw = Callable[..., Tensor]
 
 #: Cells of a factor that are drawn at once.
-_CELLS = 1 << 22
+_CELLS = 1 << 18
 
 INITS = ("random", "nndsvd", "nndsvda", "nndsvdar")
 

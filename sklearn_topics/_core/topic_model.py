@@ -11,7 +11,7 @@ from .._kernels.csr import accumulation_dtype, slice_rows
 from .solver import State
 
 #: Cells of a factor that are computed on in the wide dtype at once.
-_CELLS = 1 << 22
+_CELLS = 1 << 18
 
 
 @dataclass(frozen=True)

@@ -75,11 +75,14 @@ def fit_from_starts(
     for observer in observers:
         observer.resume(run)
     try:
-        for number, state in enumerate(starts):
+        number = -1
+        for state in starts:
+            number += 1
             if number < run.start:
                 continue  # done before the resume; drawn to advance the generator
             if number > run.start or run.state is None:
                 run.begin(number, state)
+            del state  # W may be large, and `enumerate` would keep it
             iterate(run, stop, observers)
             better = run.outcome.metrics["objective"] > run.best.metrics["objective"]
             if run.best.state is None or better:

@@ -61,8 +61,10 @@ class Run:
     X : CSR or Tensor
     max_iter : int
         Maximum number of iterations from each initial state.
-    select : {"best", "last"}
-        Which of the recorded states is the outcome of a start.
+    select : {"best", "last", "current"}
+        Which of the recorded states is the outcome of a start; "current": the last
+        state, of a solver that never lowers the objective and cannot diverge, so that
+        no recorded state takes memory during the next iterations.
     attributes : callable
         (state, n_iter) -> fitted attributes, for observers that need a model.
     data : mapping of str to object
@@ -140,6 +142,8 @@ class Run:
         with threads_for(self.X):
             state = self.solver.step(self.X, self.state)
         self.state, self.outcome.n_iter = state, self.n_iter + 1
+        if self.select == "current":
+            self.outcome.state = None
 
     def record(self) -> None:
         """Evaluate the state, append to the history, and select the better state.
@@ -153,7 +157,7 @@ class Run:
             metrics = self.solver.evaluate(self.X, self.state)
         outcome, objective = self.outcome, metrics["objective"]
         self.require_finite("objective", objective, self.n_iter)
-        if self.select == "last" or objective >= outcome.metrics["objective"]:
+        if self.select != "best" or objective >= outcome.metrics["objective"]:
             outcome.state, outcome.metrics = self.state, metrics
         row = {"iteration": self.n_iter, "seconds": self.seconds, **metrics}
         for name, value in row.items():

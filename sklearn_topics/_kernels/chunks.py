@@ -12,7 +12,7 @@ _CHUNK = 1 << 18
 
 #: Stored entries, or cells of dense X, of a block: some tenths of a second of work, so
 #: that the overhead of a block is negligible.
-_ENTRIES = 1 << 22
+_ENTRIES = 1 << 20
 
 
 def row_blocks(n: int, m: int, cells: int = _CHUNK) -> Iterator[tuple[int, int]]:

@@ -460,6 +460,7 @@ class TorchPoissonNMF(BaseTopicModel):
                     self.tol if keeps_rate else 0,
                     scale=constants.tokens or 1.0,
                 ),
+                select="best" if solver_name == "adam" else "current",
                 observers=observers,
                 attributes=lambda state, n_iter: {
                     "components_": steering.topics(state),
@@ -579,7 +580,7 @@ class TorchPoissonNMF(BaseTopicModel):
         return _SOLVERS[name](*shared)
 
     def _starts(self, X_device, X, unit, W, H, solver, steering, names):
-        """Yield the `n_init` initial states; X is in `unit`.
+        """An iterator of the `n_init` initial states; X is in `unit`.
 
         The name of each initialisation is appended to `names`.
         """
@@ -600,11 +601,15 @@ class TorchPoissonNMF(BaseTopicModel):
             starts = (
                 self._start(X, solver, typical, generator) for _ in range(self.n_init)
             )
-        for name, W, HT in starts:
+
+        def first_state(start):
+            name, W, HT = start
             names.append(name)
             ordered = name in ("custom", "warm_start")
             W, HT = steering.begin(X, W, HT, ordered=ordered)
-            yield solver.init_state(X, W, HT, generator)
+            return solver.init_state(X, W, HT, generator)
+
+        return map(first_state, starts)  # a generator would keep W of the last start
 
     def _start(self, X, solver, typical, generator):
         """The name of an initialisation, W and HT."""
