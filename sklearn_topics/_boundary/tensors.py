@@ -1,8 +1,8 @@
 """Tensors of devices other than the CPU: validated and made canonical there."""
 
-import scipy.sparse as sp
 import torch
 
+from .._disk.canonical import shared_csr
 from .._kernels import CSR
 from . import transfer
 
@@ -66,8 +66,8 @@ def to_host(X):
     CSR of the host shares its memory with the result.
     """
     if isinstance(X, CSR):
-        parts = (part.cpu().numpy() for part in (X.data, X.indices, X.indptr))
-        return sp.csr_array(tuple(parts), shape=X.shape)
+        parts = (part.cpu().numpy() for part in (X.indptr, X.indices, X.data))
+        return shared_csr(*parts, X.shape)
     return transfer.to_numpy(X) if isinstance(X, torch.Tensor) else X
 
 

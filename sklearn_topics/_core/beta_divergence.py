@@ -30,7 +30,7 @@ from .solver import on_host
 _CLOSE = {torch.float32: 1e-3, torch.float64: 1e-9}
 
 #: Stored entries whose reconstruction is in memory at once.
-_ENTRIES = 1 << 20
+_ENTRIES = 1 << 18
 
 #: Values of beta for which a cell's divergence is computed in X's own precision. For
 #: others powers of outliers overflow in float32, or what cancelled is divided by a

@@ -20,7 +20,7 @@ _BACKGROUND = 1e-3
 _SEED = 20_210_512
 
 #: Stored entries, or cells of dense X, whose split is in memory at once.
-_ENTRIES = 1 << 20
+_ENTRIES = 1 << 18
 
 
 def split_counts(

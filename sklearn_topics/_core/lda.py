@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.chunks import row_blocks
+from .._kernels.chunks import row_blocks, wide_sums
 from .._kernels.csr import accumulation_dtype, as_dtype, used_columns
 from .._kernels.digamma import digamma
 from .solver import State, on_host
@@ -37,6 +37,8 @@ Draw = Callable[[int, int], Tensor]
 _LEAST_FACTOR = 1e-6
 #: Sums of exponentials below this are computed by their logarithms.
 _LEAST_SUM = 1e-250
+#: Stored entries whose logarithms are in memory at once.
+_ENTRIES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def variational_bound(
     a, b = max(a, least), max(b, least)
     gamma, topics = (A.to(wide).clamp_min(least) for A in (gamma, components.T))
     log_theta, log_beta = _expected_logs(gamma), _expected_logs(topics)
-    words = _expected_log_likelihood(as_dtype(X, wide), log_theta, log_beta.T)
+    words = _expected_log_likelihood(X, log_theta, log_beta.T)
     documents = words - _divergence(a, gamma, log_theta)
     return ratio * documents - _divergence(b, topics, log_beta)
 
@@ -111,15 +113,20 @@ def _expected_log_likelihood(X: CSR, log_theta: Tensor, log_beta: Tensor) -> Ten
     """
     largest = log_theta.amax(1), log_beta.amax(1)
     A, B = log_theta - largest[0][:, None], log_beta - largest[1][:, None]
-    rows, columns = X.entry_rows(), X.indices
-    y = ops.sddmm(X, A.exp(), B.exp().contiguous())
-    logs = y.log()
-    (low,) = (y < _LEAST_SUM).nonzero(as_tuple=True)
-    for start, stop in row_blocks(len(low), A.shape[1]):
-        part = low[start:stop]
-        logs[part] = torch.logsumexp(A[rows[part]] + B[columns[part]], 1)
-    logs += largest[0][rows] + largest[1][columns]
-    return X.data @ logs
+    exp_A, exp_B = A.exp(), B.exp().contiguous()
+    total = torch.zeros((), dtype=A.dtype, device=A.device)
+    for start, stop in X.chunks(_ENTRIES):
+        part = as_dtype(X.rows(start, stop), A.dtype)
+        rows, columns = part.entry_rows() + start, part.indices
+        y = ops.sddmm(part, exp_A[start:stop], exp_B)
+        logs = y.log()
+        (low,) = (y < _LEAST_SUM).nonzero(as_tuple=True)
+        for first, last in row_blocks(len(low), A.shape[1]):
+            few = low[first:last]
+            logs[few] = torch.logsumexp(A[rows[few]] + B[columns[few]], 1)
+        logs += largest[0][rows] + largest[1][columns]
+        total += part.data @ logs
+    return total
 
 
 @dataclass(frozen=True)
@@ -149,7 +156,7 @@ class VariationalBayes(ABC):
         gamma = self.inference.posterior(X, components)
         priors = self.inference.prior, self.topic_word_prior
         bound = variational_bound(X, gamma, components, priors)
-        tokens = X.data.to(bound.dtype).sum()
+        tokens = wide_sums(X, lambda x: x)[0]
         found = on_host({"objective": bound, "tokens": tokens})
         bound, tokens = found["objective"], found["tokens"]
         return {"objective": bound, "perplexity": bound_perplexity(bound, tokens)}

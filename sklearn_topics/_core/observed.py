@@ -5,10 +5,11 @@ A sparse X stores hidden cells as NaN; cells that are not stored are observed ze
 
 import math
 
+import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.csr import accumulation_dtype
+from .._kernels.chunks import wide_sums
 
 
 def has_hidden(X: CSR | Tensor) -> bool:
@@ -25,12 +26,13 @@ def has_observed(X: CSR | Tensor) -> bool:
 
 def mean_value(X: CSR | Tensor) -> float:
     """The mean of the observed cells; 0 if there is none."""
-    values = _values(X)
     cells = X.shape[0] * X.shape[1]
-    total = float(values.sum(dtype=accumulation_dtype(values.device)))
+    total = float(wide_sums(X, lambda x: x))
     if math.isnan(total):
-        total = float(values.nansum(dtype=accumulation_dtype(values.device)))
-        cells -= int(values.isnan().sum())
+        total, hidden = wide_sums(
+            X, torch.nan_to_num, lambda x: x.isnan().to(x)
+        ).tolist()
+        cells -= int(hidden)
     return total / max(cells, 1)
 
 

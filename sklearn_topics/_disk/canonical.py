@@ -4,6 +4,16 @@ import numpy as np
 import scipy.sparse as sp
 
 
+def shared_csr(indptr, indices, data, shape) -> sp.csr_array:
+    """A CSR array in the memory of its parts.
+
+    scipy would copy the indices if the row pointers were of a wider dtype.
+    """
+    if len(data) <= np.iinfo(indices.dtype).max:
+        indptr = indptr.astype(indices.dtype, copy=False)
+    return sp.csr_array((data, indices, indptr), shape=shape, copy=False)
+
+
 def summable(X):
     """X; if sparse, in a dtype that holds the sums of the entries of one cell."""
     narrow = sp.issparse(X) and X.dtype.kind in "iu" and X.dtype.itemsize < 4

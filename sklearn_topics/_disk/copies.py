@@ -26,8 +26,15 @@ def is_row_source(X) -> bool:
     shape = getattr(X, "shape", ())
     if len(shape) != 2 or shape[0] == 0 or not hasattr(X, "dtype"):
         return False
+    if _is_dataset(X):
+        return True
     lazy = getattr(X, "_meta", None)  # of dask: an empty chunk
     return sp.issparse(X[0:1] if lazy is None else lazy)
+
+
+def _is_dataset(X) -> bool:
+    """Whether X is a sparse matrix in a file, as AnnData has it."""
+    return hasattr(X, "group") and getattr(X, "format", "") in ("csr", "csc")
 
 
 def in_folder(X) -> FolderCounts:
@@ -43,7 +50,7 @@ def in_folder(X) -> FolderCounts:
     if isinstance(X, FolderCounts):
         return X
     if not isinstance(X, Counts):
-        return _copy(_blocks(X))
+        return _copy(_of_dataset(X) if _is_dataset(X) else _blocks(X))
     if X.in_folder is None:
         X.in_folder = _copy(X)
     return X.in_folder
@@ -59,14 +66,20 @@ def _copy(blocks) -> FolderCounts:
     return X
 
 
-def _blocks(X):
-    """The rows in blocks: a dask array's chunks, else of about `ENTRIES` counts."""
-    if getattr(X, "format", None) == "csc":
+def _of_dataset(X) -> Counts:
+    """Its arrays are read here: anndata's rows fail with some versions of scipy."""
+    if X.format == "csc":
         raise ValueError(
             "X is stored by columns in its file, so that its rows cannot be read one "
             "by one. Convert the file with sklearn_topics.io: write_counts(folder, "
             "iter_counts(file)), and pass the result."
         )
+    indptr, indices, data = (X.group[part] for part in ("indptr", "indices", "data"))
+    return Counts(indptr[:], indices, data, X.shape)
+
+
+def _blocks(X):
+    """The rows in blocks: a dask array's chunks, else of about `ENTRIES` counts."""
     start, n, chunks = 0, X.shape[0], getattr(X, "chunks", None)
     ends = iter(()) if chunks is None else iter(chunks[0])
     step = _FIRST

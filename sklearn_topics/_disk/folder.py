@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from .canonical import shared_csr
 from .counts import Counts
 from .errors import file_error
 from .layout import DATA, INDICES, INDPTR, NAMES, TRANSPOSE, read_meta
@@ -58,8 +59,7 @@ class FolderCounts(Counts):
 
     def mapped(self) -> sp.csr_array:
         """All documents as a CSR array whose entries are memory maps."""
-        indptr, indices, data = self.arrays()
-        return sp.csr_array((data, indices, indptr), shape=self.shape)
+        return shared_csr(*self.arrays(), self.shape)
 
     def _values(self, dtype) -> NpyArray:
         if dtype is None or self.dtype == dtype:

@@ -8,7 +8,7 @@ import warnings
 from dataclasses import replace
 
 import torch
-from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
@@ -36,13 +36,10 @@ _DOCUMENTS = 3000
 
 #: Documents, drawn at random, that the initialisation is computed from if there are
 #: more. The others have all topics at first; EM gives them theirs.
-_SAMPLE = 50_000
+_SAMPLE = 20_000
 
 #: Runs of k-means; the best one is used.
 _RUNS = 3
-
-#: Documents up to which k-means takes all of them in each iteration.
-_ALL_DOCUMENTS = 20_000
 
 
 def raced_factors(
@@ -116,8 +113,7 @@ def kmeans_factors(
     seed = int(
         torch.randint(2**31 - 1, (), generator=generator, device=generator.device)
     )
-    kind = KMeans if X.shape[0] <= _ALL_DOCUMENTS else MiniBatchKMeans
-    kmeans = kind(K, n_init=_RUNS, random_state=seed)
+    kmeans = KMeans(K, n_init=_RUNS, random_state=seed)
     # On one thread k-means adds in one order, so that equal seeds have equal clusters.
     with one_torch_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # fewer than K clusters

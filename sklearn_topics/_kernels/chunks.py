@@ -11,8 +11,8 @@ from .csr import CSR, accumulation_dtype, slice_rows
 _CHUNK = 1 << 18
 
 #: Stored entries, or cells of dense X, of a block: some tenths of a second of work, so
-#: that the overhead of a block is negligible.
-_ENTRIES = 1 << 20
+#: that the overhead of a block is negligible. Other devices need more work at once.
+_ENTRIES, _ENTRIES_ON_DEVICE = 1 << 20, 1 << 26
 
 
 def row_blocks(n: int, m: int, cells: int = _CHUNK) -> Iterator[tuple[int, int]]:
@@ -21,8 +21,12 @@ def row_blocks(n: int, m: int, cells: int = _CHUNK) -> Iterator[tuple[int, int]]
     return ((start, min(start + step, n)) for start in range(0, n, step))
 
 
-def data_blocks(X: CSR | Tensor, entries: int = _ENTRIES) -> Iterator[tuple[int, int]]:
+def data_blocks(
+    X: CSR | Tensor, entries: int | None = None
+) -> Iterator[tuple[int, int]]:
     """Ranges of rows that hold about so many stored entries, or cells if X is dense."""
+    if entries is None:
+        entries = _ENTRIES if X.device.type == "cpu" else _ENTRIES_ON_DEVICE
     return X.chunks(entries) if isinstance(X, CSR) else row_blocks(*X.shape, entries)
 
 
@@ -44,6 +48,8 @@ def map_rows(
     """
     out, n = None, X.shape[0]
     for start, stop in data_blocks(X):
+        if start == 0 and stop < n:
+            show(0)
         part = function(slice_rows(X, start, stop), slice(start, stop))
         if stop - start == n:
             return part

@@ -385,9 +385,10 @@ class TorchDeepNMF(BaseBetaNMF):
             penalties=self._penalties(*X.shape).measured(unit, self._beta),
             max_iter=self.max_iter,
         )
+        X = unit.measure(X)
         # Only for beta 1 do blocks leave the last bits as they are.
-        blocks = verbose if self._beta == 1 else 0
-        W = in_row_blocks(infer, unit.measure(X), verbose=blocks)
+        by_blocks = self._beta == 1
+        W = in_row_blocks(infer, X, verbose=verbose) if by_blocks else infer(X)
         return unit.restore_factor(W)
 
 

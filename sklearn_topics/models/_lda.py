@@ -33,6 +33,7 @@ from .._fit.progress import PrintedIterations
 from .._fit.row_blocks import in_row_blocks
 from .._fit.session import fit_session
 from .._fit.stopping import SmallPerplexityChange
+from .._kernels.chunks import wide_sums
 from .._kernels.csr import as_csr, as_dtype
 from .._kernels.threads import one_torch_thread
 from ._base import _ITERATIVE, BaseDecomposition
@@ -551,7 +552,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         X_device = self._upload(X, "perplexity")
         n = X_device.shape[0]
         ratio = float(self.total_samples) / n if sub_sampling else 1.0
-        tokens = float(X_device.data.sum(dtype=torch.float64)) * ratio
+        tokens = float(wide_sums(X_device, lambda x: x)) * ratio
         return bound_perplexity(self._bound(X_device, ratio), tokens)
 
     def _bound(self, X, ratio=1.0):

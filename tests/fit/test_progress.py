@@ -13,7 +13,7 @@ from sklearn_topics import TorchBetaNMF, TorchDeepNMF, TorchETM, TorchPoissonNMF
 from sklearn_topics._boundary.transfer import to_device
 from sklearn_topics._fit import progress, row_blocks
 from sklearn_topics._fit.progress import Progress
-from sklearn_topics._kernels import ops
+from sklearn_topics._kernels import chunks, ops
 from sklearn_topics._kernels.cpu.compiling import compiling, watch_compiling
 
 SEED = {"random_state": 0}
@@ -185,7 +185,7 @@ def test_blocks_of_rows_change_no_bit(monkeypatch, capsys, name, X, entries):
     """Neither of transform nor of fit_transform, which ends in the same code."""
     model = clone(MODELS[name])
     expected = model.fit_transform(X), model.transform(X)
-    monkeypatch.setattr(row_blocks, "_ENTRIES", entries)
+    monkeypatch.setattr(chunks, "_ENTRIES", entries)
     model = watched(name)
     np.testing.assert_array_equal(model.fit_transform(X), expected[0])
     capsys.readouterr()
@@ -199,7 +199,7 @@ def test_blocks_of_rows_change_no_bit(monkeypatch, capsys, name, X, entries):
 @pytest.mark.parametrize("entries", [1, 100, 1 << 22])
 @pytest.mark.parametrize("sparse", [True, False])
 def test_blocks_are_all_rows_in_their_order(monkeypatch, entries, sparse):
-    monkeypatch.setattr(row_blocks, "_ENTRIES", entries)
+    monkeypatch.setattr(chunks, "_ENTRIES", entries)
     X = to_device(sp.csr_array(COUNTS) if sparse else COUNTS, torch.device("cpu"))
     number = torch.arange(83.0)[:, None]
 

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn_topics import TorchPoissonNMF
 from sklearn_topics._boundary.documents import counts_to_tensor
 from sklearn_topics._core.differential import term_rates
-from sklearn_topics._fit import row_blocks
+from sklearn_topics._kernels import chunks
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.inspection import differential_terms, topic_info
 
@@ -229,7 +229,7 @@ def test_single_topic_has_no_others():
 
 
 def test_progress_is_shown_when_asked_for(capsys, monkeypatch):
-    monkeypatch.setattr(row_blocks, "_ENTRIES", 100)
+    monkeypatch.setattr(chunks, "_ENTRIES", 100)
     X, _, _ = make_topic_corpus(60, 30, 3, random_state=0)
     model = TorchPoissonNMF(3, random_state=0).fit(X)
     quiet = [differential_terms(model, X), topic_info(model, X)]

@@ -1,28 +1,57 @@
 """Models, metrics and tables take counts on disk, with the results of memory."""
 
+import gc
+import threading
+from pathlib import Path
+
 import numpy as np
 import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
 
 from sklearn_topics import (
+    ConsensusTopics,
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
     inspection,
     io,
     metrics,
 )
+from sklearn_topics._fit import race
+from sklearn_topics._kernels import chunks
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.plot import StructureDisplay
 
-MODELS = [
-    TorchPoissonNMF(3, max_iter=3, random_state=0),
-    TorchBetaNMF(3, max_iter=3, random_state=0),
-    TorchETM(3, max_iter=1, hidden_layer_sizes=(8,), random_state=0),
-    TorchDeepNMF((4, 3), max_iter=3, random_state=0),
-    TorchTruncatedSVD(3, random_state=0),
-]
+FEW = {"max_iter": 3, "random_state": 0}
+KL = {"beta_loss": "kullback-leibler"}
+MODELS = {
+    "scd": TorchPoissonNMF(3, max_iter=20, random_state=0),
+    "em": TorchPoissonNMF(3, solver="em", **FEW),
+    "adam": TorchPoissonNMF(3, solver="adam", **FEW),
+    "nndsvda": TorchPoissonNMF(3, init="nndsvda", **FEW),
+    "two starts": TorchPoissonNMF(3, n_init=2, init="random", **FEW),
+    "cd": TorchBetaNMF(3, **FEW),
+    "mu": TorchBetaNMF(3, solver="mu", **FEW),
+    "mu KL": TorchBetaNMF(3, solver="mu", **KL, **FEW),
+    "mu 1.5": TorchBetaNMF(3, solver="mu", beta_loss=1.5, **FEW),
+    "mu .5": TorchBetaNMF(3, solver="mu", beta_loss=0.5, **FEW),
+    "masked": TorchBetaNMF(3, solver="mu", missing="mask", **KL, **FEW),
+    "beta scd": TorchBetaNMF(3, solver="scd", **KL, **FEW),
+    "beta adam": TorchBetaNMF(3, solver="adam", **KL, **FEW),
+    "etm": TorchETM(3, max_iter=1, hidden_layer_sizes=(8,), random_state=0),
+    "deep": TorchDeepNMF((4, 3), **FEW),
+    "lda": TorchLDA(3, **FEW),
+    "online lda": TorchLDA(3, learning_method="online", batch_size=16, **FEW),
+    "svd": TorchTruncatedSVD(3, random_state=0),
+    "arpack": TorchTruncatedSVD(3, algorithm="arpack", random_state=0),
+    "consensus": ConsensusTopics(TorchPoissonNMF(3, max_iter=5), 3, random_state=0),
+}
+EACH = pytest.mark.parametrize("name", MODELS)
+WARNINGS = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +62,184 @@ def corpus():
 @pytest.fixture(scope="module")
 def on_disk(corpus, tmp_path_factory):
     path = tmp_path_factory.mktemp("models") / "corpus"
-    return io.write_counts(path, corpus, dtype="float32")
+    return io.write_counts(path, corpus)  # integers: floats are written when needed
 
 
-@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
-def test_fit_from_disk_is_the_fit_from_memory(model, corpus, on_disk):
-    methods = {"fit_transform", "transform", *({"score"} & set(dir(model)))}
-    results = [
-        [getattr(model, method)(X) for method in sorted(methods)] + [model.components_]
-        for X in (corpus.astype(np.float32), on_disk)
-    ]
-    assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
-    assert not hasattr(model, "feature_names_in_")
+def results(model, X):
+    """All that a model computes from X."""
+    model = clone(model)
+    found = [model.fit_transform(X), model.transform(X), model.components_]
+    return [*found, model.score(X)] if hasattr(model, "score") else found
+
+
+def equal_bits(found, expected):
+    return all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+@WARNINGS
+@EACH
+def test_fit_from_disk_is_the_fit_from_memory(name, corpus, on_disk, monkeypatch):
+    assert equal_bits(results(MODELS[name], on_disk), results(MODELS[name], corpus))
+    # Blocks, and starts from a sample, are those of memory too.
+    monkeypatch.setattr(chunks, "_ENTRIES", 200)
+    monkeypatch.setattr(race, "_SAMPLE", 50)
+    assert equal_bits(results(MODELS[name], on_disk), results(MODELS[name], corpus))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "float32", "float64", "bool"])
+@pytest.mark.parametrize("name", ["scd", "cd", "svd"])
+def test_dtypes(name, dtype, corpus, tmp_path):
+    X = (corpus > 3 if dtype == "bool" else corpus).astype(dtype)
+    found = io.write_counts(tmp_path / "corpus", X)
+    assert equal_bits(results(MODELS[name], found), results(MODELS[name], X))
+
+
+def write_anndata(X, path):
+    anndata = pytest.importorskip("anndata")
+    adata = anndata.AnnData(X)
+    with anndata.settings.override(allow_write_nullable_strings=True):
+        getattr(adata, f"write_{path.suffix[1:]}")(path)
+    return anndata
+
+
+def as_backed(X, path):
+    file = path / "a.h5ad"
+    return write_anndata(sp.csr_matrix(X), file).read_h5ad(file, backed="r").X
+
+
+def as_h5ad(X, path):
+    write_anndata(sp.csr_matrix(X), path / "a.h5ad")
+    return io.open_counts(path / "a.h5ad")
+
+
+def as_zarr(X, path):
+    write_anndata(sp.csr_matrix(X), path / "a.zarr")
+    return io.open_counts(path / "a.zarr")
+
+
+def as_dask(X, path):
+    array = pytest.importorskip("dask.array")
+    blocks = [sp.csr_matrix(X[i : i + 50]) for i in range(0, X.shape[0], 50)]
+    parts = (array.from_array(block, chunks=block.shape) for block in blocks)
+    return array.concatenate(list(parts))
+
+
+class Slices:
+    """The least that counts have."""
+
+    def __init__(self, X):
+        self._X, self.shape, self.dtype = sp.csr_array(X), X.shape, X.dtype
+
+    def __getitem__(self, rows):
+        return self._X[rows]
+
+
+SOURCES = [as_backed, as_h5ad, as_zarr, as_dask, lambda X, path: Slices(X)]
+
+
+@WARNINGS
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
+def test_other_objects_are_copied_to_a_temporary_folder(
+    source, corpus, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    X, model = source(corpus, tmp_path), MODELS["scd"]
+    assert equal_bits(results(model, X), results(model, corpus))
+    assert metrics.perplexity(clone(model).fit(corpus), X) == metrics.perplexity(
+        clone(model).fit(corpus), corpus
+    )
+    del X
+    gc.collect()
+    assert not list((tmp_path / "temporary").glob("sklearn_topics_*"))
+
+
+def test_columns_of_a_file_are_refused(corpus, tmp_path):
+    file = tmp_path / "a.h5ad"
+    X = write_anndata(sp.csc_matrix(corpus), file).read_h5ad(file, backed="r").X
+    with pytest.raises(ValueError, match="stored by columns"):
+        TorchPoissonNMF(3).fit(X)
+
+
+def test_a_folder_that_cannot_be_written(corpus, tmp_path, monkeypatch):
+    X = io.write_counts(tmp_path / "corpus", corpus)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    model = MODELS["scd"]
+    assert equal_bits(results(model, X), results(model, corpus))
+    assert not (tmp_path / "corpus" / "transpose").exists()
+
+
+def test_invalid_values_are_placed(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr("sklearn_topics._disk.counts.Counts.blocks", in_blocks_of(7))
+    X = corpus.astype(np.float64)
+    row = 33
+    column = int(X.indices[X.indptr[row]])
+    for value, problem in (-1.0, "Negative values"), (np.nan, "contains NaN"):
+        X.data[X.indptr[row]] = value
+        folder = io.write_counts(tmp_path / problem, X)
+        model = TorchPoissonNMF(3)
+        with pytest.raises(ValueError, match=f"{problem}.*row {row}, column {column}"):
+            model.fit(folder)
+        assert not hasattr(model, "n_features_in_")
+
+
+def in_blocks_of(size):
+    def blocks(self, entries=None):
+        for start in range(0, self.shape[0], size):
+            stop = min(start + size, self.shape[0])
+            yield (start, stop), self[start:stop]
+
+    return blocks
+
+
+def anonymous_above(function):
+    """Bytes that no file backs, at most, during a call, above those before it."""
+
+    def resident():
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("no RssAnon")
+
+    done, peaks = threading.Event(), [resident()]
+
+    def watch():
+        while not done.wait(0.002):
+            peaks.append(resident())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    function()
+    done.set()
+    watcher.join()
+    return max(peaks) - peaks[0]
+
+
+@WARNINGS
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+@pytest.mark.parametrize(
+    "name", ["scd", "em", "cd", "mu", "mu KL", "beta scd", "lda", "svd"]
+)
+def test_entries_are_not_in_memory(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("sklearn_topics._disk.counts.Counts.blocks", in_blocks_of(999))
+    rng = np.random.default_rng(0)
+    n, m, per_row = 30_000, 3_000, 150
+    columns = rng.integers(m, size=n * per_row)
+    indptr = np.arange(0, n * per_row + 1, per_row)
+    ones = np.ones(n * per_row, np.float32)
+    X = io.write_counts(
+        tmp_path / "a", sp.csr_array((ones, columns, indptr), shape=(n, m))
+    )
+    _ = X.T
+    small = X[:500]
+    model = clone(MODELS[name])
+    if "init" in model.get_params():
+        model.set_params(init="random")
+    model.set_params(**({"max_iter": 2} if "max_iter" in model.get_params() else {}))
+    clone(model).fit(small)  # compiles
+    del small
+    above = anonymous_above(lambda: model.fit(X).transform(X))
+    assert above < 8 * X.nnz  # the entries; and as many of the transpose
 
 
 def test_validation_documents(corpus, on_disk):
