@@ -48,7 +48,8 @@ from .._core.heldout import (
 )
 from .._core.observed import has_hidden, has_observed, row_means
 from .._kernels import ops
-from .._kernels.csr import take_columns
+from .._kernels.chunks import data_blocks
+from .._kernels.csr import slice_rows, take_columns
 from .._version import __version__
 
 #: Constraints of parameters that all iterative models have.
@@ -280,22 +281,32 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         return X_device, to_device(topics, X_device.device)
 
     @plain_torch
-    def transform(self, X):
+    def transform(self, X, out=None):
         """Infer the topic proportions of documents.
 
         Parameters
         ----------
         X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
             Document-term counts.
+        out : ndarray of shape (n_samples, n_components), default=None
+            Where the proportions are written, block by block: for example a memory map
+            of :func:`numpy.lib.format.open_memmap`, if they are too many for memory.
 
         Returns
         -------
         theta : ndarray of shape (n_samples, n_components)
-            Topic proportions. Each row sums to one and depends only on its document;
-            a document without tokens gets uniform proportions. A torch.Tensor on the
-            device of X if X is a torch.Tensor.
+            Topic proportions, or `out`. Each row sums to one and depends only on its
+            document; a document without tokens gets uniform proportions. A torch.Tensor
+            on the device of X if X is a torch.Tensor.
         """
-        return self._transformed(*self._upload(X, "transform"), X)
+        X_device, topics = self._upload(X, "transform")
+        if out is None:
+            return self._transformed(X_device, topics, X)
+        _check_out(out, (X_device.shape[0], len(topics)))
+        for start, stop in data_blocks(X_device):
+            rows = slice_rows(X_device, start, stop)
+            out[start:stop] = to_numpy(self._proportions(rows, topics))
+        return out
 
     def _transformed(self, X_device, topics, X):
         """The output of transform for X, which is `X_device` on the device."""
@@ -347,6 +358,15 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
             the terms has perplexity `n_features`.
         """
         return math.exp(-self.score(X))
+
+
+def _check_out(out, shape) -> None:
+    found = getattr(out, "shape", None)
+    if not isinstance(out, np.ndarray) or found != shape or out.dtype.kind != "f":
+        got = f"{found} and the dtype {out.dtype}" if found else type(out).__name__
+        raise ValueError(
+            f"out must be an ndarray of floats of the shape {shape}. Got {got}."
+        )
 
 
 def set_topic_names(model, names: np.ndarray | None) -> None:

@@ -242,6 +242,21 @@ def test_entries_are_not_in_memory(name, tmp_path, monkeypatch):
     assert above < 8 * X.nnz  # the entries; and as many of the transpose
 
 
+@pytest.mark.parametrize("name", ["scd", "etm"])
+def test_transform_into_a_memory_map(name, corpus, on_disk, tmp_path, monkeypatch):
+    model = clone(MODELS[name]).fit(corpus)
+    expected = model.transform(corpus)
+    monkeypatch.setattr(chunks, "_ENTRIES", 200)
+    options = {"dtype": np.float32, "shape": expected.shape}
+    out = np.lib.format.open_memmap(tmp_path / "theta.npy", "w+", **options)
+    assert model.transform(on_disk, out=out) is out
+    out.flush()
+    assert np.array_equal(np.load(tmp_path / "theta.npy"), expected)
+    for wrong in (out[:5], out.astype(int), out.tolist()):
+        with pytest.raises(ValueError, match=r"out must be .* \(120, 3\)"):
+            model.transform(on_disk, out=wrong)
+
+
 def test_validation_documents(corpus, on_disk):
     options = {"max_iter": 2, "hidden_layer_sizes": (8,), "random_state": 0}
     fits = [TorchETM(3, **options).fit(corpus, X_val=X) for X in (corpus[:9], on_disk)]
