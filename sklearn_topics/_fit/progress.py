@@ -74,6 +74,9 @@ class Progress:
         filled = round(_WIDTH * done / max(self._total, 1))
         bar = "#" * filled + "." * (_WIDTH - filled)
         line = f"[{bar}] {done:,}/{self._total:,} {self._unit}  {seconds:.1f} s"
+        if 0 < done < self._total:
+            left = seconds * (self._total - done) / done
+            line += f", up to {_duration(left)} left"
         line += "".join(f"  {name} {value:.6g}" for name, value in numbers.items())
         if self._terminal:
             line = line.ljust(self._width)  # to overwrite the previous line
@@ -84,6 +87,14 @@ class Progress:
     def __exit__(self, *exception):
         if self._terminal and self._shown is not None:
             print(file=self._out)
+
+
+def _duration(seconds: float) -> str:
+    """Rounded to seconds, minutes or hours."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:.0f} h"
 
 
 class IterationProgress(Observer):

@@ -224,7 +224,7 @@ def test_progress_of_a_slow_iteration_does_not_wait_for_an_evaluation(capsys, cl
 
     fit(Slow(), tol=0, max_iter=15, verbose=1)
     lines = capsys.readouterr().err.splitlines()
-    assert " 1/15 iterations  3.0 s" in lines[1]
+    assert " 1/15 iterations  3.0 s, up to 42 s left" in lines[1]
     with_numbers = [line for line in lines if "objective" in line]
     assert [line.split()[1] for line in with_numbers] == ["10/15", "15/15"]
 
