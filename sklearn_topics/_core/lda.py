@@ -19,13 +19,14 @@ update, and the number of documents whose gamma has been drawn.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import exp, lgamma
 
 import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.chunks import row_blocks, wide_sums
+from .._kernels.chunks import data_blocks, row_blocks, wide_sums
 from .._kernels.csr import accumulation_dtype, as_dtype, used_columns
 from .._kernels.digamma import digamma
 from .solver import State, on_host
@@ -75,22 +76,32 @@ def term_weights(components: Tensor) -> Tensor:  # [m, K]
 
 
 def variational_bound(
-    X: CSR, gamma: Tensor, components: Tensor, priors: tuple[float, float], ratio=1.0
+    X: CSR,
+    posterior: Callable[[CSR], Tensor],
+    components: Tensor,
+    priors: tuple[float, float],
+    ratio=1.0,
 ) -> Tensor:  # []
     """Lower bound of the log-likelihood of X, accumulated wide.
 
-    E[log p(X, theta, beta)] - E[log q(theta, beta)] for the posteriors gamma (n x K)
-    and lambda^T (m x K); the terms of documents count `ratio` times.
+    E[log p(X, theta, beta)] - E[log q(theta, beta)] for the posteriors gamma (n x K) of
+    documents, by `posterior`, and lambda^T (m x K); the terms of documents count
+    `ratio` times. A block of documents at a time.
     """
     a, b = priors
-    wide = accumulation_dtype(gamma.device)
+    wide = accumulation_dtype(components.device)
     # With a prior of 0 parameters may be 0, where the bound has only a limit.
     least = torch.finfo(wide).tiny
     a, b = max(a, least), max(b, least)
-    gamma, topics = (A.to(wide).clamp_min(least) for A in (gamma, components.T))
-    log_theta, log_beta = _expected_logs(gamma), _expected_logs(topics)
-    words = _expected_log_likelihood(X, log_theta, log_beta.T)
-    documents = words - _divergence(a, gamma, log_theta)
+    topics = components.T.to(wide).clamp_min(least)
+    log_beta = _expected_logs(topics)
+    documents = torch.zeros((), dtype=wide, device=components.device)
+    for start, stop in data_blocks(X):
+        part = X.rows(start, stop)
+        gamma = posterior(part).to(wide).clamp_min(least)
+        log_theta = _expected_logs(gamma)
+        documents += _expected_log_likelihood(part, log_theta, log_beta.T)
+        documents -= _divergence(a, gamma, log_theta)
     return ratio * documents - _divergence(b, topics, log_beta)
 
 
@@ -153,9 +164,9 @@ class VariationalBayes(ABC):
     def evaluate(self, X: CSR, state: State) -> dict[str, float]:
         """The bound of the log-likelihood, and the perplexity that it gives."""
         components = state["components"]
-        gamma = self.inference.posterior(X, components)
+        posterior = partial(self.inference.posterior, components=components)
         priors = self.inference.prior, self.topic_word_prior
-        bound = variational_bound(X, gamma, components, priors)
+        bound = variational_bound(X, posterior, components, priors)
         tokens = wide_sums(X, lambda x: x)[0]
         found = on_host({"objective": bound, "tokens": tokens})
         bound, tokens = found["objective"], found["tokens"]

@@ -558,8 +558,8 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
     def _bound(self, X, ratio=1.0):
         components = self._topics(X)
         priors = float(self.doc_topic_prior_), float(self.topic_word_prior_)
-        gamma = self._posterior(X, components)
-        return float(variational_bound(X, gamma, components, priors, ratio))
+        posterior = partial(self._posterior, components=components)
+        return float(variational_bound(X, posterior, components, priors, ratio))
 
 
 def _topic_attributes(state):

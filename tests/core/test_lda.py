@@ -103,7 +103,9 @@ def test_the_bound_is_scikit_learns(prior, ratio):
     expected = peer._approx_bound(dense, gamma, sub_sampling=True)
     components = torch.from_numpy(np.ascontiguousarray(components.T))
     priors = prior, prior
-    found = variational_bound(X, torch.from_numpy(gamma), components, priors, ratio)
+    found = variational_bound(
+        X, lambda part: torch.from_numpy(gamma), components, priors, ratio
+    )
     assert_allclose(float(found), expected, rtol=1e-11)
 
 
