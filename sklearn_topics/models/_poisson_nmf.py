@@ -13,9 +13,9 @@ from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.topics import check_topic_names
 from .._boundary.transfer import make_generator, to_device, to_numpy
 from .._boundary.warning import warn_user
-from .._core.fold_in import fold_in, variational_fold_in
+from .._core.fold_in import fold_in
 from .._core.init import INITS, initial_factors, standard_normal
-from .._core.poisson_nmf import EM, SCD, VariationalEM
+from .._core.poisson_nmf import EM, SCD
 from .._core.schedule import SCHEDULES, make_schedule
 from .._core.softmax_adam import SoftmaxAdam
 from .._core.topic_model import (
@@ -102,29 +102,15 @@ class TorchPoissonNMF(BaseTopicModel):
         warm start fits once. Callbacks are called for all fits, one after the other.
 
     solver : {"auto", "scd", "em", "adam"}, default="auto"
-        - "auto": "adam", with a warning, if `learning_rate` is given; "em" for
-          variational inference; else "scd".
+        - "auto": "adam", with a warning, if `learning_rate` is given, else "scd".
         - "scd": 15 iterations of "em", then sequential coordinate descent on W and H in
           turn, with steps that cannot decrease the objective.
-        - "em": expectation-maximisation; slower, for comparison and for variational
-          inference.
+        - "em": expectation-maximisation; slower, for comparison.
         - "adam": stochastic gradient steps on softmax factors, in batches of documents,
           as in tinytopics.
 
         "scd" and "em" are extrapolated, with a restart whenever extrapolation would
         decrease the objective [2]_: the objective never decreases, up to rounding.
-
-    inference : {"auto", "map", "variational"}, default="auto"
-        Inference of the topic proportions, in `fit` and in `transform`.
-
-        - "map": point estimate, the maximum a posteriori under the prior
-          Dirichlet(1 + doc_topic_pseudocount).
-        - "variational": Dirichlet posterior under the prior
-          Dirichlet(doc_topic_pseudocount), as in latent Dirichlet allocation (LDA);
-          `transform` returns its mean. Pseudocounts have another meaning here: 0.52
-          gives about the same topics as 0.02 with "map".
-        - "auto": "map", which is better and faster in the experiments of the user
-          guide.
 
     doc_topic_pseudocount : float, default=0.02
         Number of tokens added to each topic of each document, the prior of the topic
@@ -237,8 +223,7 @@ class TorchPoissonNMF(BaseTopicModel):
     log_likelihood_ : float
         Poisson log-likelihood of the training data (natural logarithm), including the
         -log(x!) term, without the terms of the pseudocounts, and with each document's
-        size equal to its number of tokens. Variational inference uses the geometric,
-        not the arithmetic, mean of the posterior of the proportions.
+        size equal to its number of tokens.
 
     deviance_ : float
         Poisson deviance: twice the difference between the log-likelihood of a perfect
@@ -253,9 +238,8 @@ class TorchPoissonNMF(BaseTopicModel):
         Metrics during the fit: "iteration", "seconds", "objective" and "kkt", recorded
         after each tenth iteration; with `n_init` > 1, those of the returned fit. The
         objective, to be maximised, is the log-likelihood plus the terms of the
-        pseudocounts (for variational inference, the evidence lower bound); `tol` and
-        `kkt_residual_` refer to it. "adam" adds "learning_rate", that of the first
-        batch of the epoch.
+        pseudocounts; `tol` and `kkt_residual_` refer to it. "adam" adds
+        "learning_rate", that of the first batch of the epoch.
 
     n_features_in_ : int
         Number of terms seen during fit.
@@ -267,7 +251,7 @@ class TorchPoissonNMF(BaseTopicModel):
     --------
     TorchETM : Topic model with word embeddings.
     TorchBetaNMF : NMF for TF-IDF and other nonnegative data.
-    sklearn.decomposition.LatentDirichletAllocation : Variational topic model.
+    TorchLDA : Latent Dirichlet allocation, with variational inference of documents.
     sklearn.decomposition.NMF : With ``beta_loss="kullback-leibler"``, the same
         factorisation without pseudocounts and without normalised topics.
 
@@ -307,7 +291,6 @@ class TorchPoissonNMF(BaseTopicModel):
         "init": [StrOptions({*_INITS, "custom"})],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions({"auto", *_SOLVERS})],
-        "inference": [StrOptions({"auto", "map", "variational"})],
         "doc_topic_pseudocount": [Interval(Real, 0, None, closed="left")],
         "topic_word_pseudocount": [
             Interval(Real, 0, None, closed="left"),
@@ -330,7 +313,6 @@ class TorchPoissonNMF(BaseTopicModel):
         init="auto",
         n_init=1,
         solver="auto",
-        inference="auto",
         doc_topic_pseudocount=0.02,
         topic_word_pseudocount=0.2,
         transform_pseudocount=0.1,
@@ -352,7 +334,6 @@ class TorchPoissonNMF(BaseTopicModel):
         self.init = init
         self.n_init = n_init
         self.solver = solver
-        self.inference = inference
         self.doc_topic_pseudocount = doc_topic_pseudocount
         self.topic_word_pseudocount = topic_word_pseudocount
         self.transform_pseudocount = transform_pseudocount
@@ -429,7 +410,7 @@ class TorchPoissonNMF(BaseTopicModel):
 
     def _fit(self, X, y, W, H):
         """Set the fitted attributes; return X on the device."""
-        inference, solver_name = self._choose()
+        solver_name = self._choose()
         names_of_topics = check_topic_names(self.topic_names, self.n_components)
         constant = self.learning_rate_schedule == "constant"
         keeps_rate = solver_name != "adam" or constant
@@ -442,13 +423,10 @@ class TorchPoissonNMF(BaseTopicModel):
             if any(np.max(getattr(self, name)) > 0 for name in _PSEUDOCOUNTS):
                 warn_unless_counts(self, X_device, self._prior())
             constants = CorpusSums.of(X_device)
-            # The variational bound is not proportional to the data.
             least = max(self.doc_topic_pseudocount, steering.largest)
-            unit = Unit() if inference == "variational" else Unit.of(X_device, least)
+            unit = Unit.of(X_device, least)
             prior = steering.prior(X_device, self.n_components, unit.data)
-            solver = self._make_solver(
-                solver_name, inference, constants, unit, data, prior
-            )
+            solver = self._make_solver(solver_name, constants, unit, data, prior)
             X_unit, names = unit.measure(X_device), []
             run = fit_from_starts(
                 Rescaled(solver, dict.fromkeys(("objective", "kkt"), 1 / unit.data)),
@@ -486,20 +464,8 @@ class TorchPoissonNMF(BaseTopicModel):
         return steering
 
     def _choose(self):
-        """Resolve "auto" of inference and solver; raise if parameters conflict."""
-        inference = self._chosen_inference()
-        variational = inference == "variational"
+        """The solver's name; raise an error if parameters conflict."""
         solver = self._solver_name
-        if variational and solver != "em":
-            raise ValueError(
-                "inference='variational' needs solver='em', but the parameters choose "
-                f"{solver!r}."
-            )
-        if variational and self.doc_topic_pseudocount == 0:
-            raise ValueError(
-                "inference='variational' needs doc_topic_pseudocount > 0. For 0 use "
-                "inference='map'."
-            )
         if solver == "adam" and self._continues:
             raise ValueError(
                 "solver='adam' cannot continue a fit: its first steps would lose the "
@@ -520,7 +486,7 @@ class TorchPoissonNMF(BaseTopicModel):
                 f"{' and '.join(given)} can be used by solver='adam' only, but the "
                 f"parameters choose {solver!r}. Use None, or choose solver='adam'."
             )
-        return inference, solver
+        return solver
 
     @property
     def _sizes(self):
@@ -531,9 +497,7 @@ class TorchPoissonNMF(BaseTopicModel):
     def _solver_name(self):
         if self.solver != "auto":
             return self.solver
-        if self.learning_rate is not None:
-            return "adam"
-        return "em" if self.inference == "variational" else "scd"
+        return "scd" if self.learning_rate is None else "adam"
 
     def _prior(self):
         """The number of tokens that the pseudocounts add to a document, as text."""
@@ -545,21 +509,12 @@ class TorchPoissonNMF(BaseTopicModel):
             f"doc_topic_pseudocount) and {in_transform} in transform"
         )
 
-    def _chosen_inference(self):
-        inference = "map" if self.inference == "auto" else self.inference
-        if inference == "variational" and self.transform_pseudocount == 0:
-            raise ValueError(
-                "inference='variational' needs transform_pseudocount > 0. For 0 use "
-                "inference='map'."
-            )
-        return inference
-
     def _schedule(self):
         choice = self.learning_rate_schedule or _SCHEDULE
         rate = self.learning_rate or _LEARNING_RATE
         return make_schedule(choice, self.schedule_params, rate, self.max_iter)
 
-    def _make_solver(self, name, inference, constants, unit, data, prior):
+    def _make_solver(self, name, constants, unit, data, prior):
         """The solver; `prior` are the pseudocounts of the terms in `unit`."""
         a = self.doc_topic_pseudocount
         # The unit adds log(unit.data) per token to the objective.
@@ -572,8 +527,6 @@ class TorchPoissonNMF(BaseTopicModel):
                 batch_size=int(self.batch_size or _BATCH_SIZE),
                 schedule=self._schedule(),
             )
-        if inference == "variational":
-            return VariationalEM(*shared)
         if name == "scd" and self._continues:
             return SCD(*shared, em_steps=0)
         return _SOLVERS[name](*shared)
@@ -680,10 +633,5 @@ class TorchPoissonNMF(BaseTopicModel):
 
     def _infer(self, X, topics, verbose=0):
         self._validate_params()  # the user may have set them after fit
-        variational = self._chosen_inference() == "variational"
-        infer = partial(
-            variational_fold_in if variational else fold_in,
-            topics=topics,
-            pseudocount=self.transform_pseudocount,
-        )
+        infer = partial(fold_in, topics=topics, pseudocount=self.transform_pseudocount)
         return in_row_blocks(infer, X, verbose=verbose)
