@@ -18,6 +18,10 @@ documents and forgets,
 
 for the t-th batch, of n documents (Cappé and Moulines 2009; Hoffman, Blei and Bach
 2010). The topics are N + b, normalised: the maximum a posteriori for these counts.
+
+The topics of the first batches are inaccurate, and so are the counts made with them.
+Hence documents of these batches are folded in twice, again with the topics that they
+have improved, and what they leave in N counts less than what comes after.
 """
 
 from dataclasses import dataclass
@@ -30,8 +34,13 @@ from .._kernels.floors import SQUARE_FLOOR
 from .fold_in import fold_in
 from .solver import State
 
-#: Sweeps over a document, and the change of its proportions below which it stops.
-_SWEEPS, _TOL = 10, 1e-3
+#: Sweeps over a document, and the change of its proportions below which it stops. More
+#: sweeps improve neither perplexity nor coherence.
+_SWEEPS, _TOL = 5, 1e-3
+
+#: Number of first batches, in which documents are folded in so often, and N counts so
+#: much compared with the batch, for each document.
+EARLY, _PASSES, _SHARE = 5, 2, 1 / 2
 
 
 @dataclass(frozen=True)
@@ -61,9 +70,12 @@ class OnlineEM:
 
     def step(self, X: CSR | Tensor, state: State) -> State:
         keep, weight, n_samples = self._weights(X.shape[0], state)
-        counts = keep * state["counts"] + weight * self.expected_counts(X, state["HT"])
+        HT, before = state["HT"], state["counts"] * keep
+        for _ in range(_PASSES if state["n_updates"] <= EARLY else 1):
+            counts = before.add(self.expected_counts(X, HT), alpha=weight)
+            HT = self.topics(counts, HT)
         return {
-            "HT": self.topics(counts, state["HT"]),
+            "HT": HT,
             "counts": counts,
             "n_samples": n_samples,
             "n_updates": state["n_updates"] + 1,
@@ -71,12 +83,14 @@ class OnlineEM:
 
     def _weights(self, n: int, state: State) -> tuple[float, float, float]:
         """Factors of the old and the new counts; the documents of their sum."""
-        before = state["n_samples"]
-        if self.total_samples is None:
-            return 1.0, 1.0, before + n
-        D, rate = self.total_samples, (self.offset + state["n_updates"]) ** -self.decay
+        before, t, D = state["n_samples"], state["n_updates"], self.total_samples
+        if D is None:
+            share = _SHARE if t <= EARLY else 1.0
+            weight = (before + n) / (share * before + n)
+            return share * weight, weight, before + n
         if before == 0:
             return 0.0, D / n, D
+        rate = (self.offset + t) ** -self.decay
         return (1 - rate) * D / before, rate * D / n, D
 
     def expected_counts(self, X: CSR | Tensor, HT: Tensor) -> Tensor:  # [m, K]

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 
 from .._boundary.transfer import numpy_dtype, to_device, to_numpy
-from .._core.online import OnlineEM
+from .._core.online import EARLY, OnlineEM
 from .._core.solver import State
 from .._kernels import CSR
 from .._kernels.csr import accumulation_dtype
 from .steering import Steering
 
 #: Iterations of the fit to the first batch.
-_ITERATIONS = 15
+_ITERATIONS = 10
 
 #: Fitted attributes that belong to a fit to all documents.
 _OF_A_FIT = "n_iter_", "loss_history_"
@@ -116,8 +116,8 @@ def _last_state(estimator, X, X_device, solver: OnlineEM) -> tuple[dict, State]:
     wide = torch.float64 if HT.device.type != "mps" else torch.float32
     sizes = torch.as_tensor(np.asarray(tokens, np.float64), dtype=wide)
     counts = solver.counts_of(HT, sizes.to(HT.device))
-    # A fit to all documents is the first update.
-    n_updates = getattr(estimator, "n_batch_iter_", 2)
+    # After a fit to all documents the topics are accurate.
+    n_updates = getattr(estimator, "n_batch_iter_", EARLY + 1)
     return {}, {
         "HT": HT,
         "counts": counts,

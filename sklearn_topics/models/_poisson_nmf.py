@@ -222,7 +222,7 @@ class TorchPoissonNMF(BaseTopicModel):
         passed to `partial_fit`; or `total_samples`.
 
     n_batch_iter_ : int
-        Number of the next batch, from 1; set by `partial_fit` only.
+        Number of the next batch, from 1; from 6 after `fit`. Set by `partial_fit` only.
 
     topic_names_ : ndarray of shape (n_components,)
         Names of the topics, "" for a topic without a name; only if there are names.

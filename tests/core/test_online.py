@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_topics._core.fold_in import fold_in
-from sklearn_topics._core.online import OnlineEM
+from sklearn_topics._core.online import EARLY, OnlineEM
 from sklearn_topics._core.poisson_nmf import SCD
 
 K, M = 3, 25
@@ -40,7 +40,7 @@ def test_expected_counts_against_naive_formulas(a, load, counts):
     A, HT = counts(), topics()
     A[3] = 0
     found = OnlineEM(a, 0.2).expected_counts(load(A), HT)
-    options = {"pseudocount": a, "max_sweeps": 10, "tol": 1e-3}
+    options = {"pseudocount": a, "max_sweeps": 5, "tol": 1e-3}
     theta = fold_in(load(A), HT.T.contiguous(), **options).numpy()
     shares = theta[:, None] * HT.numpy()  # [n, m, K]
     shares /= shares.sum(2, keepdims=True)
@@ -56,25 +56,51 @@ def test_any_scale_of_the_counts(scale, to_csr, counts):
     assert_allclose(found / scale, expected, rtol=1e-6, atol=1e-9)
 
 
+def late(HT):
+    """A state after the first batches."""
+    return {**begin(HT), "n_updates": EARLY + 1}
+
+
 def test_batches_add_up(load, counts):
     """Each batch with the topics that are left by the ones before."""
     A, solver = counts(60), OnlineEM(0.02, 0.2)
-    state, total, HT = begin(topics()), 0.0, topics()
+    state, total, HT = late(topics()), 0.0, topics()
     for batch in np.split(A, 3):
         state = solver.step(load(batch), state)
         total = total + solver.expected_counts(load(batch), HT)
         HT = (total + 0.2) / (total + 0.2).sum(0)
         assert_allclose(state["HT"], HT, rtol=1e-12)
     assert_allclose(state["counts"].sum(), A.sum())
-    assert (state["n_samples"], state["n_updates"]) == (60, 4)
+    assert (state["n_samples"], state["n_updates"]) == (60, EARLY + 4)
+
+
+def test_early_batches_count_less(to_csr, counts):
+    """Of the first batches, if they are alike, the t-th counts t times."""
+    solver, state = OnlineEM(0.02, 0.2), begin(topics())
+    for t in range(EARLY + 1):
+        A = np.zeros((10, M))
+        A[:, t] = 2
+        state = solver.step(to_csr(A), state)
+    found = state["counts"].sum(1).numpy()
+    expected = np.arange(1, EARLY + 1) / np.arange(1, EARLY + 1).sum()
+    assert_allclose(found[:EARLY], expected * 20 * EARLY, rtol=1e-6)
+    assert_allclose(found[EARLY], 20)
+    assert state["n_samples"] == 10 * (EARLY + 1)
+
+
+def test_a_second_fold_in_of_early_batches(to_csr, counts):
+    X, solver = to_csr(counts()), OnlineEM(0.02, 0.2)
+    once = solver.step(X, late(topics()))
+    again = solver.expected_counts(X, once["HT"])
+    assert_allclose(solver.step(X, begin(topics()))["counts"], again, rtol=1e-9)
 
 
 def test_forgetting(to_csr, counts):
     A, D, tau, kappa = counts(60), 500.0, 3.0, 0.6
     solver = OnlineEM(0.02, 0.2, total_samples=D, offset=tau, decay=kappa)
-    state, total = begin(topics()), 0.0
-    for t, batch in enumerate(np.split(A, [10, 40]), start=1):
-        X, rate = to_csr(batch), (tau + t) ** -kappa if t > 1 else 1
+    state, total = late(topics()), 0.0
+    for t, batch in enumerate(np.split(A, [10, 40]), start=EARLY + 1):
+        X, rate = to_csr(batch), (tau + t) ** -kappa if t > EARLY + 1 else 1
         counted = solver.expected_counts(X, state["HT"])
         total = (1 - rate) * total + rate * D / len(batch) * counted
         state = solver.step(X, state)
@@ -127,5 +153,5 @@ def test_topics_of_a_fit_stay(to_csr, counts):
     for _ in range(300):
         state = solver.step(X, state)
     HT = state["HT"] / state["HT"].sum(0)
-    found = OnlineEM(a, b).step(X, begin(HT))
+    found = OnlineEM(a, b).step(X, late(HT))
     assert_allclose(found["HT"], HT, atol=2e-3)
