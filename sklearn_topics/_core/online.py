@@ -38,9 +38,12 @@ from .solver import State
 #: sweeps improve neither perplexity nor coherence.
 _SWEEPS, _TOL = 5, 1e-3
 
-#: Number of first batches, in which documents are folded in so often, and N counts so
-#: much compared with the batch, for each document.
+#: Number of first batches, in which documents are folded in so often, and a token in N
+#: counts so much compared with one of the batch.
 EARLY, _PASSES, _SHARE = 5, 2, 1 / 2
+
+#: Smallest sum of counts to divide by.
+_TINY = 1e-30
 
 
 @dataclass(frozen=True)
@@ -69,29 +72,30 @@ class OnlineEM:
     decay: float = 0.7
 
     def step(self, X: CSR | Tensor, state: State) -> State:
-        keep, weight, n_samples = self._weights(X.shape[0], state)
-        HT, before = state["HT"], state["counts"] * keep
+        HT, n, D = state["HT"], X.shape[0], self.total_samples
         for _ in range(_PASSES if state["n_updates"] <= EARLY else 1):
-            counts = before.add(self.expected_counts(X, HT), alpha=weight)
+            counts = self._combined(state, self.expected_counts(X, HT), n)
             HT = self.topics(counts, HT)
         return {
             "HT": HT,
             "counts": counts,
-            "n_samples": n_samples,
+            "n_samples": state["n_samples"] + n if D is None else D,
             "n_updates": state["n_updates"] + 1,
         }
 
-    def _weights(self, n: int, state: State) -> tuple[float, float, float]:
-        """Factors of the old and the new counts; the documents of their sum."""
-        before, t, D = state["n_samples"], state["n_updates"], self.total_samples
+    def _combined(self, state: State, S: Tensor, n: int) -> Tensor:  # [m, K]
+        """The counts of a state with those of n documents."""
+        N, t, D = state["counts"], state["n_updates"], self.total_samples
+        S = S.to(N.dtype)
         if D is None:
-            share = _SHARE if t <= EARLY else 1.0
-            weight = (before + n) / (share * before + n)
-            return share * weight, weight, before + n
-        if before == 0:
-            return 0.0, D / n, D
+            if t > EARLY:
+                return N + S
+            counts = _SHARE * N + S
+            return counts.mul_((N.sum() + S.sum()) / counts.sum().clamp(min=_TINY))
+        if state["n_samples"] == 0:
+            return S.mul_(D / n)
         rate = (self.offset + t) ** -self.decay
-        return (1 - rate) * D / before, rate * D / n, D
+        return (1 - rate) * D / state["n_samples"] * N + rate * D / n * S
 
     def expected_counts(self, X: CSR | Tensor, HT: Tensor) -> Tensor:  # [m, K]
         """S, which has the scale of X."""

@@ -190,10 +190,10 @@ def test_terms_that_come_later(X):
     before = fitted.components_[:, 7].max()
     for batch in batches(X)[1:]:
         fitted.partial_fit(batch)
-    share = X[SIZE:N].sum(axis=0)[7] / X[:N].sum()
     found = fitted.topic_tokens_ @ fitted.components_[:, 7]
+    share = X[:N, [7]].sum() / X[:N].sum()
     assert before < 1e-3
-    assert_allclose(found / fitted.topic_tokens_.sum(), share, rtol=0.1)
+    assert found / fitted.topic_tokens_.sum() > 0.7 * share
 
 
 def test_documents_without_tokens(X):
@@ -205,6 +205,7 @@ def test_documents_without_tokens(X):
     fitted.partial_fit(empty)
     assert fitted.n_samples_ == N + 5
     assert_allclose(fitted.components_, topics, rtol=1e-5)
+    assert_allclose(fitted.topic_tokens_.sum(), X[:N].sum(), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
