@@ -35,7 +35,7 @@ from .fold_in import fold_in
 from .solver import State
 
 #: Sweeps over a document, and the change of its proportions below which it stops. More
-#: sweeps improve neither perplexity nor coherence.
+#: sweeps do not improve the perplexity.
 _SWEEPS, _TOL = 5, 1e-3
 
 #: Number of first batches, in which documents are folded in so often, and a token in N

@@ -166,7 +166,7 @@ class TorchPoissonNMF(BaseTopicModel):
         Used by `partial_fit` only: number of all documents that will be passed. With a
         number, recent batches count more than early ones: the t-th batch has the weight
         ``(learning_offset + t) ** -learning_decay``. With None, all documents that have
-        been passed count alike.
+        been passed count alike, except that those of the first batches count less.
 
     learning_decay : float, default=0.7
         Used by `partial_fit` with `total_samples` only: exponent of the weight. Between
