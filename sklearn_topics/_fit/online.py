@@ -16,7 +16,7 @@ from .._kernels.csr import accumulation_dtype
 from .steering import Steering
 
 #: Iterations of the fit to the first batch.
-_ITERATIONS = 10
+_ITERATIONS = 20
 
 #: Fitted attributes that belong to a fit to all documents.
 _OF_A_FIT = "n_iter_", "loss_history_"
