@@ -289,7 +289,6 @@ def estimators(tiny: bool):
         "scd, no pseudocounts": {"solver": "scd", **plain},
         "em": {"solver": "em"},
         "em, no pseudocounts": {"solver": "em", **plain},
-        "em, variational": {"inference": "variational"},
         "adam": {"solver": "adam"},
     }
     for name, options in poisson.items():

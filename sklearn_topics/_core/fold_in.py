@@ -1,11 +1,8 @@
 """Topic proportions of documents, given the topics."""
 
-import torch
 from torch import Tensor
 
 from .._kernels import CSR, ops
-from .._kernels.floors import SQUARE_FLOOR
-from .._kernels.threads import threads_for
 from .topic_model import even_weights, normalize_rows
 
 #: Size that descent gives to every document at first, where proportions are proposed.
@@ -57,35 +54,3 @@ def _descended(X: CSR | Tensor, start: Tensor, topics: Tensor, **options) -> Ten
     """Proportions (n x K) by coordinate descent on W from this start (n x K)."""
     HT, cost = topics.T.contiguous(), topics.new_ones(topics.shape[0])
     return normalize_rows(ops.scd_rows(X, start, HT, cost, **options)[0])
-
-
-def variational_fold_in(
-    X: CSR | Tensor,
-    topics: Tensor,
-    *,
-    pseudocount: float,
-    max_sweeps: int = 1000,
-    tol: float = 1e-4,
-) -> Tensor:
-    """Mean topic proportions (n x K) under the variational posterior of each document.
-
-    theta ~ Dirichlet(a); the expected counts are iterated with the weights
-    exp(digamma(counts + a)) in place of the counts themselves (Blei, Ng and Jordan
-    2003, equations 6 and 7). Start, stop and result by row as in `fold_in`.
-    """
-    a, HT = pseudocount, topics.T.contiguous()
-    floor = SQUARE_FLOOR[topics.dtype]
-    counts = even_weights(X, topics.shape[0], a)  # tokens and pseudocounts
-    size = counts.sum(1, keepdim=True)
-    active = torch.ones_like(size, dtype=torch.bool)
-    with threads_for(X):
-        for _ in range(max_sweeps):
-            weights = torch.softmax(torch.digamma(counts), 1)  # of any scale
-            numerator = ops.ratio_product(X, weights, HT, floor=floor, by_row=True)
-            new = weights * numerator + a
-            new = new.where(active, counts)
-            active &= (new - counts).abs().amax(1, keepdim=True) > tol * size
-            counts = new
-            if not bool(active.any()):
-                break
-    return normalize_rows(counts)

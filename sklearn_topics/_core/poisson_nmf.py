@@ -18,7 +18,6 @@ the simplex written in terms of W and H, so that nothing is ever rescaled.
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import reduce
-from math import lgamma
 
 import torch
 from torch import Tensor
@@ -94,7 +93,7 @@ class PoissonObjective:
         if log_sums is None:
             log_sums = ops.log_sums(X, W, HT, floor=self.floor)
         value = log_sums.sum() - u.to(wide) @ v.to(wide) - self.log_factorial
-        return value + self._log_prior(self.doc_topic_pseudocount, W, HT, u)
+        return value + self._log_prior(W, HT, u)
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """Objective and KKT residual: max |W (u - (X/Y) H^T) - a|, likewise for H."""
@@ -103,21 +102,20 @@ class PoissonObjective:
         objective = state.get("objective")
         if objective is None:
             objective = self.objective(X, state)
+        b = self.topic_word_pseudocount
+        kkt = self._document_violation(X, W, HT, u)
         numerator = ops.ratio_product(X.T, HT, W, floor=self.floor)  # [m, K]
         expected = ops.column_sums(HT, numerator)  # [K]
         cost = self.topic_cost(expected, v, u, HT.shape[0])  # [K]
-        b = self.topic_word_pseudocount
-        kkt = torch.maximum(
-            self._document_violation(X, W, HT, u),
-            ops.largest_violation(HT, numerator, cost, b),
-        )
+        kkt = torch.maximum(kkt, ops.largest_violation(HT, numerator, cost, b))
         return on_host({"objective": objective, "kkt": kkt})
 
-    def _log_prior(self, a: float, W: Tensor, HT: Tensor, u: Tensor) -> Tensor | float:
+    def _log_prior(self, W: Tensor, HT: Tensor, u: Tensor) -> Tensor | float:
         """a sum log(W u) + sum b log(H / u), over the topics in use."""
         if not self.smooths:
             return 0.0
-        b, empty = self.topic_word_pseudocount, u <= 0  # [K]
+        a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
+        empty = u <= 0  # [K]
         log_u = u.masked_fill(empty, 1).to(accumulation_dtype(u.device)).log()
         excess = a * W.shape[0] - self.topic_prior(HT.shape[0])  # a number, or [K]
         if isinstance(b, Tensor):
@@ -128,13 +126,12 @@ class PoissonObjective:
         return total + a * ops.log_sum(W, empty) if a > 0 else total
 
     def _document_violation(self, X, W, HT, u) -> Tensor:  # []
-        def violation(part, rows):
-            A = W[rows]
+        def violation(start, stop):
+            part, A = slice_rows(X, start, stop), W[start:stop]
             numerator = ops.ratio_product(part, A, HT, floor=self.floor)
             return ops.largest_violation(A, numerator, u, self.doc_topic_pseudocount)
 
-        blocks = data_blocks(X)
-        found = (violation(slice_rows(X, a, b), slice(a, b)) for a, b in blocks)
+        found = (violation(*rows) for rows in data_blocks(X))
         return reduce(torch.maximum, found, u.new_zeros(()))
 
 
@@ -178,10 +175,6 @@ class Alternating(PoissonObjective, ABC):
         new, log_sums = self.advance(X, state)
         return new, self.objective(X, new, log_sums)
 
-    def documents(self, W: Tensor, numerator: Tensor, u: Tensor) -> Tensor:
-        """W from the numerator (X / Y) H^T of its EM update."""
-        return ops.multiplicative_step(W, numerator, u, self.doc_topic_pseudocount)
-
 
 class EM(Alternating):
     """Expectation-maximisation, W then H.
@@ -192,53 +185,6 @@ class EM(Alternating):
 
     def advance(self, X: CSR | Tensor, state: State) -> tuple[State, None]:
         return _em_step(self, X, state), None
-
-
-class VariationalEM(EM):
-    r"""EM in which documents have a posterior, not a point, under Dirichlet(a), a > 0.
-
-    The weights of the topics in a document are exp(digamma(c + a)) with c its expected
-    counts, in place of c + a. With those weights fixed in the allocation of the tokens,
-    and the posterior Dirichlet(c + a) at its best for that allocation, the evidence
-    lower bound is
-
-    .. math:: \sum_{ij} x_{ij} \log y_{ij} - \sum_{ik} c_{ik} \log w_{ik}
-              + \sum_i \log \frac{\mathrm{B}(c_i + a)}{\mathrm{B}(a)}
-              + b \sum_{kj} \log B_{kj}
-
-    with B the multivariate beta function; sum log x! is subtracted as in P. Neither
-    the counts nor the bound change with the scale of a document's weights: they sum to
-    its tokens and pseudocounts here.
-    """
-
-    def documents(self, W: Tensor, numerator: Tensor, u: Tensor) -> Tensor:
-        counts = ops.multiplicative_step(
-            W, numerator, torch.ones_like(u), self.doc_topic_pseudocount
-        )
-        size = counts.sum(1, keepdim=True)
-        return torch.softmax(torch.digamma(counts), 1) * size * _inverse(u)
-
-    def objective(self, X: CSR | Tensor, state: State, log_sums=None) -> Tensor:
-        W, HT, a = state["W"], state["HT"], self.doc_topic_pseudocount
-        u, wide = ops.column_sums(HT), accumulation_dtype(W.device)
-        value = ops.log_sums(X, W, HT, floor=self.floor).sum() - self.log_factorial
-        empty = u <= 0
-        K = (~empty).sum(dtype=wide).clamp(min=1)  # topics in use
-        numerator = ops.ratio_product(X, W, HT, floor=self.floor)
-        c = (W * numerator).masked_fill_(empty, 0).to(wide)  # [n, K]
-        logs = (W * u).clamp_(min=torch.finfo(W.dtype).tiny).to(wide).log()
-        value -= (c * logs).sum()
-        # log B(c + a) / B(a), of the topics in use: of an empty one c is 0.
-        value += (torch.lgamma(c + a) - lgamma(a)).sum()
-        value -= (torch.lgamma(c.sum(1) + K * a) - torch.lgamma(K * a)).sum()
-        return value + self._log_prior(0, W, HT, u)
-
-    def _document_violation(self, X, W, HT, u) -> Tensor:
-        if W.numel() == 0:
-            return u.new_zeros(())
-        numerator = ops.ratio_product(X, W, HT, floor=self.floor)
-        moved = (self.documents(W, numerator, u) - W) * u
-        return moved.abs().max()
 
 
 @dataclass(frozen=True)
@@ -278,7 +224,7 @@ def _em_step(solver: Alternating, X: CSR | Tensor, state: State) -> State:
     def update(part, rows):
         W = beyond(state, "W", rows)
         numerator = ops.ratio_product(part, W, HT, floor=solver.floor)
-        return solver.documents(W, numerator, u)
+        return ops.multiplicative_step(W, numerator, u, solver.doc_topic_pseudocount)
 
     W = map_rows(update, X)  # [n, K]
     numerator = ops.ratio_product(X.T, HT, W, floor=solver.floor)  # [m, K]

@@ -226,16 +226,13 @@ def ratio_product(
     *,
     floor: float,
     shift: float = 0.0,
-    by_row: bool = False,
 ) -> Tensor:
     """The fused numerator of EM and of the multiplicative update: (X / Y) HT.
 
     ``Y = max(W HT^T + shift, floor)``, at the positive entries of X only; returns a
-    Tensor of shape (n, K). With `by_row`, on the CPU, a row of the result does not
-    depend on the other rows of a dense X in its last bits either.
+    Tensor of shape (n, K).
     """
-    impl = registry.find("ratio_product", X)
-    return impl(X, W, HT, floor, shift, by_row)
+    return registry.find("ratio_product", X)(X, W, HT, floor, shift)
 
 
 def log_sums(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float) -> Tensor:

@@ -5,40 +5,35 @@ from math import log
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.utils.metaestimators import available_if
 
 from .._boundary.contexts import plain_torch
 from .._boundary.counts import plain_number, require_tokens, warn_unless_counts
 from .._boundary.inputs import check_counts
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.topics import check_topic_names
-from .._boundary.transfer import make_generator, to_device, to_numpy
+from .._boundary.transfer import to_device, to_numpy
 from .._boundary.warning import warn_user
-from .._core.fold_in import fold_in, variational_fold_in
-from .._core.init import INITS, initial_factors, standard_normal
-from .._core.poisson_nmf import EM, SCD, VariationalEM
+from .._core.fold_in import fold_in
+from .._core.poisson_nmf import EM, SCD
 from .._core.schedule import SCHEDULES, make_schedule
 from .._core.softmax_adam import SoftmaxAdam
 from .._core.topic_model import (
     CorpusSums,
     document_log_likelihood,
-    document_sizes,
     state_tokens,
 )
 from .._core.unit import Rescaled, Unit
 from .._fit.loop import fit_from_starts
-from .._fit.race import kmeans_factors, raced_factors
+from .._fit.online import require_online, update_online
 from .._fit.row_blocks import in_row_blocks
 from .._fit.session import fit_session
-from .._fit.starts import check_rank, custom_factors
 from .._fit.steering import Steering, combine_parameters
 from .._fit.stopping import SmallGain
+from .._fit.topic_starts import INITS, TopicStarts
 from ._base import BaseTopicModel, set_topic_names
 
 _SOLVERS = {"scd": SCD, "em": EM, "adam": SoftmaxAdam}
-
-#: Initialisations, and those which `n_init` can repeat because they are random.
-_INITS = "auto", "kmeans", *INITS
-_RANDOM_INITS = "auto", "kmeans", "random", "nndsvdar"
 
 #: Tokens that are added to X. If all are 0, the scale of X does not matter.
 _PSEUDOCOUNTS = (
@@ -55,9 +50,6 @@ _ADAM_OPTIONS = (
     "schedule_params",
 )
 _LEARNING_RATE, _BATCH_SIZE, _SCHEDULE = 0.2, 1024, "cosine"
-
-#: Share of each topic that a warm start spreads over all terms.
-_NEW_TERMS = 1e-6
 
 
 class TorchPoissonNMF(BaseTopicModel):
@@ -102,29 +94,15 @@ class TorchPoissonNMF(BaseTopicModel):
         warm start fits once. Callbacks are called for all fits, one after the other.
 
     solver : {"auto", "scd", "em", "adam"}, default="auto"
-        - "auto": "adam", with a warning, if `learning_rate` is given; "em" for
-          variational inference; else "scd".
+        - "auto": "adam", with a warning, if `learning_rate` is given, else "scd".
         - "scd": 15 iterations of "em", then sequential coordinate descent on W and H in
           turn, with steps that cannot decrease the objective.
-        - "em": expectation-maximisation; slower, for comparison and for variational
-          inference.
+        - "em": expectation-maximisation; slower, for comparison.
         - "adam": stochastic gradient steps on softmax factors, in batches of documents,
           as in tinytopics.
 
         "scd" and "em" are extrapolated, with a restart whenever extrapolation would
         decrease the objective [2]_: the objective never decreases, up to rounding.
-
-    inference : {"auto", "map", "variational"}, default="auto"
-        Inference of the topic proportions, in `fit` and in `transform`.
-
-        - "map": point estimate, the maximum a posteriori under the prior
-          Dirichlet(1 + doc_topic_pseudocount).
-        - "variational": Dirichlet posterior under the prior
-          Dirichlet(doc_topic_pseudocount), as in latent Dirichlet allocation (LDA);
-          `transform` returns its mean. Pseudocounts have another meaning here: 0.52
-          gives about the same topics as 0.02 with "map".
-        - "auto": "map", which is better and faster in the experiments of the user
-          guide.
 
     doc_topic_pseudocount : float, default=0.02
         Number of tokens added to each topic of each document, the prior of the topic
@@ -184,6 +162,20 @@ class TorchPoissonNMF(BaseTopicModel):
         Parameters of the scheduler, such as ``{"step_size": 10, "gamma": 0.5}`` for
         "StepLR".
 
+    total_samples : float, default=None
+        Used by `partial_fit` only: number of all documents that will be passed. With a
+        number, recent batches count more than early ones: the t-th batch has the weight
+        ``(learning_offset + t) ** -learning_decay``. With None, all documents that have
+        been passed count alike, except that those of the first batches count less.
+
+    learning_decay : float, default=0.7
+        Used by `partial_fit` with `total_samples` only: exponent of the weight. Between
+        0.5, excluded, and 1 convergence is guaranteed.
+
+    learning_offset : float, default=10.0
+        Used by `partial_fit` with `total_samples` only: a number, at least 1, that
+        makes the weights of the first batches smaller.
+
     warm_start : bool, default=False
         If True, reuse the topics of the previous fit, if any, as initialisation instead
         of `init`; the topic proportions are inferred by fold-in. Useful when documents
@@ -223,7 +215,14 @@ class TorchPoissonNMF(BaseTopicModel):
         fit continued from the topics of the previous one.
 
     topic_tokens_ : ndarray of shape (n_components,)
-        Expected number of tokens of X from each topic.
+        Expected number of tokens from each topic, in `n_samples_` documents.
+
+    n_samples_ : int or float
+        Number of documents that `topic_tokens_` refers to: those of `fit`, plus those
+        passed to `partial_fit`; or `total_samples`.
+
+    n_batch_iter_ : int
+        Number of the next batch, from 1; from 6 after `fit`. Set by `partial_fit` only.
 
     topic_names_ : ndarray of shape (n_components,)
         Names of the topics, "" for a topic without a name; only if there are names.
@@ -232,13 +231,14 @@ class TorchPoissonNMF(BaseTopicModel):
         The solver that was used, in case `solver` is "auto".
 
     n_iter_ : int
-        Number of iterations; epochs of "adam".
+        Number of iterations; epochs of "adam". `partial_fit` removes this attribute and
+        those that describe the training data: `log_likelihood_`, `deviance_`,
+        `kkt_residual_` and `loss_history_`.
 
     log_likelihood_ : float
         Poisson log-likelihood of the training data (natural logarithm), including the
         -log(x!) term, without the terms of the pseudocounts, and with each document's
-        size equal to its number of tokens. Variational inference uses the geometric,
-        not the arithmetic, mean of the posterior of the proportions.
+        size equal to its number of tokens.
 
     deviance_ : float
         Poisson deviance: twice the difference between the log-likelihood of a perfect
@@ -253,9 +253,8 @@ class TorchPoissonNMF(BaseTopicModel):
         Metrics during the fit: "iteration", "seconds", "objective" and "kkt", recorded
         after each tenth iteration; with `n_init` > 1, those of the returned fit. The
         objective, to be maximised, is the log-likelihood plus the terms of the
-        pseudocounts (for variational inference, the evidence lower bound); `tol` and
-        `kkt_residual_` refer to it. "adam" adds "learning_rate", that of the first
-        batch of the epoch.
+        pseudocounts; `tol` and `kkt_residual_` refer to it. "adam" adds
+        "learning_rate", that of the first batch of the epoch.
 
     n_features_in_ : int
         Number of terms seen during fit.
@@ -267,7 +266,7 @@ class TorchPoissonNMF(BaseTopicModel):
     --------
     TorchETM : Topic model with word embeddings.
     TorchBetaNMF : NMF for TF-IDF and other nonnegative data.
-    sklearn.decomposition.LatentDirichletAllocation : Variational topic model.
+    TorchLDA : Latent Dirichlet allocation, with variational inference of documents.
     sklearn.decomposition.NMF : With ``beta_loss="kullback-leibler"``, the same
         factorisation without pseudocounts and without normalised topics.
 
@@ -287,6 +286,8 @@ class TorchPoissonNMF(BaseTopicModel):
        arXiv:2105.13440, 2021, equations 1 to 6.
     .. [2] A. M. S. Ang, N. Gillis, "Accelerating nonnegative matrix factorization
        algorithms using extrapolation", Neural Computation 31, 2019, algorithm 1.
+    .. [3] O. Cappé, E. Moulines, "On-line expectation-maximization algorithm for latent
+       data models", Journal of the Royal Statistical Society B 71, 2009, equation 8.
 
     Examples
     --------
@@ -300,14 +301,21 @@ class TorchPoissonNMF(BaseTopicModel):
     (3, 50)
     >>> model.transform(X[:2]).sum(axis=1).round(4).tolist()
     [1.0, 1.0]
+
+    Documents that arrive in batches:
+
+    >>> model = TorchPoissonNMF(n_components=3, random_state=0)
+    >>> for start in range(0, 200, 50):
+    ...     model = model.partial_fit(X[start : start + 50])
+    >>> model.n_samples_
+    200
     """
 
     _parameter_constraints = {
         **BaseTopicModel._parameter_constraints,
-        "init": [StrOptions({*_INITS, "custom"})],
+        "init": [StrOptions({*INITS, "custom"})],
         "n_init": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions({"auto", *_SOLVERS})],
-        "inference": [StrOptions({"auto", "map", "variational"})],
         "doc_topic_pseudocount": [Interval(Real, 0, None, closed="left")],
         "topic_word_pseudocount": [
             Interval(Real, 0, None, closed="left"),
@@ -321,6 +329,9 @@ class TorchPoissonNMF(BaseTopicModel):
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "learning_rate_schedule": [StrOptions(set(SCHEDULES)), None],
         "schedule_params": [dict, None],
+        "total_samples": [Interval(Real, 0, None, closed="neither"), None],
+        "learning_decay": [Interval(Real, 0, 1, closed="both")],
+        "learning_offset": [Interval(Real, 1, None, closed="left")],
     }
 
     def __init__(
@@ -330,7 +341,6 @@ class TorchPoissonNMF(BaseTopicModel):
         init="auto",
         n_init=1,
         solver="auto",
-        inference="auto",
         doc_topic_pseudocount=0.02,
         topic_word_pseudocount=0.2,
         transform_pseudocount=0.1,
@@ -342,6 +352,9 @@ class TorchPoissonNMF(BaseTopicModel):
         batch_size=None,
         learning_rate_schedule=None,
         schedule_params=None,
+        total_samples=None,
+        learning_decay=0.7,
+        learning_offset=10.0,
         warm_start=False,
         random_state=None,
         verbose=0,
@@ -352,7 +365,6 @@ class TorchPoissonNMF(BaseTopicModel):
         self.init = init
         self.n_init = n_init
         self.solver = solver
-        self.inference = inference
         self.doc_topic_pseudocount = doc_topic_pseudocount
         self.topic_word_pseudocount = topic_word_pseudocount
         self.transform_pseudocount = transform_pseudocount
@@ -364,6 +376,9 @@ class TorchPoissonNMF(BaseTopicModel):
         self.batch_size = batch_size
         self.learning_rate_schedule = learning_rate_schedule
         self.schedule_params = schedule_params
+        self.total_samples = total_samples
+        self.learning_decay = learning_decay
+        self.learning_offset = learning_offset
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
@@ -427,9 +442,50 @@ class TorchPoissonNMF(BaseTopicModel):
         topics = to_device(self.components_, X_device.device)
         return self._transformed(X_device, topics, X)
 
+    @available_if(require_online)
+    @_fit_context(prefer_skip_nested_validation=True)
+    @plain_torch
+    def partial_fit(self, X, y=None):
+        """Update the topics with a batch of documents, all of X at once.
+
+        The first batch is fitted as by `fit`, in a few iterations. Every further batch
+        is folded in, and its expected counts of terms in topics are added to those of
+        all documents before [3]_. A model that was fitted by `fit`, or loaded from a
+        file, is updated in the same way.
+
+        Pass documents in random order, in batches of several hundred or more: the first
+        batch should contain documents of each topic. Terms are the columns of X, the
+        same in all batches.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features)
+            Document-term counts.
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        self : object
+            The fitted model.
+
+        Raises
+        ------
+        AttributeError
+            If a `topic_word_pseudocount` is 0, or the solver is "adam".
+        """
+        first = not hasattr(self, "components_")
+        solver_name = self._choose()
+        names = check_topic_names(self.topic_names, self.n_components)
+        data = check_counts(self, X, reset=first, method="partial_fit")
+        X_device = self._to_device(data)
+        update_online(self, X, X_device, self._steering(X_device, solver_name))
+        set_topic_names(self, names)
+        return self
+
     def _fit(self, X, y, W, H):
         """Set the fitted attributes; return X on the device."""
-        inference, solver_name = self._choose()
+        solver_name = self._choose()
         names_of_topics = check_topic_names(self.topic_names, self.n_components)
         constant = self.learning_rate_schedule == "constant"
         keeps_rate = solver_name != "adam" or constant
@@ -442,18 +498,15 @@ class TorchPoissonNMF(BaseTopicModel):
             if any(np.max(getattr(self, name)) > 0 for name in _PSEUDOCOUNTS):
                 warn_unless_counts(self, X_device, self._prior())
             constants = CorpusSums.of(X_device)
-            # The variational bound is not proportional to the data.
             least = max(self.doc_topic_pseudocount, steering.largest)
-            unit = Unit() if inference == "variational" else Unit.of(X_device, least)
+            unit = Unit.of(X_device, least)
             prior = steering.prior(X_device, self.n_components, unit.data)
-            solver = self._make_solver(
-                solver_name, inference, constants, unit, data, prior
-            )
-            X_unit, names = unit.measure(X_device), []
+            solver = self._make_solver(solver_name, constants, unit, data, prior)
+            starts = TopicStarts(self, X_device, unit, solver, steering)
             run = fit_from_starts(
                 Rescaled(solver, dict.fromkeys(("objective", "kkt"), 1 / unit.data)),
-                X_unit,
-                self._starts(X_device, X_unit, unit, W, H, solver, steering, names),
+                starts.X_unit,
+                starts.states(W, H),
                 max_iter=self.max_iter,
                 # With a decreasing learning rate small gains are not convergence.
                 stop=SmallGain(
@@ -470,7 +523,8 @@ class TorchPoissonNMF(BaseTopicModel):
             )
             if run.best.state is not None:
                 self._set_fitted(run, solver, unit, constants, steering)
-                self.solver_, self.init_ = solver_name, names[run.best.start]
+                vars(self).pop("n_batch_iter_", None)
+                self.solver_, self.init_ = solver_name, starts.names[run.best.start]
                 set_topic_names(self, names_of_topics)
             if run.interrupted is not None:
                 raise run.interrupted
@@ -487,20 +541,8 @@ class TorchPoissonNMF(BaseTopicModel):
         return steering
 
     def _choose(self):
-        """Resolve "auto" of inference and solver; raise if parameters conflict."""
-        inference = self._chosen_inference()
-        variational = inference == "variational"
+        """The solver's name; raise an error if parameters conflict."""
         solver = self._solver_name
-        if variational and solver != "em":
-            raise ValueError(
-                "inference='variational' needs solver='em', but the parameters choose "
-                f"{solver!r}."
-            )
-        if variational and self.doc_topic_pseudocount == 0:
-            raise ValueError(
-                "inference='variational' needs doc_topic_pseudocount > 0. For 0 use "
-                "inference='map'."
-            )
         if solver == "adam" and self._continues:
             raise ValueError(
                 "solver='adam' cannot continue a fit: its first steps would lose the "
@@ -521,7 +563,7 @@ class TorchPoissonNMF(BaseTopicModel):
                 f"{' and '.join(given)} can be used by solver='adam' only, but the "
                 f"parameters choose {solver!r}. Use None, or choose solver='adam'."
             )
-        return inference, solver
+        return solver
 
     @property
     def _sizes(self):
@@ -532,9 +574,7 @@ class TorchPoissonNMF(BaseTopicModel):
     def _solver_name(self):
         if self.solver != "auto":
             return self.solver
-        if self.learning_rate is not None:
-            return "adam"
-        return "em" if self.inference == "variational" else "scd"
+        return "scd" if self.learning_rate is None else "adam"
 
     def _prior(self):
         """The number of tokens that the pseudocounts add to a document, as text."""
@@ -546,21 +586,12 @@ class TorchPoissonNMF(BaseTopicModel):
             f"doc_topic_pseudocount) and {in_transform} in transform"
         )
 
-    def _chosen_inference(self):
-        inference = "map" if self.inference == "auto" else self.inference
-        if inference == "variational" and self.transform_pseudocount == 0:
-            raise ValueError(
-                "inference='variational' needs transform_pseudocount > 0. For 0 use "
-                "inference='map'."
-            )
-        return inference
-
     def _schedule(self):
         choice = self.learning_rate_schedule or _SCHEDULE
         rate = self.learning_rate or _LEARNING_RATE
         return make_schedule(choice, self.schedule_params, rate, self.max_iter)
 
-    def _make_solver(self, name, inference, constants, unit, data, prior):
+    def _make_solver(self, name, constants, unit, data, prior):
         """The solver; `prior` are the pseudocounts of the terms in `unit`."""
         a = self.doc_topic_pseudocount
         # The unit adds log(unit.data) per token to the objective.
@@ -573,92 +604,9 @@ class TorchPoissonNMF(BaseTopicModel):
                 batch_size=int(self.batch_size or _BATCH_SIZE),
                 schedule=self._schedule(),
             )
-        if inference == "variational":
-            return VariationalEM(*shared)
         if name == "scd" and self._continues:
             return SCD(*shared, em_steps=0)
         return _SOLVERS[name](*shared)
-
-    def _starts(self, X_device, X, unit, W, H, solver, steering, names):
-        """An iterator of the `n_init` initial states; X is in `unit`.
-
-        The name of each initialisation is appended to `names`.
-        """
-        self._check_given(W, H)
-        if self.n_init > 1 and self.init not in _RANDOM_INITS:
-            raise ValueError(
-                f"n_init={self.n_init} needs a random initialisation: init='auto', "
-                f"'kmeans', 'random' or 'nndsvdar', but init is {self.init!r}."
-            )
-        generator = make_generator(self.random_state)
-        if self._continues:
-            starts = [("warm_start", *self._last_topics(X_device, unit))]
-        elif self.init == "custom":
-            starts = [("custom", *self._custom_factors(X_device, unit, W, H))]
-        else:
-            check_rank(self.init, self.n_components, X.shape)
-            typical = steering.typical() * unit.data
-            starts = (
-                self._start(X, solver, typical, generator) for _ in range(self.n_init)
-            )
-
-        def first_state(start):
-            name, W, HT = start
-            names.append(name)
-            ordered = name in ("custom", "warm_start")
-            W, HT = steering.begin(X, W, HT, ordered=ordered)
-            return solver.init_state(X, W, HT, generator)
-
-        return map(first_state, starts)  # a generator would keep W of the last start
-
-    def _start(self, X, solver, typical, generator):
-        """The name of an initialisation, W and HT."""
-        K, init = self.n_components, self.init
-        if init == "kmeans":
-            return init, *kmeans_factors(X, K, generator)
-        if init == "auto" and not isinstance(solver, SoftmaxAdam):
-            objective = SCD(solver.doc_topic_pseudocount, typical)
-            return raced_factors(X, K, generator, objective)
-        init = "random" if init == "auto" else init
-        return init, *initial_factors(X, K, init, standard_normal(generator))
-
-    def _check_given(self, W, H):
-        given = [name for name, A in (("W", W), ("H", H)) if A is not None]
-        if self._continues and given:
-            raise ValueError(
-                f"{' and '.join(given)} cannot be used by a warm start, which reuses "
-                "the topics of the previous fit. Use None, or warm_start=False."
-            )
-        if self.init != "custom" and given:
-            was, them = ("were", "them") if len(given) > 1 else ("was", "it")
-            raise ValueError(
-                f"{' and '.join(given)} {was} given, but init is {self.init!r}: set "
-                f"init='custom' to use {them} as initialisation."
-            )
-
-    def _last_topics(self, X, unit):
-        if len(self.components_) != self.n_components:
-            raise ValueError(
-                f"warm_start=True continues from {len(self.components_)} topics, but "
-                f"n_components is {self.n_components}. Use the same number, or "
-                "warm_start=False."
-            )
-        topics = to_device(self.components_, X.device).to(X.dtype)
-        HT = topics.T.contiguous()
-        # Positive, because EM cannot change the zero of a new term.
-        return self._fold_in(X, HT) * unit.data, HT + _NEW_TERMS / X.shape[1]
-
-    def _custom_factors(self, X, unit, W, H):
-        options = {"K": self.n_components, "any_dtype": True}
-        factors = custom_factors(self, X, W, H, self._fold_in, **options)
-        return map(unit.measure_factor, factors)
-
-    def _fold_in(self, X, HT):
-        """W (n x K) for given HT (m x K) of any scale, inferred as by `transform`."""
-        sizes = HT.sum(0)
-        sizes = sizes.where(sizes > 0, 1)
-        theta = self._infer(X, (HT / sizes).T.contiguous())
-        return theta * document_sizes(X).to(theta.dtype)[:, None] / sizes
 
     def _set_fitted(self, run, solver, unit, constants, steering):
         best = run.best
@@ -668,6 +616,7 @@ class TorchPoissonNMF(BaseTopicModel):
         self.components_ = steering.topics(best.state)
         tokens = to_numpy(state_tokens(run.X, best.state)).astype(np.float64)
         self.topic_tokens_ = tokens / unit.data
+        self.n_samples_ = run.X.shape[0]
         self.n_iter_ = best.n_iter
         self.log_likelihood_ = loglik - constants.log_factorial
         self.deviance_ = 2 * (constants.saturated - self.log_likelihood_)
@@ -685,10 +634,5 @@ class TorchPoissonNMF(BaseTopicModel):
 
     def _infer(self, X, topics, verbose=0):
         self._validate_params()  # the user may have set them after fit
-        variational = self._chosen_inference() == "variational"
-        infer = partial(
-            variational_fold_in if variational else fold_in,
-            topics=topics,
-            pseudocount=self.transform_pseudocount,
-        )
+        infer = partial(fold_in, topics=topics, pseudocount=self.transform_pseudocount)
         return in_row_blocks(infer, X, verbose=verbose)

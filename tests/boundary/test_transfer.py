@@ -92,7 +92,7 @@ def test_auto_is_cuda_where_it_was_measured_to_be_faster(machine, monkeypatch, n
     ("model", "name", "K"),
     [
         (TorchPoissonNMF(7), "TorchPoissonNMF scd", 7),
-        (TorchPoissonNMF(7, inference="variational"), "TorchPoissonNMF em", 7),
+        (TorchPoissonNMF(7, solver="em"), "TorchPoissonNMF em", 7),
         (TorchPoissonNMF(7, learning_rate=0.1), "TorchPoissonNMF adam", 7),
         (TorchBetaNMF(), "TorchBetaNMF cd", 9),
         (TorchBetaNMF(7, solver="mu"), "TorchBetaNMF mu", 7),

@@ -6,7 +6,7 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import special, stats
 
-from sklearn_topics._core.poisson_nmf import EM, SCD, VariationalEM
+from sklearn_topics._core.poisson_nmf import EM, SCD
 from sklearn_topics._core.schedule import make_schedule
 from sklearn_topics._core.softmax_adam import SoftmaxAdam
 
@@ -18,7 +18,7 @@ def scd(*args):
     return SCD(*args, em_steps=0)
 
 
-SOLVERS = pytest.mark.parametrize("Solver", [EM, SCD, scd, VariationalEM])
+SOLVERS = pytest.mark.parametrize("Solver", [EM, SCD, scd])
 
 
 @pytest.fixture

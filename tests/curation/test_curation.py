@@ -42,9 +42,6 @@ X = sp.csr_matrix(make_topic_corpus(150, 40, K, random_state=0)[0].astype(np.flo
 KL = {"solver": "mu", "beta_loss": "kullback-leibler", "random_state": 0}
 MODELS = {
     "TorchPoissonNMF": TorchPoissonNMF(K, random_state=0),
-    "variational": TorchPoissonNMF(
-        K, inference="variational", doc_topic_pseudocount=0.5, random_state=0
-    ),
     "TorchBetaNMF": TorchBetaNMF(K, max_iter=500, tol=1e-6, **KL),
     "TorchETM": TorchETM(K, max_iter=2, hidden_layer_sizes=(10,), random_state=0),
     "TorchDeepNMF": TorchDeepNMF((8, K), random_state=0),

@@ -22,7 +22,7 @@ from sklearn_topics import (
 from sklearn_topics._boundary import transfer
 from sklearn_topics._core.beta_nmf import Penalties
 from sklearn_topics._core.deep_nmf import document_weights
-from sklearn_topics._core.fold_in import fold_in, variational_fold_in
+from sklearn_topics._core.fold_in import fold_in
 from sklearn_topics._fit.stopping import SmallViolation
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.models import _beta_nmf
@@ -39,7 +39,6 @@ BUDGETS = {
     "scd": (TorchPoissonNMF, {"solver": "scd"}, 2000),
     "scd, no pseudocounts": (TorchPoissonNMF, {"solver": "scd", **_ML}, 2000),
     "em": (TorchPoissonNMF, {"solver": "em"}, 130),
-    "variational em": (TorchPoissonNMF, {"inference": "variational"}, 165),
     "adam, one batch": (TorchPoissonNMF, {"solver": "adam"}, 120),
     "mu, beta 1": (TorchBetaNMF, {"solver": "mu", "beta_loss": 1}, 80),
     "mu, beta 1.5": (TorchBetaNMF, {"solver": "mu", "beta_loss": 1.5}, 80),
@@ -131,13 +130,6 @@ SWEEPS = {
     "fold-in": (
         lambda X, topics, n: fold_in(X, topics, pseudocount=0.1, max_sweeps=n, tol=0),
         1000,
-        1,
-    ),
-    "variational fold-in": (
-        lambda X, topics, n: variational_fold_in(
-            X, topics, pseudocount=0.1, max_sweeps=n, tol=0
-        ),
-        40,
         1,
     ),
     "deep NMF": (

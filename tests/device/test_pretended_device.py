@@ -98,10 +98,6 @@ SETTINGS = {
         {"max_iter": 18, "doc_topic_pseudocount": 0, "topic_word_pseudocount": 0},
     ),
     "PoissonNMF em": (TorchPoissonNMF, {"solver": "em", "init": "nndsvda"}),
-    "PoissonNMF variational": (
-        TorchPoissonNMF,
-        {"solver": "em", "inference": "variational"},
-    ),
     "PoissonNMF adam": (TorchPoissonNMF, {"solver": "adam", "batch_size": 20}),
     "BetaNMF mu 2": (TorchBetaNMF, {"solver": "mu", "alpha_W": 0.1, "l1_ratio": 0.5}),
     "BetaNMF mu 1": (TorchBetaNMF, {"solver": "mu", "beta_loss": 1}),

@@ -129,9 +129,6 @@ def test_after_kill_9_within_a_write_fit_goes_on(killed_folder, name):
         lambda: TorchBetaNMF(
             2, solver="mu", tol=0, max_iter=12, random_state=0, missing="mask"
         ),
-        lambda: TorchPoissonNMF(
-            2, inference="variational", tol=0, max_iter=12, random_state=0
-        ),
         lambda: TorchETM(
             2,
             hidden_layer_sizes=(4,),

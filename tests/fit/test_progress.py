@@ -21,9 +21,6 @@ NET = {"embedding_dim": 4, "hidden_layer_sizes": (5,), "max_iter": 1}
 KL = {"beta_loss": "kullback-leibler", "tol": 0, "max_iter": 20}
 MODELS = {
     "map": TorchPoissonNMF(3, max_iter=5, tol=0, **SEED),
-    "variational": TorchPoissonNMF(
-        3, inference="variational", doc_topic_pseudocount=0.5, max_iter=5, tol=0, **SEED
-    ),
     "etm": TorchETM(3, **NET, **SEED),
     "etm, encoder": TorchETM(3, inference="encoder", **NET, **SEED),
     "deep": TorchDeepNMF((4, 2), **KL, **SEED),
@@ -190,7 +187,7 @@ def test_blocks_of_rows_change_no_bit(monkeypatch, capsys, name, X, entries):
     np.testing.assert_array_equal(model.fit_transform(X), expected[0])
     capsys.readouterr()
     np.testing.assert_array_equal(model.transform(X), expected[1])
-    if name in ("map", "variational", "etm", "deep"):
+    if name in ("map", "etm", "deep"):
         first, *_, last = lines(capsys)
         assert " 0/83 documents " in first
         assert " 83/83 documents " in last

@@ -7,7 +7,7 @@ import torch
 
 from sklearn_topics import TorchETM, TorchPoissonNMF
 from sklearn_topics._core.etm import ETMTrainer
-from sklearn_topics._core.poisson_nmf import EM, SCD, VariationalEM
+from sklearn_topics._core.poisson_nmf import EM, SCD
 from sklearn_topics._core.softmax_adam import SoftmaxAdam
 from sklearn_topics._kernels.threads import (
     one_torch_thread,
@@ -93,11 +93,6 @@ def test_a_user_of_one_thread_keeps_it():
         (TorchPoissonNMF(2, solver="adam", max_iter=2), SoftmaxAdam, "_gradients"),
         (TorchPoissonNMF(2, max_iter=2), SCD, "advance"),
         (TorchPoissonNMF(2, solver="em", max_iter=2), EM, "advance"),
-        (
-            TorchPoissonNMF(2, inference="variational", max_iter=2),
-            VariationalEM,
-            "objective",
-        ),
     ],
 )
 def test_many_small_operations_run_on_one_thread(monkeypatch, model, solver, part):

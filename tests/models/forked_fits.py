@@ -35,9 +35,6 @@ MODELS = {
     "scd": TorchPoissonNMF(3, max_iter=20, tol=0, **SEED),
     "em": TorchPoissonNMF(3, solver="em", max_iter=10, tol=0, **SEED),
     "softmax adam": TorchPoissonNMF(3, solver="adam", max_iter=3, **SEED),
-    "variational": TorchPoissonNMF(
-        3, inference="variational", doc_topic_pseudocount=0.5, max_iter=5, **SEED
-    ),
     "etm": TorchETM(3, **NET, **SEED),
     "cd": TorchBetaNMF(3, max_iter=5, **SEED),
     "mu": TorchBetaNMF(3, solver="mu", beta_loss=1, max_iter=5, **SEED),

@@ -30,7 +30,6 @@ MODELS = {
         for name, options in {
             "small batches": {"solver": "adam", "batch_size": 32},
             "two starts": {"n_init": 2},
-            "variational": {"inference": "variational"},
         }.items()
     },
     **{

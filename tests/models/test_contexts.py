@@ -45,9 +45,6 @@ MODELS = {
     "plateau": TorchPoissonNMF(
         3, solver="adam", learning_rate_schedule="ReduceLROnPlateau", **FEW
     ),
-    "variational": TorchPoissonNMF(
-        3, inference="variational", doc_topic_pseudocount=0.5, **FEW
-    ),
     "cd": TorchBetaNMF(3, shuffle=True, alpha_W=0.01, l1_ratio=0.5, **FEW),
     "mu": TorchBetaNMF(3, solver="mu", beta_loss=0.5, **FEW),
     "beta scd": TorchBetaNMF(3, solver="scd", **KL, **FEW),

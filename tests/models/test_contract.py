@@ -53,7 +53,6 @@ OTHER_SETTINGS = [
     TorchPoissonNMF(solver="em"),
     TorchPoissonNMF(doc_topic_pseudocount=0, topic_word_pseudocount=0),
     TorchPoissonNMF(n_components=2, init="nndsvda"),
-    TorchPoissonNMF(inference="variational", doc_topic_pseudocount=0.6),
     TorchPoissonNMF(n_init=2),
     TorchETM(inference="encoder", **FEW),
     TorchETM(n_components=2, init="random", batch_norm=False, dropout=0.3, **FEW),

@@ -20,7 +20,6 @@ from sklearn_topics import (
 
 MODELS = {
     "PoissonNMF": TorchPoissonNMF(4, max_iter=30, random_state=0),
-    "variational": TorchPoissonNMF(4, inference="variational", random_state=0),
     "BetaNMF": TorchBetaNMF(4, max_iter=500, tol=1e-6, random_state=0),
     "BetaNMF mu": TorchBetaNMF(4, solver="mu", beta_loss=1, random_state=0),
     "DeepNMF": TorchDeepNMF((6, 4), random_state=0),

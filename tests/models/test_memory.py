@@ -26,9 +26,6 @@ MODELS = {
     "scd": TorchPoissonNMF(3, **FEW),
     "em": TorchPoissonNMF(3, solver="em", **FEW),
     "softmax adam": TorchPoissonNMF(3, solver="adam", **FEW),
-    "variational": TorchPoissonNMF(
-        3, inference="variational", doc_topic_pseudocount=0.5, **FEW
-    ),
     "nndsvda": TorchPoissonNMF(3, init="nndsvda", **FEW),
     "cd": TorchBetaNMF(3, **FEW),
     "mu": TorchBetaNMF(3, solver="mu", **FEW),

@@ -115,7 +115,6 @@ def test_sizes_of_numpy(label):
     [
         ({}, "scd"),
         ({"learning_rate": 0.1}, "adam"),
-        ({"inference": "variational"}, "em"),
         ({"solver": "em"}, "em"),
         ({"solver": "adam"}, "adam"),
     ],

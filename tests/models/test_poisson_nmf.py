@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from scipy.special import digamma, xlogy
+from scipy.special import xlogy
 from scipy.stats import poisson
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -44,7 +44,6 @@ def poisson_log_likelihood(X, theta, components):
 SOLVERS = [
     {"solver": "scd"},
     {"solver": "em"},
-    {"solver": "em", "inference": "variational", "doc_topic_pseudocount": 0.6},
     {"solver": "adam", "learning_rate": 0.2, "batch_size": 100, "max_iter": 100},
 ]
 # Zeros of "nndsvd" and each solver, and the other starts with one solver.
@@ -129,10 +128,9 @@ def test_score_finds_the_number_of_topics(known):
 @pytest.mark.parametrize(
     ("parameters", "chosen"),
     [
-        ({}, {"solver": "scd", "inference": "map"}),
+        ({}, {"solver": "scd"}),
         ({"learning_rate": 0.1}, {"solver": "adam", "learning_rate": 0.1}),
-        ({"inference": "variational"}, {"solver": "em", "inference": "variational"}),
-        (ML, {"solver": "scd", "inference": "map", **ML}),
+        (ML, {"solver": "scd", **ML}),
     ],
 )
 def test_auto(X, parameters, chosen):
@@ -148,7 +146,6 @@ def test_auto(X, parameters, chosen):
     [
         {"solver": "em"},
         {"solver": "adam"},
-        {"inference": "variational"},
         {"learning_rate": 0.01},
         {"learning_rate": 0.1, "batch_size": 50},
         {"learning_rate": 0.1, "learning_rate_schedule": "constant"},
@@ -186,18 +183,6 @@ def test_transform_pseudocount(X):
     assert entropies[0] < 0.9 * entropies[2]
     topics = fitted.components_
     assert np.array_equal(model(transform_pseudocount=1.0).fit(X).components_, topics)
-
-
-def test_variational_transform_is_the_posterior_mean(X):
-    parameters = {"inference": "variational", "doc_topic_pseudocount": 0.4}
-    fitted = model(**parameters).fit(X.astype(np.float64))
-    theta = fitted.transform(X.astype(np.float64))
-    a, B = fitted.transform_pseudocount, fitted.components_
-    sizes = np.asarray(X.sum(1)).ravel()
-    gamma = theta * (sizes + 4 * a)[:, None]
-    weights = np.exp(digamma(gamma))
-    expected = weights * ((X.toarray() / (weights @ B)) @ B.T) + a
-    np.testing.assert_allclose(gamma, expected, atol=1e-3 * sizes.max())
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -259,8 +244,6 @@ def test_adam_runs_its_schedule_to_the_end(X):
     [
         {"transform_pseudocount": -0.5},
         {"transform_pseudocount": np.nan},
-        {"inference": "gibbs"},
-        {"inference": "variational", "transform_pseudocount": 0},
     ],
 )
 def test_parameters_set_after_fit_are_checked(X, parameters):
@@ -292,22 +275,11 @@ def test_warm_start_needs_the_same_shape(X):
         ({"learning_rate": 0.1, "solver": "scd"}, "learning_rate .*'adam' only"),
         ({"batch_size": 10}, "batch_size .*'adam' only.*choose 'scd'"),
         ({"learning_rate_schedule": "cosine", "solver": "em"}, "schedule .*'adam'"),
-        ({"inference": "variational", "solver": "scd"}, "needs solver='em'"),
-        ({"inference": "variational", "learning_rate": 0.1}, "needs solver='em'"),
-        (
-            {"inference": "variational", **ML},
-            "needs doc_topic_pseudocount > 0",
-        ),
-        (
-            {"inference": "variational", "transform_pseudocount": 0},
-            "transform_pseudocount > 0",
-        ),
         ({"n_init": 2, "init": "nndsvd"}, "needs a random initialisation"),
         ({"n_init": 2, "init": "custom"}, "needs a random initialisation"),
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"n_init": 0}, "n_init"),
         ({"transform_pseudocount": -0.1}, "transform_pseudocount"),
-        ({"inference": "gibbs"}, "variational"),
     ],
 )
 def test_parameters_that_cannot_be_used_together(X, parameters, message):

@@ -140,8 +140,8 @@ ROWS["one tiny"] = np.vstack([ROWS["TF-IDF"], ROWS["TF-IDF"][:1] * 1e-16])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     "options",
-    [{"transform_pseudocount": 0.0}, {}, {"inference": "variational"}],
-    ids=["likelihood", "prior", "variational"],
+    [{"transform_pseudocount": 0.0}, {}],
+    ids=["likelihood", "prior"],
 )
 def test_a_row_does_not_depend_on_those_beside_it(rows, dtype, container, options):
     rows = rows.astype(dtype)
@@ -157,13 +157,12 @@ def test_a_row_does_not_depend_on_those_beside_it(rows, dtype, container, option
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("inference", ["map", "variational"])
-def test_nor_on_those_in_its_block(inference, dtype, monkeypatch):
+def test_nor_on_those_in_its_block(dtype, monkeypatch):
     """Sparse values that are no counts, enough of them for several threads."""
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     tfidf = sp.random_array((3000, 400), density=0.1, rng=np.random.default_rng(0))
     tfidf = tfidf.tocsr().astype(dtype)
-    model = TorchPoissonNMF(6, random_state=0, max_iter=5, inference=inference)
+    model = TorchPoissonNMF(6, random_state=0, max_iter=5)
     together = model.fit(ROWS["counts"].repeat(5, axis=1)).transform(tfidf)
     some = np.random.default_rng(1).permutation(3000)[:1001]
     np.testing.assert_array_equal(model.transform(tfidf[some]), together[some])

@@ -15,9 +15,6 @@ MODELS = {
     "adam": TorchPoissonNMF(
         4, init="custom", solver="adam", learning_rate=1e-9, max_iter=30
     ),
-    "variational": TorchPoissonNMF(
-        4, init="custom", inference="variational", max_iter=1
-    ),
     "NMF cd": TorchBetaNMF(4, init="custom", max_iter=30),
     "NMF mu": TorchBetaNMF(4, init="custom", solver="mu", beta_loss=1, max_iter=30),
     "NMF scd": TorchBetaNMF(4, init="custom", solver="scd", beta_loss=1, max_iter=30),

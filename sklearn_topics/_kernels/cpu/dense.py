@@ -116,12 +116,10 @@ def _is_full(X: Tensor) -> bool:
     return np.count_nonzero(sample) > sample.size / 4
 
 
-def dense_ratio_product(
-    X: Tensor, W: Tensor, HT: Tensor, floor, shift, by_row
-) -> Tensor:
+def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor, shift) -> Tensor:
     n, m = X.shape
-    if not by_row and W.shape[1] > _WIDE and _is_full(X):
-        return dense.dense_ratio_product(X, W, HT, floor, shift, by_row)
+    if W.shape[1] > _WIDE and _is_full(X):
+        return dense.dense_ratio_product(X, W, HT, floor, shift)
     work = 2 * W.shape[1]
     real = array_of(W).dtype.type
     limits = real(floor), real(shift)

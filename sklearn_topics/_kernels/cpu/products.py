@@ -113,9 +113,7 @@ def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, shift, out):
                 total[k] += r * h[k]
 
 
-def csr_ratio_product(
-    X: CSR, W: Tensor, HT: Tensor, floor, shift, by_row=False
-) -> Tensor:
+def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor, shift) -> Tensor:
     indptr, indices, data = arrays_of(X)
     out, real = torch.empty_like(W), data.dtype.type
     factors = array_of(W), array_of(HT)

@@ -74,7 +74,7 @@ def _ratio_product(
     tl.store(out + at * K + k, tl.sum(total, 0), mask=k < K)
 
 
-def csr_ratio_product(X: CSR, W, HT, floor, shift, by_row=False) -> Tensor:
+def csr_ratio_product(X: CSR, W, HT, floor, shift) -> Tensor:
     K = W.shape[1]
     out = torch.empty_like(W)
     numbers = numbers_on(W.device, W.dtype, floor, shift)

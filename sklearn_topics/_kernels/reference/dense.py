@@ -127,9 +127,7 @@ def dense_spmm(X: Tensor, B: Tensor) -> Tensor:
     return X @ B
 
 
-def dense_ratio_product(
-    X: Tensor, W: Tensor, HT: Tensor, floor, shift, by_row
-) -> Tensor:
+def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor, shift) -> Tensor:
     def ratios(x, y):
         if shift:
             y.add_(shift)

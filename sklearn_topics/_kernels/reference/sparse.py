@@ -68,9 +68,7 @@ def csr_pair_counts(X: CSR, columns: Tensor, pairs: Tensor) -> Tensor:
     return out
 
 
-def csr_ratio_product(
-    X: CSR, W: Tensor, HT: Tensor, floor, shift, by_row=False
-) -> Tensor:
+def csr_ratio_product(X: CSR, W: Tensor, HT: Tensor, floor, shift) -> Tensor:
     def product(place: slice, part: CSR) -> Tensor:
         y = _products(part, part.entry_rows(), W[place], HT)
         if shift:
