@@ -25,7 +25,9 @@ extensions = [
     "changelog",
     "mathml",
 ]
-intersphinx_mapping = inventories.mapping(HERE / "_inventories", HERE / "_build" / "inv")
+intersphinx_mapping = inventories.mapping(
+    HERE / "_inventories", HERE / "_build" / "inv"
+)
 html_math_renderer = "mathml"
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
@@ -36,12 +38,17 @@ html_theme_options = {
     "logo": {"text": "sklearn_topics"},
     "header_links_before_dropdown": 6,
     "show_prev_next": False,
-    "secondary_sidebar_items": {"index": [], "auto_examples/index": [], "**": ["page-toc"]},
+    "secondary_sidebar_items": {
+        "index": [],
+        "auto_examples/index": [],
+        "**": ["page-toc"],
+    },
 }
 html_show_sourcelink = False
 # Pages without sections of their own use the whole width; the API is grouped.
 html_sidebars = {
-    page: [] for page in ("index", "install", "tutorial", "performance", "changelog", "faq")
+    page: []
+    for page in ("index", "install", "tutorial", "performance", "changelog", "faq")
 }
 html_sidebars |= {page: [] for page in ("glossary", "citing")}
 html_sidebars |= {"api": ["api-groups"], "generated/**": ["api-groups"]}

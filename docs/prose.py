@@ -47,7 +47,11 @@ def _paragraphs(text):
     for line in [*_prose_lines(text), ""]:
         item = re.match(r" *(?:[*-]|\d+\.) ", line)
         deeper = paragraph and _indent(line) != _indent(paragraph[-1])
-        if not line.strip() or item or (deeper and not re.match(r" *[*-] ", paragraph[0])):
+        if (
+            not line.strip()
+            or item
+            or (deeper and not re.match(r" *[*-] ", paragraph[0]))
+        ):
             yield " ".join(map(str.strip, paragraph))
             paragraph = []
         if line.strip():
@@ -57,9 +61,10 @@ def _paragraphs(text):
 def sentences(text):
     """The sentences of a page in reStructuredText or Markdown, without markup."""
     for paragraph in _paragraphs(text):
-        plain = ROLE.sub(r"\1", re.sub(r"^(?:[*-] +|\d+\. )+", "", paragraph))
-        plain = re.sub(r"\]\([^)]*\)", "]", plain).replace("``", "")
-        yield from (s for s in END.split(plain) if re.search(r"\w", s))
+        item = re.sub(r"^(?:[*-] +|\d+\. )+", "", paragraph)
+        for sentence in END.split(re.sub(r"\]\([^)]*\)", "]", item)):
+            if re.search(r"\w", sentence):
+                yield ROLE.sub(r"\1", sentence).replace("``", "")
 
 
 def pages():
@@ -77,8 +82,14 @@ def main(verbose, chosen):
         print(f"{of_page:6} words, {len(too_long):3} of {len(found):3} long: {path}")
         if verbose:
             print(*(f"    {s}" for s in too_long), sep="\n")
-        count, long_ones, words = count + len(found), long_ones + len(too_long), words + of_page
-    print(f"{words} words, {count} sentences, {long_ones / count:.1%} over {LONG} words")
+        count, long_ones, words = (
+            count + len(found),
+            long_ones + len(too_long),
+            words + of_page,
+        )
+    print(
+        f"{words} words, {count} sentences, {long_ones / count:.1%} over {LONG} words"
+    )
 
 
 if __name__ == "__main__":

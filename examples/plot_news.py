@@ -55,7 +55,9 @@ for topic in inspection.topic_info(pipeline, articles, theta=theta).Topic[:6]:
 # A new article
 # -------------
 
-headline = ["Firefighters battle blazes in the hills near Sydney as strong winds return"]
+headline = [
+    "Firefighters battle blazes in the hills near Sydney as strong winds return"
+]
 (proportions,) = pipeline.transform(headline)
 for topic in proportions.argsort()[::-1][:2]:
     terms = [term for term, _ in inspection.top_terms(pipeline, n_terms=5)[topic]]
