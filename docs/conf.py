@@ -26,7 +26,7 @@ extensions = [
     "mathml",
 ]
 intersphinx_mapping = inventories.mapping(
-    HERE / "_inventories", HERE / "_build" / "inv"
+    HERE / "_inventories", HERE / "_build" / "inventories"
 )
 html_math_renderer = "mathml"
 templates_path = ["_templates"]
@@ -38,6 +38,7 @@ html_theme_options = {
     "logo": {"text": "sklearn_topics"},
     "header_links_before_dropdown": 6,
     "show_prev_next": False,
+    # No table of contents of the page where there is none, or the pictures need room.
     "secondary_sidebar_items": {
         "index": [],
         "auto_examples/index": [],
@@ -45,13 +46,15 @@ html_theme_options = {
     },
 }
 html_show_sourcelink = False
-# Pages without sections of their own use the whole width; the API is grouped.
-html_sidebars = {
-    page: []
-    for page in ("index", "install", "tutorial", "performance", "changelog", "faq")
+#: Pages without sections of their own use the whole width.
+ALONE = (
+    *("index", "install", "tutorial", "performance"),
+    *("faq", "glossary", "changelog", "citing"),
+)
+html_sidebars = {page: [] for page in ALONE} | {
+    "api": ["api-groups"],
+    "generated/**": ["api-groups"],
 }
-html_sidebars |= {page: [] for page in ("glossary", "citing")}
-html_sidebars |= {"api": ["api-groups"], "generated/**": ["api-groups"]}
 html_static_path = ["_static"]
 html_css_files = ["code_width.css", "landing.css"]
 
@@ -69,7 +72,7 @@ sphinx_gallery_conf = {
     "capture_repr": ("_repr_html_",),
     "remove_config_comments": True,
     "within_subsection_order": "gallery_order.position",
-    # "Examples using" on the pages of classes and functions; names in examples are links.
+    # "Examples using" on the pages of the API, and links from the examples to it.
     "doc_module": ("sklearn_topics",),
     "backreferences_dir": "generated/backreferences",
     "reference_url": {"sklearn_topics": None},

@@ -1,7 +1,7 @@
-"""Words, sentences and long sentences of each page: ``python docs/prose.py [-v] [PAGE]``.
+"""Words and long sentences of the pages: ``python docs/prose.py [-v] [PAGE]``.
 
-A sentence ends at a full stop, or at the end of a paragraph or of an item of a list. Code
-and what it prints, formulas, tables and titles do not count.
+A sentence ends at a full stop, or at the end of a paragraph or of an item of a list.
+Code and its output, formulas, tables and titles do not count.
 """
 
 import re
@@ -32,7 +32,7 @@ def _prose_lines(text):
     """The lines of a page, empty where they are no prose, and where a title is."""
     skip = None
     lines = _without_code(text).splitlines()
-    for line, below in zip(lines, [*lines[1:], ""]):
+    for line, below in zip(lines, [*lines[1:], ""], strict=True):
         if skip is not None and line.strip() and _indent(line) <= skip:
             skip = None
         directive = DIRECTIVE.match(line)
@@ -46,12 +46,10 @@ def _paragraphs(text):
     paragraph = []
     for line in [*_prose_lines(text), ""]:
         item = re.match(r" *(?:[*-]|\d+\.) ", line)
-        deeper = paragraph and _indent(line) != _indent(paragraph[-1])
-        if (
-            not line.strip()
-            or item
-            or (deeper and not re.match(r" *[*-] ", paragraph[0]))
-        ):
+        ends = not line.strip() or item
+        if paragraph and not re.match(r" *[*-] ", paragraph[0]):
+            ends = ends or _indent(line) != _indent(paragraph[-1])
+        if ends:
             yield " ".join(map(str.strip, paragraph))
             paragraph = []
         if line.strip():

@@ -1,8 +1,8 @@
 """First answers of the documentation's search: ``python docs/search_answers.py HTML``.
 
-HTML is a folder that Sphinx built. The scores are those of Sphinx's searchtools.js, which
-ranks the pages in a reader's browser. The exit status is 1 if a query of ``EXPECTED``
-finds another page first.
+HTML is a folder that Sphinx built. The scores are those of Sphinx's searchtools.js,
+which ranks the pages in a reader's browser. The exit status is 1 if a query of
+``EXPECTED`` finds another page first.
 """
 
 import json

@@ -42,8 +42,8 @@ print(inspection.summary(pipeline, articles, theta=theta))
 # %%
 # Read the most typical article of a topic
 # ----------------------------------------
-# ``dominant_topics`` returns the strongest topic of each article and its proportion. The
-# article with the largest proportion shows what a topic is about.
+# ``dominant_topics`` returns the strongest topic of each article and its proportion.
+# The article with the largest proportion shows what a topic is about.
 
 dominant = inspection.dominant_topics(pipeline, articles, theta=theta)
 typical = dominant.groupby("Topic").Proportion.idxmax()

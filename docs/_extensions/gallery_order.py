@@ -1,4 +1,4 @@
-"""The order of the examples: the first steps, tasks on real text, models, parameters."""
+"""The order of the examples: first steps, tasks on real text, models, parameters."""
 
 FIRST = (
     "plot_quickstart.py",

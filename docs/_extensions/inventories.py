@@ -1,8 +1,8 @@
 """Links to other packages from stored lists, so that the build needs no network.
 
-``_inventories/NAME.txt`` begins with the address of a documentation. Each further line has
-the role, the name and the page of an object that our pages and docstrings name; ``$`` in a
-page is the name.
+``_inventories/NAME.txt`` begins with the address of a documentation. Each further line
+has the role, the name and the page of an object that our pages and docstrings mention;
+``$`` in a page is the name.
 """
 
 import zlib
