@@ -24,6 +24,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "changelog",
     "mathml",
+    "measured",
 ]
 intersphinx_mapping = inventories.mapping(
     HERE / "_inventories", HERE / "_build" / "inventories"
