@@ -12,8 +12,8 @@ def _line(line):
     if heading:
         title = heading[2].strip("[]")
         return f"{title}\n{UNDERLINES[len(heading[1])] * len(title)}"
-    line = re.sub(r"\[([^]]+)\]\((\S+?)\)", r"`\1 <\2>`__", line)
-    return re.sub(r"(?<!`)`([^`<]+)`(?![`_])", r"``\1``", line)
+    line = re.sub(r"`([^`]+)`", r"``\1``", line)
+    return re.sub(r"\[([^]]+)\]\((\S+?)\)", r"`\1 <\2>`__", line)
 
 
 def rst(markdown: str) -> str:

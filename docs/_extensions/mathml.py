@@ -11,7 +11,7 @@ def _inline(writer, node):
 
 def _display(writer, node):
     formula = tex2mathml(node.astext(), as_block=True)
-    writer.body.append(f'<div class="math">{formula}</div>')
+    writer.body.append(f'<div class="formula">{formula}</div>')
     raise SkipNode
 
 
