@@ -6,6 +6,7 @@ which ranks the pages in a reader's browser. The exit status is 1 if a query of
 """
 
 import json
+import math
 import re
 import sys
 from pathlib import Path
@@ -64,15 +65,17 @@ class Search:
         for title, places in self.index["alltitles"].items():
             if query in title.strip().lower() and len(query) >= len(title) / 2:
                 for page, _ in places:
-                    boost = self.index["titles"][page] == title
-                    yield round(15 * len(query) / len(title)) + boost, page, title
+                    whole = self.index["titles"][page]
+                    shown = title if title == whole else f"{whole} > {title}"
+                    boost = title == whole
+                    yield _round(15 * len(query) / len(title)) + boost, page, shown
 
     def _entries(self, query):
         main, other = [], []
         for entry, places in self.index["indexentries"].items():
             if query in entry and len(query) >= len(entry) / 2:
                 for page, _, is_main in places:
-                    score = round(100 * len(query) / len(entry))
+                    score = _round(100 * len(query) / len(entry))
                     title = self.index["titles"][page]
                     (main if is_main else other).append((score, page, title))
         return main, other
@@ -114,6 +117,11 @@ class Search:
         if len(stem) <= 2:
             return []
         return [(term, pages) for term, pages in terms.items() if stem in term]
+
+
+def _round(number):
+    """As JavaScript rounds, halves up."""
+    return math.floor(number + 0.5)
 
 
 def _rank(result):
