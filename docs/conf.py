@@ -52,10 +52,7 @@ ALONE = (
     *("index", "install", "tutorial", "performance"),
     *("faq", "glossary", "changelog", "citing"),
 )
-html_sidebars = {page: [] for page in ALONE} | {
-    "api": ["api-groups"],
-    "generated/**": ["api-groups"],
-}
+html_sidebars = {page: [] for page in ALONE}
 html_static_path = ["_static"]
 html_css_files = ["code_width.css", "landing.css"]
 
