@@ -1,5 +1,7 @@
 """The order of the examples: first steps, tasks on real text, models, parameters."""
 
+from pathlib import Path
+
 FIRST = (
     "plot_quickstart.py",
     "plot_news.py",
@@ -29,6 +31,7 @@ LAST = (
 
 def position(name: str) -> tuple[int, str]:
     """The key that sorts the files; one that has no place yet comes after the tasks."""
+    name = Path(name).name
     if name in FIRST:
         return FIRST.index(name), name
     if name in LAST:
