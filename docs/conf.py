@@ -69,6 +69,8 @@ sphinx_gallery_conf = {
     # Not what matplotlib's methods happen to return.
     "capture_repr": ("_repr_html_",),
     "remove_config_comments": True,
+    # This page would load scripts from elsewhere.
+    "write_computation_times": False,
     "within_subsection_order": "gallery_order.position",
     # "Examples using" on the pages of the API, and links from the examples to it.
     "doc_module": ("sklearn_topics",),
