@@ -5,7 +5,7 @@
 DATA is the folder of the corpora. Scores the K = 50 topics that TorchPoissonNMF finds
 in etm_20ng, by documents and by windows of text (each document's words in random order:
 the corpus has counts only). gensim runs in one process, ours too; interleaved, medians
-of three.
+of three. ``--record`` writes benchmarks/data/coherence.json, for the documentation.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import numpy as np
 from gensim.corpora import Dictionary
 from gensim.models import CoherenceModel
 from measures import CORPORA
+from record import write_table
 
 from sklearn_topics import TorchPoissonNMF
 from sklearn_topics.metrics import coherence
@@ -41,6 +42,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--record", action="store_true")
     args = parser.parse_args()
     X, _, _ = CORPORA["etm_20ng"](args.data)
     words = np.array((args.data / "etm_20ng" / "vocab.txt").read_text().splitlines())
@@ -63,6 +65,7 @@ def main():
 
     npmi = [timed(lambda: coherence(topics, X).mean)[0] for _ in range(args.repeats)]
     print(f"npmi of documents: ours {median(npmi):.3f} s")
+    table = [["npmi, documents", None, npmi, None]]
     for measure, name in MEASURES.items():
         rows = []
         for _ in range(args.repeats):
@@ -71,12 +74,18 @@ def main():
                 timed(lambda m=name: theirs(m)),
             )
             rows.append((own, peer, peer / own))
-        own, peer, ratio = (median(column) for column in zip(*rows, strict=True))
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        table.append([measure, columns[1], columns[0], round(median(columns[2]))])
+        own, peer, ratio = map(median, columns)
         print(
             f"{measure}: ours {own:.3f} s, gensim {peer:.2f} s, {ratio:.0f} x; mean "
             f"{value:.4f}, gensim {expected:.4f}",
             flush=True,
         )
+    if args.record:
+        command = "python benchmarks/coherence.py DATA"
+        names = "measure", "gensim (s)", "sklearn_topics (s)", "ratio"
+        write_table("coherence", command, names, table, ("gensim", "numpy", "numba"))
 
 
 if __name__ == "__main__":

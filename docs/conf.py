@@ -1,28 +1,58 @@
 """Sphinx: ``sphinx-build -W --keep-going -b html docs docs/_build/html``."""
 
+import sys
+from pathlib import Path
+
 import sklearn_topics
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_extensions"))
+import inventories  # noqa: E402
 
 project = "sklearn_topics"
 author = "The sklearn_topics developers"
 copyright = "2026, The sklearn_topics developers"
 version = release = sklearn_topics.__version__
 
-# No intersphinx: the documentation builds without a network.
+# Nothing here needs a network: neither the build nor a reader's browser.
 extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
     "sphinx_gallery.gen_gallery",
+    "changelog",
+    "mathml",
+    "measured",
 ]
+intersphinx_mapping = inventories.mapping(
+    HERE / "_inventories", HERE / "_build" / "inventories"
+)
+html_math_renderer = "mathml"
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
+
 html_theme = "pydata_sphinx_theme"
 html_title = f"sklearn_topics {release}"
-# Pages without sections of their own use the whole width.
-html_sidebars = {
-    page: [] for page in ("index", "install", "tutorial", "performance", "changelog")
+html_theme_options = {
+    "logo": {"text": "sklearn_topics"},
+    "header_links_before_dropdown": 6,
+    "show_prev_next": False,
+    # No table of contents of the page where there is none, or the pictures need room.
+    "secondary_sidebar_items": {
+        "index": [],
+        "auto_examples/index": [],
+        "**": ["page-toc"],
+    },
 }
+html_show_sourcelink = False
+#: Pages without sections of their own use the whole width.
+ALONE = (
+    *("index", "install", "tutorial", "performance"),
+    *("faq", "glossary", "changelog", "citing"),
+)
+html_sidebars = {page: [] for page in ALONE}
 html_static_path = ["_static"]
 html_css_files = ["code_width.css", "landing.css"]
 
@@ -39,5 +69,11 @@ sphinx_gallery_conf = {
     # Not what matplotlib's methods happen to return.
     "capture_repr": ("_repr_html_",),
     "remove_config_comments": True,
-    "within_subsection_order": "ExampleTitleSortKey",
+    # This page would load scripts from elsewhere.
+    "write_computation_times": False,
+    "within_subsection_order": "gallery_order.position",
+    # "Examples using" on the pages of the API, and links from the examples to it.
+    "doc_module": ("sklearn_topics",),
+    "backreferences_dir": "generated/backreferences",
+    "reference_url": {"sklearn_topics": None},
 }

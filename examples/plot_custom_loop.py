@@ -89,11 +89,24 @@ def similarity(embeddings):
     return cosines.triu(1).square().sum() / (len(unit) * (len(unit) - 1) / 2)
 
 
-for weight in (0.0, 30.0):
-    model = train(weight)
-    cosine = similarity(model.topic_embeddings)
-    print(f"weight {weight:g}: mean squared cosine {cosine:.3f}")
+models = {f"weight {weight:g}": train(weight) for weight in (0.0, 30.0)}
+for name, model in models.items():
+    print(f"{name}: mean squared cosine {similarity(model.topic_embeddings):.3f}")
     show(model.topics())
+
+# %%
+# The figure shows the similarities of the topics of both models.
+
+import matplotlib.pyplot as plt
+
+from sklearn_topics.plot import TopicSimilarityDisplay
+
+figure, axes = plt.subplots(1, 2, figsize=(13, 6.5), layout="constrained")
+for (name, model), ax in zip(models.items(), axes, strict=True):
+    topics = model.topics().detach().numpy()
+    TopicSimilarityDisplay.from_estimator(topics, feature_names=terms, ax=ax)
+    ax.set_title(name)
+plt.show()
 
 # %%
 # NMF with a sparsity reward
