@@ -1,4 +1,4 @@
-"""Tables of topics, documents and terms; pandas is imported when a table is made."""
+"""Tables of topics, documents and terms."""
 
 from collections.abc import Iterator
 
@@ -21,6 +21,7 @@ from .._boundary.topics import (
     topic_names,
 )
 from ..metrics import coherence, topic_diversity
+from ._frames import data_frame, name_column
 from ._terms import top_terms
 
 #: Name of the row of documents without a dominant topic in `topic_info`.
@@ -298,23 +299,3 @@ def _is_text(X) -> bool:
     """Whether documents are texts: a list, an array or a column of str."""
     one_each = not hasattr(X, "columns") and (isinstance(X, list) or np.ndim(X) == 1)
     return one_each and isinstance(next(iter(X), None), str)
-
-
-def name_column(model, topics) -> dict[str, list]:
-    """The column "Name" of a table with these topic numbers, if topics have names."""
-    if topic_names(model) is None:
-        return {}
-    labels = [str(label) for label in topic_labels(model)]
-    return {"Name": [labels[k] if k >= 0 else "" for k in topics]}
-
-
-def data_frame(values, **options):
-    """A pandas DataFrame."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError(
-            "Tables need pandas. Install it with: pip install 'sklearn_topics[tables]'"
-        ) from error
-
-    return pd.DataFrame(values, **options)

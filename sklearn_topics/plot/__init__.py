@@ -9,6 +9,8 @@ from ._convergence import ConvergenceDisplay
 from ._stability import StabilityDisplay
 from ._structure import StructureDisplay
 from ._top_terms import TopTermsDisplay
+from ._topic_effects import TopicEffectsDisplay
+from ._topic_groups import TopicGroupsDisplay
 from ._topic_hierarchy import TopicHierarchyDisplay
 from ._topic_map import TopicMapDisplay
 from ._topic_number import TopicNumberDisplay
@@ -19,6 +21,8 @@ __all__ = [
     "StabilityDisplay",
     "StructureDisplay",
     "TopTermsDisplay",
+    "TopicEffectsDisplay",
+    "TopicGroupsDisplay",
     "TopicHierarchyDisplay",
     "TopicMapDisplay",
     "TopicNumberDisplay",

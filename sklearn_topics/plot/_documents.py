@@ -1,7 +1,10 @@
 """Arguments of displays -> topic proportions of the documents, and topic names."""
 
+from numbers import Integral
+
 import numpy as np
 
+from .._boundary.arguments import check_sequence
 from .._boundary.containers import readable
 from .._boundary.documents import require_documents
 from .._boundary.inputs import count_rows
@@ -11,7 +14,7 @@ from .._boundary.proportions import (
     proportions_and_counts,
     unassigned,
 )
-from .._boundary.topics import topic_labels
+from .._boundary.topics import topic_labels, topic_number
 from ..inspection import top_terms
 
 #: Largest deviation from one of the sum of a row of proportions.
@@ -107,3 +110,17 @@ def check_proportions(theta) -> np.ndarray:
 def without_topic(theta, counts=None) -> np.ndarray:
     """Proportions, NaN in the rows of documents without a dominant topic."""
     return np.where(unassigned(theta, counts)[:, None], np.nan, theta)
+
+
+def choose_topics(model, topics) -> list[int]:
+    """Numbers of the topics that are given by number or name; all if None."""
+    if topics is None:
+        return list(range(len(topic_labels(model))))
+    given = [topics] if isinstance(topics, str | Integral) else topics
+    chosen = [
+        topic_number(model, topic)
+        for topic in check_sequence(given, "topics", "int or str")
+    ]
+    if not chosen:
+        raise ValueError("topics is empty. Pass at least one topic, or None for all.")
+    return chosen
