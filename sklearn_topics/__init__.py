@@ -52,6 +52,7 @@ _SUBMODULES = (
     "metrics",
     "nn",
     "plot",
+    "report",
 )
 
 

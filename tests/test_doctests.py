@@ -23,12 +23,13 @@ from sklearn_topics import (
     metrics,
     nn,
     plot,
+    report,
 )
 from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
 
 MODULES = (
     *(sklearn_topics, callbacks, curation, datasets, inspection, sklearn_topics.io),
-    *(metrics, nn, plot),
+    *(metrics, nn, plot, report),
 )
 
 ROOT = Path(__file__).parents[1]
