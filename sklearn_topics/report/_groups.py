@@ -75,26 +75,28 @@ def _over_time(model, counts, theta, names, dates, colors):
         return element("p", "No document has a date.")
     parts = ("Proportion", "Lower", "Upper")
     shares = {name: found[name].to_numpy().reshape(-1, n_topics) for name in parts}
+    ends = (element("span", _date(start, unit)) for start in (starts[0], starts[-1]))
+    axis = element("div", *ends, class_="axis quiet")
     cards = []
     for k in np.argsort(-shares["Proportion"].mean(axis=0), kind="stable"):
         columns = [shares[name][:, k] for name in parts]
         most = np.nanmax(columns[0])
-        caption = element(
-            "div",
-            element("span", str(starts[0])),
-            element("span", f"up to {most:.1%}"),
-            element("span", str(starts[-1])),
-            class_="axis quiet",
-        )
         title = element("h3", names[k])
+        height = element("div", f"up to {most:.1%}", class_="quiet")
         style = {"class_": "card", "style": f"--color: {colors[k]}"}
-        cards.append(element("div", title, _curve(starts, *columns), caption, **style))
+        curve = _curve(starts, *columns)
+        cards.append(element("div", title, height, curve, axis, **style))
     note = (
         f"Share of the tokens by {unit}, with 95 % confidence intervals. The scale of "
         "each curve begins at 0 and ends at its largest value."
     )
     grid = element("div", *cards, class_="small grid")
     return joined([element("p", note, class_="quiet"), grid])
+
+
+def _date(start, unit) -> str:
+    """The start of a period, as precisely as the unit."""
+    return str(start)[: {"year": 4, "quarter": 7, "month": 7}.get(unit, 10)]
 
 
 def _curve(starts, share, lower, upper) -> Markup:

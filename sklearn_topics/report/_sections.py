@@ -1,6 +1,7 @@
 """The sections of a report: summary, topics, map, quality and how it was fitted."""
 
 import platform
+from inspect import signature
 
 import numpy as np
 import scipy
@@ -47,8 +48,8 @@ def summary_section(info, counts, model) -> Markup:
     )
     note = element(
         "p",
-        "A topic is a distribution over terms; a document is a mixture of topics. The "
-        "topics were found by the model, and so was everything below except names.",
+        "A topic is a distribution over terms, and each document is a mixture of "
+        "topics. A topic without a name is shown by its number and top terms.",
     )
     return joined([element("dl", *pairs, class_="figures"), note])
 
@@ -57,7 +58,7 @@ def topic_sections(info, model, feature_names, examples, names, colors) -> Marku
     """One card per topic, largest share first."""
     shares = info.set_index("Topic")["Share"]
     common = top_terms(model, feature_names, _TERMS)
-    order = {"by": "relevance", "relevance_weight": 0.3, "topic_shares": None}
+    order = {"by": "relevance", "relevance_weight": 0.3}
     special = top_terms(model, feature_names, 6, **order)
     largest = max(shares.max(), 1e-12)
     cards = []
@@ -175,9 +176,8 @@ def fit_section(model) -> Markup:
     steps = [step for _, step in before.steps] if before is not None else []
     parts = []
     for step in [*steps, last]:
-        parts.append(element("h3", type(step).__name__))
-        if hasattr(step, "get_params"):
-            parts.append(_parameters(step))
+        if hasattr(step, "get_params"):  # "passthrough" has none
+            parts += [element("h3", type(step).__name__), _parameters(step)]
     rows = [
         ("Python", platform.python_version()),
         ("sklearn_topics", __version__),
@@ -189,12 +189,11 @@ def fit_section(model) -> Markup:
 
 def _parameters(step) -> Markup:
     """Parameters that differ from their defaults, and the number of iterations."""
-    default = type(step)().get_params(deep=False)
-    given = step.get_params(deep=False)
+    defaults = signature(type(step)).parameters
     rows = [
         (name, _short(value))
-        for name, value in given.items()
-        if repr(value) != repr(default.get(name))
+        for name, value in step.get_params(deep=False).items()
+        if name not in defaults or repr(value) != repr(defaults[name].default)
     ]
     if hasattr(step, "n_iter_"):
         rows.append(("iterations", str(step.n_iter_)))

@@ -36,11 +36,13 @@ summary { cursor: pointer; color: var(--quiet); font-size: 0.875rem; }
 figure { margin: 0; }
 img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 .trend { display: block; width: 100%; height: 64px; color: var(--color, var(--bar)); }
-.axis { display: flex; justify-content: space-between; }
+.axis { display: flex; justify-content: space-between; white-space: nowrap; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.875rem; }
 th, td { text-align: left; padding: 4px 10px 4px 0; vertical-align: top;
-  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+  border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
+th:first-child, td:first-child { min-width: 8em; max-width: 24em; }
+th, .number, td.shaded { white-space: nowrap; }
 td.shaded { padding: 4px 8px; text-align: right; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 @media (max-width: 480px) {
