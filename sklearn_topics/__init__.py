@@ -53,6 +53,7 @@ _SUBMODULES = (
     "nn",
     "plot",
     "report",
+    "single_cell",
 )
 
 

@@ -16,11 +16,12 @@ from sklearn_topics import (
     nn,
     plot,
     report,
+    single_cell,
 )
 
 MODULES = (
     *(sklearn_topics, callbacks, curation, datasets, inspection, sklearn_topics.io),
-    *(metrics, nn, plot, report),
+    *(metrics, nn, plot, report, single_cell),
 )
 
 #: Never looked at in scikit-learn's tests/test_docstrings.py: names of what is

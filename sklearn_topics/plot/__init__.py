@@ -8,6 +8,7 @@ when something is drawn.
 from ._convergence import ConvergenceDisplay
 from ._stability import StabilityDisplay
 from ._structure import StructureDisplay
+from ._term_dots import TermDotsDisplay
 from ._top_terms import TopTermsDisplay
 from ._topic_effects import TopicEffectsDisplay
 from ._topic_groups import TopicGroupsDisplay
@@ -15,11 +16,13 @@ from ._topic_hierarchy import TopicHierarchyDisplay
 from ._topic_map import TopicMapDisplay
 from ._topic_number import TopicNumberDisplay
 from ._topic_similarity import TopicSimilarityDisplay
+from ._volcano import VolcanoDisplay
 
 __all__ = [
     "ConvergenceDisplay",
     "StabilityDisplay",
     "StructureDisplay",
+    "TermDotsDisplay",
     "TopTermsDisplay",
     "TopicEffectsDisplay",
     "TopicGroupsDisplay",
@@ -27,4 +30,5 @@ __all__ = [
     "TopicMapDisplay",
     "TopicNumberDisplay",
     "TopicSimilarityDisplay",
+    "VolcanoDisplay",
 ]

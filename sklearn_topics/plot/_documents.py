@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from .._boundary.arguments import check_sequence
+from .._boundary.arguments import check_choice, check_sequence
 from .._boundary.containers import readable
 from .._boundary.documents import require_documents
 from .._boundary.inputs import count_rows
@@ -15,7 +15,10 @@ from .._boundary.proportions import (
     unassigned,
 )
 from .._boundary.topics import topic_labels, topic_number
-from ..inspection import top_terms
+from ..inspection import differential_terms, top_terms
+
+#: Orders of terms.
+ORDERS = "probability", "relevance", "lift", "differential"
 
 #: Largest deviation from one of the sum of a row of proportions.
 _TOLERANCE = 1e-2
@@ -27,6 +30,29 @@ def name_topics(model, feature_names, n_terms: int) -> list[str]:
     return [
         f"{label}: {' '.join(str(term) for term, _ in row)}"
         for label, row in zip(topic_labels(model), rows, strict=True)
+    ]
+
+
+def ranked_terms(model, feature_names, n_terms, by, *, X=None, theta=None, **options):
+    """The pairs (term, weight) of each topic, as `top_terms`, or by differential terms.
+
+    The weight of a differential term is its z-score.
+    """
+    if check_choice(by, "by", ORDERS) != "differential":
+        rows = top_terms(model, feature_names, n_terms, by=by, **options)
+        return [[pair for pair in row if np.isfinite(pair[1])] for row in rows]
+    if X is None:
+        raise ValueError(
+            "by='differential' estimates the rates of the terms from the documents. "
+            "Pass them as X."
+        )
+    options = {"theta": theta, "feature_names": feature_names, "n_terms": n_terms}
+    table = differential_terms(model, X, **options)
+    pairs = list(zip(table["Term"], table["Z"].tolist(), strict=True))
+    topics = table["Topic"].to_numpy()
+    return [
+        [pairs[i] for i in np.flatnonzero(topics == k)]
+        for k in range(len(topic_labels(model)))
     ]
 
 
