@@ -6,6 +6,7 @@ import numpy as np
 
 from .._boundary.arguments import check_sequence
 from ..inspection import topics_by
+from ..inspection._frames import start_of_periods
 from ._html import Cell, Markup, element, joined, table, text
 
 #: Units of time from coarse to fine, and their lengths in days.
@@ -52,12 +53,12 @@ def _as_array(values, name):
 
 def _are_dates(values) -> bool:
     kind = getattr(values.dtype, "kind", "")
-    return kind == "M" or str(values.dtype).lower().startswith("date")
+    return kind == "M" or str(values.dtype).lower().startswith(("date", "period"))
 
 
 def _unit(dates) -> str:
     """The coarsest unit of time that shows a course."""
-    days = np.asarray(dates).astype("M8[D]")
+    days = start_of_periods(dates, "day").astype("M8[D]")
     days = days[~np.isnat(days)].astype(np.int64)
     span = np.ptp(days) + 1 if len(days) else 1
     enough = [unit for unit, length in _UNITS.items() if span / length >= _FEWEST]
@@ -68,11 +69,11 @@ def _unit(dates) -> str:
 def _over_time(model, counts, theta, names, dates, colors):
     unit = _unit(dates)
     found = topics_by(model, counts, dates, freq=unit, theta=theta)
-    found = found[found["Group"].notna()]
+    found = found[found["Group"].notna() & (found["Tokens"] > 0)]
     n_topics = theta.shape[1]
     starts = found["Group"].to_numpy().astype("M8[D]")[::n_topics]
     if len(starts) == 0:
-        return element("p", "No document has a date.")
+        return element("p", "No document with known terms has a date.")
     parts = ("Proportion", "Lower", "Upper")
     shares = {name: found[name].to_numpy().reshape(-1, n_topics) for name in parts}
     ends = (element("span", _date(start, unit)) for start in (starts[0], starts[-1]))

@@ -111,8 +111,9 @@ def write_report(
     """
     path = Path(path)
     X = readable_documents(model, X)
-    columns = columns_of(groups)
-    index = row_labels(X=X, texts=texts, theta=theta, ids=ids, **columns)
+    columns = columns_of(groups).items()
+    labels = {f"groups[{name!r}]": values for name, values in columns}
+    index = row_labels(X=X, texts=texts, theta=theta, ids=ids, **labels)
     theta, counts = proportions_and_counts(model, X, theta, verbose)
     texts = texts_of(X, texts, len(theta))
     ids = _checked_ids(ids, index, len(theta))

@@ -169,9 +169,19 @@ def test_units_of_time(pipe, tmp_path, days, unit):
     dates = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(40) % days, "D")
     if days > 40:
         dates = pd.date_range("2020-01-01", periods=40, freq=f"{days // 40}D")
-    for given in (dates, pd.Series(dates), dates.to_pydatetime().tolist()):
+    zoned = dates.tz_localize("Europe/Paris")
+    for given in (pd.Series(dates), dates.to_pydatetime().tolist(), zoned):
         page = written(pipe, TEXTS, tmp_path, groups={"when": given})
         assert f"tokens by {unit}," in page.text
+
+
+def test_groups_of_any_name(pipe, tmp_path):
+    frame = pd.DataFrame({"X": ["a", "b"] * 20, "ids": [1, 2] * 20})
+    page = written(pipe, TEXTS, tmp_path, groups=frame)
+    assert "Topics by X" in page.text
+    assert "Topics by ids" in page.text
+    none = written(pipe, TEXTS, tmp_path, groups={"when": [pd.NaT] * 40})
+    assert "No document with known terms has a date" in none.text
 
 
 def test_errors(pipe, tmp_path):
