@@ -43,7 +43,8 @@ class TermDotsDisplay:
     --------
     >>> from sklearn_topics.plot import TermDotsDisplay
     >>> topics = [[6, 2, 1, 1], [1, 1, 2, 6]]
-    >>> display = TermDotsDisplay.from_estimator(topics, ["cat", "dog", "sun", "moon"])
+    >>> names = ["cat", "dog", "sun", "moon"]
+    >>> display = TermDotsDisplay.from_estimator(topics, names, n_terms=2)
     >>> display.terms
     ['cat', 'dog', 'moon', 'sun']
     """

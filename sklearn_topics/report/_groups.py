@@ -47,7 +47,8 @@ def _as_array(values, name):
     values = check_sequence(values, f"groups[{name!r}]", "labels or dates")
     known = [value for value in values if value is not None]
     if known and all(hasattr(value, "isoformat") for value in known):
-        return np.array(values, dtype="M8[us]")
+        dates = (None if value != value else value for value in values)  # NaT
+        return np.array(list(dates), dtype="M8[us]")
     return np.array(values, dtype=object)
 
 
