@@ -34,6 +34,8 @@ EXPECTED = {
     "coherence": GUIDE + "metrics",
     "early stopping": GUIDE + "callbacks",
     "short texts": GUIDE + "short_texts",
+    "topics over time": GUIDE + "groups_and_time",
+    "report": GUIDE + "report",
     "gensim": "migration/gensim",
     "install": "install",
 }

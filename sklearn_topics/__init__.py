@@ -52,6 +52,8 @@ _SUBMODULES = (
     "metrics",
     "nn",
     "plot",
+    "report",
+    "single_cell",
 )
 
 

@@ -15,11 +15,13 @@ from sklearn_topics import (
     metrics,
     nn,
     plot,
+    report,
+    single_cell,
 )
 
 MODULES = (
     *(sklearn_topics, callbacks, curation, datasets, inspection, sklearn_topics.io),
-    *(metrics, nn, plot),
+    *(metrics, nn, plot, report, single_cell),
 )
 
 #: Never looked at in scikit-learn's tests/test_docstrings.py: names of what is

@@ -23,12 +23,14 @@ from sklearn_topics import (
     metrics,
     nn,
     plot,
+    report,
+    single_cell,
 )
 from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
 
 MODULES = (
     *(sklearn_topics, callbacks, curation, datasets, inspection, sklearn_topics.io),
-    *(metrics, nn, plot),
+    *(metrics, nn, plot, report, single_cell),
 )
 
 ROOT = Path(__file__).parents[1]

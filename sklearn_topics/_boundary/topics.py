@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from .arguments import check_sequence
+from .arguments import check_sequence, did_you_mean, is_integer
 from .documents import as_array
 from .pipelines import split_pipeline
 
@@ -145,3 +145,23 @@ def term_names(model, feature_names=None, *, numbers: bool = True) -> list | Non
             f"feature_names has {len(names)} names, but the topics have {m} terms."
         )
     return names
+
+
+def topic_number(model, topic) -> int:
+    """The number of a topic that is given by its number or name."""
+    K = len(topic_weights(model))
+    if is_integer(topic):
+        if 0 <= topic < K:
+            return int(topic)
+        raise ValueError(
+            f"There is no topic {topic}: the topics are numbered 0 to {K - 1}."
+        )
+    names = topic_names(model) or []
+    if isinstance(topic, str) and topic and topic in names:
+        return names.index(topic)
+    known = [name for name in names if name]
+    if isinstance(topic, str):
+        hint = did_you_mean(topic, known)
+        hint = hint or ("" if known else " The topics have no names: pass a number.")
+        raise ValueError(f"There is no topic {topic!r}.{hint}")
+    raise TypeError(f"A topic must be given by its number or name. Got {topic!r}.")

@@ -7,6 +7,8 @@ FORMATS = (
     *("matrix_market", "uci", "ldac", "svmlight"),
 )
 PARTS = "train", "valid", "test"
+#: Metadata of documents: the settings id_field, label_field and date_field.
+METADATA = "id", "label", "date"
 #: The default metrics, further metrics, and aliases, which `topic_scorer` accepts too.
 MEASURES = "completion", "perplexity", "npmi", "diversity"
 MORE_MEASURES = "umass", "rbo_diversity", "quality"

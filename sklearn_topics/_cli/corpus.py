@@ -1,6 +1,7 @@
 """Read the documents of a configuration and split them into train, valid and test."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from .documents import (
     is_text,
     is_text_file,
     kind_of,
+    read_column,
     read_file,
     read_vocabulary,
     select,
@@ -18,17 +20,22 @@ from .documents import (
 )
 from .errors import CommandError, within_key
 
+#: Years, months, days and times; what follows the seconds is ignored.
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d.*)?)?)?", re.DOTALL)
+
 
 @dataclass
 class Corpus:
     """Documents of each part, and their numbers in their file, counted from 0.
 
-    `names` are the terms of counts, if the file or a vocabulary has them.
+    `names` are the terms of counts, if the file or a vocabulary has them. `metadata`
+    has the values of each part: "id" and "label" as text, "date" as datetime64.
     """
 
     documents: dict
     numbers: dict[str, np.ndarray]
     names: list[str] | None = None
+    metadata: dict[str, dict] = field(default_factory=dict)
 
     @property
     def is_text(self) -> bool:
@@ -43,26 +50,63 @@ def read_corpus(data, seed) -> Corpus:
     """Read the documents of the settings section `data`."""
     with within_key("vocabulary"):
         terms = _read_terms(data)
-    read, names = {}, None
+    read, names, columns = {}, None, {}
     for key, path in data.files().items():
         with within_key(key):
             options = {"key": data.key, "n_terms": terms and len(terms)}
             read[key], found = read_file(path, data.format, data.field, **options)
             names = names or found  # of train, or of the only file
+            columns[key] = _read_metadata(path, data)
     if "path" in read:
         corpus = _split(read["path"], data.split, seed)
+        whole = columns["path"]
+        columns = {
+            part: {name: values[rows] for name, values in whole.items()}
+            for part, rows in corpus.numbers.items()
+        }
     else:
         corpus = Corpus(
             read, {key: np.arange(count_documents(read[key])) for key in read}
         )
         _check_same_kind(read)
-    corpus.names = names
+    corpus.names, corpus.metadata = names, columns
     if terms is not None:
         with within_key("vocabulary"):
             n_terms = corpus.documents["train"].shape[1]
             check_vocabulary(data.vocabulary, terms, n_terms)
         corpus.names = terms
     return corpus
+
+
+def _read_metadata(path, data) -> dict[str, np.ndarray]:
+    """The metadata of the documents in one file, by "id", "label" and "date"."""
+    found = {}
+    for name, column in data.columns().items():
+        values = read_column(path, data.format, column)
+        found[name] = _dates(values, column) if name == "date" else _objects(values)
+    return found
+
+
+def _objects(values) -> np.ndarray:
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found
+
+
+def _dates(values, column) -> np.ndarray:
+    """Dates as of ISO 8601, in local time; NaT where they are missing."""
+    wrong = [value for value in values if value and not _DATE.fullmatch(value)]
+    if wrong:
+        raise CommandError(
+            f"the field {column!r} must contain dates such as 2020-05-31 or 2020. Got "
+            f"{wrong[0]!r}"
+        )
+    try:
+        return np.array([value and value[:19] for value in values], dtype="M8[s]")
+    except ValueError as error:  # such as February 30
+        raise CommandError(
+            f"the field {column!r} has no valid dates: {error}"
+        ) from error
 
 
 def _read_terms(data) -> list[str] | None:

@@ -77,6 +77,19 @@ def read_file(path, format=None, field="text", *, key=None, n_terms=None):
         return documents, names
 
 
+def read_column(path, format, field) -> list[str | None]:
+    """Read a field of metadata: text for each document, None where it is missing."""
+    with reading(path):
+        format = format or _format_of(path)
+        if format == "jsonl":
+            return _read_jsonl(path, field, _plain_of)
+        if format == "csv":
+            return [value or None for value in _read_csv(path, field)]
+        raise CommandError(
+            f"has no field {field!r}: only JSON lines and CSV have fields"
+        )
+
+
 def is_text(documents) -> bool:
     return not sp.issparse(documents)
 
@@ -163,18 +176,19 @@ def _read_lines(path, field):
         return [line.rstrip("\n") for line in file]
 
 
-def _read_jsonl(path, field):
-    texts = []
+def _read_jsonl(path, field, value_of=None):
+    values = []
     with _open(path) as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             with within(f"line {number}"):
-                texts.append(_text_of(line, field))
-    return texts
+                values.append((value_of or _text_of)(_record(line, field), field))
+    return values
 
 
-def _text_of(line, field):
+def _record(line, field) -> dict:
+    """The JSON object of a line, which has a field."""
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:
@@ -183,6 +197,23 @@ def _text_of(line, field):
         raise CommandError(f"expected a JSON object with the field {field!r}")
     if field not in record:
         raise CommandError(f"no field {field!r}; {choice(field, list(record))}")
+    return record
+
+
+def _plain_of(record, field) -> str | None:
+    """A value of metadata as text; None if it is null."""
+    value = record[field]
+    if isinstance(value, dict | list):
+        kind = type(value).__name__
+        raise CommandError(
+            f"the field {field!r} must be text, a number or null. Got type {kind}"
+        )
+    if value is not None:
+        _check_characters(str(value), field)
+    return None if value is None else str(value)
+
+
+def _text_of(record, field) -> str:
     if not isinstance(record[field], str):
         kind = type(record[field]).__name__
         raise CommandError(f"the field {field!r} must be text. Got type {kind}")

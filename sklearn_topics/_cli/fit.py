@@ -15,6 +15,7 @@ from .documents import reading
 from .errors import CommandError, data_errors, one_line, within, within_key
 from .outputs import Fitted, log, write_outputs
 from .plots import check_plots
+from .report import check_report
 from .run_folder import TENSORBOARD, check_folder, prepare_folder, remove
 from .settings import Settings, load_settings
 from .steps import make_estimator, make_vectorizer
@@ -37,6 +38,8 @@ def fit(config, *, output=None, overwrite=None) -> dict:
             resumes = checkpoint is not None and Path(checkpoint).exists()
             if settings.output.plots:
                 check_plots()
+            if settings.output.report:
+                check_report()
             logger = _tensorboard_logger(settings.output, folder, estimator)
         with within_key("data"):
             corpus = read_corpus(settings.data, settings.seed)
@@ -51,7 +54,7 @@ def fit(config, *, output=None, overwrite=None) -> dict:
         seconds = _fit(estimator, counts, logger)
     if not resumes:  # a resumed run continues the log in the folder
         remove(old_files)
-    fitted = Fitted(vectorizer, estimator, names, counts, corpus.numbers, seconds)
+    fitted = Fitted(vectorizer, estimator, names, counts, corpus, seconds)
     return write_outputs(folder, settings, fitted)
 
 

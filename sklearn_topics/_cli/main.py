@@ -52,8 +52,8 @@ The output folder then contains
   document_topics.csv   topic proportions of all documents (train, valid and test)
   metrics.json          metrics of the valid and test documents; also printed
   config.yaml           all settings, including defaults, to repeat the fit
-and, optionally, plots (output.plots) and a TensorBoard log (output.tensorboard). The
-user guide describes all keys."""
+and, optionally, plots (output.plots), a report in HTML (output.report) and a
+TensorBoard log (output.tensorboard). The user guide describes all keys."""
 
 _TOPICS = """\
 Print the top terms of each topic: topic number, tab, terms, best first."""

@@ -15,10 +15,12 @@ from sklearn.pipeline import Pipeline
 import sklearn_topics
 
 from . import run_folder as files
+from .corpus import Corpus
 from .errors import data_errors, within
 from .measures import is_signed, measure_documents, measure_topics
 from .model_file import save_model
 from .plots import save_plots
+from .report import save_report
 from .settings import Settings, save_settings
 from .steps import all_params
 from .tables import (
@@ -50,8 +52,8 @@ class Fitted:
         Names of the terms.
     counts : dict of str to matrix
         Part -> counts of shape (n_documents, n_terms).
-    numbers : dict of str to ndarray
-        Part -> numbers of its documents in their file.
+    corpus : Corpus
+        The documents as they were read, and their numbers in their file.
     seconds : float
         Time of the fit.
     """
@@ -60,7 +62,7 @@ class Fitted:
     model: object
     names: list[str] | None
     counts: dict
-    numbers: dict
+    corpus: Corpus
     seconds: float
 
 
@@ -80,6 +82,8 @@ def write_outputs(folder: Path, settings: Settings, fitted: Fitted) -> dict:
     if settings.output.plots:
         train, n_terms = fitted.counts["train"], settings.output.n_terms
         save_plots(folder, fitted.model, fitted.names, train, n_terms)
+    if settings.output.report:
+        _write_report(folder, Pipeline(steps), fitted)
     log(f"saved: {folder}")
     return metrics
 
@@ -120,12 +124,25 @@ def _write_document_topics(folder, fitted):
     def rows():
         for part, counts in fitted.counts.items():
             theta = fitted.model.transform(counts)
-            yield from proportion_rows(theta, fitted.numbers[part], part)
+            ids = metadata[part].get("id")
+            numbers = fitted.corpus.numbers[part]
+            yield from proportion_rows(theta, numbers, part, ids=ids)
 
+    metadata = fitted.corpus.metadata
     columns = proportion_columns(fitted.model)
+    if "id" in metadata["train"]:
+        columns = ["id", *columns]
     path = folder / files.DOCUMENT_TOPICS
     with open(path, "w", encoding="utf-8", newline="") as file:
         write_csv(file, ("part", "document", *columns), rows())
+
+
+def _write_report(folder, pipeline, fitted):
+    """The report on the train documents, if it is defined for this model."""
+    if is_signed(fitted.model):
+        log("report: omitted, because the topics have negative weights")
+        return
+    save_report(folder, pipeline, fitted.corpus, fitted.names)
 
 
 def _measure(fitted, names) -> dict:

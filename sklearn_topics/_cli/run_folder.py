@@ -11,6 +11,7 @@ from .documents import check_vocabulary, kind_of, read_file, read_vocabulary
 from .errors import CommandError, within
 from .model_file import load_model
 from .plots import PLOTS
+from .report import REPORT
 from .settings import Settings, load_settings
 
 CONFIG, MODEL, VOCABULARY = "config.yaml", "model.skops", "vocabulary.txt"
@@ -18,7 +19,7 @@ TOPICS, DOCUMENT_TOPICS = "topics.csv", "document_topics.csv"
 METRICS, TENSORBOARD = "metrics.json", "tensorboard"
 
 #: Files of a run whose names a user is unlikely to choose.
-_RUN_FILES = {MODEL, TOPICS, DOCUMENT_TOPICS, METRICS, TENSORBOARD, *PLOTS}
+_RUN_FILES = {MODEL, TOPICS, DOCUMENT_TOPICS, METRICS, REPORT, TENSORBOARD, *PLOTS}
 
 
 def check_folder(output, checkpoint=None) -> Path:

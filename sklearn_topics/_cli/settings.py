@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from .choices import FORMATS, MEASURES, MORE_MEASURES, PARTS, measure
+from .choices import FORMATS, MEASURES, METADATA, MORE_MEASURES, PARTS, measure
 from .errors import CommandError, choice
 from .yaml_file import boolean, read_yaml, write_yaml
 
@@ -56,6 +56,9 @@ class Data(_Section):
     test: str | None = None
     format: Literal[*FORMATS] | None = None
     field: str = "text"
+    id_field: str | None = None
+    label_field: str | None = None
+    date_field: str | None = None
     key: str | None = None
     vocabulary: str | None = None
 
@@ -77,6 +80,11 @@ class Data(_Section):
                 "by path"
             )
         return self
+
+    def columns(self) -> dict[str, str]:
+        """Fields of metadata that are given, by "id", "label" and "date"."""
+        given = {name: getattr(self, f"{name}_field") for name in METADATA}
+        return {name: field for name, field in given.items() if field is not None}
 
     def files(self) -> dict[str, str]:
         """Files that are given, by key."""
@@ -103,6 +111,7 @@ class Output(_Section):
     overwrite: Switch = False
     n_terms: Annotated[int, Field(ge=1)] = 10
     plots: Switch = False
+    report: Switch = False
     tensorboard: Switch = False
 
 

@@ -45,10 +45,14 @@ def proportion_columns(model) -> list[str]:
     return [k if isinstance(k, str) else f"topic_{k}" for k in labels]
 
 
-def proportion_rows(theta, documents, *before):
-    """Rows of `before`, document number, and decimals that represent theta exactly."""
-    for number, row in zip(documents, theta, strict=True):
-        yield *before, number, *row.astype(str)
+def proportion_rows(theta, documents, *before, ids=None):
+    """Rows of `before`, document number, its identifier if there are `ids`, and theta.
+
+    The decimals of theta represent it exactly.
+    """
+    named = [()] * len(theta) if ids is None else [(name,) for name in ids]
+    for number, name, row in zip(documents, named, theta, strict=True):
+        yield *before, number, *name, *row.astype(str)
 
 
 def write_csv(file, columns, rows):

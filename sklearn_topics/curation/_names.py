@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from .._boundary.arguments import check_integer
 from .._boundary.containers import readable
-from .._boundary.proportions import proportions_and_counts, unassigned
-from .._boundary.top_terms import greatest
+from .._boundary.proportions import proportions_and_counts
 from .._boundary.topics import check_topic_names, topic_names
 from ..inspection import top_terms
+from ..inspection._representatives import representatives
 from ._copies import check_model, renamed
 from ._merge import find_topics
 
@@ -78,7 +76,7 @@ def suggest_names(
         A model as in :func:`merge_topics`.
     namer : callable
         ``namer(terms, documents)`` returns a name. It gets the top terms of a topic, a
-        list of str, and its documents with the highest proportions, a list of str.
+        list of str, and documents that represent it, a list of str.
     X : {array-like, sparse matrix, torch.Tensor} of shape (n_samples, n_features), \
             default=None
         Documents; with a pipeline, the pipeline's input.
@@ -130,15 +128,13 @@ def suggest_names(
 
 
 def _typical_texts(model, X, texts, n_docs) -> list[list[str]]:
-    """The texts with the highest proportions of each topic."""
+    """The texts that represent each topic."""
     theta, counts = proportions_and_counts(model, X)
     texts = list(readable(texts, "texts"))
     if len(texts) != len(theta):
         raise ValueError(f"texts has {len(texts)} items, but X has {len(theta)} rows.")
-    known = np.flatnonzero(~unassigned(theta, counts))
-    return [
-        [texts[known[i]] for i in greatest(column[known], n_docs)] for column in theta.T
-    ]
+    chosen = representatives(theta, counts, n_docs)
+    return [[texts[i] for i in rows] for rows in chosen]
 
 
 def _distinct(name, names) -> str:

@@ -10,7 +10,7 @@ from .._boundary.pipelines import last_step
 from .._boundary.proportions import proportions_and_counts
 from .._boundary.topics import term_names, topic_distributions
 from ..models._non_negative_factorization import non_negative_factorization
-from ._tables import data_frame
+from ._frames import data_frame
 
 #: Tokens of each cell in transcripts per million.
 _MILLION = 1e6

@@ -11,7 +11,7 @@ from .._boundary.topics import term_names
 from .._boundary.transfer import to_numpy
 from .._core.differential import term_rates
 from .._fit.progress import Progress
-from ._tables import data_frame, name_column
+from ._frames import data_frame, name_column
 
 _LOG_2 = np.log(2)
 

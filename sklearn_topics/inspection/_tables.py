@@ -1,10 +1,8 @@
-"""Tables of topics, documents and terms; pandas is imported when a table is made."""
-
-from collections.abc import Iterator
+"""Tables of topics, documents and terms."""
 
 import numpy as np
 
-from .._boundary.arguments import check_integer, check_sequence
+from .._boundary.arguments import check_integer
 from .._boundary.documents import require_documents, row_labels
 from .._boundary.pipelines import split_pipeline
 from .._boundary.proportions import (
@@ -13,7 +11,6 @@ from .._boundary.proportions import (
     strongest_topics,
     token_shares,
 )
-from .._boundary.top_terms import greatest
 from .._boundary.topics import (
     term_names,
     topic_distributions,
@@ -21,7 +18,10 @@ from .._boundary.topics import (
     topic_names,
 )
 from ..metrics import coherence, topic_diversity
+from ._frames import data_frame, name_column
+from ._representatives import representatives
 from ._terms import top_terms
+from ._texts import readable_documents, texts_of
 
 #: Name of the row of documents without a dominant topic in `topic_info`.
 _NO_TOPIC = "-1_(no known terms)"
@@ -147,8 +147,8 @@ def topic_info(
         One row per topic, largest share first: "Topic"; "Count", the number of
         documents with this dominant topic; "Name", the name of the topic or, without
         one, its number and the top four terms; "Representation", the top terms;
-        "Representative_Docs", the documents with the highest proportions of the topic;
-        "Share", the share of all tokens;
+        "Representative_Docs", typical documents of the topic, as
+        :func:`representative_documents` selects them; "Share", the share of all tokens;
         "Coherence", the NPMI of the top terms in X. If there are documents without
         known terms or with equal proportions of all topics, they are the last row,
         topic -1, with share 0 and coherence NaN.
@@ -238,8 +238,7 @@ def _topic_columns(model, X, texts, theta, feature_names, n_terms, n_docs, verbo
     """The columns of `topic_info` as lists, largest share first."""
     n_terms = check_integer(n_terms, "n_terms")
     n_docs = check_integer(n_docs, "n_docs", least=0)
-    if isinstance(X, Iterator) and split_pipeline(model)[0] is not None:
-        X = list(X)  # the pipeline and this function both read it
+    X = readable_documents(model, X)
     index = row_labels(X=X, texts=texts, theta=theta)
     theta, counts = proportions_and_counts(model, X, theta, verbose)
     n, K = theta.shape
@@ -251,7 +250,7 @@ def _topic_columns(model, X, texts, theta, feature_names, n_terms, n_docs, verbo
     given = topic_names(model) or [""] * K
     topic, _ = strongest_topics(theta, counts)
     (assigned,), (others,) = np.nonzero(topic >= 0), np.nonzero(topic < 0)
-    typical = [assigned[greatest(theta[assigned, k], n_docs)] for k in range(K)]
+    typical = representatives(theta, counts, n_docs)
     order = np.argsort(-share, kind="stable").tolist()
     columns = {
         "Topic": range(K),
@@ -275,46 +274,9 @@ def _topic_columns(model, X, texts, theta, feature_names, n_terms, n_docs, verbo
 
 def _names_of_documents(X, texts, index, n):
     """Function from positions of documents to their texts, labels or numbers."""
-    if texts is None and _is_text(X):
-        texts = X
-    if texts is not None:
-        if hasattr(texts, "columns"):
-            raise TypeError(
-                "texts is a table. Pass one of its columns, as in texts['text']."
-            )
-        texts = check_sequence(texts, "texts", "str")
-        if len(texts) != n:
-            raise ValueError(
-                f"texts has {len(texts)} items, but X has {n} documents. Pass one text "
-                "per document."
-            )
-        return lambda rows: [texts[i] for i in rows]
+    found = texts_of(X, texts, n)
+    if found is not None:
+        return lambda rows: [found[i] for i in rows]
     if index is not None:
         return lambda rows: index[rows].tolist()
     return lambda rows: rows.tolist()
-
-
-def _is_text(X) -> bool:
-    """Whether documents are texts: a list, an array or a column of str."""
-    one_each = not hasattr(X, "columns") and (isinstance(X, list) or np.ndim(X) == 1)
-    return one_each and isinstance(next(iter(X), None), str)
-
-
-def name_column(model, topics) -> dict[str, list]:
-    """The column "Name" of a table with these topic numbers, if topics have names."""
-    if topic_names(model) is None:
-        return {}
-    labels = [str(label) for label in topic_labels(model)]
-    return {"Name": [labels[k] if k >= 0 else "" for k in topics]}
-
-
-def data_frame(values, **options):
-    """A pandas DataFrame."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError(
-            "Tables need pandas. Install it with: pip install 'sklearn_topics[tables]'"
-        ) from error
-
-    return pd.DataFrame(values, **options)

@@ -14,7 +14,7 @@ from .._boundary.topics import topic_distributions
 from .._fit.consensus import find_consensus, training_error, with_random_init
 from .._kernels.threads import divided_threads
 from ..metrics import coherence, completion_score
-from ._tables import data_frame
+from ._frames import data_frame
 
 #: Difference of held-out log-likelihoods per token that does not matter: a perplexity
 #: one percent higher.

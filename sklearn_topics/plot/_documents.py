@@ -1,7 +1,10 @@
 """Arguments of displays -> topic proportions of the documents, and topic names."""
 
+from numbers import Integral
+
 import numpy as np
 
+from .._boundary.arguments import check_choice, check_sequence
 from .._boundary.containers import readable
 from .._boundary.documents import require_documents
 from .._boundary.inputs import count_rows
@@ -11,8 +14,11 @@ from .._boundary.proportions import (
     proportions_and_counts,
     unassigned,
 )
-from .._boundary.topics import topic_labels
-from ..inspection import top_terms
+from .._boundary.topics import topic_labels, topic_number
+from ..inspection import differential_terms, top_terms
+
+#: Orders of terms.
+ORDERS = "probability", "relevance", "lift", "differential"
 
 #: Largest deviation from one of the sum of a row of proportions.
 _TOLERANCE = 1e-2
@@ -24,6 +30,29 @@ def name_topics(model, feature_names, n_terms: int) -> list[str]:
     return [
         f"{label}: {' '.join(str(term) for term, _ in row)}"
         for label, row in zip(topic_labels(model), rows, strict=True)
+    ]
+
+
+def ranked_terms(model, feature_names, n_terms, by, *, X=None, theta=None, **options):
+    """The pairs (term, weight) of each topic, as `top_terms`, or by differential terms.
+
+    The weight of a differential term is its z-score.
+    """
+    if check_choice(by, "by", ORDERS) != "differential":
+        rows = top_terms(model, feature_names, n_terms, by=by, **options)
+        return [[pair for pair in row if np.isfinite(pair[1])] for row in rows]
+    if X is None:
+        raise ValueError(
+            "by='differential' estimates the rates of the terms from the documents. "
+            "Pass them as X."
+        )
+    options = {"theta": theta, "feature_names": feature_names, "n_terms": n_terms}
+    table = differential_terms(model, X, **options)
+    pairs = list(zip(table["Term"], table["Z"].tolist(), strict=True))
+    topics = table["Topic"].to_numpy()
+    return [
+        [pairs[i] for i in np.flatnonzero(topics == k)]
+        for k in range(len(topic_labels(model)))
     ]
 
 
@@ -107,3 +136,17 @@ def check_proportions(theta) -> np.ndarray:
 def without_topic(theta, counts=None) -> np.ndarray:
     """Proportions, NaN in the rows of documents without a dominant topic."""
     return np.where(unassigned(theta, counts)[:, None], np.nan, theta)
+
+
+def choose_topics(model, topics) -> list[int]:
+    """Numbers of the topics that are given by number or name; all if None."""
+    if topics is None:
+        return list(range(len(topic_labels(model))))
+    given = [topics] if isinstance(topics, str | Integral) else topics
+    chosen = [
+        topic_number(model, topic)
+        for topic in check_sequence(given, "topics", "int or str")
+    ]
+    if not chosen:
+        raise ValueError("topics is empty. Pass at least one topic, or None for all.")
+    return chosen

@@ -3,14 +3,19 @@
 Displays import this file when they draw.
 """
 
+import io
 import warnings
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle, StepPatch
+from matplotlib.ticker import PercentFormatter
 
 from .._boundary.arguments import check_integer
 from ._columns import paint
@@ -81,6 +86,28 @@ def panels(ax, n, n_columns, *, figsize):
         )
     grid = cell.subgridspec(-(-n // n_columns), n_columns)
     return [ax.figure.add_subplot(grid[i]) for i in range(n)]
+
+
+def to_svg(draw, *, figsize) -> bytes:
+    """What `draw(ax)` draws, as SVG; the same drawing gives the same bytes."""
+    figure = Figure(figsize=figsize, layout="constrained")
+    draw(figure.subplots())
+    file = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "sklearn_topics"}):
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    return file.getvalue()
+
+
+def few_dates(ax, n_ticks: int) -> None:
+    """Label the x axis with at most this number of dates."""
+    locator = AutoDateLocator(minticks=2, maxticks=n_ticks)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def in_percent(axis) -> None:
+    """Label shares on an axis of axes or of a colour bar as percentages."""
+    axis.set_major_formatter(PercentFormatter(1))
 
 
 def colored_topics(sizes, max_topics=MAX_TOPICS) -> np.ndarray:

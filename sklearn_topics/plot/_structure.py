@@ -6,6 +6,7 @@ from .._boundary.arguments import check_integer
 from .._boundary.containers import readable
 from .._boundary.documents import row_labels
 from .._boundary.inputs import count_rows, take_rows
+from ..inspection._groups import number_groups
 from ..metrics import sort_documents
 from ._documents import (
     check_proportions,
@@ -14,7 +15,6 @@ from ._documents import (
     name_topics,
     without_topic,
 )
-from ._groups import number_groups
 
 #: Tick label of documents without a group, legend entry of documents without a topic.
 _NO_GROUP, _NO_TOPIC = "(none)", "(no known terms)"

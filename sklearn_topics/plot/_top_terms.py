@@ -2,10 +2,8 @@
 
 import math
 
-import numpy as np
-
 from .._boundary.topics import topic_labels
-from ..inspection import top_terms
+from ._documents import ranked_terms
 
 
 class TopTermsDisplay:
@@ -55,6 +53,8 @@ class TopTermsDisplay:
         n_terms=8,
         by="probability",
         relevance_weight=0.6,
+        X=None,
+        theta=None,
         ax=None,
     ):
         """Plot the top terms of a fitted model.
@@ -69,12 +69,21 @@ class TopTermsDisplay:
             that the model was fitted on; without names, terms are column numbers.
         n_terms : int, default=8
             Number of terms per topic.
-        by : {"probability", "relevance", "lift"}, default="probability"
+        by : {"probability", "relevance", "lift", "differential"}, \
+                default="probability"
             Weight by which terms are ranked, as in
-            :func:`sklearn_topics.inspection.top_terms`.
+            :func:`sklearn_topics.inspection.top_terms`; or "differential", the z-scores
+            of :func:`sklearn_topics.inspection.differential_terms`.
         relevance_weight : float, default=0.6
             Weight of the probability in the relevance, between 0 and 1; used for
             ``by="relevance"`` only.
+        X : {array-like, sparse matrix, torch.Tensor} of shape \
+                (n_samples, n_features), default=None
+            Document-term counts; with a pipeline, the pipeline's input. Needed for
+            ``by="differential"`` only.
+        theta : array-like of shape (n_samples, n_topics), default=None
+            Topic proportions as ``model.transform(X)`` returns them; used for
+            ``by="differential"`` only. If None, they are computed.
         ax : matplotlib Axes, default=None
             Axes that the panels replace. If None, a new figure is created.
 
@@ -83,10 +92,10 @@ class TopTermsDisplay:
         display : TopTermsDisplay
             The drawn display.
         """
-        options = {"by": by, "relevance_weight": relevance_weight}
-        terms = top_terms(model, feature_names, n_terms, **options)
-        terms = [[pair for pair in row if np.isfinite(pair[1])] for row in terms]
+        options = {"X": X, "theta": theta, "relevance_weight": relevance_weight}
+        terms = ranked_terms(model, feature_names, n_terms, by, **options)
         names = _titles(topic_labels(model))
+        by = "z-score" if by == "differential" else by
         return cls(terms, by=by, topic_names=names).plot(ax=ax)
 
     def plot(self, ax=None):

@@ -9,6 +9,7 @@ from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.inspection import (
     differential_terms,
     dominant_topics,
+    representative_documents,
     summary,
     topic_info,
     topic_words,
@@ -51,13 +52,11 @@ def test_namers_get_terms_and_documents(fitted):
     texts = [f"text {i}" for i in range(X.shape[0])]
     names = suggest_names(model, namer, X, texts, n_terms=4, n_docs=2)
     assert names == ["same name", "same name (2)", "same name (3)"]
-    theta = model.transform(X)
+    typical = representative_documents(model, X, texts, n_documents=2)
     for k, (terms, documents) in enumerate(seen):
         best = model.components_[k].argsort()[::-1][:4]
         assert terms == [str(j) for j in best]
-        known = np.asarray(X.sum(1)).ravel() > 0
-        first = np.where(known, theta[:, k], -1).argmax()
-        assert documents[0] == texts[first]
+        assert documents == typical["Text"][typical["Topic"] == k].tolist()
         assert len(documents) == 2
 
 

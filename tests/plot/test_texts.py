@@ -11,10 +11,14 @@ from sklearn_topics import TorchPoissonNMF
 from sklearn_topics.plot import (
     ConvergenceDisplay,
     StructureDisplay,
+    TermDotsDisplay,
+    TopicEffectsDisplay,
+    TopicGroupsDisplay,
     TopicMapDisplay,
     TopicNumberDisplay,
     TopicSimilarityDisplay,
     TopTermsDisplay,
+    VolcanoDisplay,
 )
 
 #: Texts that matplotlib would read as mathematics, drop, or fail on.
@@ -84,6 +88,40 @@ def topic_number(K, names, ax):
     return TopicNumberDisplay(curves, best=best, parameter=names[0]).plot(ax=ax)
 
 
+def topic_groups(K, names, ax, kind="bar"):
+    groups = np.empty(len(names), dtype=object)
+    groups[:] = names
+    shares = np.random.default_rng(0).dirichlet([1] * K, len(names))
+    limits = {"lower": shares / 2, "upper": shares * 1.1}
+    display = TopicGroupsDisplay(
+        groups, shares, **limits, topic_names=(names * K)[:K], kind=kind
+    )
+    return display.plot(ax=ax)
+
+
+def topic_heat_map(K, names, ax):
+    return topic_groups(K, names, ax, kind="heatmap")
+
+
+def topic_effects(K, names, ax):
+    effects = np.random.default_rng(0).standard_normal((K, len(names)))
+    limits = {"lower": effects - 1, "upper": effects + 1}
+    options = {"topic_names": (names * K)[:K], "covariates": names}
+    return TopicEffectsDisplay(effects, **limits, **options).plot(ax=ax)
+
+
+def term_dots(K, names, ax):
+    shares = topics(K, len(names)).T
+    options = {"terms": names, "topic_names": (names * K)[:K]}
+    return TermDotsDisplay(shares, exclusivity=shares, **options).plot(ax=ax)
+
+
+def volcano(K, names, ax):
+    z = topics(K, len(names))
+    options = {"terms": names, "topic_names": (names * K)[:K]}
+    return VolcanoDisplay(z, z=z, **options).plot(ax=ax)
+
+
 DISPLAYS = [
     structure,
     fitted_structure,
@@ -92,6 +130,11 @@ DISPLAYS = [
     similarity,
     convergence,
     topic_number,
+    topic_groups,
+    topic_heat_map,
+    topic_effects,
+    term_dots,
+    volcano,
 ]
 
 

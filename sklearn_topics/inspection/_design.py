@@ -1,0 +1,129 @@
+"""Covariates of documents -> design matrix."""
+
+import numpy as np
+
+from .._boundary.containers import readable
+from ..metrics._labels import one_each
+from ._formulas import formula_design
+from ._groups import number_groups
+
+INTERCEPT = "Intercept"
+
+#: A column whose part that earlier columns do not explain is smaller is redundant.
+_REDUNDANT = 1e-8
+
+#: Largest number of levels of a column of text without a formula.
+_LEVELS = 100
+
+
+def design_matrix(covariates, formula, n: int) -> tuple[np.ndarray, list[str]]:
+    """Design matrix (n x p) with an intercept, and the names of its columns.
+
+    Parameters
+    ----------
+    covariates : DataFrame or dict
+        Columns of numbers, booleans or labels.
+    formula : str or None
+        If None, each column is used: numbers as they are, labels as indicators of all
+        levels but the first.
+    n : int
+        Number of documents.
+    """
+    columns = _columns(covariates, n)
+    if formula is None:
+        parts = [(np.ones((n, 1)), [INTERCEPT])]
+        parts += [_part(name, values) for name, values in columns.items()]
+        matrices, names = zip(*parts, strict=True)
+        return np.hstack(matrices), sum(names, [])
+    if not isinstance(formula, str):
+        raise TypeError(f"formula must be a str, as in '~ year'. Got {formula!r}.")
+    matrix, names = formula_design(formula, covariates)
+    if len(matrix) != n:
+        raise ValueError(f"formula gives {len(matrix)} rows for {n} documents.")
+    return matrix, names
+
+
+def factorize(matrix, names) -> tuple[np.ndarray, np.ndarray]:
+    """Q (n x p) and R (p x p) of the design matrix.
+
+    Raises
+    ------
+    ValueError
+        If there are too few documents, values that are not finite, or columns that are
+        linear combinations of others.
+    """
+    n, p = matrix.shape
+    if n <= p:
+        raise ValueError(
+            f"{n} documents with tokens do not determine the {p} coefficients "
+            f"{', '.join(names)}. Use fewer covariates or more documents."
+        )
+    if not np.isfinite(matrix).all():
+        j = int(np.argmin(np.isfinite(matrix).all(axis=0)))
+        raise ValueError(f"The column {names[j]!r} contains infinity or NaN.")
+    Q, R = np.linalg.qr(matrix)
+    size = np.sqrt((R**2).sum(axis=0))
+    redundant = np.abs(np.diagonal(R)) <= _REDUNDANT * size
+    if redundant.any():
+        j = int(redundant.argmax())
+        raise ValueError(
+            f"The column {names[j]!r} is constant or a linear combination of the "
+            f"columns before it ({', '.join(names[:j])}), so that its effect is not "
+            "determined. Leave it out."
+        )
+    return Q, R
+
+
+def _columns(covariates, n) -> dict:
+    """Name -> values of each covariate, one per document."""
+    if hasattr(covariates, "columns"):
+        columns = {str(name): covariates[name] for name in covariates.columns}
+    elif isinstance(covariates, dict):
+        columns = covariates
+    elif getattr(covariates, "name", None) is not None:  # a Series
+        columns = {str(covariates.name): covariates}
+    else:
+        raise TypeError(
+            "covariates must be a DataFrame or a dict with a column for each "
+            f"covariate. Got {type(covariates).__name__}."
+        )
+    if not columns:
+        raise ValueError("covariates has no columns. Pass at least one.")
+    for name, values in columns.items():
+        if len(values) != n:
+            raise ValueError(
+                f"The covariate {name!r} has {len(values)} values, but there are {n} "
+                "documents. Pass one per document."
+            )
+    return columns
+
+
+def _part(name, values) -> tuple[np.ndarray, list[str]]:
+    """The columns of a covariate in the design matrix, and their names."""
+    found, missing = one_each(values, name)
+    if missing.any():
+        raise ValueError(
+            f"The covariate {name!r} is missing in {missing.sum()} of {len(missing)} "
+            "documents. Leave these documents out, or fill the values in."
+        )
+    found = np.asarray(found if hasattr(values, "dtype") else readable(values, name))
+    if found.dtype.kind in "iuf":
+        return found.astype(np.float64)[:, None], [name]
+    if found.dtype.kind in "mM":
+        raise ValueError(
+            f"The covariate {name!r} contains dates. Convert them to numbers, for "
+            "example to years, or use topics_by(..., freq='year')."
+        )
+    levels, number = number_groups(values)
+    if len(levels) < 2:
+        raise ValueError(
+            f"The covariate {name!r} has the same value {levels[0]!r} in all "
+            "documents, so that its effect is not determined. Leave it out."
+        )
+    if len(levels) > _LEVELS:
+        raise ValueError(
+            f"The covariate {name!r} contains labels with {len(levels)} different "
+            "values. Convert it to numbers, or to fewer categories."
+        )
+    indicators = number[:, None] == np.arange(1, len(levels))
+    return indicators.astype(np.float64), [f"{name}[T.{level}]" for level in levels[1:]]

@@ -1,0 +1,79 @@
+"""DataFrames and dates; the only file that imports pandas."""
+
+import numpy as np
+
+from .._boundary.arguments import check_choice
+from .._boundary.topics import topic_labels, topic_names
+
+#: Units of `freq` -> pandas' names of periods.
+_PERIODS = {
+    "year": "Y",
+    "quarter": "Q",
+    "month": "M",
+    "week": "W",
+    "day": "D",
+    "hour": "h",
+}
+
+#: Names of the units in pandas and in words.
+_ALIASES = {
+    **{"Y": "year", "YE": "year", "YS": "year", "A": "year", "yearly": "year"},
+    **{"Q": "quarter", "QE": "quarter", "QS": "quarter", "quarterly": "quarter"},
+    **{"M": "month", "ME": "month", "MS": "month", "monthly": "month"},
+    **{"W": "week", "weekly": "week", "D": "day", "daily": "day"},
+    **{"h": "hour", "H": "hour", "hourly": "hour"},
+}
+
+
+def data_frame(values, **options):
+    """A pandas DataFrame."""
+    return _pandas().DataFrame(values, **options)
+
+
+def name_column(model, topics) -> dict[str, list]:
+    """The column "Name" of a table with these topic numbers, if topics have names."""
+    if topic_names(model) is None:
+        return {}
+    labels = [str(label) for label in topic_labels(model)]
+    return {"Name": [labels[k] if k >= 0 else "" for k in topics]}
+
+
+def start_of_periods(dates, freq: str) -> np.ndarray:
+    """The first instant of the period of each date, datetime64; NaT if it is missing.
+
+    Raises
+    ------
+    ValueError
+        If `freq` is unknown, or `dates` contains something else than dates.
+    """
+    pd = _pandas()
+    unit = _PERIODS[check_choice(freq, "freq", _PERIODS, _ALIASES)]
+    found = pd.Series(dates)
+    if found.dtype.kind in "biuf":
+        raise ValueError(
+            "groups must contain dates if freq is given. Got numbers such as "
+            f"{found.iloc[0]!s}. Leave freq out, or convert them, for example "
+            "pandas.to_datetime(years, format='%Y')."
+        )
+    try:
+        if isinstance(found.dtype, pd.PeriodDtype):
+            found = found.dt.to_timestamp()
+        found = pd.to_datetime(found)
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"groups must contain dates if freq is given: {error}"
+        ) from error
+    # Periods begin at local midnight.
+    found = found.dt.tz_localize(None)
+    return found.dt.to_period(unit).dt.start_time.to_numpy()
+
+
+def _pandas():
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError(
+            "Tables need pandas. Install it with: pip install 'sklearn_topics[tables]'"
+        ) from error
+
+    return pd
