@@ -21,10 +21,10 @@ def is_row_source(X) -> bool:
 
     So are AnnData's datasets in files, and dask arrays of sparse chunks.
     """
-    if sp.issparse(X) or hasattr(X, "columns") or not hasattr(X, "__getitem__"):
-        return False
     shape = getattr(X, "shape", ())
-    if len(shape) != 2 or shape[0] == 0 or not hasattr(X, "dtype"):
+    if sp.issparse(X) or len(shape) != 2 or shape[0] == 0 or not hasattr(X, "dtype"):
+        return False
+    if hasattr(X, "columns") or not hasattr(X, "__getitem__"):  # a DataFrame
         return False
     if _is_dataset(X):
         return True

@@ -113,9 +113,9 @@ def _last_state(estimator, X, X_device, solver: OnlineEM) -> tuple[dict, State]:
             "sklearn_topics.curation, or fit again."
         )
     HT = _upload(topics, X_device)
-    wide = torch.float64 if HT.device.type != "mps" else torch.float32
-    sizes = torch.as_tensor(np.asarray(tokens, np.float64), dtype=wide)
-    counts = solver.counts_of(HT, sizes.to(HT.device))
+    wide = accumulation_dtype(HT.device)
+    sizes = torch.as_tensor(np.asarray(tokens), dtype=wide, device=HT.device)
+    counts = solver.counts_of(HT, sizes)
     # After a fit to all documents the topics are accurate.
     n_updates = getattr(estimator, "n_batch_iter_", EARLY + 1)
     return {}, {
