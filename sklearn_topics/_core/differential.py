@@ -17,7 +17,7 @@ _NONZEROS = 2**22
 
 
 def term_rates(
-    X: CSR | Tensor, L: Tensor, *, pseudocount: float
+    X: CSR | Tensor, L: Tensor, *, pseudocount: float, start: Tensor
 ) -> Iterator[tuple[int, Tensor, Tensor]]:
     """Rates F of all terms given the loadings L (n x K), and how sure they are.
 
@@ -30,6 +30,14 @@ def term_rates(
 
     the first ones being zero; its inverse is the covariance of log f_j, by Laplace's
     approximation.
+
+    Parameters
+    ----------
+    X : CSR or Tensor of shape (n, m)
+    L : Tensor of shape (n, K)
+    pseudocount : float
+    start : Tensor of shape (m, K)
+        Where descent begins: the nearer to F, the sooner it ends.
 
     Yields
     ------
@@ -48,7 +56,7 @@ def term_rates(
         part = slice_rows(XT, first, min(first + max(1, size), m))
         rates, _ = ops.scd_rows(
             part,
-            L.new_ones(part.shape[0], K),
+            start[first : first + part.shape[0]],
             L,
             cost,
             pseudocount=pseudocount,

@@ -7,13 +7,15 @@ from .._boundary.arguments import check_integer, check_number, did_you_mean, is_
 from .._boundary.contexts import plain_torch
 from .._boundary.documents import counts_to_tensor, row_labels, token_totals
 from .._boundary.proportions import proportions_and_counts
-from .._boundary.topics import term_names
+from .._boundary.topics import normalize_rows, term_names, topic_weights
 from .._boundary.transfer import to_numpy
 from .._core.differential import term_rates
 from .._fit.progress import Progress
 from ._frames import data_frame, name_column
 
 _LOG_2 = np.log(2)
+#: Rate of a term that does not occur where descent begins, times the number of terms.
+_LEAST = 1e-3
 
 
 @plain_torch
@@ -115,7 +117,10 @@ def differential_terms(
     with Progress(len(names), "terms", verbose) as progress:
         progress.show(0)
         for first, rates, covariance in term_rates(
-            counts_to_tensor(counts), loadings, pseudocount=pseudocount
+            counts_to_tensor(counts),
+            loadings,
+            pseudocount=pseudocount,
+            start=_start(model, overall),
         ):
             block = to_numpy(rates), to_numpy(covariance), overall[first:]
             blocks.append(compare(*block))
@@ -139,6 +144,12 @@ def differential_terms(
     if isinstance(against, int | np.integer):
         return table[table["Topic"] != against].reset_index(drop=True)
     return table
+
+
+def _start(model, overall):
+    """Rates where descent begins, terms x topics: the topics, and a little of all."""
+    topics = 0.9 * normalize_rows(np.abs(topic_weights(model))) + 0.1 * overall
+    return torch.from_numpy(np.ascontiguousarray(topics.T + _LEAST / len(overall)))
 
 
 def _comparison(against, n_topics):

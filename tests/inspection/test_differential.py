@@ -33,7 +33,9 @@ def corpus():
 
 
 def all_rates(X, loadings, pseudocount=0.01):
-    blocks = list(term_rates(counts_to_tensor(X), loadings, pseudocount=pseudocount))
+    start = torch.ones(X.shape[1], loadings.shape[1], dtype=torch.float64)
+    options = {"pseudocount": pseudocount, "start": start}
+    blocks = list(term_rates(counts_to_tensor(X), loadings, **options))
     return torch.cat([b[1] for b in blocks]), torch.cat([b[2] for b in blocks])
 
 
