@@ -93,8 +93,8 @@ def topic_effects(
     covariance of the effects on topic k is
 
     .. math::
-        (Z^T Z)^{-1} \Big(\sum_i z_i z_i^T \Big[\frac{r_{ik}^2 + v_{ik}}{(1 - h_i)^2}
-        + v_{ik}\Big]\Big) (Z^T Z)^{-1}.
+        (Z^T Z)^{-1} \left(\sum_i z_i z_i^T \left[\frac{r_{ik}^2 + v_{ik}}{(1 - h_i)^2}
+        + v_{ik}\right]\right) (Z^T Z)^{-1}.
 
     The first term is the variance within a draw (HC3, which is robust to the unequal
     variances of proportions), the second one the variance between draws. The residuals
