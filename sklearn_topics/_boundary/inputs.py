@@ -224,10 +224,13 @@ def _checked_on_disk(
 ) -> CSR:
     """X as CSR, whose entries are memory maps, after one pass over the values."""
     _check_shape(estimator, X.shape, reset, options)
-    largest = X.dtype.type(0)
+    largest, observed = X.dtype.type(0), X.nnz < np.prod(X.shape, dtype=float)
     for (start, _), block in X.blocks():
         allowed.check(block, block.data, start)
-        largest = block.data.max(initial=largest)
+        largest = np.fmax(largest, np.fmax.reduce(block.data, initial=largest))
+        observed = observed or not np.isnan(block.data).all()
+    if not observed:
+        raise ValueError("All cells of X are NaN (unobserved).")
     if reset:
         _set_features(estimator, X.shape)
     return mapped_csr(X, dtype_of(X.dtype, lambda: largest))
@@ -236,6 +239,7 @@ def _checked_on_disk(
 def _check_shape(estimator, shape, reset, options) -> None:
     """Check the shape of data: scikit-learn gets an array that has no memory."""
     array = np.broadcast_to(np.float32(0), shape)
+    options = {**options, "ensure_all_finite": False}  # or it would add up all cells
     if reset:
         check_array(array, estimator=estimator, input_name="X", **options)
     else:

@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import torch
 from sklearn.utils import check_random_state
 
+from .._disk.counts import Counts
 from .._disk.folder import FolderCounts
 from .._kernels import CSR
 from .._kernels.transfer import upload
@@ -67,7 +68,7 @@ def container_and_size(X) -> tuple[str, int]:
     """The container of X, and its number of nonzeros, or of cells if it is dense."""
     if isinstance(X, torch.Tensor) and X.layout != torch.strided:
         return "csr", X._nnz()
-    if isinstance(X, CSR) or sp.issparse(X):
+    if isinstance(X, CSR | Counts) or sp.issparse(X):
         return "csr", X.nnz
     return "dense", math.prod(getattr(X, "shape", (0,)))
 
@@ -84,8 +85,13 @@ def to_device(X, device: torch.device) -> CSR | torch.Tensor:
     What is on the device stays there.
     """
     if isinstance(X, CSR):
-        parts = (part.to(device) for part in (X.indptr, X.indices, X.data))
-        return X if X.device == device else CSR(*parts, X.shape)
+        if X.device == device:
+            return X
+        values = X.data
+        if device.type == "mps" and values.dtype == torch.float64:
+            values = _narrowed(values)
+        parts = (part.to(device) for part in (X.indptr, X.indices, values))
+        return CSR(*parts, X.shape)
     if isinstance(X, torch.Tensor):
         return X.to(device)
     if not sp.issparse(X):
@@ -121,14 +127,20 @@ def numpy_dtype(X: CSR | torch.Tensor) -> np.dtype:
 
 def _tensor(array: np.ndarray, device: torch.device) -> torch.Tensor:
     if device.type == "mps" and array.dtype == np.float64:
-        warnings.warn(
-            "mps has no float64: computing in float32.", UserWarning, stacklevel=2
-        )
-        array = array.astype(np.float32)
+        array = _narrowed(array)
     with warnings.catch_warnings():
         # torch warns of read-only arrays, such as memory maps; they are only read.
         warnings.filterwarnings("ignore", message="The given NumPy array is not writ")
         return upload(torch.from_numpy(array), device)
+
+
+def _narrowed(values):
+    """Values of mps in float32, numpy's or torch's."""
+    warnings.warn(
+        "mps has no float64: computing in float32.", UserWarning, stacklevel=3
+    )
+    is_array = isinstance(values, np.ndarray)
+    return values.astype(np.float32) if is_array else values.float()
 
 
 def to_numpy(tensor: torch.Tensor) -> np.ndarray:

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import weakref
 from contextlib import ExitStack
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 import scipy.sparse as sp
@@ -62,7 +63,9 @@ def _copy(blocks) -> FolderCounts:
         unfinished.callback(shutil.rmtree, folder, ignore_errors=True)
         X = write_counts(Path(folder, "counts"), blocks)
         unfinished.pop_all()
-    weakref.finalize(X, shutil.rmtree, folder, ignore_errors=True)
+    remove = weakref.finalize(X, shutil.rmtree, folder, ignore_errors=True)
+    # Processes of multiprocessing and joblib end without `atexit`.
+    Finalize(None, remove, exitpriority=0)
     return X
 
 
@@ -80,6 +83,11 @@ def _of_dataset(X) -> Counts:
 
 def _blocks(X):
     """The rows in blocks: a dask array's chunks, else of about `ENTRIES` counts."""
+    if X.shape[0] != X.shape[0]:  # NaN, in dask
+        raise ValueError(
+            "X is a dask array with an unknown number of rows. Call "
+            "X.compute_chunk_sizes() first."
+        )
     start, n, chunks = 0, X.shape[0], getattr(X, "chunks", None)
     ends = iter(()) if chunks is None else iter(chunks[0])
     step = _FIRST

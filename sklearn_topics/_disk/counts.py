@@ -100,6 +100,10 @@ class Counts:
             self._transpose._transpose = self
         return self._transpose
 
+    def __getstate__(self):
+        # A copy on disk is removed with the object that made it.
+        return {**vars(self), "in_folder": None, "_transpose": None}
+
     def __repr__(self):
         kind = f"{self.shape[0]} x {self.shape[1]}, {self.nnz} stored, {self.dtype}"
         return f"<Counts: {kind}{f', {self.path}' if self.path else ''}>"
@@ -111,7 +115,8 @@ class Counts:
         if not isinstance(rows, slice) or rows.step not in (None, 1):
             raise TypeError(
                 "Read a range of documents, such as X[0:1000], or all of them with "
-                f"X.tocsr(). Got X[{reprlib.repr(rows)}]."
+                f"X.tocsr(). Got X[{reprlib.repr(rows)}]. Counts in a folder of "
+                "write_counts have any rows."
             )
         start, stop, _ = rows.indices(self.shape[0])
         stop = max(start, stop)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -49,6 +50,17 @@ class FolderCounts(Counts):
         None  # a temporary folder for what is derived, if this one cannot be written
     )
 
+    def __init__(self, *parts, path, **names):
+        super().__init__(*parts, path=path, **names)
+        self._folder = Path(os.path.abspath(path))  # the working folder may change
+
+    def __getitem__(self, rows):
+        if isinstance(rows, tuple) and len(rows) == 2 and rows[1] is Ellipsis:
+            rows = rows[0]  # as scikit-learn indexes
+        if isinstance(rows, list | np.ndarray):  # the documents of a fold
+            return self.mapped()[np.asarray(rows)]
+        return super().__getitem__(rows)
+
     def arrays(self, dtype=None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """indptr, and memory maps of the indices and of the values in this dtype.
 
@@ -64,21 +76,30 @@ class FolderCounts(Counts):
     def _values(self, dtype) -> NpyArray:
         if dtype is None or self.dtype == dtype:
             return self._data
-        path = self._derived() / f"data.{np.dtype(dtype)}.npy"
+        path = self._derived(f"data.{np.dtype(dtype)}.npy")
         if not path.exists():
-            handle, part = tempfile.mkstemp(".part", "data.", path.parent)
-            os.close(handle)
-            try:
-                with NpyFile(part, dtype) as file:
-                    for start in range(0, self.nnz, _VALUES):
-                        file.append(self._data[start : start + _VALUES])
-                os.replace(part, path)
-            finally:
-                Path(part).unlink(missing_ok=True)
-        return NpyArray(path)
+            self._write_values(path, dtype)
+        found = NpyArray(path)
+        if found.shape != (self.nnz,):
+            problem = f"{found.shape[0]} values for {self.nnz} counts. Remove this file"
+            raise file_error(path, f"{problem}; it will be made again")
+        return found
+
+    def _write_values(self, path, dtype) -> None:
+        """Write the values in this dtype: the file is there as a whole or not there."""
+        handle, part = tempfile.mkstemp(".part", "data.", path.parent)
+        os.close(handle)
+        try:
+            with NpyFile(part, dtype) as file:
+                for start in range(0, self.nnz, _VALUES):
+                    file.append(self._data[start : start + _VALUES])
+            shutil.copymode(self._folder / DATA, part)
+            os.replace(part, path)
+        finally:
+            Path(part).unlink(missing_ok=True)
 
     def _transposed(self) -> "FolderCounts":
-        target = self._derived() / TRANSPOSE
+        target = self._derived(TRANSPOSE)
         if not target.exists():
             write_transpose(self, target)
         found = open_folder(target)
@@ -90,10 +111,14 @@ class FolderCounts(Counts):
             )
         return found
 
-    def _derived(self) -> Path:
-        """The folder of the transpose and of values in other dtypes."""
-        if os.access(self.path, os.W_OK):
-            return Path(self.path)
+    def _derived(self, name) -> Path:
+        """Place of the transpose, or of values in another dtype; it may not exist."""
+        place = self._folder / name
+        if place.exists() or os.access(self._folder, os.W_OK):
+            return place
         if self._beside is None:
             self._beside = tempfile.TemporaryDirectory(prefix="sklearn_topics_")
-        return Path(self._beside.name)
+        return Path(self._beside.name, name)
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_beside": None}

@@ -20,6 +20,7 @@ def write_transpose(X, target) -> None:
     try:
         indptr = column_starts(X)
         write_sorted(part, transposed_entries(X), indptr, X.shape[::-1], X.dtype)
+        shutil.copymode(target.parent, part)
         try:
             part.rename(target)
         except OSError:

@@ -39,7 +39,7 @@ class Progress:
         self._terminal = getattr(self._out, "isatty", bool)()
         self._begin = time.perf_counter()
         self._due, self._numbers_due = 0.0, _SOON
-        self._shown, self._width = None, 0
+        self._shown, self._width, self._first = None, 0, None
 
     def __enter__(self):
         return self
@@ -74,8 +74,10 @@ class Progress:
         filled = round(_WIDTH * done / max(self._total, 1))
         bar = "#" * filled + "." * (_WIDTH - filled)
         line = f"[{bar}] {done:,}/{self._total:,} {self._unit}  {seconds:.1f} s"
-        if 0 < done < self._total:
-            left = seconds * (self._total - done) / done
+        if self._first is None:  # done before, if the fit was resumed
+            self._first = done
+        if self._first < done < self._total:
+            left = seconds * (self._total - done) / (done - self._first)
             line += f", up to {_duration(left)} left"
         line += "".join(f"  {name} {value:.6g}" for name, value in numbers.items())
         if self._terminal:

@@ -17,7 +17,7 @@ _ENTRIES, _ENTRIES_ON_DEVICE = 1 << 20, 1 << 26
 
 def row_blocks(n: int, m: int, cells: int = _CHUNK) -> Iterator[tuple[int, int]]:
     """Ranges of the rows of an n x m matrix that have at most about `cells` cells."""
-    step = max(1, cells // max(m, 1))
+    step = max(1, cells // max(int(m), 1))  # of numpy it may be a narrow integer
     return ((start, min(start + step, n)) for start in range(0, n, step))
 
 

@@ -1,5 +1,7 @@
 """Covariates of documents -> design matrix."""
 
+from numbers import Number
+
 import numpy as np
 
 from .._boundary.containers import readable
@@ -16,20 +18,21 @@ _REDUNDANT = 1e-8
 _LEVELS = 100
 
 
-def design_matrix(covariates, formula, n: int) -> tuple[np.ndarray, list[str]]:
-    """Design matrix (n x p) with an intercept, and the names of its columns.
+def design_matrix(columns, formula, known) -> tuple[np.ndarray, list[str]]:
+    """Design matrix with an intercept, and the names of its columns.
 
     Parameters
     ----------
-    covariates : DataFrame or dict
-        Columns of numbers, booleans or labels.
+    columns : dict
+        The `covariate_columns`: numbers, booleans or labels.
     formula : str or None
         If None, each column is used: numbers as they are, labels as indicators of all
         levels but the first.
-    n : int
-        Number of documents.
+    known : ndarray of shape (n_documents,), bool
+        The documents that have a row in the matrix.
     """
-    columns = _columns(covariates, n)
+    n = int(known.sum())
+    columns = {name: _taken(name, values, known) for name, values in columns.items()}
     if formula is None:
         parts = [(np.ones((n, 1)), [INTERCEPT])]
         parts += [_part(name, values) for name, values in columns.items()]
@@ -37,7 +40,7 @@ def design_matrix(covariates, formula, n: int) -> tuple[np.ndarray, list[str]]:
         return np.hstack(matrices), sum(names, [])
     if not isinstance(formula, str):
         raise TypeError(f"formula must be a str, as in '~ year'. Got {formula!r}.")
-    matrix, names = formula_design(formula, covariates)
+    matrix, names = formula_design(formula, columns)
     if len(matrix) != n:
         raise ValueError(f"formula gives {len(matrix)} rows for {n} documents.")
     return matrix, names
@@ -74,8 +77,8 @@ def factorize(matrix, names) -> tuple[np.ndarray, np.ndarray]:
     return Q, R
 
 
-def _columns(covariates, n) -> dict:
-    """Name -> values of each covariate, one per document."""
+def covariate_columns(covariates) -> dict:
+    """Name -> values of each covariate."""
     if hasattr(covariates, "columns"):
         columns = {str(name): covariates[name] for name in covariates.columns}
     elif isinstance(covariates, dict):
@@ -89,13 +92,22 @@ def _columns(covariates, n) -> dict:
         )
     if not columns:
         raise ValueError("covariates has no columns. Pass at least one.")
-    for name, values in columns.items():
-        if len(values) != n:
-            raise ValueError(
-                f"The covariate {name!r} has {len(values)} values, but there are {n} "
-                "documents. Pass one per document."
-            )
     return columns
+
+
+def _taken(name, values, known):
+    """The values of documents that are known; categories stay, if they occur."""
+    if len(values) != len(known):
+        raise ValueError(
+            f"The covariate {name!r} has {len(values)} values, but there are "
+            f"{len(known)} documents. Pass one per document."
+        )
+    values = getattr(values, "array", values)  # of a pandas Series, without its index
+    if hasattr(values, "categories"):
+        return values[known].remove_unused_categories()
+    if not hasattr(values, "dtype"):
+        values = readable(values, name)
+    return values[known] if hasattr(values, "isna") else np.asarray(values)[known]
 
 
 def _part(name, values) -> tuple[np.ndarray, list[str]]:
@@ -106,10 +118,12 @@ def _part(name, values) -> tuple[np.ndarray, list[str]]:
             f"The covariate {name!r} is missing in {missing.sum()} of {len(missing)} "
             "documents. Leave these documents out, or fill the values in."
         )
-    found = np.asarray(found if hasattr(values, "dtype") else readable(values, name))
-    if found.dtype.kind in "iuf":
+    found = np.asarray(found)
+    is_label = hasattr(values, "categories")
+    numbers = all(isinstance(v, Number) and not isinstance(v, bool) for v in found)
+    if not is_label and (found.dtype.kind in "iuf" or numbers):
         return found.astype(np.float64)[:, None], [name]
-    if found.dtype.kind in "mM":
+    if found.dtype.kind in "mM" or hasattr(found[0], "isoformat"):
         raise ValueError(
             f"The covariate {name!r} contains dates. Convert them to numbers, for "
             "example to years, or use topics_by(..., freq='year')."

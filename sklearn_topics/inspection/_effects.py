@@ -5,12 +5,16 @@ from scipy.stats import t as student
 
 from .._boundary.documents import count_tokens, row_labels
 from .._boundary.proportions import proportions_and_counts
-from ._design import design_matrix, factorize
+from ._design import covariate_columns, design_matrix, factorize
 from ._frames import data_frame, name_column
 from ._intervals import quantile
 
 #: Documents in a block, whose products of covariates are in memory.
 _BLOCK = 20_000
+
+#: What is left of 1 by the leverage of a document that alone determines a coefficient;
+#: and residuals, and shares of a document in a coefficient, that are rounding.
+_ALONE, _ROUNDING = 1e-8, 1e-10
 
 
 def topic_effects(
@@ -59,7 +63,9 @@ def topic_effects(
         level), "Effect" (change of the proportion when the covariate grows by 1), "SE"
         (its standard error), "Lower" and "Upper" (limits of its confidence interval),
         and "P" (p-value of the hypothesis that the effect is 0). If topics have names,
-        the last column is "Name". Documents without known terms are left out.
+        the last column is "Name". Documents without known terms are left out. A
+        coefficient that a single document determines, such as that of a level which
+        occurs once, has no standard error: "SE" and what follows are NaN.
 
     Raises
     ------
@@ -116,18 +122,20 @@ def topic_effects(
     ['Intercept', 'year', 'side[T.right]']
     """
     quantile(confidence_level, 1)  # fails early
-    row_labels(X=X, theta=theta, covariates=covariates)
+    columns = covariate_columns(covariates)
+    named = {f"covariates[{name!r}]": values for name, values in columns.items()}
+    row_labels(X=X, theta=theta, **named)
     theta, counts = proportions_and_counts(model, X, theta, verbose)
-    matrix, names = design_matrix(covariates, formula, len(theta))
     tokens = count_tokens(counts, axis=1)
     known = tokens > 0
-    if not known.all():
-        theta, matrix, tokens = theta[known], matrix[known], tokens[known]
+    matrix, names = design_matrix(columns, formula, known)
+    theta, tokens = theta[known], tokens[known]
     effect, covariance = _regress(matrix, names, theta, tokens)
     error = np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
     freedom = len(theta) - len(names)
     half = quantile(confidence_level, freedom) * error
-    ratio = np.divide(effect, error, out=np.zeros_like(effect), where=error > 0)
+    # Without an error, as of proportions that are all equal, there is no test.
+    ratio = np.divide(effect, error, out=np.full_like(effect, np.nan), where=error > 0)
     topic = np.repeat(np.arange(len(effect)), len(names))
     columns = {
         "Topic": topic,
@@ -147,18 +155,26 @@ def _regress(matrix, names, theta, tokens) -> tuple[np.ndarray, np.ndarray]:
     Q, R = factorize(matrix, names)
     (n, p), K = Q.shape, theta.shape[1]
     coordinates = Q.T @ theta  # [p, K]
-    middle = np.zeros((p * p, K))
+    middle, inverse = np.zeros((p * p, K)), np.linalg.inv(R)
+    without_error = np.zeros(p, dtype=bool)
     for first in range(0, n, _BLOCK):
         q, known = Q[first : first + _BLOCK], theta[first : first + _BLOCK]
         size = tokens[first : first + _BLOCK, None]
         spread = known * (1 - known) / (size + 1)
         remaining = 1 - (q * q).sum(axis=1, keepdims=True)  # 1 - leverage
-        # A document that alone determines a coefficient has no residual.
-        remaining = np.maximum(remaining, 1e-12)
-        squares = (known - q @ coordinates) ** 2
-        weights = (squares + spread) / remaining**2 + spread
+        residuals = known - q @ coordinates
+        residuals[np.abs(residuals) < _ROUNDING] = 0
+        # A document that alone determines coefficients has no residual, and tells
+        # nothing of the errors of the others.
+        alone = remaining[:, 0] < _ALONE
+        shares = np.abs(q[alone] @ inverse.T)
+        without_error |= (shares > _ROUNDING * shares.max(initial=0)).any(axis=0)
+        remaining[alone] = 1
+        weights = (residuals**2 + spread) / remaining**2 + spread
+        weights[alone] = 0
         products = (q[:, :, None] * q[:, None, :]).reshape(len(q), p * p)
         middle += products.T @ weights
-    inverse = np.linalg.inv(R)
     covariance = inverse @ middle.T.reshape(K, p, p) @ inverse.T
+    covariance[:, without_error] = np.nan
+    covariance[:, :, without_error] = np.nan
     return (inverse @ coordinates).T, covariance

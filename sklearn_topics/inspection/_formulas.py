@@ -9,11 +9,14 @@ from ._frames import data_frame
 #: Documents with missing covariates are refused; the context has no variables of ours.
 _OPTIONS = {"na_action": "raise", "context": {}}
 
+#: What else formulaic raises; the last one for "~ x | z".
+_ERRORS = SyntaxError, TypeError, ValueError, AttributeError
+
 #: What formulaic puts into messages for terminals.
 _COLORS = re.compile(r"\x1b\[[0-9;]*m|[⧛⧚]")
 
 
-def formula_design(formula: str, covariates) -> tuple[np.ndarray, list[str]]:
+def formula_design(formula: str, columns: dict) -> tuple[np.ndarray, list[str]]:
     """Design matrix of a one-sided formula, such as "~ year + outlet", and its columns.
 
     Raises
@@ -33,13 +36,12 @@ def formula_design(formula: str, covariates) -> tuple[np.ndarray, list[str]]:
             "are used."
         ) from error
 
-    if isinstance(covariates, dict):
-        covariates = data_frame(covariates)
+    covariates = data_frame(columns)
     try:
         parsed = Formula(formula)
         sides = hasattr(parsed, "lhs")
         matrix = None if sides else parsed.get_model_matrix(covariates, **_OPTIONS)
-    except (FormulaicError, SyntaxError, TypeError, ValueError) as error:
+    except (FormulaicError, *_ERRORS) as error:
         problem = " ".join(_COLORS.sub("", str(error)).split())
         raise ValueError(
             f"formula {formula!r} cannot be evaluated: {problem}"

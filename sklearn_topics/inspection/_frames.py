@@ -25,6 +25,10 @@ _ALIASES = {
 }
 
 
+#: pandas' names of the kinds of values that are no dates.
+_NUMBERS = "boolean", "integer", "floating", "mixed-integer-float", "decimal"
+
+
 def data_frame(values, **options):
     """A pandas DataFrame."""
     return _pandas().DataFrame(values, **options)
@@ -49,7 +53,8 @@ def start_of_periods(dates, freq: str) -> np.ndarray:
     pd = _pandas()
     unit = _PERIODS[check_choice(freq, "freq", _PERIODS, _ALIASES)]
     found = pd.Series(dates)
-    if found.dtype.kind in "biuf":
+    values = found.astype(object)  # of categories, too
+    if pd.api.types.infer_dtype(values, skipna=True) in _NUMBERS:
         raise ValueError(
             "groups must contain dates if freq is given. Got numbers such as "
             f"{found.iloc[0]!s}. Leave freq out, or convert them, for example "

@@ -8,6 +8,9 @@ from ._documents import choose_topics, name_topics
 
 _INTERCEPT = "Intercept"
 
+#: Most panels side by side.
+_COLUMNS = 6
+
 
 class TopicEffectsDisplay:
     """Effects of covariates on the topic proportions, with confidence intervals.
@@ -148,8 +151,10 @@ class TopicEffectsDisplay:
         K, n = self.effects.shape
         names = [one_line(name, 40) for name in self.topic_names]
         margin = 0.4 + 0.07 * max(len(name) for name in names)
-        figsize = margin + 2.6 * n, max(1.8, 0.22 * K + 0.9)
-        self.axes_ = panels(ax, n, n, figsize=figsize)
+        n_columns = min(n, _COLUMNS)
+        n_rows = -(-n // n_columns)
+        figsize = margin + 2.6 * n_columns, n_rows * max(1.8, 0.22 * K + 0.9)
+        self.axes_ = panels(ax, n, n_columns, figsize=figsize)
         self.figure_ = self.axes_[0].figure
         (color,) = topic_colors(1)
         for j, (panel, name) in enumerate(
@@ -161,16 +166,19 @@ class TopicEffectsDisplay:
             panel.axvline(0, color="0.6", linewidth=0.8, zorder=0)
             panel.hlines(range(K), low, high, colors=colors, linewidth=1.6)
             panel.scatter(self.effects[:, j], range(K), color=colors, s=18, zorder=3)
-            panel.set_yticks(range(K), names if j == 0 else [""] * K, **PLAIN)
+            shown = names if j % n_columns == 0 else [""] * K
+            panel.set_yticks(range(K), shown, **PLAIN)
             panel.tick_params(axis="y", length=0, labelsize="small")
             panel.tick_params(axis="x", labelsize="small")
             panel.locator_params(axis="x", nbins=4)
-            panel.set(ylim=(K - 0.5, -0.5), xlabel="change of the proportion")
-            panel.xaxis.label.set_size("small")
+            panel.set_ylim(K - 0.5, -0.5)
             panel.set_title(one_line(name, 34), fontsize="medium", **PLAIN)
             for side in ("top", "right", "left"):
                 panel.spines[side].set_visible(False)
-        hide_overlaps(self.axes_[0].get_yticklabels())
+        for panel in self.axes_[::n_columns]:
+            hide_overlaps(panel.get_yticklabels())
+        corner = self.axes_[(n_rows - 1) * n_columns]
+        corner.set_xlabel("change of the proportion", fontsize="small")
         return self
 
 

@@ -132,8 +132,12 @@ class TopicGroupsDisplay:
         K = len(names)
         columns = (table[name].to_numpy() for name in ("Proportion", "Lower", "Upper"))
         shares, lower, upper = (column.reshape(-1, K)[:, chosen] for column in columns)
+        known = table["Group"].to_numpy()[::K]
+        if hasattr(getattr(groups, "dtype", None), "categories"):
+            # Categories are labels, also if they are numbers.
+            known = np.array([None if g != g else str(g) for g in known], dtype=object)
         display = cls(
-            table["Group"].to_numpy()[::K],
+            known,
             shares,
             lower=lower,
             upper=upper,
@@ -214,7 +218,9 @@ class TopicGroupsDisplay:
         from ._figure import PLAIN, in_percent, one_line, topic_colors
 
         names = self._group_names()
-        panels = self._panels(ax, height=0.7 + 0.2 * len(names))
+        longest = max(len(one_line(name, 24)) for name in names)
+        height = 0.7 + 0.2 * len(names)
+        panels = self._panels(ax, height=height, margin=0.07 * longest)
         colors = topic_colors(len(panels))
         n_columns = _columns(len(panels))
         for k, panel in enumerate(panels):
@@ -256,13 +262,13 @@ class TopicGroupsDisplay:
         fit_tick_labels(ax, np.arange(G))
         hide_overlaps(ax.get_yticklabels())
 
-    def _panels(self, ax, height):
+    def _panels(self, ax, height, margin=0.0):
         """A panel with a title for each topic."""
         from ._figure import PLAIN, one_line, panels
 
         K = len(self.topic_names)
         n_columns = _columns(K)
-        figsize = 2.4 * n_columns + 0.4, height * -(-K // n_columns)
+        figsize = margin + 2.4 * n_columns + 0.4, height * -(-K // n_columns)
         self.axes_ = panels(ax, K, n_columns, figsize=figsize)
         for panel, name in zip(self.axes_, self.topic_names, strict=True):
             panel.set_title(one_line(name, 34), fontsize=8, **PLAIN)

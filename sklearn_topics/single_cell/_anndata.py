@@ -55,6 +55,8 @@ def fit_topics(model, adata, *, layer=None, mask_var=None, key_added="topics"):
     """
     counts, mask = _counts(adata, layer, mask_var)
     model.fit(counts)
+    _, last = split_pipeline(model)
+    last._gene_names = np.asarray(adata.var_names)[mask].astype(np.str_)
     _store(model, adata, counts, mask, layer, key_added)
     return model
 
@@ -102,7 +104,28 @@ def add_topics(model, adata, *, layer=None, mask_var=None, key_added="topics"):
     'TorchPoissonNMF'
     """
     counts, mask = _counts(adata, layer, mask_var)
+    _check_genes(model, np.asarray(adata.var_names)[mask])
     _store(model, adata, counts, mask, layer, key_added)
+
+
+def _check_genes(model, genes) -> None:
+    """Raise an error if `fit_topics` fitted the model to others, or in another order.
+
+    Other fitted models do not know their genes.
+    """
+    _, last = split_pipeline(model)
+    known = getattr(last, "_gene_names", None)
+    if known is None or np.array_equal(known, genes.astype(np.str_)):
+        return
+    if len(known) != len(genes):
+        problem = f"{len(genes)} genes, but the model was fitted to {len(known)}"
+    else:
+        j = int(np.argmax(known != genes.astype(np.str_)))
+        problem = f"gene {j} is {genes[j]!r}, but {str(known[j])!r} in the fit"
+    raise ValueError(
+        f"adata has other genes than the model, or in another order: {problem}. Pass "
+        "the genes of the fit in their order, adata[:, names]."
+    )
 
 
 def _counts(adata, layer, mask_var):
@@ -138,6 +161,12 @@ def _mask(adata, mask_var) -> np.ndarray:
                 f"adata.var has no column {mask_var!r}.{did_you_mean(mask_var, known)}"
             )
         mask_var = adata.var[mask_var]
+    index = getattr(mask_var, "index", None)
+    if hasattr(index, "equals") and not index.equals(adata.var_names):
+        raise ValueError(
+            "mask_var is a Series of other genes than adata, or in another order. Pass "
+            "mask_var.loc[adata.var_names]."
+        )
     mask = np.asarray(mask_var)
     if mask.shape != (n,) or mask.dtype != bool:
         raise ValueError(

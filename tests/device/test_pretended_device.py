@@ -91,6 +91,8 @@ def test_reads_name_the_line():
 # --------------------------------------------------------------------- the estimators
 
 K = 4
+#: Each of its sweeps is many operations, and each operation takes time here.
+FEW_SWEEPS = {"max_iter": 3, "max_doc_update_iter": 4}
 SETTINGS = {
     "PoissonNMF scd": (TorchPoissonNMF, {"max_iter": 18}),
     "PoissonNMF scd, no pseudocounts": (
@@ -117,8 +119,11 @@ SETTINGS = {
             "token_dropout": 0,
         },
     ),
-    "LDA": (TorchLDA, {}),
-    "LDA online": (TorchLDA, {"learning_method": "online", "batch_size": 20}),
+    "LDA": (TorchLDA, FEW_SWEEPS),
+    "LDA online": (
+        TorchLDA,
+        {"learning_method": "online", "batch_size": 40, **FEW_SWEEPS},
+    ),
     "TruncatedSVD": (TorchTruncatedSVD, {}),
 }
 

@@ -227,7 +227,7 @@ def test_other_errors(fitted, covariates):
         topic_effects(model, X[:2], {"x": [0, 1]})
     shuffled = covariates.sample(frac=1, random_state=0)
     frame = pd.DataFrame(X.toarray(), index=range(1, N + 1))
-    with pytest.raises(ValueError, match="X and covariates have different indexes"):
+    with pytest.raises(ValueError, match="X and covariates.* have different indexes"):
         topic_effects(model, frame, shuffled)
 
 
@@ -244,3 +244,84 @@ def test_names_of_topics(fitted, covariates):
     X, model = fitted
     table = topic_effects(rename_topics(model, {1: "space"}), X, covariates["year"])
     assert table["Name"].tolist() == ["0", "0", "space", "space", "2", "2"]
+
+
+@pytest.fixture(scope="module")
+def halves():
+    """Proportions of two topics in 60 documents of 50 tokens each."""
+    rng = np.random.default_rng(0)
+    theta = rng.dirichlet([2, 3], 60)
+    X = np.full((60, 5), 10)
+    return np.full((2, 5), 0.2), X, theta
+
+
+def test_a_level_that_occurs_once_tells_nothing_of_the_others(halves):
+    topics, X, theta = halves
+    outlets = np.array(["a", "b"] * 30, dtype=object)
+    year = np.arange(60.0)
+    outlets[0] = "solo"
+    found = topic_effects(topics, X, {"o": outlets, "year": year}, theta=theta)
+    rest = {"o": outlets[1:], "year": year[1:]}
+    expected = topic_effects(topics, X[1:], rest, theta=theta[1:])
+    solo = found["Covariate"] == "o[T.solo]"
+    columns = ["Effect", "SE", "Lower", "Upper", "P"]
+    # There are as many documents less coefficients, hence equal intervals.
+    assert np.allclose(found.loc[~solo, columns], expected[columns], rtol=1e-7)
+    assert found.loc[solo, columns[1:]].isna().all(axis=None)
+
+
+def test_constant_proportions_have_no_test(halves):
+    _, X, _ = halves
+    ones = np.ones((60, 1))
+    table = topic_effects(np.ones((1, 5)), X, {"year": np.arange(60)}, theta=ones)
+    assert table["P"].isna().all()
+
+
+@pytest.mark.parametrize("formula", [None, "~ batch"])
+def test_categories_of_integers_are_labels(halves, formula):
+    topics, X, theta = halves
+    if formula:
+        pytest.importorskip("formulaic")
+    batch = pd.Series(pd.Categorical([1, 2, 3] * 20, [1, 2, 3, 9]))  # 9 does not occur
+    table = topic_effects(topics, X, {"batch": batch}, theta=theta, formula=formula)
+    names = ["Intercept", "batch[T.2]", "batch[T.3]"]
+    assert table["Covariate"].tolist()[:3] == names
+
+
+def test_covariates_are_taken_in_their_order(halves):
+    topics, X, theta = halves
+    pytest.importorskip("formulaic")
+    x, z = pd.Series(np.arange(60.0)), pd.Series(np.sin(np.arange(60.0)))
+    named = x.rename(lambda i: f"document{i}"), z.rename(lambda i: f"document{59 - i}")
+    with pytest.raises(ValueError, match="have different indexes"):
+        topic_effects(topics, X, dict(zip("xz", named, strict=True)), theta=theta)
+    tables = [
+        topic_effects(topics, X, given, theta=theta, formula=formula)
+        for given in ({"x": x, "z": z}, {"x": x.to_numpy(), "z": list(z)})
+        for formula in (None, "~ x + z")
+    ]
+    for table in tables[1:]:
+        assert np.allclose(table["Effect"], tables[0]["Effect"], rtol=1e-9)
+
+
+def test_levels_of_documents_without_tokens_do_not_count(halves):
+    topics, X, theta = halves
+    X, outlets = X.copy(), np.array(["a", "b"] * 30, dtype=object)
+    X[5], outlets[5] = 0, "empty"
+    table = topic_effects(topics, X, {"o": outlets}, theta=theta)
+    assert table["Covariate"].tolist()[:2] == ["Intercept", "o[T.b]"]
+
+
+def test_dates_of_any_kind_are_refused(halves):
+    topics, X, theta = halves
+    days = pd.date_range("2020-01-01", periods=60, tz="UTC")
+    for dates in (pd.Series(days), [day.date() for day in days]):
+        with pytest.raises(ValueError, match="contains dates"):
+            topic_effects(topics, X, {"day": dates}, theta=theta)
+
+
+def test_numbers_as_objects_are_numbers(halves):
+    topics, X, theta = halves
+    numbers = np.arange(60).astype(object)
+    table = topic_effects(topics, X, {"n": numbers}, theta=theta)
+    assert table["Covariate"].tolist()[:2] == ["Intercept", "n"]

@@ -1,6 +1,8 @@
 """Models, metrics and tables take counts on disk, with the results of memory."""
 
+import copy
 import gc
+import pickle
 import threading
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
 from sklearn_topics import (
     ConsensusTopics,
@@ -21,6 +24,7 @@ from sklearn_topics import (
     io,
     metrics,
 )
+from sklearn_topics._boundary.inputs import check_matrix
 from sklearn_topics._fit import race
 from sklearn_topics._kernels import chunks
 from sklearn_topics.datasets import make_topic_corpus
@@ -167,6 +171,53 @@ def test_a_folder_that_cannot_be_written(corpus, tmp_path, monkeypatch):
     model = MODELS["scd"]
     assert equal_bits(results(model, X), results(model, corpus))
     assert not (tmp_path / "corpus" / "transpose").exists()
+
+
+def test_derived_files_are_those_of_their_folder(corpus, tmp_path, monkeypatch):
+    """Also after a change of the working folder; and others may read them."""
+    found = []
+    for name, X in ("a", corpus), ("b", 3 * corpus):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        found.append((io.write_counts("corpus", X), X))
+    for on_disk, X in reversed(found):
+        assert equal_bits(results(MODELS["scd"], on_disk), results(MODELS["scd"], X))
+    folder = tmp_path / "a" / "corpus"
+    modes = {file.stat().st_mode for file in folder.glob("data*.npy")}
+    assert len(modes) == 1
+    assert (folder / "transpose").stat().st_mode == folder.stat().st_mode
+    # Who cannot write uses what is there.
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert equal_bits(
+        results(MODELS["scd"], io.open_counts(folder)), results(MODELS["scd"], corpus)
+    )
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@WARNINGS
+def test_search_and_copies(corpus, on_disk, tmp_path):
+    search = GridSearchCV(clone(MODELS["em"]), {"n_components": [2, 3]}, cv=2)
+    best = [clone(search).fit(X).best_score_ for X in (on_disk, corpus)]
+    assert best[0] == best[1]
+    opened = as_zarr(corpus, tmp_path)
+    expected = results(MODELS["em"], corpus)
+    assert equal_bits(results(MODELS["em"], opened), expected)
+    other = copy.deepcopy(opened)
+    del opened
+    gc.collect()
+    assert equal_bits(results(MODELS["em"], other), expected)
+    again = pickle.loads(pickle.dumps(on_disk))
+    assert equal_bits(results(MODELS["em"], again), expected)
+
+
+def test_many_cells_take_no_time():
+    """scikit-learn would add up all cells of an array without memory."""
+    X = sp.csr_array((np.ones(3), ([0, 5, 9], [1, 2, 3])), shape=(10, 2**31 - 1))
+    model = TorchTruncatedSVD(2, algorithm="randomized")
+    check_matrix(model, Slices(X.astype(np.float32)), reset=True)
+    assert model.n_features_in_ == 2**31 - 1
 
 
 def test_invalid_values_are_placed(corpus, tmp_path, monkeypatch):
