@@ -20,8 +20,12 @@ from .documents import (
 )
 from .errors import CommandError, within_key
 
-#: Years, months, days and times; what follows the seconds is ignored.
-_DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d:\d\d.*)?)?)?", re.DOTALL)
+#: Years, months, days and times (group 1); what follows a time, such as the offset, is
+#: ignored.
+_DATE = re.compile(
+    r"(\d{4}(?:-\d\d(?:-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?)?)?)((?<=:\d\d).*)?",
+    re.DOTALL,
+)
 
 
 @dataclass
@@ -95,14 +99,15 @@ def _objects(values) -> np.ndarray:
 
 def _dates(values, column) -> np.ndarray:
     """Dates as of ISO 8601, in local time; NaT where they are missing."""
-    wrong = [value for value in values if value and not _DATE.fullmatch(value)]
+    found = [value and _DATE.fullmatch(value) for value in values]
+    wrong = [v for v, match in zip(values, found, strict=True) if v and not match]
     if wrong:
         raise CommandError(
             f"the field {column!r} must contain dates such as 2020-05-31 or 2020. Got "
             f"{wrong[0]!r}"
         )
     try:
-        return np.array([value and value[:19] for value in values], dtype="M8[s]")
+        return np.array([match and match[1] for match in found], dtype="M8[s]")
     except ValueError as error:  # such as February 30
         raise CommandError(
             f"the field {column!r} has no valid dates: {error}"

@@ -1,4 +1,4 @@
-"""The topics that answer words or a text, and the documents of a topic."""
+"""The topics that match words or a text, and the documents of a topic."""
 
 import numpy as np
 

@@ -62,9 +62,9 @@ def topics_by(
     tokens, are taken as independent draws. The variance is that of the linearised ratio
     [1]_, :math:`\frac{n}{n - 1} \sum_i s_i^2 (\theta_{ik} - \hat p_k)^2 / (\sum_i
     s_i)^2`, which a bootstrap of the documents approximates. The interval is Wilson's
-    for the effective number of tokens of this variance [2]_. Documents vary by more
-    than the topics do: also by the errors of :math:`\theta`, which the variance
-    therefore includes. A group with one document has no interval (NaN).
+    for the effective number of tokens of this variance [2]_. The variance
+    between documents also contains the errors of :math:`\theta`. A group with one
+    document has no interval (NaN).
 
     References
     ----------

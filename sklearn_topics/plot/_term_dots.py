@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._boundary.arguments import check_integer
+from .._boundary.arguments import check_integer, check_sequence
 from .._boundary.topics import term_names, topic_distributions, topic_labels
 from ._documents import choose_topics, ranked_terms
 
@@ -91,7 +91,7 @@ class TermDotsDisplay:
         theta : array-like of shape (n_samples, n_topics), default=None
             Topic proportions as ``model.transform(X)`` returns them; used for
             ``by="differential"`` only. If None, they are computed.
-        terms : sequence of str, default=None
+        terms : str or sequence of str, default=None
             Terms to draw in place of the top terms, such as known marker genes.
         topics : sequence of int or str, default=None
             Numbers or names of the topics that are drawn. If None, all topics.
@@ -109,7 +109,11 @@ class TermDotsDisplay:
         if terms is None:
             rows = ranked_terms(model, names, n_terms, by, X=X, theta=theta)
             terms = [str(term) for k in chosen for term, _ in rows[k]]
-        terms = list(dict.fromkeys(terms))
+        elif isinstance(terms, str):
+            terms = [terms]
+        terms = list(dict.fromkeys(check_sequence(terms, "terms", "str")))
+        if not terms:
+            raise ValueError("terms is empty. Pass at least one term, or None.")
         column = {name: j for j, name in enumerate(names)}
         unknown = [term for term in terms if term not in column]
         if unknown:

@@ -4,6 +4,7 @@ import numpy as np
 
 from .._boundary.arguments import check_choice
 from ..inspection import topics_by
+from ..inspection._periods import after_gaps, runs
 from ._documents import choose_topics, name_topics
 
 #: More topics or groups than these are drawn as a heat map rather than as bars.
@@ -35,6 +36,8 @@ class TopicGroupsDisplay:
         Name or number, and top terms, of each topic.
     kind : {"auto", "line", "bar", "heatmap"}, default="auto"
         How the proportions are drawn.
+    freq : {"year", "quarter", "month", "week", "day", "hour"}, default=None
+        Unit of the periods. If given, lines are broken where a period is missing.
 
     Attributes
     ----------
@@ -62,12 +65,15 @@ class TopicGroupsDisplay:
     (4, 3)
     """
 
-    def __init__(self, groups, shares, *, lower, upper, topic_names, kind="auto"):
+    def __init__(
+        self, groups, shares, *, lower, upper, topic_names, kind="auto", freq=None
+    ):
         self.groups = groups
         self.shares = shares
         self.lower, self.upper = lower, upper
         self.topic_names = topic_names
         self.kind = kind
+        self.freq = freq
 
     @classmethod
     def from_estimator(
@@ -137,6 +143,7 @@ class TopicGroupsDisplay:
             upper=upper,
             topic_names=[names[k] for k in chosen],
             kind=kind,
+            freq=freq,
         )
         return display.plot(ax=ax)
 
@@ -184,13 +191,20 @@ class TopicGroupsDisplay:
 
         panels = self._panels(ax, height=1.7)
         colors = topic_colors(len(panels))
+        gaps = [] if self.freq is None else after_gaps(groups, self.freq)
+        x = np.insert(groups, gaps, groups[gaps])
         for k, panel in enumerate(panels):
-            band = {"color": colors[k], "alpha": 0.2, "linewidth": 0}
-            low, high = self.lower[rows, k], self.upper[rows, k]
-            panel.fill_between(groups, low, high, **band)
-            marker = "o" if len(groups) < 40 else None
-            line = {"color": colors[k], "marker": marker, "markersize": 2.5}
-            panel.plot(groups, self.shares[rows, k], linewidth=1.2, **line)
+            share, low, high = (
+                np.insert(np.asarray(a, dtype=float)[rows, k], gaps, np.nan)
+                for a in (self.shares, self.lower, self.upper)
+            )
+            band = {"color": colors[k], "alpha": 0.2}
+            panel.fill_between(x, low, high, linewidth=0, **band)
+            alone = _alone(low)  # whose bands have no width
+            panel.vlines(x[alone], low[alone], high[alone], linewidth=2, **band)
+            every = None if len(groups) < 40 else _alone(share)
+            line = {"color": colors[k], "marker": "o", "markersize": 2.5}
+            panel.plot(x, share, linewidth=1.2, markevery=every, **line)
             panel.set_ylim(bottom=0)
             if groups.dtype.kind == "M":
                 few_dates(panel, 4)
@@ -272,6 +286,11 @@ class TopicGroupsDisplay:
         missing = [group is None or group != group for group in groups]
         pairs = zip(groups, missing, strict=True)
         return [_NO_GROUP if none else str(group) for group, none in pairs]
+
+
+def _alone(values) -> list[int]:
+    """Positions of numbers without a number beside them."""
+    return [int(run[0]) for run in runs(~np.isnan(values), []) if len(run) == 1]
 
 
 def _columns(n_panels: int) -> int:

@@ -1,13 +1,16 @@
 """Metadata of the documents -> sections of topics by group and over time."""
 
 from collections.abc import Mapping
+from datetime import date
 
 import numpy as np
 
 from .._boundary.arguments import check_sequence
 from ..inspection import topics_by
 from ..inspection._frames import start_of_periods
-from ._html import Cell, Markup, element, joined, table, text
+from ..inspection._periods import after_gaps, runs
+from ..metrics._labels import one_each
+from ._html import Cell, Markup, element, joined, table
 
 #: Units of time from coarse to fine, and their lengths in days.
 _UNITS = {"year": 365.25, "quarter": 91.3, "month": 30.4, "week": 7, "day": 1}
@@ -33,23 +36,37 @@ def columns_of(groups) -> dict:
 
 def group_sections(model, counts, theta, names, groups, colors) -> list:
     """Sections (identifier, title, content) of the labels and dates in `groups`."""
+    columns = columns_of(groups)
+    columns = {name: _with_dtype(columns[name], name) for name in columns}
+    several = sum(map(_are_dates, columns.values())) > 1
     sections = []
-    for number, (name, values) in enumerate(columns_of(groups).items()):
-        values = values if hasattr(values, "dtype") else _as_array(values, name)
-        draw = _over_time if _are_dates(values) else _by_label
+    for number, (name, values) in enumerate(columns.items()):
+        if _are_dates(values):
+            draw, title = _over_time, f"over time ({name})" if several else "over time"
+        else:
+            draw, title = _by_label, f"by {name}"
         content = draw(model, counts, theta, names, values, colors)
-        title = "over time" if _are_dates(values) else f"by {name}"
         sections.append((f"groups-{number}", f"Topics {title}", content))
     return sections
 
 
-def _as_array(values, name):
-    values = check_sequence(values, f"groups[{name!r}]", "labels or dates")
-    known = [value for value in values if value is not None]
-    if known and all(hasattr(value, "isoformat") for value in known):
-        dates = (None if value != value else value for value in values)  # NaT
-        return np.array(list(dates), dtype="M8[us]")
-    return np.array(values, dtype=object)
+def _with_dtype(values, name):
+    """Values with a dtype: that of dates if the objects in them are dates."""
+    dtype = getattr(values, "dtype", np.dtype(object))
+    if not (isinstance(dtype, np.dtype) and dtype.hasobject):
+        return values
+    objects = check_sequence(values, f"groups[{name!r}]", "labels or dates")
+    if any(isinstance(value, date) for value in objects):  # NaT as well
+        dates, missing = one_each(objects, f"groups[{name!r}]")
+        if all(isinstance(value, date) for value in dates[~missing]):
+            dates = [None if value is None else _local(value) for value in dates]
+            return np.array(dates, dtype="M8[us]")
+    return values if hasattr(values, "dtype") else np.array(objects, dtype=object)
+
+
+def _local(when):
+    """A date or time without its offset, which numpy would add."""
+    return when.replace(tzinfo=None) if getattr(when, "tzinfo", None) else when
 
 
 def _are_dates(values) -> bool:
@@ -77,20 +94,21 @@ def _over_time(model, counts, theta, names, dates, colors):
         return element("p", "No document with known terms has a date.")
     parts = ("Proportion", "Lower", "Upper")
     shares = {name: found[name].to_numpy().reshape(-1, n_topics) for name in parts}
-    ends = (element("span", _date(start, unit)) for start in (starts[0], starts[-1]))
+    ends = (element("span", _date(s, unit)) for s in np.unique(starts[[0, -1]]))
     axis = element("div", *ends, class_="axis quiet")
     cards = []
     for k in np.argsort(-shares["Proportion"].mean(axis=0), kind="stable"):
         columns = [shares[name][:, k] for name in parts]
-        most = np.nanmax(columns[0])
+        top = np.nanmax(columns) or 1
         title = element("h3", names[k])
-        height = element("div", f"up to {most:.1%}", class_="quiet")
+        height = element("div", f"0 to {top:.1%}", class_="quiet")
         style = {"class_": "card", "style": f"--color: {colors[k]}"}
-        curve = _curve(starts, *columns)
+        curve = _curve(starts, unit, *columns, top)
         cards.append(element("div", title, height, curve, axis, **style))
     note = (
-        f"Share of the tokens by {unit}, with 95 % confidence intervals. The scale of "
-        "each curve begins at 0 and ends at its largest value."
+        f"Share of the tokens by {unit}, with 95 % confidence intervals. The scale "
+        f"above each curve includes the intervals. A {unit} without documents breaks "
+        f"the curve; a {unit} with one document has no interval."
     )
     grid = element("div", *cards, class_="small grid")
     return joined([element("p", note, class_="quiet"), grid])
@@ -101,30 +119,29 @@ def _date(start, unit) -> str:
     return str(start)[: {"year": 4, "quarter": 7, "month": 7}.get(unit, 10)]
 
 
-def _curve(starts, share, lower, upper) -> Markup:
+def _curve(starts, unit, share, lower, upper, top) -> Markup:
     """A line with a band, as inline SVG that takes the width it is given."""
     days = (starts - starts[0]).astype(float)
     x = 2 + 196 * days / (days.max() or 1)
-    lower, upper = (np.where(np.isnan(a), share, a) for a in (lower, upper))
-    top = np.nanmax(upper) or 1
+    gaps = after_gaps(starts, unit)
 
-    def points(values, order=slice(None)):
-        y = 58 - 56 * values / top
-        pairs = zip(x[order], y[order], strict=True)
-        return " ".join(f"{a:.1f},{b:.1f}" for a, b in pairs)
+    def points(run, values):
+        return " ".join(f"{x[i]:.1f},{58 - 56 * values[i] / top:.1f}" for i in run)
 
-    back = slice(None, None, -1)
-    band = f"{points(upper)} {points(lower, back)}"
-    label = text(f"from {share[0]:.1%} to {share[-1]:.1%}, at most {share.max():.1%}")
-    stroke = (
-        'stroke="currentColor" stroke-width="1.5" vector-effect="non-scaling-stroke"'
-    )
-    return Markup(
-        f'<svg class="trend" viewBox="0 0 200 60" preserveAspectRatio="none" role="img"'
-        f' aria-label="{label}"><polygon points="{band}" fill="currentColor"'
-        f' fill-opacity="0.18"/><polyline points="{points(share)}" fill="none"'
-        f" {stroke}/></svg>"
-    )
+    def shape(tag, run, points):
+        return element(tag, points=points, class_="alone" if len(run) == 1 else "run")
+
+    shapes = []
+    for run in runs(~np.isnan(lower), gaps):
+        band = f"{points(run, upper)} {points(run[::-1], lower)}"
+        shapes.append(shape("polygon", run, band))
+    for run in runs(~np.isnan(share), gaps):
+        # A point is a line from it to itself, with round ends.
+        line = run.repeat(2) if len(run) == 1 else run
+        shapes.append(shape("polyline", run, points(line, share)))
+    label = f"from {share[0]:.1%} to {share[-1]:.1%}, at most {share.max():.1%}"
+    size = {"viewBox": "0 0 200 60", "preserveAspectRatio": "none"}
+    return element("svg", *shapes, **size, class_="trend", role="img", aria_label=label)
 
 
 def _by_label(model, counts, theta, names, labels, colors):

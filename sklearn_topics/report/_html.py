@@ -1,9 +1,14 @@
 """Elements of HTML; the text in them is escaped."""
 
 import base64
+import unicodedata
 from html import escape
 
 from ._style import STYLE
+
+#: Categories of Unicode that HTML does not allow: control characters, surrogates, and
+#: what is no character.
+_NO_TEXT = {"Cc", "Cs", "Cn"}
 
 #: The browser loads nothing, whatever a text contains.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -24,8 +29,13 @@ def text(value) -> Markup:
     """Escaped text, without characters that HTML does not allow."""
     if isinstance(value, Markup):
         return value
-    shown = "".join(c if c.isprintable() or c in "\n\t" else " " for c in str(value))
+    shown = "".join(c if _is_text(c) else " " for c in str(value))
     return Markup(escape(shown, quote=True))
+
+
+def _is_text(character) -> bool:
+    category = unicodedata.category(character)
+    return character in "\n\t" or category not in _NO_TEXT
 
 
 def joined(children) -> Markup:

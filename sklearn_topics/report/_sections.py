@@ -134,7 +134,7 @@ def quality_section(info, model, names) -> Markup:
             "p",
             "The coherence is high if the top terms of a topic occur in the same "
             "documents (between -1 and 1). Read the topics with the lowest coherence "
-            "first, and consider to drop or to merge them.",
+            "first, and consider dropping or merging them.",
         ),
         table(head, rows, numeric=(1, 2, 3)),
         *_similar(model, names),

@@ -36,6 +36,12 @@ summary { cursor: pointer; color: var(--quiet); font-size: 0.875rem; }
 figure { margin: 0; }
 img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 .trend { display: block; width: 100%; height: 64px; color: var(--color, var(--bar)); }
+.trend polyline { fill: none; stroke: currentColor; stroke-width: 1.5;
+  vector-effect: non-scaling-stroke; }
+.trend polyline.alone { stroke-width: 5; stroke-linecap: round; }
+.trend polygon { fill: currentColor; fill-opacity: 0.18; }
+.trend polygon.alone { stroke: currentColor; stroke-opacity: 0.18; stroke-width: 3;
+  vector-effect: non-scaling-stroke; }
 .axis { display: flex; justify-content: space-between; white-space: nowrap; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 0.875rem; }

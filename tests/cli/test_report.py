@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
+from sklearn_topics._cli.corpus import read_corpus
 from sklearn_topics._cli.main import main
+from sklearn_topics._cli.settings import load_settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -107,6 +109,27 @@ def test_signed_topics_have_no_report(config, folder, capsys):
 )
 def test_fields_that_are_wrong(config, jsonl, capsys, changes, message):
     assert message in fails(capsys, config(changes))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("2020", "2020-01-01T00:00:00"),
+        ("2020-05", "2020-05-01T00:00:00"),
+        ("2020-05-31", "2020-05-31T00:00:00"),
+        ("2020-05-31T10:00", "2020-05-31T10:00:00"),
+        ("2020-05-31T10:00+02:00", "2020-05-31T10:00:00"),
+        ("2020-05-31 10:00Z", "2020-05-31T10:00:00"),
+        ("2020-05-31T10:00:30.5-11:00", "2020-05-31T10:00:30"),
+    ],
+)
+def test_times_are_local(config, folder, records, written, read):
+    for record in records:
+        record["when"] = written
+    (folder / "texts.jsonl").write_text("\n".join(map(json.dumps, records)))
+    settings = load_settings(config({"data.date_field": "when"}))
+    corpus = read_corpus(settings.data, 0)
+    assert set(corpus.metadata["train"]["date"].astype(str)) == {read}
 
 
 def test_date_that_does_not_exist(config, folder, records, capsys):

@@ -36,8 +36,11 @@ def test_dots(fitted):
         model, NAMES, terms=["$3", "$1"], topics=["space"]
     )
     assert chosen.probabilities.shape == (2, 1)
+    assert TermDotsDisplay.from_estimator(model, NAMES, terms="$3").terms == ["$3"]
     with pytest.raises(ValueError, match="terms contains 'x'"):
         TermDotsDisplay.from_estimator(model, NAMES, terms=["x"])
+    with pytest.raises(ValueError, match="terms is empty"):
+        TermDotsDisplay.from_estimator(model, NAMES, terms=[])
 
 
 def test_differential_terms_as_labels(fitted):

@@ -43,6 +43,42 @@ def test_lines_over_time(fitted):
     assert 2 <= sum(map(bool, ticks)) <= 5
 
 
+def test_missing_periods_break_lines(fitted):
+    X, model = fitted
+    months = [["2020-01", "2020-02", "2020-05", "2020-07"][i % 4] for i in range(118)]
+    dates = pd.to_datetime([*months, "2020-08", None])
+    display = TopicGroupsDisplay.from_estimator(model, X, dates, freq="M")
+    panel = display.axes_[2]
+    (line,) = panel.get_lines()
+    known = [True, True, False, True, False, True, True]
+    np.testing.assert_array_equal(~np.isnan(line.get_ydata()), known)
+    np.testing.assert_array_equal(line.get_ydata()[known], display.shares[:5, 2])
+    assert line.get_marker() == "o"  # or May would be invisible
+    bands, intervals = panel.collections
+    assert len(bands.get_paths()) == 3  # January and February, May, July
+    ends = [segment[:, 1] for segment in intervals.get_segments()]
+    limits = np.column_stack([display.lower[:, 2], display.upper[:, 2]])
+    np.testing.assert_allclose(ends, limits[[2, 3]])  # August has one document
+
+
+def test_points_of_many_periods_are_only_those_alone(fitted):
+    X, model = fitted
+    days = np.arange(120) // 2
+    dates = np.datetime64("2020-01-01") + days + (days > 30) + (days > 31)
+    display = TopicGroupsDisplay.from_estimator(model, X, dates, freq="day")
+    (line,) = display.axes_[0].get_lines()
+    assert line.get_markevery() == [32]
+    with_all = TopicGroupsDisplay(
+        display.groups,
+        display.shares,
+        lower=display.lower,
+        upper=display.upper,
+        topic_names=display.topic_names,
+    ).plot()
+    (line,) = with_all.axes_[0].get_lines()
+    np.testing.assert_array_equal(line.get_ydata(), display.shares[:, 0])
+
+
 def test_numbers_are_lines_and_missing_labels_are_left_out(fitted):
     X, model = fitted
     years = [2000.0, 2001.0, 2002.0, np.nan] * 30

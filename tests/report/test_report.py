@@ -1,5 +1,6 @@
 """The report: one safe file that shows what the tables contain."""
 
+import datetime
 import re
 from html.parser import HTMLParser
 
@@ -13,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn_topics import TorchPoissonNMF, TorchTruncatedSVD
 from sklearn_topics.curation import rename_topics
 from sklearn_topics.datasets import make_topic_corpus
+from sklearn_topics.inspection import topics_by
 from sklearn_topics.report import write_report
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -173,6 +175,70 @@ def test_units_of_time(pipe, tmp_path, days, unit):
     for given in (pd.Series(dates), dates.to_pydatetime().tolist(), zoned):
         page = written(pipe, TEXTS, tmp_path, groups={"when": given})
         assert f"tokens by {unit}," in page.text
+
+
+def points(shape):
+    pairs = [pair.split(",") for pair in shape["points"].split()]
+    return np.array(pairs, dtype=float)
+
+
+def test_curves_are_broken_where_nothing_is_known(pipe, tmp_path):
+    years = [*range(2000, 2004)] * 4 + [*range(2006, 2009)] * 6 + [2011] * 3
+    years = np.array([*years, 2013, 2014, 2014])
+    groups = {"when": (years - 1970).astype("M8[Y]")}
+    page = written(pipe, TEXTS, tmp_path, groups=groups)
+    lines = [points(shape) for shape in page.named("polyline")]
+    assert [len(line) for line in lines] == [4, 3, 2, 2] * 2
+    assert [shape["class"] for shape in page.named("polyline")[:3]] == [
+        "run",
+        "run",
+        "alone",
+    ]
+    np.testing.assert_array_equal(lines[2][0], lines[2][1])  # a point
+    # 2013 has one document, without an interval.
+    bands = [points(shape) for shape in page.named("polygon")]
+    assert [len(band) for band in bands] == [8, 6, 2, 2] * 2
+    for half in (bands[:4], bands[4:]):
+        assert min(band[:, 1].min() for band in half) == 2  # the upper end
+    table = topics_by(pipe, TEXTS, groups["when"], freq="year")
+    for _, topic in table.groupby("Topic"):
+        top = topic[["Proportion", "Upper"]].max().max()
+        assert f"0 to {top:.1%}" in page.text
+
+
+def test_a_single_period_is_a_point(pipe, tmp_path):
+    dates = np.full(40, np.datetime64("2020-05-31"))
+    page = written(pipe, TEXTS, tmp_path, groups=dates)
+    for line in page.named("polyline"):
+        assert points(line).shape == (2, 2)
+        assert line["class"] == "alone"
+    assert page.text.count("2020-05-31") == 2  # once for each topic
+
+
+def test_columns_of_dates(pipe, tmp_path):
+    days = [datetime.date(2020, 1, 1 + i % 20) for i in range(40)]
+    zone = datetime.timezone(datetime.timedelta(hours=10))
+    late = [datetime.datetime(2020, 3, 1 + i % 20, 2, tzinfo=zone) for i in range(40)]
+    frame = pd.DataFrame({"created": days, "day": ["Mon", pd.NA] * 20})
+    frame["created"] = frame["created"].where(np.arange(40) % 7 > 0, np.nan)
+    assert frame["created"].dtype == object
+    page = written(pipe, TEXTS, tmp_path, groups=frame)
+    assert page.text.count("Topics over time") == page.text.count("Topics by day") == 2
+    assert "over time (" not in page.text
+    page = written(pipe, TEXTS, tmp_path, groups={"created": days, "changed": late})
+    for name in ("created", "changed"):
+        assert page.text.count(f"Topics over time ({name})") == 2
+    # Local days, as those of Series with a time zone.
+    assert "2020-03-01" in page.text
+    assert "2020-02-29" not in page.text
+
+
+def test_characters_of_languages_and_emoji(pipe, tmp_path):
+    title = (
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \U0001f468\u200d\U0001f469"
+    )
+    page = written(pipe, TEXTS, tmp_path, title=f"{title}\x85\ufffe\ud800\x1b.")
+    assert f"{title}    ." in "".join(page.words)
 
 
 def test_groups_of_any_name(pipe, tmp_path):
