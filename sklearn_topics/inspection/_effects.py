@@ -87,8 +87,8 @@ def topic_effects(
     regresses each draw and pools the results by Rubin's rules [2]_. This function
     computes the limit of infinitely many draws, so that the result has no randomness.
     The posterior of document i with :math:`s_i` tokens is a Dirichlet distribution with
-    mean :math:`\theta_i` that is as precise as :math:`s_i` tokens of known topics; its
-    variances are :math:`v_{ik} = \theta_{ik} (1 - \theta_{ik}) / (s_i + 1)`. With the
+    mean :math:`\theta_i`, as concentrated as after :math:`s_i` tokens whose topics are
+    known; its variances are :math:`v_{ik} = \theta_{ik} (1 - \theta_{ik}) / (s_i + 1)`. With the
     residuals :math:`r_{ik}`, the leverages :math:`h_i` and the design matrix Z, the
     covariance of the effects on topic k is
 
