@@ -81,7 +81,7 @@ def fit(folder, source, model, topics, iterations):
         json.dumps(
             {
                 "seconds": seconds,
-                "iteration": (stamps[-1] - stamps[0]) / (steps[-1] - steps[0]),
+                "iteration": (stamps[-1] - stamps[0]) / max(steps[-1] - steps[0], 1),
                 "above": peaks["RssAnon"] - before["RssAnon"] - factors,
                 "anonymous": peaks["RssAnon"],
                 "resident": peaks["VmRSS"],

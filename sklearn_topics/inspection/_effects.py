@@ -88,7 +88,8 @@ def topic_effects(
     computes the limit of infinitely many draws, so that the result has no randomness.
     The posterior of document i with :math:`s_i` tokens is a Dirichlet distribution with
     mean :math:`\theta_i`, as concentrated as after :math:`s_i` tokens whose topics are
-    known; its variances are :math:`v_{ik} = \theta_{ik} (1 - \theta_{ik}) / (s_i + 1)`. With the
+    known; its variances are
+    :math:`v_{ik} = \theta_{ik} (1 - \theta_{ik}) / (s_i + 1)`. With the
     residuals :math:`r_{ik}`, the leverages :math:`h_i` and the design matrix Z, the
     covariance of the effects on topic k is
 

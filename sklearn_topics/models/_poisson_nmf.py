@@ -450,8 +450,8 @@ class TorchPoissonNMF(BaseTopicModel):
 
         The first batch is fitted as by `fit`, in a few iterations. Every further batch
         is folded in, and its expected counts of terms in topics are added to those of
-        all documents before, as in online EM (reference 3 of the class). A model that was fitted by `fit`, or loaded from a
-        file, is updated in the same way.
+        all documents before, as in online EM (reference 3 of the class). A model that
+        was fitted by `fit`, or loaded from a file, is updated in the same way.
 
         Pass documents in random order, in batches of several hundred or more: the first
         batch should contain documents of each topic. Terms are the columns of X, the
