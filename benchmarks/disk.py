@@ -19,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from hashlib import sha256
 from pathlib import Path
 from statistics import median
 
@@ -87,7 +88,7 @@ def fit(folder, source, model, topics, iterations):
                 "resident": peaks["VmRSS"],
                 "factors": factors,
                 "sum": float(np.abs(estimator.components_).sum(dtype=np.float64)),
-                "bits": hash(estimator.components_.tobytes()),
+                "bits": sha256(estimator.components_.tobytes()).hexdigest(),
             }
         )
     )
@@ -97,9 +98,7 @@ def run(folder, source, args):
     command = [sys.executable, __file__, "--fit", source, "--folder", str(folder)]
     command += ["--model", args.model, "--topics", str(args.topics)]
     command += ["--iterations", str(args.iterations)]
-    out = subprocess.run(
-        command, check=True, capture_output=True, text=True, env=args.environment
-    )
+    out = subprocess.run(command, check=True, capture_output=True, text=True)
     return json.loads(out.stdout.splitlines()[-1])
 
 
@@ -143,16 +142,12 @@ def main():
     if args.fit:
         fit(args.folder, args.fit, args.model, args.topics, args.iterations)
         return
-    import os
-
-    args.environment = {**os.environ, "PYTHONHASHSEED": "0"}
     from sklearn_topics import io
 
     with tempfile.TemporaryDirectory() as temporary:
         for name in args.data:
             X = sp.csr_array(sp.load_npz(name))
             folder = Path(temporary, Path(name).stem)
-            begin = time.perf_counter()
             io.write_counts(folder, X, dtype="float32")
             print(f"{name}: {X.shape[0]:,} x {X.shape[1]:,}, {X.nnz:,} counts")
             compare(folder, args)
