@@ -41,4 +41,7 @@ def wilson(proportion, variance, n, z) -> tuple[np.ndarray, np.ndarray]:
     np.divide(binomial, variance, out=size, where=varies)
     center = (proportion + z**2 / (2 * size)) / (1 + z**2 / size)
     half = z / (1 + z**2 / size) * np.sqrt(binomial / size + (z / (2 * size)) ** 2)
-    return np.maximum(center - half, 0), np.minimum(center + half, 1)
+    # At the ends the limits are exact but for rounding.
+    lower = np.where(proportion <= 0, 0 * half, np.maximum(center - half, 0))
+    upper = np.where(proportion >= 1, 1 + 0 * half, np.minimum(center + half, 1))
+    return lower, upper
