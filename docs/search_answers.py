@@ -14,7 +14,7 @@ from pathlib import Path
 from sphinx.search.en import SearchEnglish
 
 GUIDE = "user_guide/"
-#: What people type -> the page that answers it.
+#: Queries of users -> the page that answers them.
 EXPECTED = {
     "save": GUIDE + "persistence",
     "load": GUIDE + "persistence",

@@ -12,8 +12,8 @@ from ._intervals import quantile
 #: Documents in a block, whose products of covariates are in memory.
 _BLOCK = 20_000
 
-#: What is left of 1 by the leverage of a document that alone determines a coefficient;
-#: and residuals, and shares of a document in a coefficient, that are rounding.
+#: A document whose leverage is nearer to 1 than this determines a coefficient alone.
+#: Residuals, and shares of a document in a coefficient, below the second are rounding.
 _ALONE, _ROUNDING = 1e-8, 1e-10
 
 

@@ -9,10 +9,10 @@ from ._frames import data_frame
 #: Documents with missing covariates are refused; the context has no variables of ours.
 _OPTIONS = {"na_action": "raise", "context": {}}
 
-#: What else formulaic raises; the last one for "~ x | z".
+#: Other errors that formulaic raises: AttributeError for "~ x | z".
 _ERRORS = SyntaxError, TypeError, ValueError, AttributeError
 
-#: What formulaic puts into messages for terminals.
+#: Colours and marks in formulaic's messages, which are for terminals.
 _COLORS = re.compile(r"\x1b\[[0-9;]*m|[⧛⧚]")
 
 

@@ -8,7 +8,7 @@ from .._boundary.proportions import proportions_and_counts, token_shares
 from .._boundary.topics import topic_distributions, topic_labels
 from .._version import __version__
 
-#: What an AnnData object has.
+#: The attributes of an AnnData object.
 _ATTRIBUTES = "X", "layers", "obs_names", "var_names", "obsm", "varm", "uns"
 
 
@@ -192,7 +192,7 @@ def _store(model, adata, counts, mask, layer, key) -> None:
         "shares": token_shares(theta, counts),
         "layer": "X" if layer is None else layer,
         "model": type(last).__name__,
-        # What every version of anndata can write.
+        # Every version of anndata can write values of these types.
         "params": {k: v for k, v in params.items() if isinstance(v, int | float | str)},
         "version": __version__,
     }

@@ -280,8 +280,6 @@ def test_constant_proportions_have_no_test(halves):
 @pytest.mark.parametrize("formula", [None, "~ batch"])
 def test_categories_of_integers_are_labels(halves, formula):
     topics, X, theta = halves
-    if formula:
-        pytest.importorskip("formulaic")
     batch = pd.Series(pd.Categorical([1, 2, 3] * 20, [1, 2, 3, 9]))  # 9 does not occur
     table = topic_effects(topics, X, {"batch": batch}, theta=theta, formula=formula)
     names = ["Intercept", "batch[T.2]", "batch[T.3]"]
@@ -290,7 +288,6 @@ def test_categories_of_integers_are_labels(halves, formula):
 
 def test_covariates_are_taken_in_their_order(halves):
     topics, X, theta = halves
-    pytest.importorskip("formulaic")
     x, z = pd.Series(np.arange(60.0)), pd.Series(np.sin(np.arange(60.0)))
     named = x.rename(lambda i: f"document{i}"), z.rename(lambda i: f"document{59 - i}")
     with pytest.raises(ValueError, match="have different indexes"):

@@ -6,6 +6,8 @@ import pickle
 import threading
 from pathlib import Path
 
+import anndata
+import dask.array
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -99,16 +101,15 @@ def test_dtypes(name, dtype, corpus, tmp_path):
 
 
 def write_anndata(X, path):
-    anndata = pytest.importorskip("anndata")
     adata = anndata.AnnData(X)
     with anndata.settings.override(allow_write_nullable_strings=True):
         getattr(adata, f"write_{path.suffix[1:]}")(path)
-    return anndata
 
 
 def as_backed(X, path):
     file = path / "a.h5ad"
-    return write_anndata(sp.csr_matrix(X), file).read_h5ad(file, backed="r").X
+    write_anndata(sp.csr_matrix(X), file)
+    return anndata.read_h5ad(file, backed="r").X
 
 
 def as_h5ad(X, path):
@@ -122,10 +123,9 @@ def as_zarr(X, path):
 
 
 def as_dask(X, path):
-    array = pytest.importorskip("dask.array")
     blocks = [sp.csr_matrix(X[i : i + 50]) for i in range(0, X.shape[0], 50)]
-    parts = (array.from_array(block, chunks=block.shape) for block in blocks)
-    return array.concatenate(list(parts))
+    parts = (dask.array.from_array(block, chunks=block.shape) for block in blocks)
+    return dask.array.concatenate(list(parts))
 
 
 class Slices:
@@ -160,7 +160,8 @@ def test_other_objects_are_copied_to_a_temporary_folder(
 
 def test_columns_of_a_file_are_refused(corpus, tmp_path):
     file = tmp_path / "a.h5ad"
-    X = write_anndata(sp.csc_matrix(corpus), file).read_h5ad(file, backed="r").X
+    write_anndata(sp.csc_matrix(corpus), file)
+    X = anndata.read_h5ad(file, backed="r").X
     with pytest.raises(ValueError, match="stored by columns"):
         TorchPoissonNMF(3).fit(X)
 
@@ -331,7 +332,6 @@ def test_metrics_and_tables(corpus, on_disk):
 
 
 def test_structure_of_some_documents(corpus, on_disk):
-    pytest.importorskip("matplotlib")
     model = TorchPoissonNMF(3, random_state=0).fit(corpus)
     shown = [
         StructureDisplay.from_estimator(model, X, n_documents=20).theta

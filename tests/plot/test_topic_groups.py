@@ -144,9 +144,12 @@ def test_numbers_of_topics(K):
     for groups in ([2000, 2001, 2002, 2003] * 10, ["a", "b"] * 20):
         for kind in ("auto", "bar", "heatmap"):
             options = {"theta": theta, "kind": kind}
-            TopicGroupsDisplay.from_estimator(topics, X, groups, **options)
+            drawn = TopicGroupsDisplay.from_estimator(topics, X, groups, **options)
+            assert drawn.shares.shape == (len(set(groups)), K)
+            assert len(drawn.axes_) in (1, K)  # a heat map, or a panel for each topic
     covariates = {"x": np.arange(40)}
-    TopicEffectsDisplay.from_estimator(topics, X, covariates, theta=theta)
+    drawn = TopicEffectsDisplay.from_estimator(topics, X, covariates, theta=theta)
+    assert len(drawn.axes_[0].get_yticks()) == K
 
 
 def test_effects(fitted):
