@@ -65,9 +65,9 @@ class TopicStarts:
         self._check(W, H)
         generator = make_generator(estimator.random_state)
         if estimator._continues:
-            starts = [("warm_start", *self._last_topics())]
+            starts = (("warm_start", *self._last_topics()) for _ in range(1))
         elif estimator.init == "custom":
-            starts = [("custom", *self._custom_factors(W, H))]
+            starts = (("custom", *self._custom_factors(W, H)) for _ in range(1))
         else:
             check_rank(estimator.init, estimator.n_components, X.shape)
             starts = (self._drawn(generator) for _ in range(estimator.n_init))
@@ -79,7 +79,7 @@ class TopicStarts:
             W, HT = self.steering.begin(X, W, HT, ordered=ordered)
             return self.solver.init_state(X, W, HT, generator)
 
-        return map(first_state, starts)  # a generator would keep W of the last start
+        return map(first_state, starts)  # a list or a generator function would keep W
 
     def _drawn(self, generator: torch.Generator) -> tuple[str, Tensor, Tensor]:
         """The name of an initialisation, W and HT."""
