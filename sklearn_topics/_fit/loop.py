@@ -11,6 +11,9 @@ from .._kernels import CSR
 from .run import Observer, Run
 from .stopping import StoppingRule
 
+#: Relative difference of objectives that the order of additions can make.
+_ROUNDING = 1e-9
+
 
 def iterate(run: Run, stop: StoppingRule, observers: Sequence[Observer] = ()) -> None:
     """Iterate from ``run.state`` until a rule, an observer or `max_iter` stops the run.
@@ -49,6 +52,12 @@ def _iterate(run, stop, observers):
         run.outcome.unconverged = stop.missed(run.history, run.max_iter)
 
 
+def _is_better(outcome, best) -> bool:
+    """By more than rounding: equal fits may differ in the order of their topics."""
+    found, known = outcome.metrics["objective"], best.metrics["objective"]
+    return found - known > _ROUNDING * abs(known)
+
+
 def fit_from_starts(
     solver: Solver,
     X: CSR | Tensor,
@@ -84,8 +93,7 @@ def fit_from_starts(
                 run.begin(number, state)
             del state  # W may be large, and `enumerate` would keep it
             iterate(run, stop, observers)
-            better = run.outcome.metrics["objective"] > run.best.metrics["objective"]
-            if run.best.state is None or better:
+            if run.best.state is None or _is_better(run.outcome, run.best):
                 run.best = run.outcome
             if run.interrupted or run.stopped:
                 break

@@ -97,7 +97,7 @@ def _first_state(estimator, X, X_device, solver: OnlineEM) -> tuple[dict, State]
 
 def _last_state(estimator, X, X_device, solver: OnlineEM) -> tuple[dict, State]:
     """The state that the attributes describe."""
-    topics, K = estimator._components(), estimator.n_components
+    topics, K = estimator._components(), int(estimator.n_components)
     if len(topics) != K:
         raise ValueError(
             f"partial_fit continues from {len(topics)} topics, but n_components is {K}."

@@ -33,7 +33,7 @@ def nmf_start(estimator, X, *, unit, masked: bool) -> tuple[Tensor, Tensor]:
     `random_state`. `masked`: whether cells of X are NaN.
     """
     K = estimator.n_components
-    K = X.shape[1] if K in ("auto", None) else K
+    K = X.shape[1] if K in ("auto", None) else int(K)
     init = chosen_init(estimator.init, K, X.shape, masked=masked)
     check_rank(init, K, X.shape)
     if init != "random" and masked:

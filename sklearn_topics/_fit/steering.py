@@ -54,7 +54,7 @@ class Steering:
 
         `n_components` of the estimator is the number of topics.
         """
-        K, m = estimator.n_components, X.shape[1]
+        K, m = int(estimator.n_components), X.shape[1]
         pseudocounts = estimator.topic_word_pseudocount
         if not isinstance(pseudocounts, Real):
             pseudocounts = check_pseudocounts(pseudocounts, K, m)

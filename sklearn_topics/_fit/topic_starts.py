@@ -83,7 +83,7 @@ class TopicStarts:
 
     def _drawn(self, generator: torch.Generator) -> tuple[str, Tensor, Tensor]:
         """The name of an initialisation, W and HT."""
-        X, K, init = self.X_unit, self.estimator.n_components, self.estimator.init
+        X, K, init = self.X_unit, int(self.estimator.n_components), self.estimator.init
         if init == "kmeans":
             return init, *kmeans_factors(X, K, generator)
         if init == "auto" and not isinstance(self.solver, SoftmaxAdam):

@@ -404,6 +404,12 @@ def test_the_best_of_several_starts_is_kept(heights):
     assert found.best.n_iter == found.best.history["iteration"][-1]
 
 
+def test_rounding_does_not_choose_the_start():
+    """Two starts often end in the same topics, in another order."""
+    assert fits([3.0, 3.0 * (1 + 1e-14)]).best.start == 0
+    assert fits([3.0, 3.0 * (1 + 1e-6)]).best.start == 1
+
+
 def test_the_residual_is_that_of_the_state_that_is_kept():
     found = fit(Climb(lambda i: -abs(i - 20)), max_iter=40, tol=0)
     assert found.best.state == {"i": 20}
