@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,29 @@ from hypothesis import settings
 # The first call of a kernel compiles it, which no deadline allows for.
 settings.register_profile("sklearn_topics", deadline=None)
 settings.load_profile("sklearn_topics")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--one-in",
+        type=int,
+        default=1,
+        metavar="N",
+        help="of the cases of each test, run the first and every N-th after it; "
+        "scikit-learn's own checks and tests run whole",
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    step, seen = config.getoption("--one-in"), Counter()
+    kept, left_out = [], []
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        in_turn = seen[test] % step == 0 or "sklearn" in test.partition("::")[2]
+        (kept if in_turn else left_out).append(item)
+        seen[test] += 1
+    items[:] = kept
+    config.hook.pytest_deselected(items=left_out)
 
 
 def pytest_configure():

@@ -246,17 +246,29 @@ def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> tuple[State, Tensor
     """
     a, b = solver.doc_topic_pseudocount, solver.topic_word_pseudocount
     HT = state["HT"]  # [m, K]
-    options = {"n_sweeps": solver.inner_sweeps, "floor": solver.floor}
     u = ops.column_sums(HT)  # [K]
 
     def update(part, rows):
-        W = beyond(state, "W", rows)
-        return ops.scd_rows(part, W, HT, u, pseudocount=a, **options)[0]
+        return _swept(solver, part, beyond(state, "W", rows), HT, u, a)[0]
 
     W = map_rows(update, X)  # [n, K]
     excess = solver.topic_prior(HT.shape[0]) - a * W.shape[0]  # a number, or [K]
     per_sum = _inverse(u)  # [K]
     cost = (ops.column_sums(W) + _positive(excess) * per_sum) * (u > 0)  # [K]
-    options["share"] = _positive(-excess) * per_sum
-    HT, log_sums = ops.scd_rows(X.T, HT, W, cost, pseudocount=b, **options)  # .., [m]
+    share = _positive(-excess) * per_sum
+    HT, log_sums = _swept(solver, X.T, HT, W, cost, b, share)  # [m, K], [m]
     return {**state, "W": W, "HT": HT, "objective": None}, log_sums
+
+
+def _swept(solver, X, A, B, cost, pseudocount, share=None) -> tuple[Tensor, Tensor]:
+    """Rows of the factor A after sweeps, and their ``ops.log_sums``.
+
+    Weights that their pseudocounts dominate, in short documents most, take a step of EM
+    together, which is nearly as good there, and only the others are swept.
+    """
+    share = torch.zeros_like(cost) if share is None else share
+    if isinstance(pseudocount, Tensor) or pseudocount > 0:
+        N = ops.ratio_product(X, A, B, floor=solver.floor)
+        A, pseudocount = ops.settle(A, N, cost, pseudocount, share)
+    options = {"n_sweeps": solver.inner_sweeps, "floor": solver.floor, "share": share}
+    return ops.scd_rows(X, A, B, cost, pseudocount=pseudocount, **options)

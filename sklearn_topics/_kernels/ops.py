@@ -72,6 +72,28 @@ def multiplicative_step(
     return registry.find("multiplicative_step", A)(A, N, cost, pseudocount)
 
 
+def settle(
+    A: Tensor,
+    N: Tensor,
+    cost: Tensor,
+    pseudocount: float | Tensor,
+    share: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """`multiplicative_step` of the weights that their pseudocounts dominate.
+
+    These are the weights of A N < p and a > 0, where a is the pseudocount and
+    p = a + s A, with s the `share` of the column, shape (K,): see `scd_rows`, which the
+    results are for. They become (A N + p) / cost.
+
+    Returns
+    -------
+    A : Tensor of shape (n, K)
+    pseudocount : Tensor of shape (n, K)
+        Negative for the weights that have made their step: now they are fixed.
+    """
+    return registry.find("settle", A)(A, N, cost, pseudocount, share)
+
+
 def largest_violation(
     A: Tensor, N: Tensor, cost: Tensor, pseudocount: float | Tensor
 ) -> Tensor:

@@ -63,6 +63,8 @@ IMPLEMENTATIONS = {
     ("multiplicative_step", "dense", "any"): (
         "reference.dense:dense_multiplicative_step"
     ),
+    ("settle", "dense", "cpu"): "cpu.factors:dense_settle",
+    ("settle", "dense", "any"): "reference.dense:dense_settle",
     ("largest_violation", "dense", "cpu"): "cpu.factors:dense_largest_violation",
     ("largest_violation", "dense", "any"): "reference.dense:dense_largest_violation",
     ("extrapolate", "dense", "cpu"): "cpu.factors:dense_extrapolate",

@@ -96,7 +96,9 @@ class TorchPoissonNMF(BaseTopicModel):
     solver : {"auto", "scd", "em", "adam"}, default="auto"
         - "auto": "adam", with a warning, if `learning_rate` is given, else "scd".
         - "scd": 15 iterations of "em", then sequential coordinate descent on W and H in
-          turn, with steps that cannot decrease the objective.
+          turn, with steps that cannot decrease the objective. Weights of fewer tokens
+          than their pseudocount take a step of "em", which is as good there and
+          cheaper.
         - "em": expectation-maximisation; slower, for comparison.
         - "adam": stochastic gradient steps on softmax factors, in batches of documents,
           as in tinytopics.

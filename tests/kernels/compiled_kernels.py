@@ -49,6 +49,7 @@ CALLS = {
     "multiplicative_step": lambda X, W, HT, u: [
         ops.multiplicative_step(W, W, u, a) for a in (0.1, W)
     ],
+    "settle": lambda X, W, HT, u: [ops.settle(W, W, u, a, u) for a in (0.1, W)],
     "largest_violation": lambda X, W, HT, u: [
         ops.largest_violation(W, W, u, a) for a in (0.1, W)
     ],

@@ -78,6 +78,7 @@ def _operations(to_csr):
         "ratio step": ops.ratio_step(W, W + 1, W[0], gamma=0.5, zero_denominator=1.0),
         "hals step": ops.hals_step(W, W + 1, HT.T @ HT, 0.1, torch.arange(7))[0],
         "multiplicative step": ops.multiplicative_step(W, W + 1, W[0], 0.1),
+        "settled": ops.settle(W, W + 1, W[0], 0.1, W[0])[0],
         "extrapolation": ops.extrapolate(W, W + 1, 0.5, 0.1),
         "logarithms": ops.log_sum(W + 1),
         "violation": ops.largest_violation(W, W + 1, W[0], 0.1),

@@ -39,6 +39,7 @@ def _operands():
         "combine_columns": [W, G],
         "log_sum": [W],
         "multiplicative_step": [W, W + 1, cost, 0.1],
+        "settle": [W, W + 1, cost, 0.1, cost],
         "largest_violation": [W, W + 1, cost, 0.1],
         "extrapolate": [W, W + 1, 0.5, 0.5],
         "ratio_step": [W, W + 1, W + 2, {"zero_denominator": 0.125, "least": 0.3}],

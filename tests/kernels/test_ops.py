@@ -127,6 +127,20 @@ def test_multiplicative_step(multiplicative_step, factor, a):
 
 
 @pytest.mark.parametrize("a", [0.0, 0.25])
+def test_settle(settle, factor, a):
+    A, N, cost = _factor_step(settle, factor)
+    share = np.linspace(0, 1, len(cost)).astype(A.dtype)
+    out, left = settle(A, N, cost, a, share)
+    p = a + share * A
+    settled = (a > 0) & (A * N < p)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = np.where(cost > 0, (A * N + p) / cost, 0)
+    expected = np.where(settled, expected, A)
+    assert_allclose(out, expected, rtol=8 * settle.eps)
+    assert_array_equal(left, np.where(settled, -1, np.float32(a)))
+
+
+@pytest.mark.parametrize("a", [0.0, 0.25])
 def test_largest_violation(largest_violation, factor, a):
     A, N, cost = _factor_step(largest_violation, factor)
     expected = np.abs(A * (cost - N) - a)[:, cost > 0].max(initial=0)

@@ -39,6 +39,17 @@ def test_multiplicative_step(multiplicative_step, factor):
     assert_array_equal(out[b < 0], A[b < 0])
 
 
+def test_settle(settle, factor):
+    A, N, cost, b = _factor_step(settle, factor)
+    out, left = settle(A, N, cost, settle.tensor(b), np.zeros_like(cost))
+    settled = (b > 0) & (A * N < b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = np.where(cost > 0, (A * N + b) / cost, 0)
+    expected = np.where(settled, expected, A)
+    assert_allclose(out, expected, rtol=8 * settle.eps, atol=1e-30)
+    assert_array_equal(left, np.where(settled, -1, b))
+
+
 def test_largest_violation(largest_violation, factor):
     A, N, cost, b = _factor_step(largest_violation, factor)
     expected = np.abs(A * (cost - N) - b)[(cost > 0) & (b >= 0)].max(initial=0)

@@ -4,8 +4,9 @@ The weights of a row's terms are copied into a tile, [topics, entries], where th
 weights of one topic lie side by side: LLVM makes vectors of the loops over entries.
 Rows are padded to whole vectors, so that these loops have no scalar remainder.
 
-The tile of a very long row holds a group of topics at a time, and each sweep gathers it
-anew for each group: the same operations in the same order, hence the same bits.
+Only topics whose weights can move are copied. The tile of a very long row holds a group
+of them at a time, and each sweep gathers it anew for each group: the same operations in
+the same order, hence the same bits.
 """
 
 from functools import cache
@@ -20,6 +21,7 @@ from ..reference.descent import unit_exponents
 from .blocks import run_blocks
 from .jit import array_of, arrays_of, inlined, kernel
 from .logarithms import sum_x_log_y
+from .products import dots
 
 _LANES = 8
 _TILE = 1 << 25  # bytes of a thread's tile, which holds one topic at least
@@ -37,10 +39,8 @@ def csr_scd_rows(X: CSR, W, HT, u, share, *options):
         lines = _lines(np.diff(indptr[first : last + 1]).max(initial=0), data.dtype)
         whole = W.shape[1] * lines[0].size
         size = min(whole, max(_TILE // data.itemsize, lines[0].size))
-        tiles = np.empty(size, data.dtype)
-        # None has a type of its own: usual rows need not compile what groups take.
-        groups = True if size < whole else None
-        _csr_rows(first, last, indptr, *args, tiles, lines, groups)
+        tiles, places = np.empty(size, data.dtype), np.empty(W.shape[1], np.int64)
+        _csr_rows(first, last, indptr, *args, tiles, lines, places)
 
     run_blocks(rows, indptr, work, *args)
     return out, logs
@@ -52,12 +52,14 @@ def dense_scd_rows(X: Tensor, W, HT, u, share, *options):
     tile = HT.new_zeros(HT.shape[1], -(-m // _LANES) * _LANES)
     tile[:, :m] = HT.T
     # X may be a transposed view: the kernel reads its rows with a stride.
-    factors = X.numpy(), array_of(W), array_of(u), array_of(share)
+    factors = X.numpy(), array_of(W), array_of(HT), array_of(u), array_of(share)
     prior, options, work, out, logs = _scd_arguments(W, *options)
-    args = *factors, prior, *options, out.numpy(), logs.numpy(), tile.numpy()
+    columns = tile.numpy(), np.arange(m)
+    args = *factors, prior, *options, out.numpy(), logs.numpy(), *columns
 
     def rows(first, last, bounds, *args):
-        _dense_rows(first, last, bounds, *args, _lines(m, tile.numpy().dtype))
+        lines, places = _lines(m, tile.numpy().dtype), np.empty(HT.shape[1], np.int64)
+        _dense_rows(first, last, bounds, *args, lines, places)
 
     run_blocks(rows, np.arange(n + 1) * m, work, *args)
     return out, logs
@@ -112,34 +114,62 @@ def _csr_rows(
     logs,
     tiles,
     lines,
-    groups,
+    places,
 ):
     # W, out [n, K]; HT [m, K]; u, share [K]; prior [n or 1, K]; units [3, 2048];
-    # logs [n]
-    K = W.shape[1]
+    # logs [n]; places [K]
     for i in range(first, last):
         begin, end = indptr[i], indptr[i + 1]
+        given, own = W[i], prior[min(i, len(prior) - 1)]
+        moving = _moving(u, own, places)
         padded = (end - begin + _LANES - 1) // _LANES * _LANES
-        topics = K if K * padded <= len(tiles) else len(tiles) // padded
+        topics = len(moving)
+        if topics * padded > len(tiles):
+            topics = len(tiles) // padded
         tile = tiles[: topics * padded].reshape(topics, padded)
-        row = data[begin:end], tile, W[i], out[i], prior[min(i, len(prior) - 1)], lines
-        if groups is None:
-            gather(indices[begin:end], HT, 0, tile)
-            logs[i] = _descend(row, None, u, share, units, options)
-        else:
-            columns = indices[begin:end], HT
-            logs[i] = _descend(row, columns, u, share, units, options)
+        row = data[begin:end], given, out[i], own, lines
+        columns, held = (indices[begin:end], HT), (tile, True)
+        logs[i] = _descend(row, columns, moving, held, u, share, units, options)
 
 
 @kernel
 def _dense_rows(
-    first, last, bounds, X, W, u, share, prior, units, options, out, logs, tile, lines
+    first,
+    last,
+    bounds,
+    X,
+    W,
+    HT,
+    u,
+    share,
+    prior,
+    units,
+    options,
+    out,
+    logs,
+    tile,
+    columns,
+    lines,
+    places,
 ):
-    # X [n, m]; W, out [n, K]; u, share [K]; prior [n or 1, K]; units [3, 2048];
-    # logs [n]; tile [K, padded]
+    # X [n, m]; W, out [n, K]; HT [m, K]; u, share [K]; prior [n or 1, K];
+    # units [3, 2048]; logs [n]; tile [K, padded]; columns [m]; places [K]
     for i in range(first, last):
-        row = X[i], tile, W[i], out[i], prior[min(i, len(prior) - 1)], lines
-        logs[i] = _descend(row, None, u, share, units, options)
+        own = prior[min(i, len(prior) - 1)]
+        row, moving = (X[i], W[i], out[i], own, lines), _moving(u, own, places)
+        row_columns, held = (columns, HT), (tile, False)
+        logs[i] = _descend(row, row_columns, moving, held, u, share, units, options)
+
+
+@inlined
+def _moving(u, prior, places):
+    """The topics whose weights can move, in order."""
+    count = 0
+    for k in range(len(u)):
+        places[count] = k
+        # No branch: which topics move differs from row to row.
+        count += not (u[k] <= 0 or prior[k] < 0)
+    return places[:count]
 
 
 @inlined
@@ -166,15 +196,29 @@ def gather(indices, HT, first, tile):
 
 
 @inlined
-def _descend(row, source, u, share, units, options):
+def _gather_some(indices, HT, topics, tile):
+    """`gather` of the topics that are named: tile[t, j] = HT[indices[j], topics[t]]."""
+    for j in range(len(indices)):
+        h = HT[indices[j]]
+        for t in range(len(tile)):
+            tile[t, j] = h[topics[t]]
+    for t in range(len(tile)):
+        line = tile[t]
+        for j in range(len(indices), len(line)):
+            line[j] = 0
+
+
+@inlined
+def _descend(row, columns, moving, held, u, share, units, options):
     """Descend on one row, from `given` to w; returns its sum of x log y.
 
-    All numbers are in the row's unit meanwhile. A tile that holds some topics at a time
-    is gathered from `source`, which is None for one that holds all.
+    All numbers are in the row's unit meanwhile. `held` are a tile and whether it is to
+    be gathered, for as many of the moving topics as it holds; or else it has all.
     """
-    # data [entries]; tile [topics, padded]; given, w, prior [K];
-    # lines [2, at least padded]
-    data, tile, given, w, prior, lines = row
+    # data [entries]; given, w, prior [K]; lines [2, at least padded];
+    # columns: indices [entries], HT [m, K]; moving [..]; tile [topics, padded]
+    data, given, w, prior, lines = row
+    tile, gathers = held
     pseudocount, l2, n_sweeps, tol, floor, tiny, least = options
     K, padded = len(w), tile.shape[1]
     x, y, real = lines[0][:padded], lines[1][:padded], w.dtype.type
@@ -197,21 +241,24 @@ def _descend(row, source, u, share, units, options):
         # An empty topic explains nothing and gets no weight, but where it is fixed.
         w[k] = zero if u[k] <= 0 and prior[k] >= 0 else start
         total += pseudocount + max(prior[k], zero) * unit + share[k] * start
-    _reconstruct(data, unit, tile, source, w, x, y)
+    complete = _reconstruct(columns, moving, held, w, y)
+    for j in range(len(data)):
+        x[j] = data[j] * unit
+    for j in range(len(data), padded):
+        x[j], y[j] = 0, 1  # adds nothing
     step, last = zero, 0
     for _ in range(int(n_sweeps)):
-        moved = zero
-        for k in range(K):
-            place = k
-            if source is not None:
-                place = k % len(tile)
-                if place == 0:
+        moved, place = zero, -1
+        for t in range(len(moving)):
+            k = moving[t]
+            place = _next_place(place, k, held)
+            if place == 0 and not complete:
+                if step != 0:
                     # The next group takes the place of lines that y still needs.
                     _advance(y, tile[last], step, floor)
                     step = zero
-                    gather(*source, k, tile[: len(w) - k])
-            if u[k] <= 0 or prior[k] < 0:
-                continue
+                _gather_some(*columns, moving[t:], tile[: len(moving) - t])
+                complete = len(tile) >= len(moving)
             S, q = _sums(x, y, tile[place], tile[last], step, floor)
             a = pseudocount + prior[k] * unit + share[k] * (given[k] * unit)
             wide = np.float64(w[k]), np.float64(S), np.float64(q), np.float64(u[k])
@@ -225,7 +272,8 @@ def _descend(row, source, u, share, units, options):
             moved = max(moved, abs(step) * u[k])
         if moved <= real(tol) * total:
             break
-    _advance(y, tile[last], step, floor)
+    # In any case: this is where a row whose topics are all fixed meets the floor.
+    _advance(y, tile[last] if len(tile) > 0 else x, step, floor)
     for k in range(K):
         w[k] = given[k] if prior[k] < 0 else w[k] * back
     # x and y are `unit` times their values: log y is larger by log(unit).
@@ -234,24 +282,33 @@ def _descend(row, source, u, share, units, options):
 
 
 @inlined
-def _reconstruct(data, unit, tile, source, w, x, y):
-    """x = data in its unit, and y = w HT; padding, x = 0 and y = 1, adds nothing."""
+def _next_place(place, k, held):
+    """The place in the tile of topic k, the next one that moves."""
+    tile, gathers = held
+    after = 0 if place + 1 == len(tile) else place + 1
+    return after if gathers else k
+
+
+@inlined
+def _reconstruct(columns, moving, held, w, y):
+    """y = w HT; returns whether the tile holds all that moves."""
+    # columns: indices [entries], HT [m, K]; moving [..]; w [K]; y [padded]
+    (indices, HT), (tile, gathers) = columns, held
+    if gathers and len(moving) < len(w):
+        dots(w, HT, indices, y)
+        return False
     for j in range(len(y)):
         y[j] = 0
+    place = -1
     for k in range(len(w)):
-        place = k
-        if source is not None:
-            place = k % len(tile)
-            if place == 0:
-                gather(*source, k, tile[: len(w) - k])
+        place = _next_place(place, k, held)
+        if gathers and place == 0:
+            gather(indices, HT, k, tile[: len(w) - k])
         line, wk = tile[place], w[k]
         if wk != 0:
             for j in range(len(y)):
                 y[j] += wk * line[j]
-    for j in range(len(data)):
-        x[j] = data[j] * unit
-    for j in range(len(data), len(y)):
-        x[j], y[j] = 0, 1
+    return not gathers or len(tile) >= len(w)
 
 
 @inlined

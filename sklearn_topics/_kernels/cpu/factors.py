@@ -122,14 +122,39 @@ def _priors(A: np.ndarray, pseudocount: float | Tensor) -> tuple:
     return A.dtype.type(pseudocount), A[:0]
 
 
-def dense_multiplicative_step(A, N, cost, pseudocount: float | Tensor) -> Tensor:
+def _inverse(cost: Tensor) -> Tensor:
+    """1 / cost, and 0 for an empty topic."""
     # An overflow of the cost must not make a weight zero: inf - inf is NaN.
-    share = torch.where(cost <= 0, 0, cost.reciprocal() + (cost - cost))
+    return torch.where(cost <= 0, 0, cost.reciprocal() + (cost - cost))
+
+
+def dense_multiplicative_step(A, N, cost, pseudocount: float | Tensor) -> Tensor:
     out = torch.empty_like(A)
-    factors = array_of(A), array_of(N), array_of(share)
+    factors = array_of(A), array_of(N), array_of(_inverse(cost))
     args = *factors, *_priors(factors[0], pseudocount), out.numpy()
     run_blocks(_multiplicative_step, _bounds(A.shape[0]), A.shape[1], *args)
     return out
+
+
+@kernel
+def _settle(first, last, bounds, A, N, inverse, share, a, prior, out, left):
+    # A, N, out, left [n, K]; inverse, share [K]; prior [n, K], or [0, K] where a is
+    # the same for all
+    for i in range(bounds[first], bounds[last]):
+        for k in range(A.shape[1]):
+            b = prior[i, k] if len(prior) > 0 else a
+            explained, full = A[i, k] * N[i, k], b + share[k] * A[i, k]
+            settled = b > 0 and explained < full
+            out[i, k] = (explained + full) * inverse[k] if settled else A[i, k]
+            left[i, k] = -1 if settled else b
+
+
+def dense_settle(A, N, cost, pseudocount, share) -> tuple[Tensor, Tensor]:
+    out, left = torch.empty_like(A), torch.empty_like(A)
+    factors = array_of(A), array_of(N), array_of(_inverse(cost)), array_of(share)
+    args = *factors, *_priors(factors[0], pseudocount), out.numpy(), left.numpy()
+    run_blocks(_settle, _bounds(A.shape[0]), A.shape[1], *args)
+    return out, left
 
 
 @kernel

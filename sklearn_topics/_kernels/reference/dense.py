@@ -43,6 +43,15 @@ def dense_multiplicative_step(A, N, cost, pseudocount: float | Tensor) -> Tensor
     return torch.where(pseudocount < 0, A, out) if _varies(pseudocount) else out
 
 
+def dense_settle(A, N, cost, pseudocount, share) -> tuple[Tensor, Tensor]:
+    if not _varies(pseudocount):
+        pseudocount = torch.full_like(A, pseudocount)
+    prior = torch.addcmul(pseudocount, share, A)
+    settled = (pseudocount > 0) & (A * N < prior)
+    new = dense_multiplicative_step(A, N, cost, prior)
+    return torch.where(settled, new, A), pseudocount.masked_fill(settled, -1)
+
+
 def dense_largest_violation(A, N, cost, pseudocount: float | Tensor) -> Tensor:
     if A.numel() == 0:
         return cost.new_zeros(())
