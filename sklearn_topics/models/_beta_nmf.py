@@ -1,6 +1,7 @@
 """TorchBetaNMF: scikit-learn's NMF on any device, with extensions."""
 
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 import torch
@@ -254,6 +255,17 @@ class TorchBetaNMF(BaseBetaNMF):
            [6. , 1. ]])
     """
 
+    # Set by `fit`.
+    components_: np.ndarray
+    init_: str
+    reconstruction_err_: float
+    n_iter_: int
+    loss_history_: dict
+    feature_means_: np.ndarray
+    topic_tokens_: np.ndarray
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
     _parameter_constraints = {
         **BaseBetaNMF._parameter_constraints,
         "n_components": [
@@ -291,7 +303,7 @@ class TorchBetaNMF(BaseBetaNMF):
         missing="error",
         checkpoint=None,
         device="auto",
-    ):
+    ) -> None:
         self.n_components = n_components
         self.init = init
         self.solver = solver
@@ -316,7 +328,7 @@ class TorchBetaNMF(BaseBetaNMF):
         tags.input_tags.allow_nan = self._may_miss
         return tags
 
-    def fit(self, X, y=None, W=None, H=None):
+    def fit(self, X, y=None, W=None, H=None) -> Self:
         """Factorise X.
 
         Parameters
@@ -342,7 +354,7 @@ class TorchBetaNMF(BaseBetaNMF):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def fit_transform(self, X, y=None, W=None, H=None):
+    def fit_transform(self, X, y=None, W=None, H=None) -> np.ndarray:
         """Factorise X and return the weights W.
 
         Parameters
@@ -388,7 +400,7 @@ class TorchBetaNMF(BaseBetaNMF):
         return self.n_components_
 
     @plain_torch
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Compute the weights W of new data, with the components fixed.
 
         Parameters

@@ -3,6 +3,7 @@
 from copy import copy
 from inspect import signature
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import psi
@@ -152,6 +153,18 @@ class ConsensusTopics(
     [0.8, 1.0, 1.0, 1.0]
     """
 
+    # Set by `fit`.
+    estimator_: Any
+    stability_: float
+    topic_stability_: np.ndarray
+    topic_support_: np.ndarray
+    labels_: np.ndarray
+    densities_: np.ndarray
+    distances_: np.ndarray
+    errors_: np.ndarray
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
     _doc_link_module = "sklearn_topics"
 
     _parameter_constraints = {
@@ -172,7 +185,7 @@ class ConsensusTopics(
         random_state=None,
         n_jobs=None,
         verbose=0,
-    ):
+    ) -> None:
         self.estimator = estimator
         self.n_fits = n_fits
         self.density_threshold = density_threshold
@@ -180,7 +193,7 @@ class ConsensusTopics(
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Fit the model many times and find the topics that the fits agree on.
 
         Parameters
@@ -200,7 +213,7 @@ class ConsensusTopics(
 
     # The parameters of `estimator` are validated by its own fit.
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X, y=None) -> np.ndarray:
         """Fit the model and return the final fit's weights of the documents.
 
         Parameters
@@ -257,7 +270,7 @@ class ConsensusTopics(
         )
         return mean_topics(topics, found.labels)
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Infer the weights of the topics in documents, by the final fit.
 
         Parameters
@@ -273,7 +286,7 @@ class ConsensusTopics(
         return self._checked(X).transform(X)
 
     @available_if(_estimator_has("score"))
-    def score(self, X, y=None):
+    def score(self, X, y=None) -> float:
         """Score documents by the final fit.
 
         Parameters
@@ -291,7 +304,7 @@ class ConsensusTopics(
         return self._checked(X).score(X)
 
     @available_if(_estimator_has("perplexity"))
-    def perplexity(self, X, y=None):
+    def perplexity(self, X, y=None) -> float:
         """Compute the perplexity of documents under the final fit.
 
         Parameters
@@ -309,7 +322,7 @@ class ConsensusTopics(
         return self._checked(X).perplexity(X)
 
     @available_if(_estimator_has("inverse_transform"))
-    def inverse_transform(self, X):
+    def inverse_transform(self, X) -> np.ndarray:
         """Transform weights back to the original space, by the final fit.
 
         Parameters
@@ -327,12 +340,12 @@ class ConsensusTopics(
         return self.estimator_.inverse_transform(X)
 
     @property
-    def components_(self):
+    def components_(self) -> np.ndarray:
         """Topics of the final fit."""
         return self.estimator_.components_
 
     @property
-    def n_components_(self):
+    def n_components_(self) -> int:
         """Number of topics."""
         return len(self.components_)
 

@@ -2,6 +2,7 @@
 
 from functools import partial
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -180,6 +181,17 @@ class TorchDeepNMF(BaseBetaNMF):
     [(6, 60), (2, 60)]
     """
 
+    # Set by `fit`.
+    components_: np.ndarray
+    layers_: list
+    reconstruction_err_: float
+    n_iter_: int
+    loss_history_: dict
+    feature_means_: np.ndarray
+    topic_tokens_: np.ndarray
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
     _sizes = ("layer_sizes",)
 
     _parameter_constraints = {
@@ -207,7 +219,7 @@ class TorchDeepNMF(BaseBetaNMF):
         verbose=0,
         checkpoint=None,
         device="auto",
-    ):
+    ) -> None:
         self.layer_sizes = layer_sizes
         self.init = init
         self.beta_loss = beta_loss
@@ -224,7 +236,7 @@ class TorchDeepNMF(BaseBetaNMF):
         self.device = device
 
     @plain_torch
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Factorise X.
 
         Parameters
@@ -243,7 +255,7 @@ class TorchDeepNMF(BaseBetaNMF):
         return self
 
     @plain_torch
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X, y=None) -> np.ndarray:
         """Factorise X and return the weights on the topics of the last layer.
 
         Parameters
@@ -304,7 +316,7 @@ class TorchDeepNMF(BaseBetaNMF):
         return X_device
 
     @plain_torch
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Compute the weights of new data on the topics of the last layer.
 
         Parameters
@@ -322,7 +334,7 @@ class TorchDeepNMF(BaseBetaNMF):
         """
         return self._transform(X)
 
-    def topics(self, layer):
+    def topics(self, layer) -> np.ndarray:
         """Return the topics of one layer.
 
         Parameters

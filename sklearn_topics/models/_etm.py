@@ -2,6 +2,7 @@
 
 from functools import partial
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 import torch
@@ -323,6 +324,21 @@ class TorchETM(BaseTopicModel):
     [1.0, 1.0]
     """
 
+    # Set by `fit`.
+    components_: np.ndarray
+    topic_embeddings_: np.ndarray
+    embeddings_: np.ndarray
+    embedding_coverage_: float
+    encoder_weights_: dict
+    n_iter_: int
+    batch_size_: int
+    topic_learning_rate_: float
+    loss_history_: dict
+    topic_tokens_: np.ndarray
+    topic_names_: np.ndarray
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
     _parameter_constraints = {
         **BaseTopicModel._parameter_constraints,
         "embeddings": "no_validation",
@@ -395,7 +411,7 @@ class TorchETM(BaseTopicModel):
         verbose=0,
         checkpoint=None,
         device="auto",
-    ):
+    ) -> None:
         self.n_components = n_components
         self.embeddings = embeddings
         self.vocabulary = vocabulary
@@ -433,7 +449,7 @@ class TorchETM(BaseTopicModel):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def fit(self, X, y=None, X_val=None):
+    def fit(self, X, y=None, X_val=None) -> Self:
         """Fit topics, embeddings and the encoder.
 
         Parameters
@@ -463,7 +479,7 @@ class TorchETM(BaseTopicModel):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def fit_transform(self, X, y=None, X_val=None):
+    def fit_transform(self, X, y=None, X_val=None) -> np.ndarray:
         """Fit the topic model and return the topic proportions of the documents.
 
         The same as ``fit(X).transform(X)``, to the last bit.
@@ -489,7 +505,7 @@ class TorchETM(BaseTopicModel):
         return self._transformed(X_device, topics, X)
 
     @plain_torch
-    def elbo(self, X):
+    def elbo(self, X) -> float:
         """Evaluate the evidence lower bound (ELBO) of documents.
 
         Approximated at the mean of the encoder, without random draws of the
@@ -510,7 +526,7 @@ class TorchETM(BaseTopicModel):
         module = self._fitted_module(X_device)
         return float(etm.bounds(module, X_device, etm.MAX_BATCH).mean())
 
-    def topic_neighbors(self, n_terms=10, *, feature_names=None):
+    def topic_neighbors(self, n_terms=10, *, feature_names=None) -> np.ndarray:
         """Find the terms with embeddings most similar to each topic, by cosine.
 
         Parameters
@@ -531,7 +547,7 @@ class TorchETM(BaseTopicModel):
         names = term_names(self, feature_names, numbers=False)
         return nearest_terms(topics, self.embeddings_, names, n_terms)
 
-    def word_neighbors(self, words, n_terms=10, *, feature_names=None):
+    def word_neighbors(self, words, n_terms=10, *, feature_names=None) -> np.ndarray:
         """Find the terms with embeddings most similar to given terms, by cosine.
 
         Parameters

@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from functools import partial
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -219,6 +220,18 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
     [1.0, 1.0]
     """
 
+    # Set by `fit`.
+    components_: np.ndarray
+    n_batch_iter_: int
+    n_iter_: int
+    bound_: float
+    doc_topic_prior_: float
+    topic_word_prior_: float
+    random_state_: Any
+    loss_history_: dict
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
     _positive_only = _nonnegative_components = True
     _gives_proportions, _shows_progress = True, True
 
@@ -261,7 +274,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         random_state=None,
         checkpoint=None,
         device="auto",
-    ):
+    ) -> None:
         self.n_components = n_components
         self.doc_topic_prior = doc_topic_prior
         self.topic_word_prior = topic_word_prior
@@ -283,7 +296,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Fit the topic model to documents, by `learning_method`.
 
         Parameters
@@ -303,7 +316,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def fit_transform(self, X, y=None, *, normalize=True):
+    def fit_transform(self, X, y=None, *, normalize=True) -> np.ndarray:
         """Fit the topic model and infer the topic proportions of the documents.
 
         Parameters
@@ -324,7 +337,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None) -> Self:
         """Update the topics with further documents, `batch_size` at a time.
 
         Parameters
@@ -448,7 +461,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         return to_device(topics, X.device)
 
     @property
-    def exp_dirichlet_component_(self):
+    def exp_dirichlet_component_(self) -> np.ndarray:
         """Exponential of the expected logarithm of the topics' distributions."""
         check_is_fitted(self)
         components = self._components()
@@ -456,7 +469,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         return np.ascontiguousarray(to_numpy(term_weights(topics)).T)
 
     @plain_torch
-    def transform(self, X, *, normalize=True):
+    def transform(self, X, *, normalize=True) -> np.ndarray:
         """Infer the topic proportions of documents.
 
         Parameters
@@ -489,7 +502,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         with self._threads():
             return in_row_blocks(infer, X, verbose=verbose)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X) -> np.ndarray:
         """Compute the distributions over terms of given topic proportions.
 
         Parameters
@@ -511,7 +524,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         return like_input(W @ topics.astype(W.dtype, copy=False), X)
 
     @plain_torch
-    def score(self, X, y=None):
+    def score(self, X, y=None) -> float:
         """Lower bound of the log-likelihood of documents, as in scikit-learn.
 
         Not comparable between models: see the notes above.
@@ -532,7 +545,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         return self._bound(self._upload(X, "score"))
 
     @plain_torch
-    def perplexity(self, X, sub_sampling=False):
+    def perplexity(self, X, sub_sampling=False) -> float:
         """Perplexity by the bound of `score`, as in scikit-learn; lower is better.
 
         Parameters

@@ -3,6 +3,7 @@
 from functools import partial
 from math import log
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
@@ -311,6 +312,22 @@ class TorchPoissonNMF(BaseTopicModel):
     200
     """
 
+    # Set by `fit`.
+    components_: np.ndarray
+    init_: str
+    topic_tokens_: np.ndarray
+    n_samples_: Any
+    n_batch_iter_: int
+    topic_names_: np.ndarray
+    solver_: str
+    n_iter_: int
+    log_likelihood_: float
+    deviance_: float
+    kkt_residual_: float
+    loss_history_: dict
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
     _parameter_constraints = {
         **BaseTopicModel._parameter_constraints,
         "init": [StrOptions({*INITS, "custom"})],
@@ -360,7 +377,7 @@ class TorchPoissonNMF(BaseTopicModel):
         verbose=0,
         checkpoint=None,
         device="auto",
-    ):
+    ) -> None:
         self.n_components = n_components
         self.init = init
         self.n_init = n_init
@@ -387,7 +404,7 @@ class TorchPoissonNMF(BaseTopicModel):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def fit(self, X, y=None, W=None, H=None):
+    def fit(self, X, y=None, W=None, H=None) -> Self:
         """Fit the topic model to documents.
 
         Parameters
@@ -414,7 +431,7 @@ class TorchPoissonNMF(BaseTopicModel):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def fit_transform(self, X, y=None, W=None, H=None):
+    def fit_transform(self, X, y=None, W=None, H=None) -> np.ndarray:
         """Fit the topic model and return the topic proportions of the documents.
 
         The same as ``fit(X).transform(X)``, to the last bit.
@@ -445,7 +462,7 @@ class TorchPoissonNMF(BaseTopicModel):
     @available_if(require_online)
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None) -> Self:
         """Update the topics with a batch of documents, all of X at once.
 
         The first batch is fitted as by `fit`, in a few iterations. Every further batch

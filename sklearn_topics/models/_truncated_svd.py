@@ -1,6 +1,7 @@
 """TorchTruncatedSVD: scikit-learn's TruncatedSVD on any device."""
 
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -114,6 +115,14 @@ class TorchTruncatedSVD(BaseDecomposition):
     (100, 5)
     """
 
+    # Set by `fit`.
+    components_: np.ndarray
+    explained_variance_: np.ndarray
+    explained_variance_ratio_: np.ndarray
+    singular_values_: np.ndarray
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
     _parameter_constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "algorithm": [StrOptions({"arpack", "randomized"})],
@@ -136,7 +145,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         random_state=None,
         tol=0.0,
         device="auto",
-    ):
+    ) -> None:
         self.n_components = n_components
         self.algorithm = algorithm
         self.n_iter = n_iter
@@ -146,7 +155,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         self.tol = tol
         self.device = device
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Compute the components of X.
 
         Parameters
@@ -166,7 +175,7 @@ class TorchTruncatedSVD(BaseDecomposition):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X, y=None) -> np.ndarray:
         """Compute the components of X and return the coordinates of X.
 
         Parameters
@@ -246,7 +255,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         return tuple(to_device(p.copy(), device) for p in parts)
 
     @plain_torch
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Compute the coordinates of X on the components.
 
         Parameters
