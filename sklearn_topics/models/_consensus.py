@@ -68,12 +68,15 @@ class ConsensusTopics(
         that is the same for all seeds, such as "nndsvd", raises an error.
 
     n_fits : int, default=20
-        Number of fits.
+        Number of fits. Time is proportional to it. More fits estimate the stability of
+        the topics better; 20 are enough to tell topics that all fits find from topics
+        of a few.
 
     density_threshold : float, default=0.6
         Topics are outliers, and do not take part in the means, if their mean
         Hellinger distance to the most similar topics of 30 % of the other fits exceeds
-        this number between 0 and 1. 1 keeps all topics.
+        this number between 0 and 1. 1 keeps all topics; smaller values keep only the
+        most reproducible ones. It costs no time.
 
     random_state : int, RandomState instance or None, default=None
         Determines the seeds of the fits. Pass an int for reproducible results.
@@ -134,6 +137,13 @@ class ConsensusTopics(
     --------
     sklearn_topics.plot.StabilityDisplay : Plot of the distances between all topics.
     sklearn_topics.metrics.topic_stability : Stability of given fits.
+
+    Notes
+    -----
+    **How it scales.** A fit takes as long as `n_fits` + 1 fits of `estimator`, less
+    with `n_jobs`. The comparison of all pairs of topics takes (n_fits * K)^2 * m for K
+    topics and m terms, and (n_fits * K)^2 numbers of memory. `transform` takes as long
+    as that of `estimator`.
 
     References
     ----------

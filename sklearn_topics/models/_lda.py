@@ -60,15 +60,18 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
     Parameters
     ----------
     n_components : int, default=10
-        Number of topics (`num_topics` in gensim).
+        Number of topics (`num_topics` in gensim). Time and memory are proportional to
+        it. See :ref:`choosing_k`; 10 is the default of scikit-learn.
 
     doc_topic_prior : float, default=None
         Dirichlet parameter of the topic proportions' prior (`alpha` in gensim), from 0
-        to 1. None is ``1 / n_components``.
+        to 1. Smaller values give fewer topics per document, and less time. None is
+        ``1 / n_components``, as in scikit-learn.
 
     topic_word_prior : float, default=None
-        Dirichlet parameter of the topics' prior (`eta` in gensim), from 0 to 1. None is
-        ``1 / n_components``.
+        Dirichlet parameter of the topics' prior (`eta` in gensim), from 0 to 1. Smaller
+        values give topics of fewer terms. None is ``1 / n_components``, as in
+        scikit-learn.
 
     learning_method : {"batch", "online"}, default="batch"
         Method of `fit`.
@@ -79,15 +82,18 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
     learning_decay : float, default=0.7
         Exponent kappa of the step size ``(learning_offset + t) ** -learning_decay`` of
         the t-th online update. Between 0.5, excluded, and 1 convergence is guaranteed.
+        Larger values forget early documents more slowly.
 
     learning_offset : float, default=10.0
         Number tau that makes the first online steps smaller, at least 1.
 
     max_iter : int, default=10
-        Number of passes over the documents in `fit`.
+        Number of passes over the documents in `fit`, which time is proportional to. The
+        default is that of scikit-learn.
 
     batch_size : int, default=128
-        Number of documents in an online update.
+        Number of documents in an online update. Small batches update the topics more
+        often, with more noise; large ones take less time per document.
 
     evaluate_every : int, default=-1
         Number of iterations of `fit` between two evaluations of the perplexity, each of
@@ -104,10 +110,12 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
 
     mean_change_tol : float, default=1e-3
         Tolerance of the inference of a document: stop when its Dirichlet parameters
-        change by less on average.
+        change by less on average. Larger values save sweeps and give rougher
+        proportions.
 
     max_doc_update_iter : int, default=100
-        Maximum number of sweeps over a document.
+        Maximum number of sweeps over a document, against documents that converge
+        slowly. Time is at most proportional to it.
 
     n_jobs : int, default=None
         Number of threads on the CPU. None is the number of threads of torch, -1 all
@@ -185,6 +193,12 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
 
     Notes
     -----
+    **How it scales.** A pass takes time in proportion to nnz * K for nnz nonzero counts
+    and K = `n_components`, times the sweeps over a document, of which there are at most
+    `max_doc_update_iter`. Many topics cost less than this, because the inference leaves
+    out topics that a document does not use. Memory is 4 (n + m) K numbers beside X in
+    batches, and 3 m K online, where X may stay on disk.
+
     float32 data are processed in float32, all other data in float64. Sparse X is never
     converted to a dense array.
 

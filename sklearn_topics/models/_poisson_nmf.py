@@ -69,7 +69,8 @@ class TorchPoissonNMF(BaseTopicModel):
     Parameters
     ----------
     n_components : int, default=10
-        Number of topics (`num_topics` in gensim).
+        Number of topics (`num_topics` in gensim). Time and memory are proportional to
+        it. See :ref:`choosing_k`; 10 is the default of scikit-learn.
 
     init : str, default="auto"
         Initialisation:
@@ -91,8 +92,9 @@ class TorchPoissonNMF(BaseTopicModel):
 
     n_init : int, default=1
         Number of initialisations to fit from; the fit with the best objective is
-        returned. More than 1 needs init "auto", "kmeans", "random" or "nndsvdar"; a
-        warm start fits once. Callbacks are called for all fits, one after the other.
+        returned. Time is proportional to it, therefore 1. More than 1 needs init
+        "auto", "kmeans", "random" or "nndsvdar"; a warm start fits once. Callbacks are
+        called for all fits, one after the other.
 
     solver : {"auto", "scd", "em", "adam"}, default="auto"
         - "auto": "adam", with a warning, if `learning_rate` is given, else "scd".
@@ -107,11 +109,15 @@ class TorchPoissonNMF(BaseTopicModel):
 
     doc_topic_pseudocount : float, default=0.02
         Number of tokens added to each topic of each document, the prior of the topic
-        proportions (`doc_topic_prior` or `alpha` of LDA). 0 is maximum likelihood.
+        proportions (`doc_topic_prior` or `alpha` of LDA). Larger values make topics
+        differ more, and predict short documents worse. 0 is maximum likelihood; the
+        default only keeps proportions positive (:ref:`defaults`).
 
     topic_word_pseudocount : float or array-like, default=0.2
         Number of tokens added to each term of each topic, the prior of the topics
-        (`topic_word_prior` or `eta` of LDA). 0 is maximum likelihood. An array of
+        (`topic_word_prior` or `eta` of LDA). Larger values predict short documents
+        better, and rare terms worse; the default is a compromise (:ref:`defaults`). 0
+        is maximum likelihood. An array of
         shape (n_components, n_features) has a number for each topic and term: large
         ones at the seed words of guided topics, see
         :func:`sklearn_topics.curation.seed_pseudocounts`. -1 excludes the term from the
@@ -145,10 +151,12 @@ class TorchPoissonNMF(BaseTopicModel):
 
     learning_rate : float, default=None
         Used by solver "adam" only: initial step size in the logits of the softmax
-        factors. None is 0.2.
+        factors. None is 0.2: larger steps fail on small corpora, smaller ones need more
+        epochs.
 
     batch_size : int, default=None
-        Used by solver "adam" only: number of documents in a batch. None is 1024.
+        Used by solver "adam" only: number of documents in a batch. Small batches make
+        more steps per epoch and take more time. None is 1024.
 
     learning_rate_schedule : str, default=None
         Used by solver "adam" only: "constant"; "cosine", which decreases to zero over
@@ -171,11 +179,13 @@ class TorchPoissonNMF(BaseTopicModel):
 
     learning_decay : float, default=0.7
         Used by `partial_fit` with `total_samples` only: exponent of the weight. Between
-        0.5, excluded, and 1 convergence is guaranteed.
+        0.5, excluded, and 1 convergence is guaranteed. Larger values forget early
+        batches more slowly. The default is that of LatentDirichletAllocation.
 
     learning_offset : float, default=10.0
         Used by `partial_fit` with `total_samples` only: a number, at least 1, that
-        makes the weights of the first batches smaller.
+        makes the weights of the first batches smaller: these were folded in with topics
+        that were not yet good.
 
     warm_start : bool, default=False
         If True, reuse the topics of the previous fit, if any, as initialisation instead
@@ -273,6 +283,12 @@ class TorchPoissonNMF(BaseTopicModel):
 
     Notes
     -----
+    **How it scales.** An iteration takes time in proportion to nnz * K for sparse X
+    with nnz nonzero counts and K = `n_components`; the number of terms alone costs
+    little. A fit needs some tens of iterations. Beside X and its transpose, memory is 7
+    (n + m) K numbers for n documents and m terms. `transform` is linear in the
+    documents. Above memory, pass counts on disk, or call `partial_fit` with batches.
+
     Integer counts below 2^24 are processed in float32, which represents them exactly;
     float64 data are processed in float64. Sparse X is never converted to a dense array.
 
