@@ -68,17 +68,19 @@ def machine(packages) -> dict:
 
 
 def commit() -> str | None:
-    """The commit of the sources, with a + if they were changed since."""
-    try:
-        out = subprocess.run(
-            ["git", "describe", "--always", "--exclude=*", "--dirty=+"],
-            cwd=FOLDER.parent,
-            capture_output=True,
-            text=True,
-        )
-    except FileNotFoundError:
+    """The commit of the sources, with a + if more than figures was changed since."""
+    if not (FOLDER.parents[1] / ".git").exists():
         return None
-    return out.stdout.strip() or None
+    figures = ":(top,exclude)benchmarks/data", ":(top,exclude)README.md"
+    changed = _git("status", "--porcelain", "-uno", "--", ":/", *figures)
+    return _git("rev-parse", "--short", "HEAD") + "+" * bool(changed)
+
+
+def _git(*arguments) -> str:
+    out = subprocess.run(
+        ["git", *arguments], cwd=FOLDER, capture_output=True, text=True, check=True
+    )
+    return out.stdout.strip()
 
 
 def command(arguments) -> str:
