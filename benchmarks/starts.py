@@ -83,7 +83,9 @@ def main():
                 print(f"{line} {nmi} {n_iter:6.0f} {seconds:7.1f}", flush=True)
                 ppl, npmi, diversity, nmi, _, _ = zip(*row, strict=True)
                 nmi = None if data[3] is None else list(nmi)
-                table.append([f"{name}, K = {K}", init, list(ppl), list(npmi), nmi])
+                sizes = {**SHORT, **LONG}[name]
+                label = name if len(sizes) == 1 else f"{name}, K = {K}"
+                table.append([label, init, list(ppl), list(npmi), nmi])
     if arguments.record:
         record.write_table("starts", arguments.record, COLUMNS, table, ())
 

@@ -155,7 +155,7 @@ def write(folder, rows):
     for problem in ("dense 2000 x 1500, beta 1", "sparse 2000 x 3000, 1 %, beta 1"):
         row = next((row for row in rows if row[0] == f"fit, {problem}"), None)
         if row is not None:
-            task = f"an iteration of {problem}"
+            task = f"an iteration of the module NMF, {problem}"
             pair = "torchnmf", row[1], "nn.NMF", row[2]
             summary.append(record.comparison(task, *pair, unit="ms"))
     packages = "torchnmf", "numba"

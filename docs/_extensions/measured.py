@@ -70,7 +70,7 @@ def comparison(row) -> list[str]:
     ours, theirs = middle(row["ours"]), middle(row["theirs"])
     unit = row["unit"]
     form = ".3g" if unit else ".0f"
-    ratio = f"{theirs / ours:.2g} times as fast" if unit else ""
+    ratio = f"{theirs / ours:.2g} times" if unit else ""
     figures = (
         f"{name}: {number(value, form)} {unit}".strip()
         for name, value in ((row["peer"], theirs), (row["model"], ours))
@@ -78,13 +78,16 @@ def comparison(row) -> list[str]:
     return [row["task"], *figures, ratio]
 
 
-def list_table(columns, rows, widths=None):
+def list_table(columns, rows, *options):
+    """Lines of a table, without columns whose cells are empty."""
+    rows = [list(row) for row in rows]
+    kept = [j for j, column in enumerate(zip(*rows, strict=True)) if any(column)]
     yield ".. list-table::"
     yield "   :header-rows: 1"
-    if widths:
-        yield f"   :widths: {widths}"
+    yield from (f"   {option}" for option in options)
     yield ""
-    for row in (columns, *rows):
+    for row in (list(columns), *rows):
+        row = [row[j] for j in kept]
         for j, text in enumerate(row):
             yield f"{'   * -' if j == 0 else '     -'} {text}".rstrip()
     yield ""
@@ -103,7 +106,7 @@ class _Directive(SphinxDirective):
 
     def missing(self, name):
         text = f"Not measured yet: ``python benchmarks/all.py DATA --only {name}``."
-        return self.parsed([".. note::", "", f"   {text}"])
+        return self.parsed([".. rst-class:: measured-source", "", text])
 
 
 class Measured(_Directive):
@@ -129,8 +132,9 @@ class Summary(_Directive):
         rows = [comparison(row) for record in records for row in record["summary"]]
         if not rows:
             return self.missing("NAME")
-        columns = "Task", "Compared with", "This package", ""
-        return self.parsed(list_table(columns, rows, "34 25 25 16"))
+        columns = "Task", "Compared with", "This package", "Faster"
+        options = ":widths: 36 26 26 12", ":class: measured-summary"
+        return self.parsed(list_table(columns, rows, *options))
 
 
 class Traces(_Directive):
