@@ -36,7 +36,7 @@ TABLES = {
     "tinytopics": "tinytopics_article.py --documents 1000 --repeats 3",
     "starts": "starts.py {data} snippets tweets",
     "steering": "steering.py {data} --only seeds",
-    "topic_effects": "topic_effects.py",
+    "topic_effects": "topic_effects.py --draws 100",
 }
 
 
