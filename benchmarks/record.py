@@ -89,7 +89,7 @@ def command(arguments) -> str:
     following_record = False
     for word in arguments[1:]:
         path = Path(word)
-        if not (following_record and path.is_dir()):
+        if not following_record or word.startswith("-"):
             if path.is_file():
                 word = f"DATA/{path.parent.name}/{path.name}"
             elif path.is_dir():

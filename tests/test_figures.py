@@ -116,6 +116,7 @@ def test_command_of_a_record_names_no_folder_of_the_machine(benchmarks, tmp_path
     counts.parent.mkdir()
     counts.touch()
     arguments = ["/x/optima.py", str(tmp_path), str(counts), "-k", "5"]
-    found = benchmarks("record").command([*arguments, "--record", str(tmp_path)])
+    new = str(tmp_path / "new")
+    found = benchmarks("record").command([*arguments, "--record", new])
     expected = "python benchmarks/optima.py DATA DATA/nips/counts.npz -k 5 --record"
     assert found == expected
