@@ -20,6 +20,8 @@ from datetime import date
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import sklearn_topics
+
 FOLDER = Path(__file__).parent / "data"
 #: What every record has.
 KEYS = "command", "date", "commit", "machine", "columns", "rows", "summary"
@@ -48,7 +50,8 @@ def processor() -> str:
 
 
 def installed(packages) -> dict:
-    versions = {}
+    # Of this package the sources: its metadata may be of an earlier installation.
+    versions = {"sklearn_topics": sklearn_topics.__version__}
     for name in packages:
         try:
             versions[name] = version(name)
@@ -124,7 +127,7 @@ def write_table(name, folder, columns, rows, packages, summary=()) -> Path:
         "command": command(sys.argv),
         "date": date.today().isoformat(),
         "commit": commit(),
-        "machine": machine(("sklearn_topics", "torch", "numpy", *packages)),
+        "machine": machine(("torch", "numpy", *packages)),
         "columns": dict(columns),
         "rows": [list(row) for row in rows],
         "summary": list(summary),
