@@ -1,6 +1,6 @@
 """TorchBetaNMF beside scikit-learn's NMF: seconds an iteration, from one start.
 
-    python benchmarks/beta_nmf.py DATA [--only nips newsgroups4 scd]
+    python benchmarks/beta_nmf.py DATA [--only nips newsgroups4 scd] [-k 10 50]
 
 DATA is the folder of the corpora. Prints
 
@@ -20,6 +20,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from statistics import median
 
+import record
 import scipy.sparse as sp
 from measures import random_start
 from processes import Processes
@@ -73,13 +74,18 @@ class Runner:
         return (long - short) / (n_iter - 1)
 
 
+LOSSES = {1: "Kullback-Leibler", 2: "Frobenius", 1.5: "beta 1.5"}
+
+
 def medians(rows):
     return [median(column) for column in zip(*rows, strict=True)]
 
 
-def compare(run, problem, repeats):
+def compare(run, problem, repeats, quick):
+    """Rows of the table: milliseconds of an iteration, of each repeat."""
     _, corpus, dtype, K = problem
     for solver, beta, n_iter in CASES[corpus]:
+        n_iter = 3 if quick else n_iter
         options = {"solver": solver, "beta_loss": beta}
         run("ours", problem, max_iter=2, **options)  # loads the kernels
         rows = []
@@ -93,6 +99,8 @@ def compare(run, problem, repeats):
             f"{theirs * 1e3:8.1f} ms {ours * 1e3:8.1f} ms {ratio:6.1f} x",
             flush=True,
         )
+        pairs = [[1e3 * value for value in row[:2]] for row in rows]
+        yield [solver, LOSSES[beta], K, dtype, *map(list, zip(*pairs, strict=True))]
 
 
 def time_to_objective(run, problem, repeats, mu_iterations=500):
@@ -118,22 +126,51 @@ def time_to_objective(run, problem, repeats, mu_iterations=500):
     )
 
 
+COLUMNS = {
+    "Solver": "",
+    "Loss": "",
+    "K": "d",
+    "dtype": "",
+    "scikit-learn NMF, ms": ".3g",
+    "TorchBetaNMF, ms": ".3g",
+}
+
+
+def write(folder, rows):
+    def comparison(solver, loss):
+        row = next(r for r in rows if r[:2] == [solver, loss] and r[3] == "float64")
+        task = f'an iteration of "{solver}", {loss}, K = {row[2]}, on NIPS papers'
+        pair = "scikit-learn NMF", row[4], "TorchBetaNMF", row[5]
+        return record.comparison(task, *pair, unit="ms")
+
+    summary = [comparison("mu", "Kullback-Leibler"), comparison("cd", "Frobenius")]
+    record.write_table("nmf", folder, COLUMNS, rows, ("scikit-learn",), summary)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
     parts = ("nips", "newsgroups4", "scd")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts)
+    parser.add_argument("-k", type=int, nargs="+", default=(10, 50))
+    record.add_arguments(parser)
     args = parser.parse_args()
-    run = Runner()
+    if args.quick:
+        args.k, args.repeats, args.only = (2,), 2, ("nips",)
+    run, rows = Runner(), []
     for dtype in ("float64", "float32"):
-        for K in (10, 50):
+        for K in args.k:
+            problem = args.data, "nips", dtype, K
             if "nips" in args.only:
-                compare(run, (args.data, "nips", dtype, K), args.repeats)
+                rows += compare(run, problem, args.repeats, args.quick)
             if "scd" in args.only:
-                time_to_objective(run, (args.data, "nips", dtype, K), args.repeats)
+                time_to_objective(run, problem, args.repeats)
         if "newsgroups4" in args.only:
-            compare(run, (args.data, "newsgroups4", dtype, 10), args.repeats)
+            problem = args.data, "newsgroups4", dtype, 10
+            list(compare(run, problem, args.repeats, args.quick))
+    if args.record:
+        write(args.record, rows)
 
 
 if __name__ == "__main__":

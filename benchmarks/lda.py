@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import record
 import scipy.sparse as sp
 from processes import Processes
 
@@ -113,6 +114,30 @@ def compare_times(processes, part, problem, K, repeats, cpu):
         f"{' of processor time' if cpu else ''}",
         flush=True,
     )
+    *columns, _ = (list(column) for column in zip(*rows, strict=True))
+    return [part, *columns]
+
+
+PART_TITLES = {
+    "fit": "fit, 10 batch iterations",
+    "online": "fit, one online epoch",
+    "partial": "partial_fit, one pass",
+    "transform": "transform of the test documents",
+}
+
+
+def write(folder, rows, problem, K):
+    columns = {"": "", "scikit-learn, s": ".3g", "with n_jobs=2, s": ".3g"}
+    columns["TorchLDA, s"] = ".3g"
+    titled = [[PART_TITLES[part], *figures] for part, *figures in rows]
+    documents = load(*problem)[0].shape[0]
+    task = f"LDA with the same results, {K} topics of {documents:,} newsgroup posts"
+    summary = [
+        record.comparison(task, "scikit-learn LDA (n_jobs=2)", theirs, "TorchLDA", ours)
+        for part, _, theirs, ours in rows
+        if part == "fit"
+    ]
+    record.write_table("lda", folder, columns, titled, ("scikit-learn",), summary)
 
 
 def main():
@@ -124,8 +149,11 @@ def main():
     parser.add_argument("--documents", type=int, help="the first of each corpus alone")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cpu", action="store_true")
+    record.add_arguments(parser)
     args = parser.parse_args()
-    processes = Processes(("theirs", "ours"))
+    if args.quick:
+        args.corpora, args.K, args.documents, args.repeats = ("etm_20ng",), (3,), 200, 2
+    processes, rows = Processes(("theirs", "ours")), []
     for corpus in args.corpora:
         problem = args.data, corpus, args.documents
         for K in args.K:
@@ -134,7 +162,9 @@ def main():
                     compare_results(processes, problem, K)
                 else:
                     options = args.repeats, args.cpu
-                    compare_times(processes, part, problem, K, *options)
+                    rows.append(compare_times(processes, part, problem, K, *options))
+    if args.record:  # of one corpus and one K
+        write(args.record, rows, problem, K)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,25 @@
 """Traces of TorchPoissonNMF and of what pip can install instead, from one start.
 
     pip install -c constraints.txt -r benchmarks/requirements.txt
-    python benchmarks/peers.py COUNTS.npz -k 50 --seconds 30 --plot traces.png
+    python benchmarks/peers.py COUNTS.npz -k 50 --seconds 30
 
 For 1, 2, 4, ... iterations, as long as a fit lasts less than the given seconds, every
 model is fitted anew. Its log-likelihood on the fitted counts is Poisson, with the
 -log x! term and each document at its size, computed here in float64 for all but ours,
 which computes the same (the tests compare it with scipy's). Models that take a start
 get the same W and H; the others draw their own. Peers that are not installed are named
-and left out.
+and left out. ``--record`` writes the traces for the documentation, which draws them
+(benchmarks/traces.py).
 """
 
 import argparse
-import json
 import time
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import record
 import scipy.sparse as sp
 import torch
 from measures import product_at, random_start
@@ -195,29 +196,6 @@ def trace(fit, X, start, budget):
     return points
 
 
-def plot(traces, path, title):
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, ax = plt.subplots(figsize=(9, 5.5), layout="constrained")
-    values = [p["log_likelihood"] for points in traces.values() for p in points]
-    best = max(values)
-    least = 1e-4 * (best - min(values))  # the best of all has no gap
-    for number, (name, points) in enumerate(traces.items()):
-        seconds = [p["seconds"] for p in points]
-        gaps = [max(best - p["log_likelihood"], least) for p in points]
-        ours = name.startswith("TorchPoissonNMF")
-        style = {"lw": 2.5 if ours else 1.2, "marker": "os^Dv<>Pp*X"[number % 11]}
-        ax.plot(seconds, gaps, label=name, ms=5, ls="-" if ours else "--", **style)
-    ax.set(xscale="log", yscale="log", xlabel="seconds of fit", title=title)
-    ax.set_ylabel("log-likelihood missing to the best of all")
-    ax.grid(alpha=0.3)
-    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-    figure.savefig(path, dpi=130)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("counts", type=Path)
@@ -225,11 +203,12 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--only", nargs="+", choices=PEERS)
-    parser.add_argument("--json", type=Path, help="write the traces here")
-    parser.add_argument("--plot", type=Path, help="draw the traces here")
+    record.add_arguments(parser)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     X = sp.load_npz(args.counts).tocsr()
+    if args.quick:
+        X, args.seconds, args.k = X[:200], 0.02, 3
     start = random_start(X, args.k, args.seed)
     title = f"{args.counts.parent.name}: {X.shape[0]} x {X.shape[1]}, K = {args.k}"
     print(f"{title}, {X.nnz} nonzeros")
@@ -249,10 +228,24 @@ def main():
                 f"{point['log_likelihood']:16,.0f}",
                 flush=True,
             )
-    if args.json:
-        args.json.write_text(json.dumps(traces, indent=1))
-    if args.plot:
-        plot(traces, args.plot, title)
+    if args.record:
+        write(args.record, traces)
+
+
+def write(folder, traces):
+    columns = {
+        "Program": "",
+        "Iterations": "d",
+        "Seconds of a fit": ".3g",
+        "Log-likelihood": ".0f",
+    }
+    rows = [
+        [name, *(point[key] for key in ("n_iter", "seconds", "log_likelihood"))]
+        for name, points in traces.items()
+        for point in points
+    ]
+    packages = "scikit-learn", "torchnmf", "tinytopics", "tomotopy"
+    record.write_table("traces", folder, columns, rows, packages)
 
 
 if __name__ == "__main__":

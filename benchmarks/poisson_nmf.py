@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import record
 import scipy.sparse as sp
 from measures import product_at, random_start
 from memory import peak_above
@@ -100,12 +101,15 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peer-iterations", type=int, default=200)
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)
+    record.add_arguments(parser)
     args = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     X = sp.load_npz(args.counts).tocsr()
     if args.memory:
         print(json.dumps(memory_of_fit(X, args.k)))
         return
+    if args.quick:
+        X, args.peer_iterations, args.repeats = X[:200], 20, 2
     start = random_start(X, args.k, args.seed)
     peer, ours = Peer(X, args.k, start), Ours(X, args.k, start)
     ours.fit(2)  # loads the compiled kernels
@@ -118,38 +122,69 @@ def main():
     print(f"scikit-learn after {args.peer_iterations} iterations: {target:,.0f}")
     print(f"ours after {needed} iterations: {model.log_likelihood_:,.0f}")
 
-    rows = []
+    found = {}
     for _ in range(args.repeats):  # interleaved: the machine's speed drifts
-        theirs_short, theirs = peer.fit(5)[0], peer.fit(args.peer_iterations)[0]
-        short, reach, long = (ours.fit(n)[0] for n in (10, needed, 110))
-        rows.append(
-            {
-                "theirs": theirs,
-                "ours": reach,
-                "ratio": theirs / reach,
-                "theirs_step": (theirs - theirs_short) / (args.peer_iterations - 5),
-                "ours_step": (long - short) / 100,
-            }
-        )
-    middle = {name: median(row[name] for row in rows) for name in rows[0]}
-    steps = median(row["theirs_step"] / row["ours_step"] for row in rows)
-    print(
-        f"time to that likelihood: scikit-learn {middle['theirs']:.2f} s, "
-        f"ours {middle['ours']:.3f} s, 1/{middle['ratio']:.0f}"
-    )
-    print(
-        f"seconds an iteration: scikit-learn {middle['theirs_step']:.4f}, "
-        f"ours {middle['ours_step']:.4f}, 1/{steps:.1f}"
-    )
+        for name, value in interleaved(peer, ours, needed, args.peer_iterations):
+            found.setdefault(name, []).append(value)
+    found["memory"] = memory(args)
+    show(found)
+    if args.record:
+        write(args, found, target, needed, X)
+
+
+def interleaved(peer, ours, needed, peer_iterations):
+    theirs_short, theirs = peer.fit(5)[0], peer.fit(peer_iterations)[0]
+    short, reach, long = (ours.fit(n)[0] for n in (10, needed, 110))
+    yield from {
+        "theirs": theirs,
+        "ours": reach,
+        "theirs_step": (theirs - theirs_short) / (peer_iterations - 5),
+        "ours_step": (long - short) / 100,
+    }.items()
+
+
+def memory(args):
+    """Peak bytes of a fit above X and the factors, in a process of its own."""
     command = [sys.executable, __file__, str(args.counts), "-k", str(args.k)]
-    out = subprocess.run(
-        [*command, "--memory"], check=True, capture_output=True, text=True
-    )
-    memory = json.loads(out.stdout)
+    command.append("--memory")
+    out = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(out.stdout)
+
+
+def show(found):
+    for theirs, ours, what in (
+        ("theirs", "ours", "seconds to that likelihood"),
+        ("theirs_step", "ours_step", "seconds an iteration"),
+    ):
+        pair = median(found[theirs]), median(found[ours])
+        print(
+            f"{what}: scikit-learn {pair[0]:.4g}, ours {pair[1]:.4g}, "
+            f"1/{pair[0] / pair[1]:.1f}"
+        )
+    peak, stored = found["memory"]["peak"], found["memory"]["X"]
     print(
-        f"peak memory of fit above X and the factors: {memory['peak'] / 1e6:.1f} MB, "
-        f"{memory['peak'] / memory['X']:.2f} x the {memory['X'] / 1e6:.1f} MB of X"
+        f"peak memory of fit above X and the factors: {peak / 1e6:.1f} MB, "
+        f"{peak / stored:.2f} x the {stored / 1e6:.1f} MB of X"
     )
+
+
+def write(args, found, target, needed, X):
+    columns = {"": "", "scikit-learn NMF": ".3g", "TorchPoissonNMF": ".3g"}
+    reached = f"seconds to a log-likelihood of {target:,.0f}"
+    memory = f"peak memory in addition to X ({found['memory']['X'] / 1e6:.0f} MB), MB"
+    rows = [
+        [reached, found["theirs"], found["ours"]],
+        ["iterations to it", args.peer_iterations, needed],
+        ["seconds of an iteration", found["theirs_step"], found["ours_step"]],
+        [memory, None, found["memory"]["peak"] / 1e6],
+    ]
+    task = (
+        f"{args.k} topics of {X.shape[0]:,} NIPS papers: time to the likelihood of "
+        f"{args.peer_iterations} multiplicative updates"
+    )
+    pair = "scikit-learn NMF", found["theirs"], "TorchPoissonNMF", found["ours"]
+    packages, summary = ("scikit-learn",), [record.comparison(task, *pair)]
+    record.write_table("likelihood", args.record, columns, rows, packages, summary)
 
 
 def memory_of_fit(X, K):

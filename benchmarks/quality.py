@@ -1,44 +1,123 @@
-"""Held-out perplexity, coherence and diversity, beside LatentDirichletAllocation.
+"""Topic models compared: time of a fit, held-out perplexity, coherence, labels.
 
-    python benchmarks/quality.py DATA                     # defaults beside LDA
-    python benchmarks/quality.py DATA --models random consensus tomotopy
+    python benchmarks/quality.py DATA                     # beside LDA and tomotopy
+    python benchmarks/quality.py DATA --models random consensus LDA --corpora nips
     python benchmarks/quality.py DATA --grid              # how the defaults were chosen
 
-DATA is the folder of the corpora. Every model folds in the first halves of the held-out
-documents by its own ``transform``; the second halves give the perplexity. "random" is
-one fit of those that the consensus is made of.
+DATA is the folder of the corpora. All settings are defaults. Every model infers the
+topics of the first halves of held-out documents by its own ``transform``; the second
+halves give the perplexity per token. NPMI uses the ten top terms of each topic,
+diversity the 25 top terms, and NMI compares the strongest topics of held-out documents
+with their labels. "random" is one fit of those that the consensus is made of. Models
+take turns, each package in a process of its own. Peers that are not installed are left
+out.
 """
 
 import argparse
 import time
 import warnings
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
 
 import numpy as np
+import record
 from measures import CORPORA, SHORT, completion_perplexity
-from sklearn.decomposition import LatentDirichletAllocation
+from processes import Processes
+from sklearn.decomposition import NMF, LatentDirichletAllocation
 from sklearn.exceptions import ConvergenceWarning
-
-from sklearn_topics import ConsensusTopics, TorchPoissonNMF
-from sklearn_topics.metrics import coherence, topic_diversity
 
 #: doc_topic_pseudocount and topic_word_pseudocount of the grid.
 GRID = [(a, b) for b in (0.1, 0.2, 0.3) for a in (0.0, 0.02, 0.05, 0.1, 0.3)]
 FOLD_IN = 0.02, 0.05, 0.1, 0.2
+COLUMNS = {
+    "Corpus": "",
+    "Model": "",
+    "Seconds of a fit": ".3g",
+    "Perplexity (lower is better)": ".0f",
+    "Coherence (NPMI)": ".3f",
+    "Diversity": ".3f",
+    "NMI with labels": ".3f",
+}
+TITLES = {
+    "LDA": "scikit-learn LDA",
+    "NMF": "scikit-learn NMF",
+    "tomotopy": "tomotopy LDA",
+}
+PEERS = tuple(TITLES)
 
 
-def measure(model, corpus):
-    """Seconds of fit, then perplexity by the model's own transform, NPMI, diversity."""
-    X, shown, held_out = corpus
-    begin = time.process_time()
-    model.fit(X)
-    seconds = time.process_time() - begin
-    topics = model.components_ / model.components_.sum(1, keepdims=True)
+@lru_cache(maxsize=1)
+def load(data, name):
+    """Counts, the two halves of held-out documents, and labels of these or None."""
+    labels = Path(data, name, "labels_test.txt")
+    labels = labels.read_text().splitlines() if labels.exists() else None
+    return *{**CORPORA, **SHORT}[name](data), labels
+
+
+def make(label, K, seed):
+    from sklearn_topics import (
+        ConsensusTopics,
+        TorchBetaNMF,
+        TorchETM,
+        TorchLDA,
+        TorchPoissonNMF,
+    )
+
+    kl = {"beta_loss": "kullback-leibler", "init": "random"}
     return {
-        "seconds": seconds,
-        "perplexity": completion_perplexity(held_out, model.transform(shown), topics),
-        "npmi": coherence(topics, X).mean,
-        "diversity": topic_diversity(topics),
-    }
+        "TorchPoissonNMF": lambda: TorchPoissonNMF(K, random_state=seed),
+        "random": lambda: TorchPoissonNMF(K, init="random", random_state=seed),
+        "consensus": lambda: ConsensusTopics(TorchPoissonNMF(K), random_state=seed),
+        "TorchETM": lambda: TorchETM(K, random_state=seed),
+        "TorchLDA": lambda: TorchLDA(K, random_state=seed),
+        "TorchBetaNMF": lambda: TorchBetaNMF(K, solver="scd", random_state=seed, **kl),
+        "NMF": lambda: NMF(K, solver="mu", random_state=seed, **kl),
+        "LDA": lambda: LatentDirichletAllocation(K, random_state=seed),
+        "tomotopy": lambda: Tomotopy(K, seed),
+    }[label]()
+
+
+MODELS = (
+    *("LDA", "tomotopy", "TorchLDA", "TorchPoissonNMF", "TorchETM"),
+    *("TorchBetaNMF", "NMF", "random", "consensus"),
+)
+
+
+def warm(label, X):
+    """Compiled kernels and libraries are loaded before the measurement."""
+    model = make(label, 2, 0)
+    if hasattr(model, "max_iter"):
+        model.set_params(max_iter=2)
+    if label not in ("consensus", "tomotopy"):
+        model.fit(X[:200])
+
+
+def measure(data, corpus, label, K, seed, n_documents=None):
+    """Seconds of fit, perplexity, NPMI, diversity, agreement with the labels."""
+    from sklearn_topics.metrics import coherence, label_agreement, topic_diversity
+
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    X, shown, held_out, labels = load(data, corpus)
+    X = X[:n_documents]
+    warm(label, X)
+    model = make(label, K, seed)
+    begin = time.perf_counter()
+    model.fit(X)
+    seconds = time.perf_counter() - begin
+    topics = model.components_ / model.components_.sum(1, keepdims=True)
+    agreement = None
+    if labels is not None:
+        theta = model.transform(shown + held_out)
+        agreement = label_agreement(labels, theta.argmax(1))
+    return (
+        seconds,
+        completion_perplexity(held_out, model.transform(shown), topics),
+        coherence(topics, X).mean,
+        topic_diversity(topics),
+        agreement,
+    )
 
 
 class Tomotopy:
@@ -82,53 +161,80 @@ def _words(X):
 
 
 def show(*cells):
-    print(" ".join(f"{cell:>12}" for cell in cells), flush=True)
+    print(" ".join(f"{cell:>16}" for cell in cells), flush=True)
 
 
-def models_by_name(K, seed, names):
-    makers = {
-        "ours": lambda: TorchPoissonNMF(K, random_state=seed),
-        "random": lambda: TorchPoissonNMF(K, init="random", random_state=seed),
-        "consensus": lambda: ConsensusTopics(TorchPoissonNMF(K), random_state=seed),
-        "LDA": lambda: LatentDirichletAllocation(K, random_state=seed),
-        "tomotopy": lambda: Tomotopy(K, seed),
-    }
-    return {name: makers[name]() for name in names}
+def compare(args):
+    """Rows of the table: every figure as the list of those of the seeds."""
+    run, rows = Processes(("theirs", "ours")), []
+    show("corpus", "model", "seconds", "perplexity", "NPMI", "diversity", "NMI")
+    for corpus in args.corpora or ("etm_20ng", "newsgroups20"):
+        for K in args.k:
+            name = corpus if len(args.k) == 1 else f"{corpus}, K = {K}"
+            rows += compare_on(args, run, corpus, K, name)
+    return rows
 
 
-def beside_others(corpora, sizes, seed, names):
-    show("corpus", "K", "model", "CPU seconds", "perplexity", "NPMI", "diversity")
-    for name, corpus in corpora.items():
-        for K in sizes:
-            for label, model in models_by_name(K, seed, names).items():
-                found = measure(model, corpus)
-                seconds, perplexity, *topics = found.values()
-                quality = [f"{value:.3f}" for value in topics]
-                show(name, K, label, f"{seconds:.1f}", f"{perplexity:.0f}", *quality)
+def compare_on(args, run, corpus, K, name):
+    found = {label: [] for label in args.models}
+    for seed in range(args.seeds):  # interleaved: the machine's speed drifts
+        for label, values in found.items():
+            problem = args.data, corpus, label, K, seed
+            options = {"n_documents": 400} if args.quick else {}
+            process = "theirs" if label in PEERS else "ours"
+            values.append(run(process, measure, *problem, **options))
+    for label, values in found.items():
+        figures = [
+            None if None in column else list(column)
+            for column in zip(*values, strict=True)
+        ]
+        show(name, label, *(f and f"{median(f):.4g}" or "" for f in figures))
+        yield [name, TITLES.get(label, label), *figures]
 
 
-def grid(corpora, sizes, seed):
-    perplexities = [f"at {a}" for a in FOLD_IN]
-    show("corpus", "K", "a", "b", *perplexities, "NPMI", "diversity")
-    for name, corpus in corpora.items():
-        for K in sizes:
+def summary(rows, K):
+    """scikit-learn's LDA beside TorchPoissonNMF on the first corpus."""
+    corpus = rows[0][0]
+    by_model = {row[1]: row for row in rows if row[0] == corpus}
+    pair = "scikit-learn LDA", "TorchPoissonNMF"
+    if not set(pair) <= set(by_model):
+        return
+    theirs, ours = (by_model[name] for name in pair)
+    task = f"{K} topics of 11,214 newsgroup posts: time of a fit"
+    yield record.comparison(task, pair[0], theirs[2], pair[1], ours[2])
+    task = "the same fits: perplexity of new posts (lower is better)"
+    yield record.comparison(task, pair[0], theirs[3], pair[1], ours[3], unit="")
+
+
+def write(args, rows):
+    rows_of_summary = list(summary(rows, args.k[0]))
+    packages = "scikit-learn", "tomotopy"
+    record.write_table("quality", args.record, COLUMNS, rows, packages, rows_of_summary)
+
+
+def grid(args):
+    from sklearn_topics import TorchPoissonNMF
+    from sklearn_topics.metrics import coherence, topic_diversity
+
+    show("corpus", "K", "a", "b", *(f"at {a}" for a in FOLD_IN), "NPMI", "diversity")
+    for name in args.corpora or ("newsgroups20", "nips", "docstrings"):
+        X, shown, held_out, _ = load(args.data, name)
+        for K in args.k:
             for a, b in GRID:
                 model = TorchPoissonNMF(
                     K,
                     doc_topic_pseudocount=a,
                     topic_word_pseudocount=b,
-                    random_state=seed,
-                )
-                found = measure(model, corpus)
-                _, shown, held_out = corpus
+                    random_state=0,
+                ).fit(X)
                 values = []
                 for pseudocount in FOLD_IN:
                     model.set_params(transform_pseudocount=pseudocount)
                     theta = model.transform(shown)
                     value = completion_perplexity(held_out, theta, model.components_)
                     values.append(f"{value:.0f}")
-                quality = f"{found['npmi']:.3f}", f"{found['diversity']:.3f}"
-                show(name, K, a, b, *values, *quality)
+                topics = coherence(model, X).mean, topic_diversity(model)
+                show(name, K, a, b, *values, *(f"{value:.3f}" for value in topics))
 
 
 def main():
@@ -136,26 +242,22 @@ def main():
     parser.add_argument("data")
     parser.add_argument("--grid", action="store_true")
     parser.add_argument("--corpora", nargs="+", choices={**CORPORA, **SHORT})
-    known = "ours", "random", "consensus", "LDA", "tomotopy"
-    parser.add_argument("--models", nargs="+", choices=known, default=["ours", "LDA"])
-    parser.add_argument("-k", type=int, nargs="+", default=[20, 50, 100])
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS[:5])
+    parser.add_argument("-k", type=int, nargs="+", default=[50])
+    parser.add_argument("--seeds", type=int, default=3)
+    record.add_arguments(parser)
     args = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    # The check, etm_20ng, has no part in the choice.
-    names = args.corpora or (
-        ["newsgroups20", "nips", "docstrings"]
-        if args.grid
-        else ["etm_20ng", "newsgroups20", "nips"]
-    )
-    loaders = {**CORPORA, **SHORT}
-    corpora = {name: loaders[name](args.data) for name in names}
-    small = next(iter(corpora.values()))[0][:100]
-    TorchPoissonNMF(2, max_iter=12, tol=0).fit(small)  # loads the compiled kernels
+    if find_spec("tomotopy") is None:
+        args.models = [label for label in args.models if label != "tomotopy"]
+    if args.quick:
+        args.k, args.seeds, args.corpora = [4], 2, ["etm_20ng"]
     if args.grid:
-        grid(corpora, args.k, args.seed)
-    else:
-        beside_others(corpora, args.k, args.seed, args.models)
+        grid(args)
+        return
+    rows = compare(args)
+    if args.record:
+        write(args, rows)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,20 @@ import warnings
 from statistics import median
 
 import measures
+import record
 from measures import CORPORA, completion_perplexity
 from sklearn.metrics import normalized_mutual_info_score
 
 from sklearn_topics import TorchPoissonNMF
 from sklearn_topics.metrics import coherence, topic_diversity
 
+COLUMNS = {
+    "Corpus": "",
+    "Initialisation": "",
+    "Perplexity (lower is better)": ".0f",
+    "Coherence (NPMI)": ".3f",
+    "NMI with labels": ".3f",
+}
 INITS = "random", "nndsvda", "kmeans", "auto"
 #: Corpus -> numbers of topics; those of short texts have labels.
 SHORT = {"snippets": (20,), "tweets": (20,)}
@@ -49,16 +57,21 @@ def main():
     parser.add_argument("folder")
     parser.add_argument("corpora", nargs="*", default=[*SHORT, *LONG])
     parser.add_argument("--seeds", type=int, default=3)
+    record.add_arguments(parser)
     arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.corpora, arguments.seeds = ["tweets"], 2
     warnings.simplefilter("ignore")
     print(
         "corpus        K  init     perplexity   NPMI  diversity    NMI  n_iter  seconds"
     )
+    table = []
     for name in arguments.corpora:
         data = load(arguments.folder, name)
         for K in {**SHORT, **LONG}[name]:
             # Interleaved, so that other work on the machine disturbs all alike.
             rows = {init: [] for init in INITS}
+            K = 3 if arguments.quick else K
             measured(*data, 2, "random", 0)  # compiles
             for seed in range(arguments.seeds):
                 for init, row in rows.items():
@@ -68,6 +81,13 @@ def main():
                 npmi, diversity, nmi = (f"{value:6.3f}" for value in topics)
                 line = f"{name:12s} {K:3d} {init:8s} {ppl:10.0f} {npmi} {diversity}"
                 print(f"{line} {nmi} {n_iter:6.0f} {seconds:7.1f}", flush=True)
+                ppl, npmi, diversity, nmi, _, _ = zip(*row, strict=True)
+                nmi = None if data[3] is None else list(nmi)
+                sizes = {**SHORT, **LONG}[name]
+                label = name if len(sizes) == 1 else f"{name}, K = {K}"
+                table.append([label, init, list(ppl), list(npmi), nmi])
+    if arguments.record:
+        record.write_table("starts", arguments.record, COLUMNS, table, ())
 
 
 if __name__ == "__main__":

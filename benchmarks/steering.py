@@ -1,6 +1,6 @@
 """Seed words, frozen topics and merging, measured on newsgroups.
 
-    python benchmarks/steering.py --data DATA_FOLDER
+    python benchmarks/steering.py DATA [--only seeds]
 
 Seeds: four lists of five words on newsgroups4, K = 10. The figure is the share of a
 seeded topic's documents that belong to its group; beside it stands the purest topic of
@@ -14,6 +14,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import record
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
@@ -75,6 +76,7 @@ def seeds(folder, **options):
               f"{np.round(found, 2)[:, g]}, purest topic without seeds "
               f"{np.median(plain, 0)[g]:.2f}")  # fmt: skip
     print(f"  perplexity with seeds: {np.round(100 * np.array(lost), 2)} % more")
+    return found, plain
 
 
 def frozen(folder):
@@ -149,12 +151,28 @@ def background(folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", required=True, help="folder of the corpora")
+    parser.add_argument("data", help="folder of the corpora")
     parser.add_argument("--only", choices=PARTS, help="one of the tables")
+    record.add_arguments(parser)
     args = parser.parse_args()
     for name, part in PARTS.items():
         if args.only in (None, name):
-            part(args.data)
+            found = part(args.data)
+            if args.record and name == "seeds":
+                write(args.record, *found)
+
+
+def write(folder, found, plain):
+    """Percentages of each group, a list of those of the seeds."""
+    columns = {"": ""} | dict.fromkeys(SEEDS, ".0f")
+    rows = [
+        [label, *(list(100 * values[:, g]) for g in range(len(SEEDS)))]
+        for label, values in (
+            ("seeded topic, %", np.array(found)),
+            ("purest topic without seeds, %", np.array(plain)),
+        )
+    ]
+    record.write_table("steering", folder, columns, rows, ())
 
 
 PARTS = {f.__name__: f for f in (seeds, frozen, merging, background)}

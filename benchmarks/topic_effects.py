@@ -12,6 +12,7 @@ import argparse
 
 import numpy as np
 import pandas as pd
+import record
 
 from sklearn_topics import TorchPoissonNMF
 from sklearn_topics.inspection import topic_effects
@@ -73,13 +74,23 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--documents", type=int, default=400)
+    record.add_arguments(parser)
     args = parser.parse_args()
+    if args.quick:
+        args.draws, args.documents = 2, 100
     print("tokens  topics  coverage  width")
+    rows = []
     for length in LENGTHS:
+        rows.append([length])
         for fitted in False, True:
             found = coverage(args.draws, args.documents, length, fitted=fitted)
             kind = "fitted" if fitted else "true"
             print("{:6}  {:6}  {:8.3f}  {:.3f}".format(length, kind, *found))
+            rows[-1].append(100 * found[0])
+    if args.record:
+        known, same = "Topics known, %", "Topics fitted to the same documents, %"
+        columns = {"Tokens of a document": "d", known: ".1f", same: ".1f"}
+        record.write_table("topic_effects", args.record, columns, rows, ())
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ Needs torchnmf (0.3.5). Prints, for
 - ``fit`` of dense and sparse targets, several beta: the largest difference of the
   factors after 50 iterations in float64, and the medians over interleaved repeats of
   the time of an iteration (the difference of a long and a short fit) in float32;
-- BetaMu on a chain of three modules, (1024, 10) to 64, and a wider one: the same for 50
-  steps, and for a step.
+- BetaMu on a chain of modules: the same for 50 steps, and for a step.
 
 Each package runs in a process of its own, so that neither meets the other's threads.
 """
@@ -20,17 +19,18 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+import record
 import scipy.sparse as sp
 import torch
 from processes import Processes
 
 #: name -> target's shape, rank
-DENSE = {"64 x 1024": ((1024, 64), 10), "2000 x 1500": ((2000, 1500), 20)}
+DENSE = {"2000 x 1500": ((2000, 1500), 20)}
 SPARSE = {"2000 x 3000, 1 %": ((2000, 3000), 10)}
 #: name -> rows, columns of H W', then rows of each further W
-CHAINS = {"1024 x 64": (1024, 10, 4, 24, 64), "2000 x 500": (2000, 40, 20, 80, 500)}
-#: Iterations of the long fit: of 1 ms each, and of more.
-MANY, FEW = 202, 22
+CHAINS = {"2000 x 500": (2000, 40, 20, 80, 500)}
+#: Iterations of the long fit.
+LONG = 22
 
 
 def target(shape, density, dtype, counts=None):
@@ -119,7 +119,10 @@ def largest_difference(run):
 
 
 def compare(label, run, n_long, repeats):
-    """`run` maps (package, iterations, dtype) to seconds and factors."""
+    """A row of the table: milliseconds of an iteration, of each repeat.
+
+    `run` maps (package, iterations, dtype) to seconds and factors.
+    """
     difference = largest_difference(lambda p: run(p, 50, torch.float64))
     rows = []
     for _ in range(repeats):
@@ -128,22 +131,42 @@ def compare(label, run, n_long, repeats):
             long, short = (run(package, n, torch.float32)[0] for n in (n_long, 2))
             times.append((long - short) / (n_long - 2))
         rows.append((*times, times[0] / times[1]))
-    theirs, ours, ratio = (median(column) for column in zip(*rows, strict=True))
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    theirs, ours, ratio = map(median, columns)
     print(
         f"{label:40s} difference {difference:.0e}  {theirs * 1e3:8.2f} ms "
         f"{ours * 1e3:8.2f} ms {ratio:6.2f} x",
         flush=True,
     )
+    milliseconds = ([1e3 * value for value in column] for column in columns[:2])
+    return [label, *milliseconds, f"{difference:.0e}"]
 
 
-def length(name):
-    return MANY if "64" in name else FEW
+COLUMNS = {
+    "Factorisation": "",
+    "torchnmf, ms": ".3g",
+    "sklearn_topics.nn, ms": ".3g",
+    "largest difference of factors": "",
+}
+
+
+def write(folder, rows):
+    summary = []
+    for problem in ("dense 2000 x 1500, beta 1", "sparse 2000 x 3000, 1 %, beta 1"):
+        row = next((row for row in rows if row[0] == f"fit, {problem}"), None)
+        if row is not None:
+            task = f"an iteration of the module NMF, {problem}"
+            pair = "torchnmf", row[1], "nn.NMF", row[2]
+            summary.append(record.comparison(task, *pair, unit="ms"))
+    packages = "torchnmf", "numba"
+    record.write_table("torch_nmf", folder, COLUMNS, rows, packages, summary)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--counts", type=Path, help="a sparse target more")
     parser.add_argument("--repeats", type=int, default=5)
+    record.add_arguments(parser)
     args = parser.parse_args()
     processes = Processes(("theirs", "ours"))
 
@@ -156,16 +179,23 @@ def main():
     if args.counts:
         sparse[args.counts.parent.name] = ((None, 0.0, args.counts), 10)
     dense = {name: ((shape, 1), rank) for name, (shape, rank) in DENSE.items()}
-    report = partial(compare, repeats=args.repeats)
+    compared = partial(compare, repeats=2 if args.quick else args.repeats)
+    rows = []
+
+    def report(label, run):
+        rows.append(compared(label, run, 4 if args.quick else LONG))
+
     for kind, problems in ("dense", dense), ("sparse", sparse):
         for name, (problem, rank) in problems.items():
-            for beta in (1, 2, 1.5) if kind == "dense" else (1, 2):
+            for beta in (1, 2):
                 label = f"fit, {kind} {name}, beta {beta:g}"
-                report(label, bind(fit, problem, rank, beta), length(name))
+                report(label, bind(fit, problem, rank, beta))
     for name, sizes in CHAINS.items():
-        for beta in (1, 2, 1.5):
+        for beta in (1, 2):
             run = bind(steps, sizes, beta)
-            report(f"BetaMu, {name}, beta {beta:g}", run, length(name))
+            report(f"BetaMu, {name}, beta {beta:g}", run)
+    if args.record:
+        write(args.record, rows)
 
 
 if __name__ == "__main__":

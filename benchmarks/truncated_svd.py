@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from statistics import median
 
+import record
 import scipy.sparse as sp
 from processes import Processes
 
@@ -39,24 +40,49 @@ def main():
     parser.add_argument("counts", type=Path)
     parser.add_argument("-k", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=5)
+    record.add_arguments(parser)
     args = parser.parse_args()
+    if args.quick:
+        args.k, args.repeats = 2, 2
     packages = "theirs", "ours"
-    run = Processes(packages)
+    run, table = Processes(packages), []
     for dtype in ("float64", "float32"):
         rows = []
         for seed in range(args.repeats + 1):  # the first one loads the kernels
             problem = args.counts, dtype, args.k, seed
             rows.append([run(package, fit, package, *problem) for package in packages])
         theirs, ours = (
-            [median(values) for values in zip(*column, strict=True)]
+            [list(values) for values in zip(*column, strict=True)]
             for column in zip(*rows[1:], strict=True)
         )
-        print(
-            f"{args.counts.parent.name}, K = {args.k}, {dtype}: scikit-learn "
-            f"{theirs[0]:.2f} s, ours {ours[0]:.2f} s, {theirs[0] / ours[0]:.1f} x; "
-            f"captured variance {theirs[1]:.6f}, {ours[1]:.6f}",
-            flush=True,
-        )
+        table.append([dtype, theirs[0], ours[0], theirs[1], ours[1]])
+        show(args, dtype, *(map(median, (*theirs, *ours))))
+    if args.record:
+        write(args, table)
+
+
+def show(args, dtype, their_time, their_variance, our_time, our_variance):
+    print(
+        f"{args.counts.parent.name}, K = {args.k}, {dtype}: scikit-learn "
+        f"{their_time:.2f} s, ours {our_time:.2f} s, {their_time / our_time:.1f} x; "
+        f"captured variance {their_variance:.6f}, {our_variance:.6f}",
+        flush=True,
+    )
+
+
+def write(args, table):
+    columns = {
+        "dtype": "",
+        "TruncatedSVD, s": ".3g",
+        "TorchTruncatedSVD, s": ".3g",
+        "variance explained by TruncatedSVD": ".4f",
+        "by TorchTruncatedSVD": ".4f",
+    }
+    task = f"truncated SVD of NIPS papers, {args.k} components, {table[0][0]}"
+    theirs, ours = table[0][1:3]
+    pair = "scikit-learn TruncatedSVD", theirs, "TorchTruncatedSVD", ours
+    summary = [record.comparison(task, *pair)]
+    record.write_table("svd", args.record, columns, table, ("scikit-learn",), summary)
 
 
 if __name__ == "__main__":

@@ -60,6 +60,8 @@ html_css_files = ["code_width.css", "landing.css"]
 numpydoc_show_class_members = False
 # "fit" and not "TorchPoissonNMF.fit" in the table of contents of a class.
 toc_object_entries_show_parents = "hide"
+# The texts name the types of parameters and results, with their shapes.
+autodoc_typehints = "none"
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",

@@ -38,6 +38,8 @@ EXPECTED = {
     "report": GUIDE + "report",
     "gensim": "migration/gensim",
     "install": "install",
+    "ConvergenceWarning": GUIDE + "errors",
+    "error": GUIDE + "errors",
 }
 OBJECT_PRIORITY = {0: 15, 1: 5, 2: -5}
 

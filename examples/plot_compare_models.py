@@ -90,7 +90,8 @@ for ax, column in zip(axes, table, strict=True):
     ax.set_title(column)
     ax.margins(x=0.25)
     for i, value in enumerate(table[column]):
-        ax.annotate(f" {value:.3g}", (value, i), va="center", fontsize=8)
+        text = f" {value:,.0f}" if value > 100 else f" {value:.3g}"
+        ax.annotate(text, (value, i), va="center", fontsize=8)
 axes[0].invert_yaxis()
 plt.show()
 

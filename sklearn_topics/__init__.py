@@ -57,7 +57,7 @@ _SUBMODULES = (
 )
 
 
-def trusted_types():
+def trusted_types() -> list[str]:
     """Return the types that `skops.io.load` must trust to load models of this package.
 
     skops loads a file only if it trusts every type in it. It trusts the types of

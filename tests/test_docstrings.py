@@ -90,3 +90,15 @@ def test_methods_are_looked_at():
     # What torch and scikit-learn define, they document.
     assert "sklearn_topics.nn.ETM.register_buffer" not in found
     assert "sklearn_topics.TorchETM.set_params" not in found
+
+
+ESTIMATORS = [
+    name
+    for name in sklearn_topics.__all__
+    if hasattr(getattr(sklearn_topics, name), "fit")
+]
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimator_says_how_it_scales(name):
+    assert "**How it scales.**" in getattr(sklearn_topics, name).__doc__

@@ -1,17 +1,20 @@
 """Protection from the torch modes (no_grad, autocast) of the caller."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import wraps
 from inspect import signature
+from typing import Any, TypeVar
 
 import torch
 
 from .memory import out_of_memory
 
+F = TypeVar("F", bound=Callable[..., Any])
 _AUTOCAST = "cpu", "cuda", "mps", "xpu"
 
 
-def plain_torch(function):
+def plain_torch(function: F) -> F:
     """Decorate a public function so that it ignores the torch modes of the caller.
 
     `no_grad` and `inference_mode` would prevent training, and `autocast` would compute

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Set
 from os import PathLike
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ _ENOUGH, _NAMED = 0.5, 5
 _UNKNOWN_SCALE = 0.6
 
 
-def embedding_matrix(words, vectors, *, random_state=None, return_found=False):
+def embedding_matrix(words, vectors, *, random_state=None, return_found=False) -> Any:
     """Look up word vectors and return them as an array, one row per word.
 
     For the parameter `embeddings` of :class:`TorchETM`. In a pipeline pass the same

@@ -1,8 +1,10 @@
 """Every import from scikit-learn's private modules, and every version shim."""
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
 import numpy as np
 import sklearn
-from sklearn.base import _fit_context
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils._param_validation import Interval as _Interval
@@ -18,6 +20,13 @@ except ImportError:  # scikit-learn < 1.9
     class CallbackSupportMixin:
         """Replacement if scikit-learn has no callbacks."""
 
+
+if TYPE_CHECKING:  # scikit-learn has no types: `fit` would lose its own
+    _F = TypeVar("_F", bound=Callable[..., Any])
+
+    def _fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[_F], _F]: ...
+else:
+    from sklearn.base import _fit_context
 
 __all__ = [
     "HAS_CALLBACKS",

@@ -62,7 +62,9 @@ class Counts:
 
     ndim = 2  # as of arrays and sparse matrices
 
-    def __init__(self, indptr, indices, data, shape, *, feature_names=None, path=None):
+    def __init__(
+        self, indptr, indices, data, shape, *, feature_names=None, path=None
+    ) -> None:
         self.shape = tuple(int(size) for size in shape)
         self.path = path
         self.feature_names = feature_names

@@ -17,7 +17,7 @@ from .npy import NpyFile
 _OURS = {INDPTR, INDICES, DATA, NAMES, f"{META}.part"}
 
 
-def write_counts(path, blocks, *, feature_names=None, dtype=None):
+def write_counts(path, blocks, *, feature_names=None, dtype=None) -> Counts:
     """Write counts to a folder on disk, block by block, in bounded memory.
 
     Parameters

@@ -84,7 +84,7 @@ class EarlyStopping(FitWatcher):
         min_delta=0.0,
         every=1,
         restore_best=True,
-    ):
+    ) -> None:
         super().__init__()
         if metric != "completion" and not callable(metric):
             raise ValueError(

@@ -63,7 +63,7 @@ class HistoryLogger(FitWatcher):
     [10, 20, 30]
     """
 
-    def __init__(self, path):
+    def __init__(self, path) -> None:
         super().__init__()
         self.path = Path(path)
         if self.path.suffix not in _FORMATS:

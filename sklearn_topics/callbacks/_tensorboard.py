@@ -78,7 +78,7 @@ class TensorBoardLogger(FitWatcher):
     ['TorchPoissonNMF']
     """
 
-    def __init__(self, log_dir, feature_names=None, n_terms=10, every=1):
+    def __init__(self, log_dir, feature_names=None, n_terms=10, every=1) -> None:
         super().__init__()
         _summary_writer()  # raise now, not in the middle of a search
         self.log_dir = Path(log_dir)

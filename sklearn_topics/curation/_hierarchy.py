@@ -44,11 +44,11 @@ class TopicHierarchy:
     linkage: np.ndarray
 
     @property
-    def n_topics(self):
+    def n_topics(self) -> int:
         """Number of topics."""
         return len(self.linkage) + 1
 
-    def order(self):
+    def order(self) -> list[int]:
         """Return the topics in the order of the tree, similar ones side by side.
 
         Returns
@@ -58,7 +58,7 @@ class TopicHierarchy:
         """
         return leaves_list(self.linkage).tolist() if self.n_topics > 1 else [0]
 
-    def groups(self, n_topics):
+    def groups(self, n_topics) -> list[list[int]]:
         """Return the topics that are merged when `n_topics` are left.
 
         Parameters
@@ -81,7 +81,7 @@ class TopicHierarchy:
         return sorted(groups.values())
 
 
-def topic_hierarchy(model, *, X=None):
+def topic_hierarchy(model, *, X=None) -> TopicHierarchy:
     """Merge the two topics that lose least again and again, into a tree of topics.
 
     A merge loses the information which of the two topics a token has: their

@@ -1,5 +1,7 @@
 """Merge, drop and reorder the topics of a fitted model."""
 
+from typing import Any
+
 import numpy as np
 
 from .._boundary.arguments import check_choice, is_integer
@@ -16,7 +18,7 @@ from ._hierarchy import topic_hierarchy
 _ORDERS = "share", "similarity"
 
 
-def merge_topics(model, groups, *, X=None):
+def merge_topics(model, groups, *, X=None) -> Any:
     """Merge topics of a fitted model.
 
     The expected counts of merged topics add up, so that the merged topic is the mean of
@@ -68,7 +70,7 @@ def merge_topics(model, groups, *, X=None):
     return combined(model, rows, weights, X=X)
 
 
-def drop_topics(model, topics):
+def drop_topics(model, topics) -> Any:
     """Remove topics from a fitted model.
 
     Documents are then inferred with the other topics alone. The model is not changed.
@@ -104,7 +106,7 @@ def drop_topics(model, topics):
     return combined(model, [[k] for k in range(K) if k not in gone])
 
 
-def reorder_topics(model, order="share", *, X=None):
+def reorder_topics(model, order="share", *, X=None) -> Any:
     """Reorder the topics of a fitted model.
 
     The model is not changed.

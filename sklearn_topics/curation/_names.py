@@ -1,6 +1,7 @@
 """Names of the topics of a fitted model."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from .._boundary.arguments import check_integer
 from .._boundary.containers import readable
@@ -12,7 +13,7 @@ from ._copies import check_model, renamed
 from ._merge import find_topics
 
 
-def rename_topics(model, names):
+def rename_topics(model, names) -> Any:
     """Name the topics of a fitted model.
 
     The names are the columns of `transform` with ``set_output``, and appear in tables,
@@ -63,7 +64,7 @@ def rename_topics(model, names):
 
 def suggest_names(
     model, namer, X=None, texts=None, *, feature_names=None, n_terms=10, n_docs=3
-):
+) -> list[str]:
     """Ask a function of your own, such as a language model, for names of the topics.
 
     Nothing is sent anywhere but by `namer`.

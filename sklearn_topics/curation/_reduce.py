@@ -1,10 +1,12 @@
 """Reduce the number of topics of a fitted model by merging similar ones."""
 
+from typing import Any
+
 from ._hierarchy import topic_hierarchy
 from ._merge import merge_topics
 
 
-def reduce_topics(model, n_topics, *, X=None):
+def reduce_topics(model, n_topics, *, X=None) -> Any:
     """Merge similar topics of a fitted model until `n_topics` are left.
 
     The same as :func:`merge_topics` with the groups of :func:`topic_hierarchy`. The

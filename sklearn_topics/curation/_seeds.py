@@ -9,7 +9,7 @@ from .._boundary.arguments import check_integer, check_number, check_sequence
 
 def seed_pseudocounts(
     vocabulary, seeds, n_components, *, weight=50.0, base=0.2, excluded=None
-):
+) -> np.ndarray:
     """Make the prior of a topic model with seed words (guided topic model).
 
     Pass the result to `topic_word_pseudocount` of

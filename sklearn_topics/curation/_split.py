@@ -1,6 +1,7 @@
 """Split a topic of a fitted model into several."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from ._merge import find_topics
 _LEAST = 1e-12
 
 
-def split_topic(model, topic, X, n=2, *, random_state=0):
+def split_topic(model, topic, X, n=2, *, random_state=0) -> Any:
     """Split a topic of a fitted model into `n` topics.
 
     Fits a :class:`~sklearn_topics.TorchPoissonNMF` with `n` topics to the tokens of X

@@ -53,7 +53,7 @@ The texts are those of the three projects, each under the 3-clause BSD licence.
 """
 
 
-def load_docstrings(*, data_home=None, return_X_y=False):
+def load_docstrings(*, data_home=None, return_X_y=False) -> Bunch:
     """Load the docstrings of the installed scikit-learn, scipy and numpy as a corpus.
 
     It is real text about some fifty subjects that needs no download. The source files

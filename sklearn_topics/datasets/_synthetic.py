@@ -2,6 +2,7 @@
 
 import difflib
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,7 +30,7 @@ def make_topic_corpus(
     zipf_exponent=1.0,
     topic_word_prior=None,
     random_state=None,
-):
+) -> tuple[Any, np.ndarray, np.ndarray]:
     """Generate a synthetic corpus from known topics, to test and compare models.
 
     Each document has topic proportions theta_i ~ Dirichlet(`doc_topic_prior`) and a

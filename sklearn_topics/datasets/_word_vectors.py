@@ -12,7 +12,9 @@ import numpy as np
 _GZIP, _BLANKS = b"\x1f\x8b", re.compile(r"[ \t]+")
 
 
-def load_word_vectors(path, *, vocabulary=None, encoding="utf-8"):
+def load_word_vectors(
+    path, *, vocabulary=None, encoding="utf-8"
+) -> dict[str, np.ndarray]:
     """Read word vectors from a text file of GloVe, word2vec or fastText.
 
     Use them for the parameter `embeddings` of `TorchETM`. The file is read line by

@@ -2,6 +2,7 @@
 
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import scipy.sparse as sp
@@ -19,7 +20,7 @@ from ._vocabulary import read_vocabulary, vocabulary_beside
 from ._zarr import open_zarr
 
 
-def open_counts(path, *, key=None):
+def open_counts(path, *, key=None) -> Counts:
     """Open counts on disk; rows are read when they are asked for.
 
     Parameters
@@ -84,7 +85,9 @@ def open_counts(path, *, key=None):
     return X
 
 
-def iter_counts(path, *, format=None, vocabulary=None, n_features=None, key=None):
+def iter_counts(
+    path, *, format=None, vocabulary=None, n_features=None, key=None
+) -> Iterator:
     """Read counts of any format block by block, in bounded memory.
 
     Parameters
@@ -161,7 +164,9 @@ def iter_counts(path, *, format=None, vocabulary=None, n_features=None, key=None
     return CountBlocks(source.read, source.shape, names)
 
 
-def read_counts(path, *, format=None, vocabulary=None, n_features=None, key=None):
+def read_counts(
+    path, *, format=None, vocabulary=None, n_features=None, key=None
+) -> Counts:
     """Read counts of any format into memory.
 
     Parameters

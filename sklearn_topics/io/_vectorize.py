@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 
 from .._disk.canonical import canonical_csr
+from .._disk.counts import Counts
 from .._disk.write import check_new_folder, write_counts
 
 #: Texts whose counts are in memory at once.
@@ -21,7 +22,7 @@ _TEXTS = 2048
 _COLUMNS = np.iinfo(np.int32).max
 
 
-def vectorize(texts, vectorizer, path):
+def vectorize(texts, vectorizer, path) -> Counts:
     """Count the terms of texts and write the counts to disk, in bounded memory.
 
     Parameters

@@ -47,7 +47,7 @@ class TopicAlignment:
     distance: np.ndarray
 
 
-def topic_distances(topics, other=None, *, distance="hellinger"):
+def topic_distances(topics, other=None, *, distance="hellinger") -> np.ndarray:
     """Compute the distances between the topics of one model or two models.
 
     Parameters
@@ -80,7 +80,7 @@ def topic_distances(topics, other=None, *, distance="hellinger"):
     return like_input(between, topics)
 
 
-def align_topics(reference, topics, *, distance="hellinger"):
+def align_topics(reference, topics, *, distance="hellinger") -> TopicAlignment:
     """Match the topics of two models one to one.
 
     The matching minimises the sum of the distances of the pairs.
@@ -111,7 +111,7 @@ def align_topics(reference, topics, *, distance="hellinger"):
     return TopicAlignment(rows, columns, between[rows, columns])
 
 
-def topic_stability(models):
+def topic_stability(models) -> float:
     """Measure how reproducible the topics of several fits are.
 
     The fits differ in their seeds or samples. The topics of all fits are clustered, as
@@ -147,7 +147,7 @@ def topic_stability(models):
     return find_consensus(topics).stability
 
 
-def sort_documents(theta):
+def sort_documents(theta) -> np.ndarray:
     """Sort documents by dominant topic, then by decreasing proportion of that topic.
 
     Documents without a dominant topic come last: all their proportions are equal.

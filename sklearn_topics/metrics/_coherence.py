@@ -64,7 +64,7 @@ def coherence(
     n_terms=10,
     feature_names=None,
     window_size=None,
-):
+) -> Coherence:
     r"""Measure how well the top terms of each topic fit together by co-occurrence.
 
     Coherent topics are easier to interpret. The function reads the data once and

@@ -9,7 +9,7 @@ from .._boundary.top_terms import is_listed, top_columns
 from ._coherence import coherence
 
 
-def topic_diversity(topics, *, n_terms=25):
+def topic_diversity(topics, *, n_terms=25) -> float:
     """Compute the share of distinct terms among the top terms of all topics.
 
     Low values indicate redundant topics.
@@ -38,7 +38,7 @@ def topic_diversity(topics, *, n_terms=25):
     return len(np.unique(top)) / len(top)
 
 
-def rbo_diversity(topics, *, n_terms=10, p=0.9):
+def rbo_diversity(topics, *, n_terms=10, p=0.9) -> float:
     """Compute 1 minus the mean rank-biased overlap of pairs of topics.
 
     In contrast to :func:`topic_diversity`, shared terms at high ranks count more.
@@ -75,7 +75,7 @@ def rbo_diversity(topics, *, n_terms=10, p=0.9):
 
 def topic_quality(
     topics, X=None, *, texts=None, measure="npmi", n_terms=10, feature_names=None
-):
+) -> float:
     """Compute coherence times diversity (Dieng, Ruiz and Blei 2020, section 6).
 
     Parameters

@@ -20,7 +20,7 @@ from .._core.heldout import split_counts
 
 
 @plain_torch
-def completion_score(estimator, X, y=None):
+def completion_score(estimator, X, y=None) -> float:
     """Compute the mean log-likelihood per held-out token; higher is better.
 
     Use it to compare topic models on new documents. The tokens of each document are
@@ -66,7 +66,7 @@ def completion_score(estimator, X, y=None):
     return _completion_score(held_out, *parts)
 
 
-def perplexity(estimator, X, y=None):
+def perplexity(estimator, X, y=None) -> float:
     """Compute the held-out perplexity per token; lower is better.
 
     The perplexity is ``exp(-completion_score(estimator, X))``.

@@ -12,7 +12,7 @@ from .._boundary.proportions import strongest_topics
 from .._boundary.warning import warn_user
 
 
-def purity(labels, theta):
+def purity(labels, theta) -> float:
     """Compute the share of documents with the most frequent label of their topic.
 
     Parameters
@@ -44,7 +44,7 @@ def purity(labels, theta):
     return float(table.max(axis=0).sum() / table.sum())
 
 
-def label_agreement(labels, theta):
+def label_agreement(labels, theta) -> float:
     """Compute the normalised mutual information of labels and dominant topics (NMI).
 
     Parameters

@@ -1,6 +1,6 @@
 """Scorers for GridSearchCV and cross_validate, including pipelines that read text."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from .._boundary.arguments import check_choice, check_integer
@@ -80,7 +80,9 @@ def _may_be_folds(X, y) -> bool:
     return "i" in kinds and set(X.index) != set(y.index)
 
 
-def topic_scorer(score, *, n_terms=None, reference=None, texts=None):
+def topic_scorer(
+    score, *, n_terms=None, reference=None, texts=None
+) -> Callable[..., float]:
     """Make a scorer for the ``scoring`` argument of searches and cross-validation.
 
     Parameters

@@ -86,7 +86,7 @@ class BaseDecomposition(
         return page_template()
 
     @property
-    def n_components_(self):
+    def n_components_(self) -> int:
         """Number of components: rows of ``components_``, also if these were edited."""
         return self.components_.shape[0]
 
@@ -94,7 +94,7 @@ class BaseDecomposition(
     def _n_features_out(self):
         return self.n_components_
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features=None) -> np.ndarray:
         """Get the names of the output columns: the names of the topics.
 
         Parameters
@@ -210,7 +210,7 @@ class BaseDecomposition(
         """Validated components_: the user may have edited them."""
         return check_components(self, nonnegative=self._nonnegative_components)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X) -> np.ndarray:
         """Transform coordinates back to the original space.
 
         Parameters
@@ -281,7 +281,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         return X_device, to_device(topics, X_device.device)
 
     @plain_torch
-    def transform(self, X, out=None):
+    def transform(self, X, out=None) -> np.ndarray:
         """Infer the topic proportions of documents.
 
         Parameters
@@ -314,7 +314,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         return self._like_input(theta, X)
 
     @plain_torch
-    def score(self, X, y=None):
+    def score(self, X, y=None) -> float:
         """Mean held-out log-likelihood per token; higher is better.
 
         Evaluated by document completion: the tokens of each document are split into two
@@ -341,7 +341,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         infer = partial(self._proportions, topics=topics)
         return document_completion(X_device, infer, topics)
 
-    def perplexity(self, X, y=None):
+    def perplexity(self, X, y=None) -> float:
         """Held-out perplexity per token, ``exp(-score(X))``; lower is better.
 
         Parameters
@@ -468,7 +468,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         return float(LOSSES.get(self.beta_loss, self.beta_loss))
 
     @plain_torch
-    def score(self, X, y=None):
+    def score(self, X, y=None) -> float:
         r"""D2 on held-out columns, the fraction of the divergence explained.
 
         Half of the columns are held out, the same for every X with this number of

@@ -3,6 +3,7 @@
 from copy import copy
 from inspect import signature
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import psi
@@ -67,12 +68,15 @@ class ConsensusTopics(
         that is the same for all seeds, such as "nndsvd", raises an error.
 
     n_fits : int, default=20
-        Number of fits.
+        Number of fits. Time is proportional to it. More fits estimate the stability of
+        the topics better; 20 are enough to tell topics that all fits find from topics
+        of a few.
 
     density_threshold : float, default=0.6
         Topics are outliers, and do not take part in the means, if their mean
         Hellinger distance to the most similar topics of 30 % of the other fits exceeds
-        this number between 0 and 1. 1 keeps all topics.
+        this number between 0 and 1. 1 keeps all topics; smaller values keep only the
+        most reproducible ones. It costs no time.
 
     random_state : int, RandomState instance or None, default=None
         Determines the seeds of the fits. Pass an int for reproducible results.
@@ -134,6 +138,13 @@ class ConsensusTopics(
     sklearn_topics.plot.StabilityDisplay : Plot of the distances between all topics.
     sklearn_topics.metrics.topic_stability : Stability of given fits.
 
+    Notes
+    -----
+    **How it scales.** A fit takes as long as `n_fits` + 1 fits of `estimator`, less
+    with `n_jobs`. The comparison of all pairs of topics takes (n_fits * K)^2 * m for K
+    topics and m terms, and (n_fits * K)^2 numbers of memory. `transform` takes as long
+    as that of `estimator`.
+
     References
     ----------
     .. [1] D. Kotliar et al., "Identifying gene expression programs of cell-type
@@ -151,6 +162,18 @@ class ConsensusTopics(
     >>> model.topic_support_.tolist()
     [0.8, 1.0, 1.0, 1.0]
     """
+
+    # Set by `fit`.
+    estimator_: Any
+    stability_: float
+    topic_stability_: np.ndarray
+    topic_support_: np.ndarray
+    labels_: np.ndarray
+    densities_: np.ndarray
+    distances_: np.ndarray
+    errors_: np.ndarray
+    n_features_in_: int
+    feature_names_in_: np.ndarray
 
     _doc_link_module = "sklearn_topics"
 
@@ -172,7 +195,7 @@ class ConsensusTopics(
         random_state=None,
         n_jobs=None,
         verbose=0,
-    ):
+    ) -> None:
         self.estimator = estimator
         self.n_fits = n_fits
         self.density_threshold = density_threshold
@@ -180,7 +203,7 @@ class ConsensusTopics(
         self.n_jobs = n_jobs
         self.verbose = verbose
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Fit the model many times and find the topics that the fits agree on.
 
         Parameters
@@ -200,7 +223,7 @@ class ConsensusTopics(
 
     # The parameters of `estimator` are validated by its own fit.
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X, y=None) -> np.ndarray:
         """Fit the model and return the final fit's weights of the documents.
 
         Parameters
@@ -257,7 +280,7 @@ class ConsensusTopics(
         )
         return mean_topics(topics, found.labels)
 
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Infer the weights of the topics in documents, by the final fit.
 
         Parameters
@@ -273,7 +296,7 @@ class ConsensusTopics(
         return self._checked(X).transform(X)
 
     @available_if(_estimator_has("score"))
-    def score(self, X, y=None):
+    def score(self, X, y=None) -> float:
         """Score documents by the final fit.
 
         Parameters
@@ -291,7 +314,7 @@ class ConsensusTopics(
         return self._checked(X).score(X)
 
     @available_if(_estimator_has("perplexity"))
-    def perplexity(self, X, y=None):
+    def perplexity(self, X, y=None) -> float:
         """Compute the perplexity of documents under the final fit.
 
         Parameters
@@ -309,7 +332,7 @@ class ConsensusTopics(
         return self._checked(X).perplexity(X)
 
     @available_if(_estimator_has("inverse_transform"))
-    def inverse_transform(self, X):
+    def inverse_transform(self, X) -> np.ndarray:
         """Transform weights back to the original space, by the final fit.
 
         Parameters
@@ -327,12 +350,12 @@ class ConsensusTopics(
         return self.estimator_.inverse_transform(X)
 
     @property
-    def components_(self):
+    def components_(self) -> np.ndarray:
         """Topics of the final fit."""
         return self.estimator_.components_
 
     @property
-    def n_components_(self):
+    def n_components_(self) -> int:
         """Number of topics."""
         return len(self.components_)
 

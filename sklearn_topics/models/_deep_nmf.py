@@ -2,6 +2,7 @@
 
 from functools import partial
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -45,11 +46,14 @@ class TorchDeepNMF(BaseBetaNMF):
     Parameters
     ----------
     layer_sizes : tuple of int, default=(40, 10)
-        Number of topics in each layer, from the finest to the coarsest. A single layer
+        Number of topics in each layer, from the finest to the coarsest. Time and memory
+        are proportional to their sum. The default suits a corpus of some thousand
+        documents. A single layer
         is :class:`TorchBetaNMF` with solver "mu".
 
     init : {"random", "nndsvda", "nndsvdar"}, default=None
-        Initialisation of each layer, as in :class:`TorchBetaNMF`. None is "random".
+        Initialisation of each layer, as in :class:`TorchBetaNMF`. None is "random",
+        which costs nothing and differs by seed.
 
     beta_loss : float or str, default="kullback-leibler"
         Beta-divergence to minimise: any number, or "frobenius" (2), "kullback-leibler"
@@ -57,16 +61,20 @@ class TorchDeepNMF(BaseBetaNMF):
         X, values other than 1 and 2 take as much time, but not memory, as with dense X.
 
     fine_weight : float, default=1.0
-        Weight :math:`\lambda` of the divergences of the finer layers.
+        Weight :math:`\lambda` of the divergences of the finer layers from X. With 0,
+        only the coarsest layer has to fit X, and the data do not determine the fine
+        topics; with 1, all layers count alike.
 
     pretrain_iter : int, default=0
         Number of updates to pretrain each layer before all layers are fitted jointly:
-        an NMF of X, then an NMF of its weights, and so on [1]_. Useful if `fine_weight`
-        is 0.
+        an NMF of X, then an NMF of its weights, and so on [1]_. An update costs as much
+        as one of the joint fit. Useful if `fine_weight` is 0; otherwise the result is
+        about the same, so the default is none.
 
     tol : float, default=1e-4
         Tolerance of the stopping criterion: stop when the error of all layers decreases
-        in ten iterations by less than `tol` times the initial error.
+        in ten iterations by less than `tol` times the initial error. Smaller values
+        need more iterations; the default is that of NMF.
 
     max_iter : int, default=200
         Maximum number of iterations, each of which updates all factors. A warning is
@@ -78,15 +86,16 @@ class TorchDeepNMF(BaseBetaNMF):
         reproducible results.
 
     alpha_W : float, default=0.0
-        Weight of the penalty on each W, scaled by the number of features.
+        Weight of the penalty on each W, scaled by the number of features. Larger values
+        make the weights smaller, or sparser with L1.
 
     alpha_H : float or "same", default="same"
         Weight of the penalty on H and on each M, scaled by the number of samples.
         "same" is `alpha_W`.
 
     l1_ratio : float, default=0.0
-        Share of the L1 penalty (sum of entries); the rest is L2 (half the sum of
-        squares).
+        Share of the L1 penalty (sum of entries), which gives small weights that tend to
+        zero; the rest is L2 (half the sum of squares).
 
     verbose : int, default=0
         If 1, print progress to standard error: the size of the data at once, then a
@@ -151,6 +160,12 @@ class TorchDeepNMF(BaseBetaNMF):
 
     Notes
     -----
+    **How it scales.** An iteration takes as much time as an iteration of NMF with "mu"
+    for each layer, in proportion to nnz * K for sparse X with nnz nonzero entries and
+    layers of K topics, and more for the mixtures. There is no coordinate descent, so
+    that fits need more iterations than :class:`TorchPoissonNMF`. Memory is 4 (n + m) K
+    numbers, with K the sum of `layer_sizes`.
+
     float32 data are processed in float32, all other data in float64. Sparse X is never
     converted to a dense array.
 
@@ -180,6 +195,17 @@ class TorchDeepNMF(BaseBetaNMF):
     [(6, 60), (2, 60)]
     """
 
+    # Set by `fit`.
+    components_: np.ndarray
+    layers_: list
+    reconstruction_err_: float
+    n_iter_: int
+    loss_history_: dict
+    feature_means_: np.ndarray
+    topic_tokens_: np.ndarray
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
     _sizes = ("layer_sizes",)
 
     _parameter_constraints = {
@@ -207,7 +233,7 @@ class TorchDeepNMF(BaseBetaNMF):
         verbose=0,
         checkpoint=None,
         device="auto",
-    ):
+    ) -> None:
         self.layer_sizes = layer_sizes
         self.init = init
         self.beta_loss = beta_loss
@@ -224,7 +250,7 @@ class TorchDeepNMF(BaseBetaNMF):
         self.device = device
 
     @plain_torch
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Factorise X.
 
         Parameters
@@ -243,7 +269,7 @@ class TorchDeepNMF(BaseBetaNMF):
         return self
 
     @plain_torch
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X, y=None) -> np.ndarray:
         """Factorise X and return the weights on the topics of the last layer.
 
         Parameters
@@ -304,7 +330,7 @@ class TorchDeepNMF(BaseBetaNMF):
         return X_device
 
     @plain_torch
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Compute the weights of new data on the topics of the last layer.
 
         Parameters
@@ -322,7 +348,7 @@ class TorchDeepNMF(BaseBetaNMF):
         """
         return self._transform(X)
 
-    def topics(self, layer):
+    def topics(self, layer) -> np.ndarray:
         """Return the topics of one layer.
 
         Parameters

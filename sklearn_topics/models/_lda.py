@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from functools import partial
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -59,15 +60,18 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
     Parameters
     ----------
     n_components : int, default=10
-        Number of topics (`num_topics` in gensim).
+        Number of topics (`num_topics` in gensim). Time and memory are proportional to
+        it. See :ref:`choosing_k`; 10 is the default of scikit-learn.
 
     doc_topic_prior : float, default=None
         Dirichlet parameter of the topic proportions' prior (`alpha` in gensim), from 0
-        to 1. None is ``1 / n_components``.
+        to 1. Smaller values give fewer topics per document, and less time. None is
+        ``1 / n_components``, as in scikit-learn.
 
     topic_word_prior : float, default=None
-        Dirichlet parameter of the topics' prior (`eta` in gensim), from 0 to 1. None is
-        ``1 / n_components``.
+        Dirichlet parameter of the topics' prior (`eta` in gensim), from 0 to 1. Smaller
+        values give topics of fewer terms. None is ``1 / n_components``, as in
+        scikit-learn.
 
     learning_method : {"batch", "online"}, default="batch"
         Method of `fit`.
@@ -78,15 +82,18 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
     learning_decay : float, default=0.7
         Exponent kappa of the step size ``(learning_offset + t) ** -learning_decay`` of
         the t-th online update. Between 0.5, excluded, and 1 convergence is guaranteed.
+        Larger values forget early documents more slowly.
 
     learning_offset : float, default=10.0
         Number tau that makes the first online steps smaller, at least 1.
 
     max_iter : int, default=10
-        Number of passes over the documents in `fit`.
+        Number of passes over the documents in `fit`, which time is proportional to. The
+        default is that of scikit-learn.
 
     batch_size : int, default=128
-        Number of documents in an online update.
+        Number of documents in an online update. Small batches update the topics more
+        often, with more noise; large ones take less time per document.
 
     evaluate_every : int, default=-1
         Number of iterations of `fit` between two evaluations of the perplexity, each of
@@ -103,10 +110,12 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
 
     mean_change_tol : float, default=1e-3
         Tolerance of the inference of a document: stop when its Dirichlet parameters
-        change by less on average.
+        change by less on average. Larger values save sweeps and give rougher
+        proportions.
 
     max_doc_update_iter : int, default=100
-        Maximum number of sweeps over a document.
+        Maximum number of sweeps over a document, against documents that converge
+        slowly. Time is at most proportional to it.
 
     n_jobs : int, default=None
         Number of threads on the CPU. None is the number of threads of torch, -1 all
@@ -184,6 +193,12 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
 
     Notes
     -----
+    **How it scales.** A pass takes time in proportion to nnz * K for nnz nonzero counts
+    and K = `n_components`, times the sweeps over a document, of which there are at most
+    `max_doc_update_iter`. Many topics cost less than this, because the inference leaves
+    out topics that a document does not use. Memory is 4 (n + m) K numbers beside X in
+    batches, and 3 m K online, where X may stay on disk.
+
     float32 data are processed in float32, all other data in float64. Sparse X is never
     converted to a dense array.
 
@@ -218,6 +233,18 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
     >>> model.transform(X[:2]).sum(axis=1).round(4).tolist()
     [1.0, 1.0]
     """
+
+    # Set by `fit`.
+    components_: np.ndarray
+    n_batch_iter_: int
+    n_iter_: int
+    bound_: float
+    doc_topic_prior_: float
+    topic_word_prior_: float
+    random_state_: Any
+    loss_history_: dict
+    n_features_in_: int
+    feature_names_in_: np.ndarray
 
     _positive_only = _nonnegative_components = True
     _gives_proportions, _shows_progress = True, True
@@ -261,7 +288,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         random_state=None,
         checkpoint=None,
         device="auto",
-    ):
+    ) -> None:
         self.n_components = n_components
         self.doc_topic_prior = doc_topic_prior
         self.topic_word_prior = topic_word_prior
@@ -283,7 +310,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Fit the topic model to documents, by `learning_method`.
 
         Parameters
@@ -303,7 +330,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def fit_transform(self, X, y=None, *, normalize=True):
+    def fit_transform(self, X, y=None, *, normalize=True) -> np.ndarray:
         """Fit the topic model and infer the topic proportions of the documents.
 
         Parameters
@@ -324,7 +351,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None) -> Self:
         """Update the topics with further documents, `batch_size` at a time.
 
         Parameters
@@ -448,7 +475,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         return to_device(topics, X.device)
 
     @property
-    def exp_dirichlet_component_(self):
+    def exp_dirichlet_component_(self) -> np.ndarray:
         """Exponential of the expected logarithm of the topics' distributions."""
         check_is_fitted(self)
         components = self._components()
@@ -456,7 +483,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         return np.ascontiguousarray(to_numpy(term_weights(topics)).T)
 
     @plain_torch
-    def transform(self, X, *, normalize=True):
+    def transform(self, X, *, normalize=True) -> np.ndarray:
         """Infer the topic proportions of documents.
 
         Parameters
@@ -489,7 +516,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         with self._threads():
             return in_row_blocks(infer, X, verbose=verbose)
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X) -> np.ndarray:
         """Compute the distributions over terms of given topic proportions.
 
         Parameters
@@ -511,7 +538,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         return like_input(W @ topics.astype(W.dtype, copy=False), X)
 
     @plain_torch
-    def score(self, X, y=None):
+    def score(self, X, y=None) -> float:
         """Lower bound of the log-likelihood of documents, as in scikit-learn.
 
         Not comparable between models: see the notes above.
@@ -532,7 +559,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         return self._bound(self._upload(X, "score"))
 
     @plain_torch
-    def perplexity(self, X, sub_sampling=False):
+    def perplexity(self, X, sub_sampling=False) -> float:
         """Perplexity by the bound of `score`, as in scikit-learn; lower is better.
 
         Parameters

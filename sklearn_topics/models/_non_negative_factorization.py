@@ -1,5 +1,7 @@
 """non_negative_factorization: TorchBetaNMF as a function."""
 
+import numpy as np
+
 from .._boundary.contexts import plain_torch
 from ._beta_nmf import TorchBetaNMF
 
@@ -28,7 +30,7 @@ def non_negative_factorization(
     schedule_params=None,
     missing="error",
     device="auto",
-):
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Compute a nonnegative matrix factorisation X ~ W H, or W for a given H.
 
     A drop-in replacement for :func:`sklearn.decomposition.non_negative_factorization`.

@@ -3,6 +3,7 @@
 from functools import partial
 from math import log
 from numbers import Integral, Real
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.metaestimators import available_if
@@ -68,7 +69,8 @@ class TorchPoissonNMF(BaseTopicModel):
     Parameters
     ----------
     n_components : int, default=10
-        Number of topics (`num_topics` in gensim).
+        Number of topics (`num_topics` in gensim). Time and memory are proportional to
+        it. See :ref:`choosing_k`; 10 is the default of scikit-learn.
 
     init : str, default="auto"
         Initialisation:
@@ -90,8 +92,9 @@ class TorchPoissonNMF(BaseTopicModel):
 
     n_init : int, default=1
         Number of initialisations to fit from; the fit with the best objective is
-        returned. More than 1 needs init "auto", "kmeans", "random" or "nndsvdar"; a
-        warm start fits once. Callbacks are called for all fits, one after the other.
+        returned. Time is proportional to it, therefore 1. More than 1 needs init
+        "auto", "kmeans", "random" or "nndsvdar"; a warm start fits once. Callbacks are
+        called for all fits, one after the other.
 
     solver : {"auto", "scd", "em", "adam"}, default="auto"
         - "auto": "adam", with a warning, if `learning_rate` is given, else "scd".
@@ -108,11 +111,15 @@ class TorchPoissonNMF(BaseTopicModel):
 
     doc_topic_pseudocount : float, default=0.02
         Number of tokens added to each topic of each document, the prior of the topic
-        proportions (`doc_topic_prior` or `alpha` of LDA). 0 is maximum likelihood.
+        proportions (`doc_topic_prior` or `alpha` of LDA). Larger values make topics
+        differ more, and predict short documents worse. 0 is maximum likelihood; the
+        default only keeps proportions positive (:ref:`defaults`).
 
     topic_word_pseudocount : float or array-like, default=0.2
         Number of tokens added to each term of each topic, the prior of the topics
-        (`topic_word_prior` or `eta` of LDA). 0 is maximum likelihood. An array of
+        (`topic_word_prior` or `eta` of LDA). Larger values predict short documents
+        better, and rare terms worse; the default is a compromise (:ref:`defaults`). 0
+        is maximum likelihood. An array of
         shape (n_components, n_features) has a number for each topic and term: large
         ones at the seed words of guided topics, see
         :func:`sklearn_topics.curation.seed_pseudocounts`. -1 excludes the term from the
@@ -146,10 +153,12 @@ class TorchPoissonNMF(BaseTopicModel):
 
     learning_rate : float, default=None
         Used by solver "adam" only: initial step size in the logits of the softmax
-        factors. None is 0.2.
+        factors. None is 0.2: larger steps fail on small corpora, smaller ones need more
+        epochs.
 
     batch_size : int, default=None
-        Used by solver "adam" only: number of documents in a batch. None is 1024.
+        Used by solver "adam" only: number of documents in a batch. Small batches make
+        more steps per epoch and take more time. None is 1024.
 
     learning_rate_schedule : str, default=None
         Used by solver "adam" only: "constant"; "cosine", which decreases to zero over
@@ -172,11 +181,13 @@ class TorchPoissonNMF(BaseTopicModel):
 
     learning_decay : float, default=0.7
         Used by `partial_fit` with `total_samples` only: exponent of the weight. Between
-        0.5, excluded, and 1 convergence is guaranteed.
+        0.5, excluded, and 1 convergence is guaranteed. Larger values forget early
+        batches more slowly. The default is that of LatentDirichletAllocation.
 
     learning_offset : float, default=10.0
         Used by `partial_fit` with `total_samples` only: a number, at least 1, that
-        makes the weights of the first batches smaller.
+        makes the weights of the first batches smaller: these were folded in with topics
+        that were not yet good.
 
     warm_start : bool, default=False
         If True, reuse the topics of the previous fit, if any, as initialisation instead
@@ -274,6 +285,12 @@ class TorchPoissonNMF(BaseTopicModel):
 
     Notes
     -----
+    **How it scales.** An iteration takes time in proportion to nnz * K for sparse X
+    with nnz nonzero counts and K = `n_components`; the number of terms alone costs
+    little. A fit needs some tens of iterations. Beside X and its transpose, memory is 7
+    (n + m) K numbers for n documents and m terms. `transform` is linear in the
+    documents. Above memory, pass counts on disk, or call `partial_fit` with batches.
+
     Integer counts below 2^24 are processed in float32, which represents them exactly;
     float64 data are processed in float64. Sparse X is never converted to a dense array.
 
@@ -312,6 +329,22 @@ class TorchPoissonNMF(BaseTopicModel):
     >>> model.n_samples_
     200
     """
+
+    # Set by `fit`.
+    components_: np.ndarray
+    init_: str
+    topic_tokens_: np.ndarray
+    n_samples_: Any
+    n_batch_iter_: int
+    topic_names_: np.ndarray
+    solver_: str
+    n_iter_: int
+    log_likelihood_: float
+    deviance_: float
+    kkt_residual_: float
+    loss_history_: dict
+    n_features_in_: int
+    feature_names_in_: np.ndarray
 
     _parameter_constraints = {
         **BaseTopicModel._parameter_constraints,
@@ -362,7 +395,7 @@ class TorchPoissonNMF(BaseTopicModel):
         verbose=0,
         checkpoint=None,
         device="auto",
-    ):
+    ) -> None:
         self.n_components = n_components
         self.init = init
         self.n_init = n_init
@@ -389,7 +422,7 @@ class TorchPoissonNMF(BaseTopicModel):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def fit(self, X, y=None, W=None, H=None):
+    def fit(self, X, y=None, W=None, H=None) -> Self:
         """Fit the topic model to documents.
 
         Parameters
@@ -416,7 +449,7 @@ class TorchPoissonNMF(BaseTopicModel):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def fit_transform(self, X, y=None, W=None, H=None):
+    def fit_transform(self, X, y=None, W=None, H=None) -> np.ndarray:
         """Fit the topic model and return the topic proportions of the documents.
 
         The same as ``fit(X).transform(X)``, to the last bit.
@@ -447,7 +480,7 @@ class TorchPoissonNMF(BaseTopicModel):
     @available_if(require_online)
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def partial_fit(self, X, y=None):
+    def partial_fit(self, X, y=None) -> Self:
         """Update the topics with a batch of documents, all of X at once.
 
         The first batch is fitted as by `fit`, in a few iterations. Every further batch

@@ -1,6 +1,7 @@
 """TorchTruncatedSVD: scikit-learn's TruncatedSVD on any device."""
 
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -33,7 +34,9 @@ class TorchTruncatedSVD(BaseDecomposition):
     Parameters
     ----------
     n_components : int, default=2
-        Number of components, the dimensionality of the output. At most `n_features` for
+        Number of components, the dimensionality of the output. Time and memory are
+        proportional to it. The default, scikit-learn's, is for plots; use 100 for
+        semantic analysis. At most `n_features` for
         algorithm "randomized", less than min(n_samples, n_features) for "arpack".
 
     algorithm : {"arpack", "randomized"}, default="randomized"
@@ -41,11 +44,14 @@ class TorchTruncatedSVD(BaseDecomposition):
         :func:`scipy.sparse.linalg.svds`, on the CPU.
 
     n_iter : int, default=5
-        Number of power iterations. Used by "randomized" only.
+        Number of power iterations, each of which costs two products with X. More give
+        more accurate components if the singular values decrease slowly; 5 is
+        scikit-learn's default. Used by "randomized" only.
 
     n_oversamples : int, default=10
-        Number of random vectors in addition to `n_components`. Used by "randomized"
-        only.
+        Number of random vectors in addition to `n_components`. More make the last
+        components more accurate and cost as much as further components. Used by
+        "randomized" only.
 
     power_iteration_normalizer : {"auto", "QR", "LU", "none"}, default="auto"
         Normalisation of the vectors between power iterations: "QR" is the most
@@ -96,6 +102,11 @@ class TorchTruncatedSVD(BaseDecomposition):
 
     Notes
     -----
+    **How it scales.** "randomized" multiplies X or X^T by K + `n_oversamples` vectors
+    ``2 * n_iter + 2`` times, each in time proportional to nnz * K for sparse X, and
+    normalises the vectors in (n + m) K^2. Memory is 3 (n + m) (K + 10) numbers beside
+    X. `transform` is one product.
+
     float32 data are processed in float32, all other data in float64. Sparse X is never
     converted to a dense array.
 
@@ -113,6 +124,14 @@ class TorchTruncatedSVD(BaseDecomposition):
     >>> svd.transform(X).shape
     (100, 5)
     """
+
+    # Set by `fit`.
+    components_: np.ndarray
+    explained_variance_: np.ndarray
+    explained_variance_ratio_: np.ndarray
+    singular_values_: np.ndarray
+    n_features_in_: int
+    feature_names_in_: np.ndarray
 
     _parameter_constraints = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -136,7 +155,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         random_state=None,
         tol=0.0,
         device="auto",
-    ):
+    ) -> None:
         self.n_components = n_components
         self.algorithm = algorithm
         self.n_iter = n_iter
@@ -146,7 +165,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         self.tol = tol
         self.device = device
 
-    def fit(self, X, y=None):
+    def fit(self, X, y=None) -> Self:
         """Compute the components of X.
 
         Parameters
@@ -166,7 +185,7 @@ class TorchTruncatedSVD(BaseDecomposition):
 
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X, y=None) -> np.ndarray:
         """Compute the components of X and return the coordinates of X.
 
         Parameters
@@ -246,7 +265,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         return tuple(to_device(p.copy(), device) for p in parts)
 
     @plain_torch
-    def transform(self, X):
+    def transform(self, X) -> np.ndarray:
         """Compute the coordinates of X on the components.
 
         Parameters

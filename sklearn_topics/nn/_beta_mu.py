@@ -78,11 +78,11 @@ class BetaMu(Optimizer):
     True
     """
 
-    def __init__(self, params, beta=1, l1_reg=0, l2_reg=0, orthogonal=0):
+    def __init__(self, params, beta=1, l1_reg=0, l2_reg=0, orthogonal=0) -> None:
         options = {"beta": beta, "l1_reg": l1_reg, "l2_reg": l2_reg}
         super().__init__(params, {**options, "orthogonal": orthogonal})
 
-    def add_param_group(self, param_group):
+    def add_param_group(self, param_group) -> None:
         """Add a parameter group with its own options.
 
         Parameters

@@ -116,7 +116,7 @@ class ETM(nn.Module):
         generator: torch.Generator | None = None,
         device=None,
         dtype=None,
-    ):
+    ) -> None:
         super().__init__()
         check_sizes(
             n_features=n_features,

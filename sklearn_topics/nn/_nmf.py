@@ -97,7 +97,7 @@ class NMF(nn.Module):
         generator: torch.Generator | None = None,
         device=None,
         dtype=None,
-    ):
+    ) -> None:
         super().__init__()
         shapes = {"W": _shape_of("W", W), "H": _shape_of("H", H)}
         rank = _rank(rank, shapes)

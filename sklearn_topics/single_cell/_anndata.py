@@ -1,5 +1,7 @@
 """Counts from AnnData objects, and topics into them; the only file that knows them."""
 
+from typing import Any
+
 import numpy as np
 
 from .._boundary.arguments import did_you_mean
@@ -12,7 +14,7 @@ from .._version import __version__
 _ATTRIBUTES = "X", "layers", "obs_names", "var_names", "obsm", "varm", "uns"
 
 
-def fit_topics(model, adata, *, layer=None, mask_var=None, key_added="topics"):
+def fit_topics(model, adata, *, layer=None, mask_var=None, key_added="topics") -> Any:
     """Fit a topic model to the counts of an AnnData object, and store the topics in it.
 
     Cells are the documents and genes are the terms. The counts must be raw: neither
@@ -61,7 +63,7 @@ def fit_topics(model, adata, *, layer=None, mask_var=None, key_added="topics"):
     return model
 
 
-def add_topics(model, adata, *, layer=None, mask_var=None, key_added="topics"):
+def add_topics(model, adata, *, layer=None, mask_var=None, key_added="topics") -> None:
     """Store the topics of a fitted model in an AnnData object.
 
     Parameters
