@@ -38,11 +38,33 @@ def accepts_missing(estimator) -> bool:
     return tagged and get_tags(model).input_tags.allow_nan
 
 
+def _check_texts(before, X) -> None:
+    """Raise an error for a table where the pipeline begins with a vectorizer of text.
+
+    A vectorizer would fail on counts, and take the columns of a DataFrame for texts.
+    """
+    is_table = hasattr(X, "shape") and len(X.shape) == 2
+    reads_text = isinstance(getattr(before[0], "analyzer", None), str)
+    if not (is_table and reads_text):
+        return
+    if hasattr(X, "columns"):
+        raise ValueError(
+            "X is a table, but the pipeline reads texts. Pass the column with the "
+            "texts, for example X['text']."
+        )
+    raise ValueError(
+        "X contains counts, but the pipeline counts the words of texts itself. Pass "
+        "the texts, or the model without its vectorizer, pipeline[-1]."
+    )
+
+
 def model_input(before, X, *, missing: bool = False):
     """X, transformed by the steps before the topic model; lists and tensors as counts.
 
     The steps get X as in fit. numpy warns when it copies a tensor, and cannot read a
     sparse one.
     """
+    if before is not None:
+        _check_texts(before, X)
     found = readable(X if before is None else before.transform(X), missing=missing)
     return found if hasattr(found, "sum") else as_counts(found)

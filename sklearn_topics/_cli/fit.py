@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from .. import ConsensusTopics
 from .._boundary.embeddings import embedding_matrix
 from ..callbacks import TensorBoardLogger
 from ..datasets import load_word_vectors
@@ -18,7 +19,7 @@ from .plots import check_plots
 from .report import check_report
 from .run_folder import TENSORBOARD, check_folder, prepare_folder, remove
 from .settings import Settings, load_settings
-from .steps import make_estimator, make_vectorizer
+from .steps import make_consensus, make_estimator, make_vectorizer
 
 #: Approximate number of times that topics are logged for TensorBoard in one fit.
 _TOPIC_LOGS = 20
@@ -66,6 +67,9 @@ def _make_steps(settings: Settings):
             vectorizer = make_vectorizer(**dict(settings.vectorizer))
     with within_key("estimator"):
         estimator = make_estimator(**dict(settings.estimator), seed=settings.seed)
+    if settings.consensus is not None:
+        with within_key("consensus"):
+            estimator = make_consensus(estimator, dict(settings.consensus))
     return vectorizer, estimator
 
 
@@ -139,7 +143,7 @@ def _fit(estimator, counts, logger) -> float:
     options = {}
     if "valid" in counts and "X_val" in inspect.signature(estimator.fit).parameters:
         options["X_val"] = counts["valid"]
-    log(f"fitting: {type(estimator).__name__}")
+    log(f"fitting: {_described(estimator)}")
     if logger is not None:
         estimator.set_callbacks(logger)
     start = time.perf_counter()
@@ -152,4 +156,13 @@ def _fit(estimator, counts, logger) -> float:
     n_iter = getattr(estimator, "n_iter_", None)
     iterations = f", {n_iter} iterations" if n_iter is not None else ""
     log(f"fitted: {len(estimator.components_)} topics in {seconds:.2f} s{iterations}")
+    if isinstance(estimator, ConsensusTopics):
+        log(f"stability: {estimator.stability_:.2f}")
     return seconds
+
+
+def _described(estimator) -> str:
+    if isinstance(estimator, ConsensusTopics):
+        inner = type(estimator.estimator).__name__
+        return f"{inner}, {estimator.n_fits} times (ConsensusTopics)"
+    return type(estimator).__name__

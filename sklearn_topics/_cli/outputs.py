@@ -94,7 +94,10 @@ def _write(path: Path, text: str):
 
 def _write_settings(folder, settings, fitted):
     """Write the settings with all parameters, and the versions of the packages."""
-    steps = {"vectorizer": fitted.vectorizer, "estimator": fitted.model}
+    model = fitted.model
+    if isinstance(model, sklearn_topics.ConsensusTopics):
+        model = model.estimator
+    steps = {"vectorizer": fitted.vectorizer, "estimator": model}
     resolved = {}
     for key, step in steps.items():
         if step is not None:
@@ -153,6 +156,9 @@ def _measure(fitted, names) -> dict:
     elif is_signed(fitted.model):
         log("metrics: no likelihood (null), because the topics have negative weights")
     metrics = {"fit_seconds": round(fitted.seconds, 3)}
+    if isinstance(fitted.model, sklearn_topics.ConsensusTopics):
+        metrics["stability"] = fitted.model.stability_
+        metrics["topic_stability"] = fitted.model.topic_stability_.tolist()
     metrics |= measure_topics(fitted.model, names)
     for part, counts in unseen.items():
         with within(f"metrics of {part}"), data_errors():

@@ -2,11 +2,18 @@
 
 import importlib.util
 
-from ..plot import ConvergenceDisplay, StructureDisplay, TopTermsDisplay
+from .. import ConsensusTopics
+from .._boundary.pipelines import split_pipeline
+from ..plot import (
+    ConvergenceDisplay,
+    StabilityDisplay,
+    StructureDisplay,
+    TopTermsDisplay,
+)
 from .errors import CommandError
 from .measures import is_signed
 
-PLOTS = "top_terms.png", "structure.png", "convergence.png"
+PLOTS = "top_terms.png", "structure.png", "convergence.png", "stability.png"
 
 
 def check_plots():
@@ -27,7 +34,11 @@ def save_plots(folder, model, names, counts, n_terms):
         displays["structure.png"] = StructureDisplay.from_estimator(
             model, counts, feature_names=names
         )
-    if "objective" in getattr(model, "loss_history_", {}):
+    if isinstance(model, ConsensusTopics):
+        displays["stability.png"] = StabilityDisplay.from_estimator(
+            model, feature_names=names
+        )
+    if "objective" in getattr(split_pipeline(model)[1], "loss_history_", {}):
         displays["convergence.png"] = ConvergenceDisplay.from_estimators(
             model, x="iteration"
         )

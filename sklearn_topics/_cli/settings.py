@@ -104,6 +104,15 @@ class Step(_Section):
         return {} if params is None else params
 
 
+class Consensus(_Section):
+    """Parameters of ConsensusTopics, which fits the estimator many times."""
+
+    n_fits: Annotated[int, Field(ge=2)] = 20
+    density_threshold: Annotated[float, Field(gt=0, le=1)] = 0.6
+    n_jobs: int | None = None
+    verbose: Annotated[int, Field(ge=0)] = 0
+
+
 class Output(_Section):
     """Output folder and its contents."""
 
@@ -122,6 +131,7 @@ class Settings(_Section):
     data: Data
     vectorizer: Step | None = None
     estimator: Step
+    consensus: Consensus | None = None
     metrics: list[Measure] = list(MEASURES)
     output: Output
 
@@ -132,6 +142,7 @@ _SECTIONS = {
     ("data", "split"): Split,
     ("vectorizer",): Step,
     ("estimator",): Step,
+    ("consensus",): Consensus,
     ("output",): Output,
 }
 

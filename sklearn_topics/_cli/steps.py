@@ -10,6 +10,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 import sklearn_topics
 
 from .._boundary.transfer import resolve_device
+from ..models._consensus import for_many_fits
 from .errors import CommandError, choice, data_errors, one_line, within_key
 from .yaml_file import boolean
 
@@ -53,6 +54,14 @@ def make_estimator(name, params, seed):
         with within_key("params.device"), data_errors():
             resolve_device(estimator.device)
     return estimator
+
+
+def make_consensus(estimator, options):
+    """Create the model that fits `estimator` many times, from seeds by its seed."""
+    with data_errors(TypeError):
+        for_many_fits(estimator)
+    seed = estimator.random_state
+    return sklearn_topics.ConsensusTopics(estimator, random_state=seed, **options)
 
 
 def _defaults(cls) -> dict:

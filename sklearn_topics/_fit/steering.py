@@ -189,7 +189,8 @@ def check_pseudocounts(pseudocounts, K: int, m: int) -> np.ndarray:
         found = np.asarray(readable(pseudocounts, "topic_word_pseudocount"), np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"topic_word_pseudocount must be a number, or an array of them: {error}"
+            f"topic_word_pseudocount must be a number, or an array of them: {error} "
+            "seed_pseudocounts of sklearn_topics.curation makes one of seed words."
         ) from error
     if found.shape != (K, m):
         raise ValueError(

@@ -63,7 +63,7 @@ def rename_topics(model, names) -> Any:
 
 
 def suggest_names(
-    model, namer, X=None, texts=None, *, feature_names=None, n_terms=10, n_docs=3
+    model, namer, X=None, texts=None, *, feature_names=None, n_terms=10, n_documents=3
 ) -> list[str]:
     """Ask a function of your own, such as a language model, for names of the topics.
 
@@ -88,7 +88,7 @@ def suggest_names(
         the model was fitted on.
     n_terms : int, default=10
         Number of top terms.
-    n_docs : int, default=3
+    n_documents : int, default=3
         Number of documents.
 
     Returns
@@ -112,13 +112,13 @@ def suggest_names(
         raise TypeError(
             f"namer must be a function of (terms, documents). Got {namer!r}."
         )
-    n_docs = check_integer(n_docs, "n_docs", least=0)
+    n_documents = check_integer(n_documents, "n_documents", least=0)
     rows = top_terms(model, feature_names, n_terms)
     documents = [[] for _ in rows]
     if (X is None) != (texts is None):
         raise ValueError("Pass both X and texts, or neither.")
     if X is not None:
-        documents = _typical_texts(model, X, texts, n_docs)
+        documents = _typical_texts(model, X, texts, n_documents)
     names = []
     for row, found in zip(rows, documents, strict=True):
         name = namer([str(term) for term, _ in row], found)
@@ -128,13 +128,13 @@ def suggest_names(
     return names
 
 
-def _typical_texts(model, X, texts, n_docs) -> list[list[str]]:
+def _typical_texts(model, X, texts, n_documents) -> list[list[str]]:
     """The texts that represent each topic."""
     theta, counts = proportions_and_counts(model, X)
     texts = list(readable(texts, "texts"))
     if len(texts) != len(theta):
         raise ValueError(f"texts has {len(texts)} items, but X has {len(theta)} rows.")
-    chosen = representatives(theta, counts, n_docs)
+    chosen = representatives(theta, counts, n_documents)
     return [[texts[i] for i in rows] for rows in chosen]
 
 

@@ -4,7 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .._boundary.arguments import check_integer, check_number, check_sequence
+from .._boundary.arguments import (
+    check_integer,
+    check_number,
+    check_sequence,
+    did_you_mean,
+)
 
 
 def seed_pseudocounts(
@@ -92,6 +97,11 @@ def _words(words, name) -> list[str]:
             f"{name} is a dict, whose order may not be that of the columns. Pass "
             "vectorizer.get_feature_names_out()."
         )
+    if hasattr(words, "get_feature_names_out"):
+        raise TypeError(
+            f"{name} is a {type(words).__name__}. Pass its words, "
+            "vectorizer.get_feature_names_out()."
+        )
     return check_sequence(words, name, "str")
 
 
@@ -115,8 +125,8 @@ def _columns(seeds, name, place) -> dict[str, list[int]]:
         found[topic] = [place[word] for word in dict.fromkeys(words) if word in place]
     if missing:
         raise ValueError(
-            f"{len(missing)} words of {name} are not in the vocabulary: "
-            f"{', '.join(map(repr, missing[:5]))}. Remove them, or change the "
-            "vectorizer (min_df, stop_words, lowercase)."
+            f"{name} has words that are not in the vocabulary ({len(missing)}): "
+            f"{', '.join(map(repr, missing[:5]))}.{did_you_mean(missing[0], place)} "
+            "Remove them, or change the vectorizer (min_df, stop_words, lowercase)."
         )
     return found

@@ -111,7 +111,7 @@ def topic_info(
     theta=None,
     feature_names=None,
     n_terms=10,
-    n_docs=3,
+    n_documents=3,
     verbose=0,
 ):
     """Tabulate the topics: size, top terms, representative documents and coherence.
@@ -136,7 +136,7 @@ def topic_info(
         the model was fitted on; without names, terms are column numbers.
     n_terms : int, default=10
         Number of top terms in "Representation" and for the coherence.
-    n_docs : int, default=3
+    n_documents : int, default=3
         Number of documents in "Representative_Docs".
     verbose : int, default=0
         If positive, the progress of ``transform`` is shown on standard error.
@@ -169,7 +169,7 @@ def topic_info(
     >>> int(topic_info(model, X)["Count"].sum())
     200
     """
-    options = texts, theta, feature_names, n_terms, n_docs, verbose
+    options = texts, theta, feature_names, n_terms, n_documents, verbose
     return data_frame(_topic_columns(model, X, *options))
 
 
@@ -234,10 +234,12 @@ def summary(model, X, *, theta=None, feature_names=None, n_terms=8):
     return "\n".join(lines)
 
 
-def _topic_columns(model, X, texts, theta, feature_names, n_terms, n_docs, verbose=0):
+def _topic_columns(
+    model, X, texts, theta, feature_names, n_terms, n_documents, verbose=0
+):
     """The columns of `topic_info` as lists, largest share first."""
     n_terms = check_integer(n_terms, "n_terms")
-    n_docs = check_integer(n_docs, "n_docs", least=0)
+    n_documents = check_integer(n_documents, "n_documents", least=0)
     X = readable_documents(model, X)
     index = row_labels(X=X, texts=texts, theta=theta)
     theta, counts = proportions_and_counts(model, X, theta, verbose)
@@ -250,7 +252,7 @@ def _topic_columns(model, X, texts, theta, feature_names, n_terms, n_docs, verbo
     given = topic_names(model) or [""] * K
     topic, _ = strongest_topics(theta, counts)
     (assigned,), (others,) = np.nonzero(topic >= 0), np.nonzero(topic < 0)
-    typical = representatives(theta, counts, n_docs)
+    typical = representatives(theta, counts, n_documents)
     order = np.argsort(-share, kind="stable").tolist()
     columns = {
         "Topic": range(K),
@@ -266,7 +268,15 @@ def _topic_columns(model, X, texts, theta, feature_names, n_terms, n_docs, verbo
     }
     table = {name: [column[k] for k in order] for name, column in columns.items()}
     if len(others):
-        row = -1, len(others), _NO_TOPIC, [], documents(others[:n_docs]), 0.0, np.nan
+        row = (
+            -1,
+            len(others),
+            _NO_TOPIC,
+            [],
+            documents(others[:n_documents]),
+            0.0,
+            np.nan,
+        )
         for column, value in zip(table.values(), row, strict=True):
             column.append(value)
     return table

@@ -43,7 +43,7 @@ def topics_by(
     -------
     table : DataFrame of shape (n_groups * n_topics, 7)
         One row per group and topic: "Group" (the label, or the start of the period),
-        "Topic", "Proportion" (share of the topic among the tokens of the group),
+        "Topic", "Share" (share of the topic among the tokens of the group),
         "Lower" and "Upper" (limits of its confidence interval), "Documents" and
         "Tokens" (their numbers in the group). Groups are sorted, or in the order of the
         categories of a pandas Categorical; documents without a label are the last
@@ -56,7 +56,7 @@ def topics_by(
 
     Notes
     -----
-    The proportion of topic k in a group is
+    The share of topic k in a group is
     :math:`\hat p_k = \sum_i s_i \theta_{ik} / \sum_i s_i`, where :math:`s_i` is the
     number of tokens of document i: long documents count more. Documents, and not
     tokens, are taken as independent draws. The variance is that of the linearised ratio
@@ -101,7 +101,7 @@ def topics_by(
     columns = {
         "Group": np.repeat(names, K),
         "Topic": topic,
-        "Proportion": share.ravel(),
+        "Share": share.ravel(),
         "Lower": lower.ravel(),
         "Upper": upper.ravel(),
         "Documents": np.repeat(documents, K),

@@ -69,7 +69,14 @@ def vectorize(texts, vectorizer, path) -> Counts:
     ((10000, 2), ['number', 'text'])
     """
     if isinstance(texts, str | bytes):
-        raise ValueError("texts is a single text. Pass an iterable of texts.")
+        raise ValueError(
+            "texts is a single text. Pass an iterable of texts, for example an open "
+            "file, which yields its lines."
+        )
+    if isinstance(vectorizer, type):
+        raise TypeError(
+            f"vectorizer is a class. Pass an instance: {vectorizer.__name__}()."
+        )
     check_new_folder(Path(path))
     if not _is_to_be_fitted(vectorizer):
         blocks = (sp.csr_array(vectorizer.transform(some)) for some in _batches(texts))

@@ -239,7 +239,7 @@ class ConsensusTopics(
             ``estimator_.fit_transform`` of the final fit. A torch.Tensor on the device
             of X if X is a torch.Tensor and `estimator` returns one.
         """
-        model = _for_many_fits(self.estimator)
+        model = for_many_fits(self.estimator)
         validate_data(self, _named(X), skip_check_array=True)
         seeds = check_random_state(self.random_state).randint(
             np.iinfo(np.int32).max, size=self.n_fits
@@ -395,7 +395,7 @@ def _named(X):
     return from_torch(X) if hasattr(X, "shape") else np.asarray(X)
 
 
-def _for_many_fits(estimator):
+def for_many_fits(estimator):
     """A copy to fit from several seeds; raises if it cannot start from given topics."""
     model = with_random_init(estimator, "ConsensusTopics")
     parameters = model.get_params(deep=False)

@@ -8,12 +8,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.arguments import did_you_mean
 from .._boundary.pipelines import split_pipeline
+from ._display import Display
 
 
-class ConvergenceDisplay:
+class ConvergenceDisplay(Display):
     """Compare how fits converge: the loss against seconds or iterations.
 
-    The values come from the ``loss_history_`` of the fitted models. Create the display
+    The values come from the ``loss_history_`` of the fitted models. The y axis is
+    logarithmic if the values are positive and span a factor of 20. Create the display
     with :meth:`from_estimators`.
 
     Parameters
@@ -86,21 +88,7 @@ class ConvergenceDisplay:
             traces[name] = np.asarray(history[x]), np.asarray(history[y])
         return cls(traces, x=x, y=y).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw the display.
-
-        The y axis is logarithmic if the values are positive and span a factor of 20.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is created.
-
-        Returns
-        -------
-        display : ConvergenceDisplay
-            The display itself.
-        """
+    def _draw(self, ax):
         from ._figure import PLAIN, add_legend, axes, line_legend, line_styles, one_line
 
         options, beside = line_legend(self.traces)
@@ -119,7 +107,6 @@ class ConvergenceDisplay:
         ax.set_ylabel(one_line(self.y, 60), **PLAIN)
         if len(self.traces) > 1:
             add_legend(ax, lines, list(self.traces), **options)
-        return self
 
 
 def _named(models) -> dict:

@@ -24,13 +24,33 @@ ORDERS = "probability", "relevance", "lift", "differential"
 _TOLERANCE = 1e-2
 
 
-def name_topics(model, feature_names, n_terms: int) -> list[str]:
+def name_topics(model, feature_names, n_terms, by="probability", *, X=None, theta=None):
     """Name or number, and top terms, of each topic, as in "3: cat dog"."""
-    rows = top_terms(model, feature_names, n_terms)
+    rows = ranked_terms(model, feature_names, n_terms, by, X=X, theta=theta)
+    return join_terms(topic_labels(model), rows)
+
+
+def join_terms(labels, rows) -> list[str]:
+    """Labels of topics with their terms; rows of pairs (term, weight)."""
     return [
         f"{label}: {' '.join(str(term) for term, _ in row)}"
-        for label, row in zip(topic_labels(model), rows, strict=True)
+        for label, row in zip(labels, rows, strict=True)
     ]
+
+
+def theta_for_labels(model, X, theta, by):
+    """The proportions that both the labels and the display need, inferred once.
+
+    They are `theta` as it was passed, unless ``by="differential"`` needs them.
+    """
+    if check_choice(by, "by", ORDERS) != "differential" or theta is not None:
+        return theta
+    return None if X is None else proportions_and_counts(model, X)[0]
+
+
+def topic_titles(labels) -> list[str]:
+    """Titles of panels: the names of the topics, or "topic 3"."""
+    return [k if isinstance(k, str) else f"topic {k}" for k in labels]
 
 
 def ranked_terms(model, feature_names, n_terms, by, *, X=None, theta=None, **options):
@@ -46,14 +66,14 @@ def ranked_terms(model, feature_names, n_terms, by, *, X=None, theta=None, **opt
             "by='differential' estimates the rates of the terms from the documents. "
             "Pass them as X."
         )
+    K = len(topic_labels(model))
     options = {"theta": theta, "feature_names": feature_names, "n_terms": n_terms}
-    table = differential_terms(model, X, **options)
+    # A single topic has no other one to compare with.
+    against = "least_extreme" if K > 1 else "overall"
+    table = differential_terms(model, X, against=against, **options)
     pairs = list(zip(table["Term"], table["Z"].tolist(), strict=True))
     topics = table["Topic"].to_numpy()
-    return [
-        [pairs[i] for i in np.flatnonzero(topics == k)]
-        for k in range(len(topic_labels(model)))
-    ]
+    return [[pairs[i] for i in np.flatnonzero(topics == k)] for k in range(K)]
 
 
 def count_documents(X, theta=None, model=None) -> int:

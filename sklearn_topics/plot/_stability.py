@@ -4,10 +4,11 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.pipelines import last_step
+from ._display import Display
 from ._documents import name_topics
 
 
-class StabilityDisplay:
+class StabilityDisplay(Display):
     """Heat map of the distances between the topics of all fits (clustergram).
 
     It shows which topics a :class:`~sklearn_topics.ConsensusTopics` is made of. Topics
@@ -59,7 +60,16 @@ class StabilityDisplay:
         self.stability = stability
 
     @classmethod
-    def from_estimator(cls, model, *, feature_names=None, ax=None):
+    def from_estimator(
+        cls,
+        model,
+        *,
+        feature_names=None,
+        by="probability",
+        X=None,
+        theta=None,
+        ax=None,
+    ):
         """Plot the distances between the topics of all fits of a consensus.
 
         Parameters
@@ -69,6 +79,17 @@ class StabilityDisplay:
         feature_names : sequence of str, default=None
             Names of the terms. If None, they come from the pipeline or from the data
             that the model was fitted on; without names, terms are column numbers.
+        by : {"probability", "relevance", "lift", "differential"}, \
+                default="probability"
+            Weight by which the terms in the names of the topics are chosen, as in
+            :meth:`TopTermsDisplay.from_estimator`.
+        X : {array-like, sparse matrix, torch.Tensor} of shape \
+                (n_samples, n_features), default=None
+            Document-term counts; with a pipeline, the pipeline's input. Needed for
+            ``by="differential"`` only.
+        theta : array-like of shape (n_samples, n_topics), default=None
+            Topic proportions as ``model.transform(X)`` returns them; used for
+            ``by="differential"`` only. If None, they are computed.
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is created.
 
@@ -90,25 +111,13 @@ class StabilityDisplay:
         display = cls(
             consensus.distances_[np.ix_(order, order)],
             labels=labels[order],
-            topic_names=name_topics(model, feature_names, 3),
+            topic_names=name_topics(model, feature_names, 3, by, X=X, theta=theta),
             topic_stability=consensus.topic_stability_,
             stability=consensus.stability_,
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw the display.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is created.
-
-        Returns
-        -------
-        display : StabilityDisplay
-            The display itself.
-        """
+    def _draw(self, ax):
         from ._figure import PLAIN, axes, hide_overlaps, one_line
 
         names = [
@@ -140,4 +149,3 @@ class StabilityDisplay:
         ax.set_title(f"stability {self.stability:.2f}")
         self.figure_.colorbar(image, ax=ax, label="Hellinger distance", shrink=0.8)
         hide_overlaps(ax.get_yticklabels())
-        return self

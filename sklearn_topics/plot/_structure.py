@@ -8,11 +8,13 @@ from .._boundary.documents import row_labels
 from .._boundary.inputs import count_rows, take_rows
 from ..inspection._groups import number_groups
 from ..metrics import sort_documents
+from ._display import Display
 from ._documents import (
     check_proportions,
     count_documents,
     known_proportions,
     name_topics,
+    theta_for_labels,
     without_topic,
 )
 
@@ -20,7 +22,7 @@ from ._documents import (
 _NO_GROUP, _NO_TOPIC = "(none)", "(no known terms)"
 
 
-class StructureDisplay:
+class StructureDisplay(Display):
     """Structure plot: stacked topic proportions, one column per document.
 
     It shows which topics the documents use, and how groups of documents differ.
@@ -78,6 +80,7 @@ class StructureDisplay:
         theta=None,
         groups=None,
         feature_names=None,
+        by="probability",
         max_topics=20,
         n_documents=2000,
         random_state=0,
@@ -94,8 +97,9 @@ class StructureDisplay:
         X : {array-like, sparse matrix, torch.Tensor} of shape \
                 (n_samples, n_features), default=None
             Document-term counts; with a pipeline, the pipeline's input. Only the
-            documents drawn are transformed. May be None if `theta` is given; if both
-            are given, X shows which documents have no known terms.
+            documents drawn are transformed, or all for ``by="differential"``. May be
+            None if `theta` is given; if both are given, X shows which documents have no
+            known terms.
         theta : array-like of shape (n_samples, n_topics), default=None
             Topic proportions as ``model.transform(X)`` returns them. If None, they are
             computed.
@@ -107,6 +111,10 @@ class StructureDisplay:
         feature_names : sequence of str, default=None
             Names of the terms. If None, they come from the pipeline or from the data
             that the model was fitted on; without names, terms are column numbers.
+        by : {"probability", "relevance", "lift", "differential"}, \
+                default="probability"
+            Weight by which the terms in the names of the topics are chosen, as in
+            :meth:`TopTermsDisplay.from_estimator`.
         max_topics : int, default=20
             Largest number of topics with their own colours, at most 20. If there are
             more topics, the largest have colours, and the others are one grey area,
@@ -124,8 +132,9 @@ class StructureDisplay:
         display : StructureDisplay
             The drawn display.
         """
-        names = name_topics(model, feature_names, 3)
         row_labels(X=X, theta=theta, groups=groups)
+        theta = theta_for_labels(model, X, theta, by)
+        names = name_topics(model, feature_names, 3, by, X=X, theta=theta)
         n = count_documents(X, theta, model)
         chosen = _sample(n, n_documents, random_state)
         numbered = _numbered(groups, chosen, n)
@@ -201,19 +210,7 @@ class StructureDisplay:
             theta[order], groups=groups, topic_names=topic_names, max_topics=max_topics
         )
 
-    def plot(self, ax=None):
-        """Draw the display.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is created.
-
-        Returns
-        -------
-        display : StructureDisplay
-            The display itself.
-        """
+    def _draw(self, ax):
         from ._figure import axes, draw_columns
 
         theta = without_topic(np.asarray(self.theta, np.float64))
@@ -238,7 +235,6 @@ class StructureDisplay:
             if own:
                 self.figure_.set_figheight(height + label_height)
         draw_columns(ax, layers, colors, blank)
-        return self
 
     def _layers(self, theta):
         """Heights, colours and names of the topics shown and of all others together."""

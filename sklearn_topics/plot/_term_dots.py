@@ -4,10 +4,11 @@ import numpy as np
 
 from .._boundary.arguments import check_integer, check_sequence
 from .._boundary.topics import term_names, topic_distributions, topic_labels
+from ._display import Display
 from ._documents import choose_topics, ranked_terms
 
 
-class TermDotsDisplay:
+class TermDotsDisplay(Display):
     """Dot plot of the top terms of all topics, as for marker genes of cell types.
 
     It shows which terms several topics share, and which belong to one. The area of a
@@ -129,19 +130,7 @@ class TermDotsDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw the display.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is created.
-
-        Returns
-        -------
-        display : TermDotsDisplay
-            The display itself.
-        """
+    def _draw(self, ax):
         from ._figure import PLAIN, axes, fit_tick_labels, hide_overlaps, one_line
 
         n, K = np.shape(self.probabilities)
@@ -173,4 +162,3 @@ class TermDotsDisplay:
         self.figure_.colorbar(dots, ax=ax, label="exclusivity", shrink=0.6)
         fit_tick_labels(ax, np.arange(K), angle=90)
         hide_overlaps(ax.get_yticklabels())
-        return self

@@ -3,10 +3,11 @@
 import math
 
 from .._boundary.topics import topic_labels
-from ._documents import ranked_terms
+from ._display import Display
+from ._documents import ranked_terms, topic_titles
 
 
-class TopTermsDisplay:
+class TopTermsDisplay(Display):
     """Bar charts of the top terms, one panel per topic.
 
     They show what the topics are about. Create the display with :meth:`from_estimator`.
@@ -94,28 +95,16 @@ class TopTermsDisplay:
         """
         options = {"X": X, "theta": theta, "relevance_weight": relevance_weight}
         terms = ranked_terms(model, feature_names, n_terms, by, **options)
-        names = _titles(topic_labels(model))
+        names = topic_titles(topic_labels(model))
         by = "z-score" if by == "differential" else by
         return cls(terms, by=by, topic_names=names).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw the display.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes that the panels replace. If None, a new figure is created.
-
-        Returns
-        -------
-        display : TopTermsDisplay
-            The display itself.
-        """
+    def _draw(self, ax):
         from ._figure import PLAIN, one_line, panels, topic_colors
 
         K = len(self.terms)
         titles = self.topic_names
-        titles = _titles(range(K)) if titles is None else titles
+        titles = topic_titles(range(K)) if titles is None else titles
         n_columns = min(K, 5 if K <= 25 else 10)
         n_rows = math.ceil(K / n_columns)
         height = 0.6 + 0.19 * max(len(row) for row in self.terms)
@@ -140,8 +129,3 @@ class TopTermsDisplay:
                 panel.spines[side].set_visible(False)
         for panel in self.axes_[-n_columns:]:
             panel.set_xlabel(self.by, fontsize=8)
-        return self
-
-
-def _titles(labels) -> list[str]:
-    return [k if isinstance(k, str) else f"topic {k}" for k in labels]

@@ -4,7 +4,8 @@ import numpy as np
 
 from .._boundary.arguments import check_sequence, did_you_mean
 from ..inspection import topic_effects
-from ._documents import choose_topics, name_topics
+from ._display import Display
+from ._documents import choose_topics, name_topics, theta_for_labels
 
 _INTERCEPT = "Intercept"
 
@@ -12,7 +13,7 @@ _INTERCEPT = "Intercept"
 _COLUMNS = 6
 
 
-class TopicEffectsDisplay:
+class TopicEffectsDisplay(Display):
     """Effects of covariates on the topic proportions, with confidence intervals.
 
     It shows which topics depend on a covariate: one panel per covariate, one row per
@@ -74,6 +75,7 @@ class TopicEffectsDisplay:
         shown=None,
         topics=None,
         feature_names=None,
+        by="probability",
         confidence_level=0.95,
         ax=None,
     ):
@@ -101,6 +103,10 @@ class TopicEffectsDisplay:
         feature_names : sequence of str, default=None
             Names of the terms. If None, they come from the pipeline or from the data
             that the model was fitted on; without names, terms are column numbers.
+        by : {"probability", "relevance", "lift", "differential"}, \
+                default="probability"
+            Weight by which the terms in the names of the topics are chosen, as in
+            :meth:`TopTermsDisplay.from_estimator`.
         confidence_level : float, default=0.95
             Level of the intervals, between 0 and 1.
         ax : matplotlib Axes, default=None
@@ -111,7 +117,8 @@ class TopicEffectsDisplay:
         display : TopicEffectsDisplay
             The drawn display.
         """
-        names = name_topics(model, feature_names, 3)
+        theta = theta_for_labels(model, X, theta, by)
+        names = name_topics(model, feature_names, 3, by, X=X, theta=theta)
         chosen = choose_topics(model, topics)
         options = {"formula": formula, "theta": theta}
         table = topic_effects(
@@ -133,19 +140,7 @@ class TopicEffectsDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw the display.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes that the panels replace. If None, a new figure is created.
-
-        Returns
-        -------
-        display : TopicEffectsDisplay
-            The display itself.
-        """
+    def _draw(self, ax):
         from ._figure import OTHER, PLAIN, hide_overlaps, one_line, panels, topic_colors
 
         K, n = self.effects.shape
@@ -179,7 +174,6 @@ class TopicEffectsDisplay:
             hide_overlaps(panel.get_yticklabels())
         corner = self.axes_[(n_rows - 1) * n_columns]
         corner.set_xlabel("change of the proportion", fontsize="small")
-        return self
 
 
 def _places(known, shown) -> list[int]:

@@ -5,7 +5,8 @@ import numpy as np
 from .._boundary.arguments import check_choice
 from ..inspection import topics_by
 from ..inspection._periods import after_gaps, runs
-from ._documents import choose_topics, name_topics
+from ._display import Display
+from ._documents import choose_topics, name_topics, theta_for_labels
 
 #: More topics or groups than these are drawn as a heat map rather than as bars.
 _BAR_TOPICS, _BAR_GROUPS = 10, 8
@@ -16,7 +17,7 @@ _KINDS = "auto", "line", "bar", "heatmap"
 _NO_GROUP = "(none)"
 
 
-class TopicGroupsDisplay:
+class TopicGroupsDisplay(Display):
     """Topic proportions of groups of documents, or over time.
 
     It shows which topics grow or shrink, and how groups differ. Dates and numbers are
@@ -86,6 +87,7 @@ class TopicGroupsDisplay:
         theta=None,
         topics=None,
         feature_names=None,
+        by="probability",
         confidence_level=0.95,
         kind="auto",
         ax=None,
@@ -111,6 +113,10 @@ class TopicGroupsDisplay:
         feature_names : sequence of str, default=None
             Names of the terms. If None, they come from the pipeline or from the data
             that the model was fitted on; without names, terms are column numbers.
+        by : {"probability", "relevance", "lift", "differential"}, \
+                default="probability"
+            Weight by which the terms in the names of the topics are chosen, as in
+            :meth:`TopTermsDisplay.from_estimator`.
         confidence_level : float, default=0.95
             Level of the intervals, between 0 and 1.
         kind : {"auto", "line", "bar", "heatmap"}, default="auto"
@@ -125,12 +131,13 @@ class TopicGroupsDisplay:
             The drawn display.
         """
         check_choice(kind, "kind", _KINDS)
-        names = name_topics(model, feature_names, 3)
+        theta = theta_for_labels(model, X, theta, by)
+        names = name_topics(model, feature_names, 3, by, X=X, theta=theta)
         chosen = choose_topics(model, topics)
         options = {"freq": freq, "theta": theta, "confidence_level": confidence_level}
         table = topics_by(model, X, groups, **options)
         K = len(names)
-        columns = (table[name].to_numpy() for name in ("Proportion", "Lower", "Upper"))
+        columns = (table[name].to_numpy() for name in ("Share", "Lower", "Upper"))
         shares, lower, upper = (column.reshape(-1, K)[:, chosen] for column in columns)
         known = table["Group"].to_numpy()[::K]
         if hasattr(getattr(groups, "dtype", None), "categories"):
@@ -147,20 +154,7 @@ class TopicGroupsDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw the display.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on, or that the panels replace. If None, a new figure is
-            created.
-
-        Returns
-        -------
-        display : TopicGroupsDisplay
-            The display itself.
-        """
+    def _draw(self, ax):
         groups, rows = self._known_groups()
         kind = check_choice(self.kind, "kind", _KINDS)
         ordered = groups.dtype.kind in "iufM"
@@ -176,7 +170,6 @@ class TopicGroupsDisplay:
         draw = {"line": self._lines, "bar": self._bars, "heatmap": self._cells}
         draw[kind](ax, groups, rows)
         self.figure_ = self.axes_[0].figure
-        return self
 
     def _known_groups(self):
         """The groups that are not missing, in a dtype of their own, and their rows."""

@@ -4,10 +4,11 @@ import numpy as np
 from scipy.cluster.hierarchy import dendrogram
 
 from ..curation import topic_hierarchy
+from ._display import Display
 from ._documents import name_topics
 
 
-class TopicHierarchyDisplay:
+class TopicHierarchyDisplay(Display):
     """Dendrogram of the topics: similar ones are joined first.
 
     It shows which topics :func:`sklearn_topics.curation.reduce_topics` merges, and what
@@ -48,7 +49,9 @@ class TopicHierarchyDisplay:
         self.topic_names = topic_names
 
     @classmethod
-    def from_estimator(cls, model, X=None, *, feature_names=None, ax=None):
+    def from_estimator(
+        cls, model, X=None, *, feature_names=None, by="probability", ax=None
+    ):
         """Plot the tree of the topics of a fitted model.
 
         Parameters
@@ -62,6 +65,10 @@ class TopicHierarchyDisplay:
         feature_names : sequence of str, default=None
             Names of the terms. If None, they come from the pipeline or from the data
             that the model was fitted on; without names, terms are column numbers.
+        by : {"probability", "relevance", "lift", "differential"}, \
+                default="probability"
+            Weight by which the terms in the names of the topics are chosen, as in
+            :meth:`TopTermsDisplay.from_estimator`. "differential" needs `X`.
         ax : matplotlib Axes, default=None
             Axes to draw on. If None, a new figure is created.
 
@@ -71,22 +78,10 @@ class TopicHierarchyDisplay:
             The drawn display.
         """
         hierarchy = topic_hierarchy(model, X=X)
-        names = name_topics(model, feature_names, 4)
+        names = name_topics(model, feature_names, 4, by, X=X)
         return cls(hierarchy.linkage, topic_names=names).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw the display.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is created.
-
-        Returns
-        -------
-        display : TopicHierarchyDisplay
-            The display itself.
-        """
+    def _draw(self, ax):
         from ._figure import PLAIN, axes, hide_overlaps, one_line
 
         K = len(self.topic_names)
@@ -107,4 +102,3 @@ class TopicHierarchyDisplay:
             ax.spines[side].set_visible(False)
         ax.tick_params(axis="y", length=0)
         hide_overlaps(ax.get_yticklabels())
-        return self

@@ -9,14 +9,20 @@ from .._boundary.documents import row_labels
 from .._boundary.proportions import proportions_and_counts, token_shares
 from .._boundary.topics import topic_distributions
 from ..metrics import topic_distances
-from ._documents import known_proportions, name_topics, require_transform
+from ._display import Display
+from ._documents import (
+    known_proportions,
+    name_topics,
+    require_transform,
+    theta_for_labels,
+)
 
 #: Largest total area of the circles, as a share of the axes, and their largest mean
 #: area, in points squared.
 _AREA, _MEAN_AREA = 0.2, 4_000
 
 
-class TopicMapDisplay:
+class TopicMapDisplay(Display):
     """Topic map: the sizes of the topics, and which topics are similar.
 
     Multidimensional scaling places the topics so that the distances in the plane
@@ -78,6 +84,7 @@ class TopicMapDisplay:
         *,
         theta=None,
         feature_names=None,
+        by="probability",
         distance="hellinger",
         ax=None,
     ):
@@ -100,6 +107,10 @@ class TopicMapDisplay:
         feature_names : sequence of str, default=None
             Names of the terms. If None, they come from the pipeline or from the data
             that the model was fitted on; without names, terms are column numbers.
+        by : {"probability", "relevance", "lift", "differential"}, \
+                default="probability"
+            Weight by which the terms in the names of the topics are chosen, as in
+            :meth:`TopTermsDisplay.from_estimator`. "differential" needs `X`.
         distance : str, default="hellinger"
             Distance between topics, as in
             :func:`sklearn_topics.metrics.topic_distances`.
@@ -113,6 +124,7 @@ class TopicMapDisplay:
         """
         row_labels(X=X, theta=theta)
         topics = topic_distributions(model)
+        theta = theta_for_labels(model, X, theta, by)
         K = len(topics)
         shares = np.full(K, 1 / K)
         if X is not None and theta is None:
@@ -123,27 +135,19 @@ class TopicMapDisplay:
             known = known_proportions(model, None, theta)
             shares = np.nan_to_num(known).mean(axis=0)
             shares = shares / (shares.sum() or 1)
+        names = name_topics(model, feature_names, 2, by, X=X, theta=theta)
+        return cls._arranged(topics, shares, names, distance).plot(ax=ax)
+
+    @classmethod
+    def _arranged(cls, topics, shares, topic_names, distance="hellinger"):
+        """Place topics, given as distributions over terms."""
         between = topic_distances(topics, distance=distance)
-        names = name_topics(model, feature_names, 2)
         places = _in_plane(between)
-        pairs = np.triu_indices(K, 1)
+        pairs = np.triu_indices(len(topics), 1)
         correlation = _correlation(between[pairs], pdist(places))
-        display = cls(places, shares, topic_names=names, correlation=correlation)
-        return display.plot(ax=ax)
+        return cls(places, shares, topic_names=topic_names, correlation=correlation)
 
-    def plot(self, ax=None):
-        """Draw the display.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is created.
-
-        Returns
-        -------
-        display : TopicMapDisplay
-            The display itself.
-        """
+    def _draw(self, ax):
         from ._figure import (
             MAX_TOPICS,
             PLAIN,
@@ -185,7 +189,6 @@ class TopicMapDisplay:
         ax.set(xticks=[], yticks=[], title=title)
         keep_inside(ax, texts)
         hide_overlaps(texts, dict(zip(texts[1::2], texts[::2], strict=True)))
-        return self
 
 
 def _in_plane(distances):

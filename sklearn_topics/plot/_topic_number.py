@@ -3,12 +3,13 @@
 import numpy as np
 
 from .._boundary.arguments import is_integer
+from ._display import Display
 
 #: Parameter whose values are only seeds.
 _SEED = "random_state"
 
 
-class TopicNumberDisplay:
+class TopicNumberDisplay(Display):
     """Choose the number of topics: scores with their spread over folds and seeds.
 
     There is one panel per score, such as held-out likelihood, coherence or stability. A
@@ -128,19 +129,7 @@ class TopicNumberDisplay:
         best = {score: _best(lines) for score, lines in curves.items()}
         return cls(curves, best=best, parameter=parameter).plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw the display.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes that the panels replace. If None, a new figure is created.
-
-        Returns
-        -------
-        display : TopicNumberDisplay
-            The display itself.
-        """
+    def _draw(self, ax):
         from ._figure import (
             PLAIN,
             add_legend,
@@ -183,7 +172,6 @@ class TopicNumberDisplay:
                 add_legend(panel, drawn, list(lines), **options)
         for panel in self.axes_:
             hide_overlaps(panel.get_xticklabels())
-        return self
 
 
 def _find_parameter(params, name):

@@ -6,10 +6,11 @@ from scipy.spatial.distance import squareform
 
 from .._boundary.topics import topic_distributions, topic_labels
 from ..metrics import align_topics, topic_distances
+from ._display import Display
 from ._documents import name_topics
 
 
-class TopicSimilarityDisplay:
+class TopicSimilarityDisplay(Display):
     """Heat map of the similarities between topics.
 
     It shows redundant topics of one model, or which topics of two models correspond.
@@ -78,6 +79,9 @@ class TopicSimilarityDisplay:
         other=None,
         *,
         feature_names=None,
+        by="probability",
+        X=None,
+        theta=None,
         distance="hellinger",
         labels=None,
         ax=None,
@@ -95,6 +99,17 @@ class TopicSimilarityDisplay:
         feature_names : sequence of str, default=None
             Names of the terms. If None, they come from the pipeline or from the data
             that the model was fitted on; without names, terms are column numbers.
+        by : {"probability", "relevance", "lift", "differential"}, \
+                default="probability"
+            Weight by which the terms in the names of the topics are chosen, as in
+            :meth:`TopTermsDisplay.from_estimator`.
+        X : {array-like, sparse matrix, torch.Tensor} of shape \
+                (n_samples, n_features), default=None
+            Document-term counts; with a pipeline, the pipeline's input. Needed for
+            ``by="differential"`` only.
+        theta : array-like of shape (n_samples, n_topics), default=None
+            Topic proportions as ``model.transform(X)`` returns them; used for
+            ``by="differential"`` only. If None, they are computed.
         distance : str, default="hellinger"
             Distance between topics, as in
             :func:`sklearn_topics.metrics.topic_distances`.
@@ -116,7 +131,7 @@ class TopicSimilarityDisplay:
             rows, columns = _matched(align_topics(topics, others, distance=distance))
             rows = np.r_[rows, np.setdiff1d(np.arange(len(between)), rows)]
             columns = np.r_[columns, np.setdiff1d(np.arange(between.shape[1]), columns)]
-        names = name_topics(model, feature_names, 3)
+        names = name_topics(model, feature_names, 3, by, X=X, theta=theta)
         column_labels = topic_labels(model if other is None else other)
         if labels is None:
             labels = ("topic", "topic") if other is None else ("model", "other")
@@ -136,19 +151,7 @@ class TopicSimilarityDisplay:
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw the display.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw on. If None, a new figure is created.
-
-        Returns
-        -------
-        display : TopicSimilarityDisplay
-            The display itself.
-        """
+    def _draw(self, ax):
         from ._figure import PLAIN, axes, fit_tick_labels, hide_overlaps, one_line
 
         n, m = self.similarity.shape
@@ -173,7 +176,6 @@ class TopicSimilarityDisplay:
         self.figure_.colorbar(image, ax=ax, label="similarity", shrink=0.8)
         fit_tick_labels(ax, np.arange(m), angle=90)
         hide_overlaps(ax.get_yticklabels())
-        return self
 
 
 def _by_similarity(distances):

@@ -5,10 +5,11 @@ import numpy as np
 from .._boundary.arguments import check_integer
 from .._boundary.topics import topic_labels
 from ..inspection import differential_terms
-from ._documents import choose_topics
+from ._display import Display
+from ._documents import choose_topics, topic_titles
 
 
-class VolcanoDisplay:
+class VolcanoDisplay(Display):
     """Volcano plots: log fold changes of all terms and their z-scores, by topic.
 
     They show how many terms distinguish a topic from the others, and which. By default,
@@ -117,27 +118,12 @@ class VolcanoDisplay:
             changes[chosen],
             z=z[chosen],
             terms=[str(term) for term in table["Term"].iloc[:n]],
-            topic_names=[
-                labels[k] if isinstance(labels[k], str) else f"topic {k}"
-                for k in chosen
-            ],
+            topic_names=topic_titles(labels[k] for k in chosen),
             n_labels=n_labels,
         )
         return display.plot(ax=ax)
 
-    def plot(self, ax=None):
-        """Draw the display.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes that the panels replace. If None, a new figure is created.
-
-        Returns
-        -------
-        display : VolcanoDisplay
-            The display itself.
-        """
+    def _draw(self, ax):
         from ._figure import OTHER, PLAIN, hide_overlaps, one_line, panels, topic_colors
 
         K = len(self.changes)
@@ -166,7 +152,6 @@ class VolcanoDisplay:
         for panel in self.axes_[::n_columns]:
             panel.set_ylabel("z-score", fontsize=8)
         hide_overlaps(texts)
-        return self
 
 
 def _order(column):

@@ -1,5 +1,6 @@
 """Metadata of the documents -> sections of topics by group and over time."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 
@@ -10,13 +11,18 @@ from ..inspection import topics_by
 from ..inspection._frames import start_of_periods
 from ..inspection._periods import after_gaps, runs
 from ..metrics._labels import one_each
-from ._html import Cell, Markup, element, joined, table
+from ._html import Cell, Markup, breakable, element, joined, table
 
 #: Units of time from coarse to fine, and their lengths in days.
 _UNITS = {"year": 365.25, "quarter": 91.3, "month": 30.4, "week": 7, "day": 1}
 
 #: A curve has at least and at most this number of periods, if the dates allow it.
 _FEWEST, _MOST = 8, 60
+
+#: Dates as text, in the format of ISO 8601, with or without a time.
+_DATE = re.compile(
+    r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])([T ]\d\d:\d\d.*)?", re.DOTALL
+)
 
 #: Largest number of groups in a table.
 _GROUPS = 30
@@ -53,15 +59,26 @@ def group_sections(model, counts, theta, names, groups, colors) -> list:
 def _with_dtype(values, name):
     """Values with a dtype: that of dates if the objects in them are dates."""
     dtype = getattr(values, "dtype", np.dtype(object))
-    if not (isinstance(dtype, np.dtype) and dtype.hasobject):
+    is_text = str(dtype).startswith(("str", "<U", ">U"))  # of pandas or numpy
+    if not (is_text or (isinstance(dtype, np.dtype) and dtype.hasobject)):
         return values
     objects = check_sequence(values, f"groups[{name!r}]", "labels or dates")
+    if any(isinstance(value, str) for value in objects):
+        found, missing = one_each(objects, f"groups[{name!r}]")
+        if all(map(_is_written_date, found[~missing])):
+            days = np.where(missing, "NaT", found).astype("U10")
+            return days.astype("M8[us]")
     if any(isinstance(value, date) for value in objects):  # NaT as well
         dates, missing = one_each(objects, f"groups[{name!r}]")
         if all(isinstance(value, date) for value in dates[~missing]):
             dates = [None if value is None else _local(value) for value in dates]
             return np.array(dates, dtype="M8[us]")
     return values if hasattr(values, "dtype") else np.array(objects, dtype=object)
+
+
+def _is_written_date(value) -> bool:
+    """Whether a label is a date as text; a year alone is a label."""
+    return isinstance(value, str) and _DATE.fullmatch(value) is not None
 
 
 def _local(when):
@@ -92,12 +109,12 @@ def _over_time(model, counts, theta, names, dates, colors):
     starts = found["Group"].to_numpy().astype("M8[D]")[::n_topics]
     if len(starts) == 0:
         return element("p", "No document with known terms has a date.")
-    parts = ("Proportion", "Lower", "Upper")
+    parts = ("Share", "Lower", "Upper")
     shares = {name: found[name].to_numpy().reshape(-1, n_topics) for name in parts}
     ends = (element("span", _date(s, unit)) for s in np.unique(starts[[0, -1]]))
     axis = element("div", *ends, class_="axis quiet")
     cards = []
-    for k in np.argsort(-shares["Proportion"].mean(axis=0), kind="stable"):
+    for k in np.argsort(-shares["Share"].mean(axis=0), kind="stable"):
         columns = [shares[name][:, k] for name in parts]
         top = np.nanmax(columns) or 1
         title = element("h3", names[k])
@@ -147,11 +164,12 @@ def _curve(starts, unit, share, lower, upper, top) -> Markup:
 def _by_label(model, counts, theta, names, labels, colors):
     found = topics_by(model, counts, labels, theta=theta)
     n_topics = theta.shape[1]
-    shares = found["Proportion"].to_numpy().reshape(-1, n_topics)
+    shares = found["Share"].to_numpy().reshape(-1, n_topics)
     documents = found["Documents"].to_numpy()[::n_topics]
     groups = found["Group"].to_numpy(dtype=object)[::n_topics]
     shown = np.sort(np.argsort(-documents, kind="stable")[:_GROUPS])
     heads = ["(none)" if g is None or g != g else str(g) for g in groups[shown]]
+    heads = [breakable(head) for head in heads]
     most = np.nanmax(shares[shown], initial=0) or 1
     rows = [["documents", *(f"{documents[g]:,}" for g in shown)]]
     for k in np.argsort(-np.nan_to_num(shares).mean(axis=0), kind="stable"):

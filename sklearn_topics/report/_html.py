@@ -1,6 +1,7 @@
 """Elements of HTML; the text in them is escaped."""
 
 import base64
+import re
 import unicodedata
 from html import escape
 
@@ -38,15 +39,26 @@ def _is_text(character) -> bool:
     return character in "\n\t" or category not in _NO_TEXT
 
 
+def breakable(value) -> Markup:
+    """Text that may break after punctuation, as in "sci.space"."""
+    return Markup(re.sub(r"(?<=[._:/-])(?=\w)", "<wbr>", text(value)))
+
+
 def joined(children) -> Markup:
     """Several elements, one after the other."""
     return Markup("\n".join(map(text, children)))
 
 
-def picture(svg: bytes, description: str) -> Markup:
-    """A picture whose data are in the page."""
+def picture(svg: bytes, description: str, *, least: int = 0) -> Markup:
+    """A picture whose data are in the page.
+
+    It scrolls sideways where there is room for less than `least` pixels, so that its
+    texts stay legible.
+    """
     data = base64.b64encode(svg).decode()
-    image = f'<img src="data:image/svg+xml;base64,{data}" alt="{text(description)}">'
+    source = f"data:image/svg+xml;base64,{data}"
+    style = f"min-width: {least}px"
+    image = f'<img src="{source}" alt="{text(description)}" style="{style}">'
     return Markup(f"<figure>{image}</figure>")
 
 

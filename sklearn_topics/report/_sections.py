@@ -9,20 +9,25 @@ import sklearn
 import torch
 
 from .._boundary.documents import count_tokens
-from .._boundary.pipelines import split_pipeline
-from .._boundary.topics import topic_distributions, topic_names, total_variation
+from .._boundary.pipelines import last_step, split_pipeline
+from .._boundary.topics import (
+    topic_distributions,
+    topic_labels,
+    topic_names,
+    total_variation,
+)
 from .._version import __version__
-from ..inspection import top_terms
 from ..metrics import topic_diversity
 from ..plot import ConvergenceDisplay, TopicMapDisplay
+from ..plot._documents import join_terms
 from ..plot._figure import to_svg
 from ._html import Markup, element, joined, picture, table
 
 #: Number of characters of an example that are shown.
 _EXCERPT = 400
 
-#: Number of terms of a topic.
-_TERMS = 12
+#: Least width of the map in pixels.
+_MAP = 560
 
 #: Pairs of topics that are nearer than this are pointed out.
 _NEAR = 0.5
@@ -40,6 +45,8 @@ def summary_section(info, counts, model) -> Markup:
         "coherence (NPMI)": f"{topics['Coherence'].mean():.3f}",
         "diversity": f"{topic_diversity(model):.2f}",
     }
+    if hasattr(last_step(model), "stability_"):  # ConsensusTopics
+        figures["stability"] = f"{last_step(model).stability_:.2f}"
     if without:
         figures["documents without known terms"] = f"{without:,}"
     pairs = (
@@ -54,12 +61,12 @@ def summary_section(info, counts, model) -> Markup:
     return joined([element("dl", *pairs, class_="figures"), note])
 
 
-def topic_sections(info, model, feature_names, examples, names, colors) -> Markup:
-    """One card per topic, largest share first."""
+def topic_sections(info, common, special, examples, names, colors) -> Markup:
+    """One card per topic, largest share first.
+
+    `common` and `special` contain the pairs (term, weight) of each topic.
+    """
     shares = info.set_index("Topic")["Share"]
-    common = top_terms(model, feature_names, _TERMS)
-    order = {"by": "relevance", "relevance_weight": 0.3}
-    special = top_terms(model, feature_names, 6, **order)
     largest = max(shares.max(), 1e-12)
     cards = []
     for row in info[info["Topic"] >= 0].itertuples():
@@ -108,18 +115,24 @@ def _examples(documents) -> Markup:
     return Markup(element("details", title, *quotes))
 
 
-def map_section(model, theta, counts, feature_names) -> Markup:
-    """The topic map: similar topics are close to each other."""
-    options = {"theta": theta, "feature_names": feature_names}
+def map_section(model, shares, labelling) -> Markup:
+    """The topic map: similar topics are close to each other.
+
+    `labelling` contains the pairs (term, weight) of each topic.
+    """
+    names = join_terms(topic_labels(model), [row[:2] for row in labelling])
+    display = TopicMapDisplay._arranged(topic_distributions(model), shares, names)
 
     def draw(ax):
-        TopicMapDisplay.from_estimator(model, counts, ax=ax, **options)
+        display.plot(ax=ax)
 
-    K = theta.shape[1]
+    K = len(shares)
     size = 5.5 if K <= 12 else 7.5 if K <= 25 else 10
     note = "Similar topics are close to each other; the area of a circle is the share."
     svg = to_svg(draw, figsize=(size, size))
-    return joined([element("p", note, class_="quiet"), picture(svg, "Map of topics")])
+    return joined(
+        [element("p", note, class_="quiet"), picture(svg, "Map of topics", least=_MAP)]
+    )
 
 
 def quality_section(info, model, names) -> Markup:
@@ -172,10 +185,10 @@ def _similar(model, names) -> list[Markup]:
 
 def fit_section(model) -> Markup:
     """Parameters of the steps, and versions."""
-    before, last = split_pipeline(model)
+    before, _ = split_pipeline(model)
     steps = [step for _, step in before.steps] if before is not None else []
     parts = []
-    for step in [*steps, last]:
+    for step in [*steps, last_step(model)]:
         if hasattr(step, "get_params"):  # "passthrough" has none
             parts += [element("h3", type(step).__name__), _parameters(step)]
     rows = [
@@ -208,12 +221,8 @@ def _short(value) -> str:
     return shown if len(shown) <= 200 else f"{shown[:199]}…"
 
 
-def names_of_topics(model, feature_names) -> list[str]:
+def names_of_topics(model, labelling) -> list[str]:
     """The name of each topic or, without one, its number and top terms."""
-    given = topic_names(model)
-    rows = top_terms(model, feature_names, 3)
-    return [
-        (given[k] if given and given[k] else "")
-        or f"{k}: {' '.join(str(term) for term, _ in row)}"
-        for k, row in enumerate(rows)
-    ]
+    numbered = join_terms(range(len(labelling)), [row[:3] for row in labelling])
+    given = topic_names(model) or [""] * len(numbered)
+    return [name or other for name, other in zip(given, numbered, strict=True)]

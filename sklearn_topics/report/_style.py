@@ -19,6 +19,8 @@ a { color: var(--bar); }
 .small.grid { grid-template-columns: repeat(auto-fill, minmax(min(100%, 200px), 1fr)); }
 .card { border: 1px solid var(--line); border-radius: 8px; padding: 12px 14px;
   min-width: 0; }
+.small .card { display: flex; flex-direction: column; }
+.small .trend { margin-top: auto; }
 .figures { display: grid; gap: 8px 24px; margin: 0;
   grid-template-columns: repeat(auto-fill, minmax(130px, 1fr)); }
 .figures dt { color: var(--quiet); font-size: 0.875rem; }
@@ -33,7 +35,8 @@ a { color: var(--bar); }
 blockquote { margin: 8px 0; padding: 0 0 0 10px; border-left: 3px solid var(--line);
   font-size: 0.875rem; overflow-wrap: anywhere; }
 summary { cursor: pointer; color: var(--quiet); font-size: 0.875rem; }
-figure { margin: 0; }
+section > h3 { margin-top: 20px; }
+figure { margin: 0; overflow-x: auto; }
 img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 .trend { display: block; width: 100%; height: 64px; color: var(--color, var(--bar)); }
 .trend polyline { fill: none; stroke: currentColor; stroke-width: 1.5;
@@ -47,13 +50,16 @@ img { display: block; max-width: 100%; height: auto; margin: 0 auto; }
 table { border-collapse: collapse; font-size: 0.875rem; }
 th, td { text-align: left; padding: 4px 10px 4px 0; vertical-align: top;
   border-bottom: 1px solid var(--line); overflow-wrap: break-word; }
-th:first-child, td:first-child { min-width: 8em; max-width: 24em; }
-th, .number, td.shaded { white-space: nowrap; }
-td.shaded { padding: 4px 8px; text-align: right; }
+th { max-width: 9em; vertical-align: bottom; line-height: 1.25; }
+th:first-child, td:first-child { min-width: 8em; max-width: 24em;
+  position: sticky; left: 0; background: #fff; }
+td.number, td.shaded { white-space: nowrap; }
+td.shaded { padding: 4px; text-align: right; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 @media (max-width: 480px) {
   h1 { font-size: 1.4rem; }
   .card { padding: 10px; }
+  th:first-child, td:first-child { max-width: 10em; }
 }
 @media print { nav { display: none; } .card { break-inside: avoid; } }
 """

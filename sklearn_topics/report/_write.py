@@ -6,8 +6,9 @@ from .._boundary.documents import row_labels
 from .._boundary.pipelines import split_pipeline
 from .._boundary.proportions import proportions_and_counts
 from .._boundary.topics import term_names
-from ..inspection import representative_documents, topic_info
+from ..inspection import representative_documents, top_terms, topic_info
 from ..inspection._texts import readable_documents, texts_of
+from ..plot._documents import ranked_terms
 from ..plot._figure import topic_colors
 from ._groups import columns_of, group_sections
 from ._html import page
@@ -19,6 +20,9 @@ from ._sections import (
     summary_section,
     topic_sections,
 )
+
+#: Number of terms of a topic, and of its distinctive terms.
+_TERMS, _DISTINCTIVE = 12, 6
 
 
 def write_report(
@@ -32,6 +36,7 @@ def write_report(
     groups=None,
     ids=None,
     title=None,
+    by="probability",
     n_documents=3,
     verbose=0,
 ):
@@ -60,12 +65,18 @@ def write_report(
         the model was fitted on; without names, terms are column numbers.
     groups : array-like of shape (n_samples,), dict or DataFrame of them, default=None
         Labels or dates of the documents, by which the topics are compared. Each column
-        of a dict or DataFrame has a section. Dates (datetime64) are shown as curves.
+        of a dict or DataFrame has a section. Dates are shown as curves: datetime64, or
+        texts such as "2020-05-31".
     ids : sequence of shape (n_samples,), default=None
         Identifiers of the documents, shown with the examples. If None, the index of X
         if it is a pandas DataFrame or Series.
     title : str, default=None
         Title of the report. If None, the name of the model and the number of topics.
+    by : {"probability", "relevance", "lift", "differential"}, default="probability"
+        Weight by which the terms in the names of the topics are chosen, as in
+        :meth:`sklearn_topics.plot.TopTermsDisplay.from_estimator`. "differential"
+        suits data in which the same terms are frequent in all topics, such as counts of
+        genes.
     n_documents : int, default=3
         Number of examples per topic.
     verbose : int, default=0
@@ -81,6 +92,8 @@ def write_report(
     ImportError
         If matplotlib or pandas is not installed:
         ``pip install sklearn_topics[plot,tables]``.
+    FileNotFoundError
+        If the folder of `path` does not exist.
     ValueError
         If the topics have negative weights, as in a truncated SVD.
 
@@ -110,6 +123,10 @@ def write_report(
     '<!DOCTYPE html>'
     """
     path = Path(path)
+    if not path.parent.is_dir():  # before the documents are transformed
+        raise FileNotFoundError(
+            f"There is no folder {str(path.parent)!r} for the report. Create it first."
+        )
     X = readable_documents(model, X)
     columns = columns_of(groups).items()
     labels = {f"groups[{name!r}]": values for name, values in columns}
@@ -119,19 +136,22 @@ def write_report(
     ids = _checked_ids(ids, index, len(theta))
     terms = term_names(model, feature_names)
     _, last = split_pipeline(model)
-    names = names_of_topics(last, terms)
-    info = topic_info(last, counts, theta=theta, feature_names=terms, n_docs=0)
+    common = top_terms(last, terms, _TERMS)
+    special = _distinctive(last, terms, counts, theta, by)
+    labelling = special if by == "differential" else ranked_terms(last, terms, 3, by)
+    names = names_of_topics(last, labelling)
+    info = topic_info(last, counts, theta=theta, feature_names=terms, n_documents=0)
     K = theta.shape[1]
     shares = info.set_index("Topic")["Share"].reindex(range(K)).to_numpy()
     colors = topic_colors(K, shares)
     examples = {}
     if n_documents and texts is not None:
         examples = _examples(last, counts, theta, texts, ids, n_documents)
-    cards = topic_sections(info, last, terms, examples, names, colors)
+    cards = topic_sections(info, common, special, examples, names, colors)
     sections = [
-        ("summary", "Summary", summary_section(info, counts, last)),
+        ("summary", "Summary", summary_section(info, counts, model)),
         ("topics", "Topics", cards),
-        ("map", "Map of the topics", map_section(last, theta, counts, terms)),
+        ("map", "Map of the topics", map_section(last, shares, labelling)),
         *group_sections(last, counts, theta, names, groups, colors),
         ("quality", "Quality", quality_section(info, last, names)),
         ("fit", "How the model was fitted", fit_section(model)),
@@ -148,6 +168,14 @@ def _checked_ids(ids, index, n) -> list | None:
     if len(ids) != n:
         raise ValueError(f"ids has {len(ids)} items, but X has {n} documents.")
     return ids
+
+
+def _distinctive(model, terms, counts, theta, by) -> list:
+    """The terms that a topic does not share: differential, or by relevance."""
+    if by == "differential":
+        return ranked_terms(model, terms, _DISTINCTIVE, by, X=counts, theta=theta)
+    order = {"by": "relevance", "relevance_weight": 0.3}
+    return top_terms(model, terms, _DISTINCTIVE, **order)
 
 
 def _examples(model, counts, theta, texts, ids, n) -> dict[int, list]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.feature_extraction.text import CountVectorizer
 
 from sklearn_topics.curation import seed_pseudocounts
 
@@ -25,11 +26,12 @@ def test_excluded_words():
 @pytest.mark.parametrize(
     ("args", "options", "kind", "message"),
     [
-        ((WORDS, {"a": ["Moon", "xyz"]}, 2), {}, ValueError, "2 words of.*'Moon'"),
+        ((WORDS, {"a": ["Moon", "xyz"]}, 2), {}, ValueError, "Did you mean 'moon'"),
         ((WORDS, {"a": "moon"}, 2), {}, TypeError, r"Pass a list of words: \['moon'\]"),
         ((WORDS, SEEDS, 1), {}, ValueError, "2 topics, but n_components is 1"),
         ((WORDS, [["moon"]], 2), {}, TypeError, "must be a dict"),
         (({"moon": 0}, SEEDS, 2), {}, TypeError, "get_feature_names_out"),
+        ((CountVectorizer(), SEEDS, 2), {}, TypeError, "get_feature_names_out"),
         ((WORDS, SEEDS, 2), {"weight": -1}, ValueError, "weight must be above 0"),
         ((WORDS, SEEDS, 2), {"excluded": {"b": ["cat"]}}, ValueError, "not in seeds"),
         ((WORDS, SEEDS, 2), {"excluded": {"pets": ["cat"]}}, ValueError, "'cat' is a"),

@@ -79,7 +79,7 @@ def test_relevance_lies_between_probability_and_lift():
 
 
 def test_table_of_topics(pipe):
-    table = topic_info(pipe, TEXTS, n_terms=2, n_docs=2)
+    table = topic_info(pipe, TEXTS, n_terms=2, n_documents=2)
     assert table.columns.tolist()[:5] == [
         "Topic",
         "Count",

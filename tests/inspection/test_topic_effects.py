@@ -124,7 +124,7 @@ def test_groups_of_equal_lengths_are_those_of_topics_by():
     X = np.full((60, 2), 10)
     effects = topic_effects(np.ones((3, 2)), X, {"label": labels}, theta=theta)
     groups = topics_by(np.ones((3, 2)), X, labels, theta=theta)
-    shares = groups["Proportion"].to_numpy().reshape(3, 3).T
+    shares = groups["Share"].to_numpy().reshape(3, 3).T
     expected = np.column_stack([shares[:, 0], shares[:, 1:] - shares[:, :1]])
     np.testing.assert_allclose(column(effects, "Effect"), expected)
 

@@ -50,7 +50,7 @@ def test_namers_get_terms_and_documents(fitted):
         return "same\n name"
 
     texts = [f"text {i}" for i in range(X.shape[0])]
-    names = suggest_names(model, namer, X, texts, n_terms=4, n_docs=2)
+    names = suggest_names(model, namer, X, texts, n_terms=4, n_documents=2)
     assert names == ["same name", "same name (2)", "same name (3)"]
     typical = representative_documents(model, X, texts, n_documents=2)
     for k, (terms, documents) in enumerate(seen):

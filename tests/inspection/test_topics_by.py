@@ -40,7 +40,7 @@ def test_means_are_weighted_by_tokens(fitted):
     for i, name in enumerate("abc"):
         rows = groups == name
         expected = tokens[rows] @ theta[rows] / tokens[rows].sum()
-        np.testing.assert_allclose(column(table, "Proportion")[i], expected, rtol=1e-6)
+        np.testing.assert_allclose(column(table, "Share")[i], expected, rtol=1e-6)
         assert (column(table, "Tokens")[i] == tokens[rows].sum()).all()
     assert (table["Documents"] == 40).all()
 
@@ -55,7 +55,7 @@ def test_properties(seed, n_groups, K):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         table = topics_by(rng.random((K, 6)), X, groups, theta=theta)
-    share, lower, upper = (column(table, n) for n in ("Proportion", "Lower", "Upper"))
+    share, lower, upper = (column(table, n) for n in ("Share", "Lower", "Upper"))
     tokens = column(table, "Tokens")[:, 0]
     known = tokens > 0
     np.testing.assert_allclose(share[known].sum(axis=1), 1)

@@ -105,6 +105,7 @@ def test_hashed_terms_have_no_names(tmp_path):
     [
         (TEXTS, TfidfVectorizer(), NotFittedError, "not fitted"),
         ("a text", CountVectorizer(), ValueError, "texts is a single text"),
+        (TEXTS, CountVectorizer, TypeError, r"Pass an instance: CountVectorizer\(\)"),
         (TEXTS, CountVectorizer(min_df=-1), ValueError, "'min_df' parameter of Count"),
         (TEXTS, CountVectorizer(ngram_range=(2, 1)), ValueError, "ngram_range"),
         (["", "a"], CountVectorizer(), ValueError, "contain no terms"),

@@ -242,8 +242,8 @@ def test_more_terms_than_there_are(etm, X, function):
 @pytest.mark.parametrize(
     ("function", "options", "name"),
     [
-        (topic_info, {"n_docs": -1}, "n_docs"),
-        (topic_info, {"n_docs": 1.5}, "n_docs"),
+        (topic_info, {"n_documents": -1}, "n_documents"),
+        (topic_info, {"n_documents": 1.5}, "n_documents"),
         (topic_info, {"texts": ["a", "b"]}, "texts"),
         (topic_info, {"texts": "abc"}, "texts"),
         (topic_info, {"feature_names": "abc"}, "feature_names"),

@@ -1,13 +1,26 @@
 """Dot plots and volcano plots: what is drawn is what the tables contain."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 
-from sklearn_topics import TorchPoissonNMF
+from sklearn_topics import ConsensusTopics, TorchPoissonNMF
 from sklearn_topics.curation import rename_topics
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.inspection import differential_terms
-from sklearn_topics.plot import TermDotsDisplay, TopTermsDisplay, VolcanoDisplay
+from sklearn_topics.plot import (
+    StabilityDisplay,
+    StructureDisplay,
+    TermDotsDisplay,
+    TopicEffectsDisplay,
+    TopicGroupsDisplay,
+    TopicHierarchyDisplay,
+    TopicMapDisplay,
+    TopicSimilarityDisplay,
+    TopTermsDisplay,
+    VolcanoDisplay,
+)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -58,6 +71,79 @@ def test_differential_terms_as_labels(fitted):
         TopTermsDisplay.from_estimator(model, NAMES, by="differential")
     with pytest.raises(ValueError, match="Did you mean 'differential'"):
         TopTermsDisplay.from_estimator(model, NAMES, by="diferential")
+
+
+GROUPS = ["a", "b"] * 40
+
+#: Displays whose legends, titles or ticks are names of topics; their names in order.
+LABELLED = {
+    "structure": lambda model, X, **options: (
+        StructureDisplay.from_estimator(model, X, n_documents=20, **options).topic_names
+    ),
+    "groups": lambda model, X, **options: (
+        TopicGroupsDisplay.from_estimator(model, X, GROUPS, **options).topic_names
+    ),
+    "effects": lambda model, X, **options: (
+        TopicEffectsDisplay.from_estimator(
+            model, X, {"group": GROUPS}, **options
+        ).topic_names
+    ),
+    "map": lambda model, X, **options: (
+        TopicMapDisplay.from_estimator(model, X, **options).topic_names
+    ),
+    "hierarchy": lambda model, X, **options: (
+        TopicHierarchyDisplay.from_estimator(model, X, **options).topic_names
+    ),
+    "similarity": lambda model, X, **options: (
+        TopicSimilarityDisplay.from_estimator(model, X=X, **options).row_names
+    ),
+}
+
+
+@pytest.mark.parametrize("draw", LABELLED.values(), ids=LABELLED)
+def test_names_of_topics_by_differential_terms(fitted, draw):
+    X, model, theta = fitted
+    table = differential_terms(model, X, theta=theta, feature_names=NAMES, n_terms=4)
+    label = {"0": 0, "space": 1, "2": 2}
+    calls = []
+
+    class Counted(TorchPoissonNMF):
+        def transform(self, X):
+            calls.append(X.shape)
+            return super().transform(X)
+
+    counted = copy(model)
+    counted.__class__ = Counted
+    names = draw(counted, X, by="differential", feature_names=NAMES)
+    assert sorted(name.split(": ")[0] for name in names) == sorted(label)
+    for name in names:
+        topic, _, terms = name.partition(": ")
+        expected = table["Term"][table["Topic"] == label[topic]].tolist()
+        assert terms.split() == expected[: len(terms.split())]
+    # The hierarchy weights the topics by documents that it transforms itself.
+    n_calls = 2 if draw is LABELLED["hierarchy"] else 1
+    assert calls == [X.shape] * n_calls
+    usual = draw(model, X, feature_names=NAMES)
+    assert sorted(usual) != sorted(names)
+
+
+def test_names_in_a_consensus_by_differential_terms(fitted):
+    X, _, _ = fitted
+    model = ConsensusTopics(TorchPoissonNMF(3), n_fits=3, random_state=0).fit(X)
+    options = {"by": "differential", "feature_names": NAMES}
+    names = StabilityDisplay.from_estimator(model, X=X, **options).topic_names
+    table = differential_terms(model, X, feature_names=NAMES, n_terms=3)
+    terms = [" ".join(rows) for _, rows in table.groupby("Topic")["Term"]]
+    assert names == [f"{k}: {row}" for k, row in enumerate(terms)]
+    with pytest.raises(ValueError, match="Pass them as X"):
+        StabilityDisplay.from_estimator(model, **options)
+
+
+def test_differential_terms_of_one_topic(fitted):
+    X, _, _ = fitted
+    model = TorchPoissonNMF(1, random_state=0).fit(X)
+    (row,) = TopTermsDisplay.from_estimator(model, by="differential", X=X).terms
+    assert len(row) == 8
 
 
 def test_volcano(fitted):

@@ -31,7 +31,7 @@ def test_lines_over_time(fitted):
     X, model = fitted
     display = TopicGroupsDisplay.from_estimator(model, X, DATES, freq="month")
     table = topics_by(model, X, DATES, freq="month")
-    np.testing.assert_array_equal(display.shares, column(table, "Proportion"))
+    np.testing.assert_array_equal(display.shares, column(table, "Share"))
     assert len(display.axes_) == 4
     for k, panel in enumerate(display.axes_):
         (line,) = panel.get_lines()

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn_topics import TorchPoissonNMF, TorchTruncatedSVD
 from sklearn_topics.curation import rename_topics
 from sklearn_topics.datasets import make_topic_corpus
-from sklearn_topics.inspection import topics_by
+from sklearn_topics.inspection import differential_terms, topics_by
 from sklearn_topics.report import write_report
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -28,7 +28,7 @@ TEXTS = [
 ] * 8
 
 #: Elements without an end.
-VOID = {"meta", "img"}
+VOID = {"meta", "img", "wbr"}
 
 
 class Page(HTMLParser):
@@ -88,7 +88,7 @@ def test_sections(pipe, tmp_path):
     for word in ("cat", "moon", "(none)", "CountVectorizer", "random_state", "NMF"):
         assert word in page.text
     assert len(page.named("article")) == 2
-    assert len(page.named("polyline")) == 2
+    assert len(page.named("polyline")) == 8  # four months apart, two topics
 
 
 def test_texts_are_escaped(pipe, tmp_path):
@@ -126,6 +126,18 @@ def test_widths_are_flexible(pipe, tmp_path):
     assert fixed == []
     page = Page(content)
     assert len(page.named("table")) == content.count('<div class="scroll"><table>')
+
+
+def test_names_by_differential_terms(tmp_path):
+    X = make_topic_corpus(80, 20, 3, random_state=0)[0]
+    model = TorchPoissonNMF(3, random_state=0).fit(X)
+    terms = [f"t{j}" for j in range(20)]
+    options = {"feature_names": terms, "by": "differential"}
+    page = written(model, X, tmp_path, **options)
+    table = differential_terms(model, X, feature_names=terms, n_terms=6)
+    for k, rows in table.groupby("Topic")["Term"]:
+        assert f"{k}: {' '.join(rows[:3])}" in page.words
+        assert f"distinctive: {', '.join(rows)}" in page.words
 
 
 def test_examples(pipe, tmp_path):
@@ -202,7 +214,7 @@ def test_curves_are_broken_where_nothing_is_known(pipe, tmp_path):
         assert min(band[:, 1].min() for band in half) == 2  # the upper end
     table = topics_by(pipe, TEXTS, groups["when"], freq="year")
     for _, topic in table.groupby("Topic"):
-        top = topic[["Proportion", "Upper"]].max().max()
+        top = topic[["Share", "Upper"]].max().max()
         assert f"0 to {top:.1%}" in page.text
 
 
@@ -250,6 +262,32 @@ def test_groups_of_any_name(pipe, tmp_path):
     assert "No document with known terms has a date" in none.text
 
 
+@pytest.mark.parametrize(
+    "convert", [list, np.array, pd.Series, lambda dates: pd.Series(dates, dtype=object)]
+)
+def test_dates_as_text(pipe, tmp_path, convert):
+    dates = ["2020-05-31", "2021-06-01T10:00:00Z", "2022-01-01", "2023-12-31 09:00"]
+    page = written(pipe, TEXTS, tmp_path, groups={"when": convert(dates * 10)})
+    same = written(pipe, TEXTS, tmp_path, groups={"when": _days(dates * 10)})
+    assert "Topics over time" in page.text
+    assert len(page.named("polyline")) == 2
+    assert page.named("polyline") == same.named("polyline")
+    years = written(pipe, TEXTS, tmp_path, groups={"year": ["2020", "2021"] * 20})
+    assert "Topics by year" in years.text
+
+
+def _days(dates):
+    return np.array([date[:10] for date in dates], dtype="M8[D]")
+
+
+def test_long_names_of_groups_break(pipe, tmp_path):
+    groups = ["comp.sys.ibm.pc.hardware", "a&b/c"] * 20
+    path = write_report(pipe, TEXTS, tmp_path / "report.html", groups=groups)
+    content = path.read_text(encoding="utf-8")
+    assert "comp.<wbr>sys.<wbr>ibm.<wbr>pc.<wbr>hardware</th>" in content
+    assert "a&amp;b/<wbr>c</th>" in content
+
+
 def test_errors(pipe, tmp_path):
     with pytest.raises(ValueError, match="groups has 3 labels, but there are 40"):
         write_report(pipe, TEXTS, tmp_path / "r.html", groups=["a"] * 3)
@@ -257,3 +295,11 @@ def test_errors(pipe, tmp_path):
         write_report(pipe, TEXTS, tmp_path / "r.html", ids=["a"] * 3)
     with pytest.raises(ValueError, match="texts has 3 items, but X has 40"):
         write_report(pipe, TEXTS, tmp_path / "r.html", texts=["a"] * 3)
+    with pytest.raises(FileNotFoundError, match="no folder .*away' for the report"):
+        write_report(pipe, TEXTS, tmp_path / "away" / "r.html")
+    with pytest.raises(ValueError, match="counts the words of texts itself"):
+        write_report(pipe, np.ones((40, 4)), tmp_path / "r.html")
+    with pytest.raises(
+        ValueError, match=r"column with the texts, for example X\['text"
+    ):
+        write_report(pipe, pd.DataFrame({"text": TEXTS}), tmp_path / "r.html")
