@@ -6,6 +6,7 @@ from inspect import signature
 
 import torch
 
+from .._kernels.ranks import failing_together
 from .memory import out_of_memory
 
 _AUTOCAST = "cpu", "cuda", "mps", "xpu"
@@ -26,6 +27,7 @@ def plain_torch(function):
         with ExitStack() as stack:
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
+            stack.enter_context(failing_together())
             for device in filter(torch.is_autocast_enabled, _AUTOCAST):
                 stack.enter_context(torch.autocast(device, enabled=False))
             try:

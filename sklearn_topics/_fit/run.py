@@ -10,6 +10,7 @@ import numpy as np
 
 from .._core.solver import Diverged, Solver, State
 from .._kernels import CSR
+from .._kernels.ranks import agreed_numbers
 from .._kernels.threads import threads_for
 
 
@@ -155,6 +156,7 @@ class Run:
         """
         with threads_for(self.X):
             metrics = self.solver.evaluate(self.X, self.state)
+        metrics = agreed_numbers(metrics)
         outcome, objective = self.outcome, metrics["objective"]
         self.require_finite("objective", objective, self.n_iter)
         if self.select != "best" or objective >= outcome.metrics["objective"]:
@@ -173,7 +175,8 @@ class Run:
             self.record()
         if self.pinned is not None:
             self.outcome.state = self.pinned
-            self.outcome.metrics = self.solver.evaluate(self.X, self.pinned)
+            metrics = self.solver.evaluate(self.X, self.pinned)
+            self.outcome.metrics = agreed_numbers(metrics)
 
     def pin(self) -> None:
         """Choose the current state as the outcome of the start, whatever follows."""
