@@ -69,8 +69,7 @@ def checked_on_all_ranks(estimator, method: str, check: Callable, dtype_of: Call
     if problem is None:
         problem = _problem(found)
     if problem is not None:
-        group.common_error = problem
-        raise problem
+        raise ranks.of_all(problem)
     return dtype_of(data, max(one["dtype"] for one in found))  # float64 if any is
 
 

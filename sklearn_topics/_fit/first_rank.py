@@ -8,7 +8,7 @@ from torch import Tensor
 from .._core.topic_model import even_weights
 from .._kernels import CSR
 from .._kernels.csr import take
-from .._kernels.ranks import alone, current, gathered_rows, rows_before
+from .._kernels.ranks import alone, current, gathered_rows, of_all, rows_before
 from .checkpoint import fingerprint
 
 #: Names of initialisations, which are sent by their number.
@@ -81,12 +81,14 @@ def require_given_topics(W, H) -> None:
     """Raise an error if init="custom" does not give all ranks of a group the same H."""
     if current() is None:
         return
-    if H is None:
-        raise ValueError(
-            "init='custom' needs H in a process group, the same on all ranks. W, if "
-            "given, has the rows of this rank."
-        )
     require_equal("H", H)
+    if H is None:
+        raise of_all(
+            ValueError(
+                "init='custom' needs H in a process group, the same on all ranks. W, "
+                "if given, has the rows of this rank."
+            )
+        )
     _require_same("W", "None" if W is None else "given")
 
 
@@ -97,12 +99,12 @@ def require_equal(name: str, value) -> None:
 
 
 def _require_same(name: str, text: str) -> None:
-    ranks = current()
-    found = ranks.exchange(text)
-    for rank, text in enumerate(found):
-        if text != found[0]:
-            ranks.common_error = error = ValueError(
-                f"The ranks of the process group must agree, but {name} is {text} on "
-                f"rank {rank} and {found[0]} on rank 0."
+    found = current().exchange(text)
+    for rank, other in enumerate(found):
+        if other != found[0]:
+            raise of_all(
+                ValueError(
+                    f"The ranks of the process group must agree, but {name} is {other} "
+                    f"on rank {rank} and {found[0]} on rank 0."
+                )
             )
-            raise error

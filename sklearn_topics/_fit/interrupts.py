@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from .._kernels.ranks import all_any, current
+from .._kernels.ranks import all_any, current, of_all
 from .run import Observer, Run
 
 
@@ -55,5 +55,4 @@ class _Interrupts(Observer):
     def begin_iteration(self, run: Run) -> None:
         if all_any(self.received):
             self.received = False
-            current().common_error = interruption = KeyboardInterrupt()
-            raise interruption
+            raise of_all(KeyboardInterrupt())

@@ -117,6 +117,14 @@ def failing_together() -> Iterator[None]:
         raise
 
 
+def of_all(error: BaseException) -> BaseException:
+    """An error that all ranks raise at the same place: the group can be used again."""
+    ranks = current()
+    if ranks is not None:
+        ranks.common_error = error
+    return error
+
+
 def is_first() -> bool:
     """Whether this process prints what all ranks could print."""
     ranks = current()

@@ -36,6 +36,11 @@ def process_group(group=None) -> Iterator[None]:
         yet, it is created from the environment that ``torchrun`` sets, and destroyed at
         the end: with gloo on CPUs, and NCCL on the GPU with the number LOCAL_RANK.
 
+    Yields
+    ------
+    None
+        The context has no value.
+
     Raises
     ------
     RuntimeError

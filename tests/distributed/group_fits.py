@@ -1,9 +1,9 @@
-"""One process of a group that fits models: run as a script by `test_distributed.py`.
+"""Groups of processes that fit models: run as a script by `test_distributed.py`.
 
-    python group_fits.py JOB RANK SIZE FOLDER
+    python group_fits.py FOLDER
 
-The processes meet at a file in the folder. What each ends with is written there too, as
-JSON, under its rank.
+The processes are forked, so that they import torch once. Those of a group meet at a
+file in the folder. What each ends with is written there too, as JSON.
 """
 
 import json
@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 import warnings
 from datetime import timedelta
 from pathlib import Path
@@ -186,22 +187,37 @@ def fail(rank, size):
     return found
 
 
-JOBS = {"fits": fit_all, "fail": fail}
+#: Jobs, and the sizes of the groups that do them.
+GROUPS = (fit_all, 2), (fit_all, 3), (fail, 3)
 
 
-def main(job, rank, size, folder):
+def run(job, rank, size, folder):
+    """Do a job as a rank of a group."""
+    name = f"{job.__name__} {size}"
+    store = dist.FileStore(str(folder / name), size)
+    options = {"rank": rank, "world_size": size, "timeout": timedelta(seconds=100)}
+    dist.init_process_group("gloo", store=store, **options)
+    found = json.dumps(job(rank, size))
+    (folder / f"{name} {rank}.json").write_text(found)
+
+
+def main(folder):
     torch.set_num_threads(1)
-    rank, size, folder = int(rank), int(size), Path(folder)
-    store = dist.FileStore(str(folder / "store"), size)
-    limit = timedelta(seconds=100)
-    dist.init_process_group(
-        "gloo", store=store, rank=rank, world_size=size, timeout=limit
-    )
-    found = JOBS[job](rank, size)
-    part = folder / f"{rank}.part"
-    part.write_text(json.dumps(found))
-    os.replace(part, folder / f"{rank}.json")
+    processes = []
+    for job, size in GROUPS:
+        for rank in range(size):
+            processes.append(os.fork())
+            if processes[-1] == 0:
+                try:
+                    run(job, rank, size, folder)
+                except BaseException:
+                    traceback.print_exc()
+                finally:
+                    sys.stderr.flush()
+                    os._exit(0)
+    for process in processes:
+        os.waitpid(process, 0)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(Path(sys.argv[1]))

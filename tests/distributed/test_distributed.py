@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import warnings
@@ -22,36 +21,23 @@ from sklearn_topics.distributed import process_group
 
 from . import group_fits
 
-SCRIPT = Path(group_fits.__file__)
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no fork")
 
 
-def start(job, size, folder, **environment):
-    """Start the processes of a group."""
-    env = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
-    return [
-        subprocess.Popen(
-            [sys.executable, str(SCRIPT), job, str(rank), str(size), str(folder)],
-            env=env,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(size)
-    ]
-
-
-def run(job, size, folder):
-    """What the ranks of a group have found, and what they have printed."""
-    processes = start(job, size, folder)
-    printed = [process.communicate(timeout=300)[1] for process in processes]
-    for process, text in zip(processes, printed, strict=True):
-        assert process.returncode == 0, text
-    found = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(size)]
-    return found, printed
-
-
-@pytest.fixture(scope="module", params=[2, 3], ids="{} processes".format)
-def fits(request, tmp_path_factory):
-    return run("fits", request.param, tmp_path_factory.mktemp("group"))[0]
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """What the ranks of all groups have found, by the name of their file."""
+    folder = tmp_path_factory.mktemp("groups")
+    done = subprocess.run(
+        [sys.executable, group_fits.__file__, str(folder)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    found = {p.stem: json.loads(p.read_text()) for p in folder.glob("*.json")}
+    assert len(found) == 2 + 3 + 2, done.stderr  # a rank was killed
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +50,10 @@ def alone():
 
 
 @pytest.mark.parametrize("name", group_fits.names())
-def test_a_group_fits_as_one_process(fits, alone, name):
+@pytest.mark.parametrize("size", [2, 3])
+def test_a_group_fits_as_one_process(results, alone, name, size):
     expected = alone[name]
+    fits = [results[f"fit_all {size} {rank}"] for rank in range(size)]
     for found in (one[name] for one in fits):
         assert found["n_iter_"] == expected["n_iter_"]
         for key in {*expected} - {"transformed"}:
@@ -78,17 +66,6 @@ def test_a_group_fits_as_one_process(fits, alone, name):
     assert_allclose(rows, expected["transformed"], rtol=1e-7, atol=1e-9)
 
 
-@pytest.fixture(scope="module")
-def failures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("failures")
-    processes = start("fail", 3, folder)
-    printed = [process.communicate(timeout=300)[1] for process in processes]
-    codes = [process.returncode for process in processes]
-    assert codes == [0, -signal.SIGKILL, 0], printed
-    return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 2)]
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 @pytest.mark.parametrize(
     ("what", "message"),
     [
@@ -99,7 +76,8 @@ def failures(tmp_path_factory):
         ("killed", "rank 1 ended or cannot be reached"),
     ],
 )
-def test_a_failing_rank_ends_all_with_its_message(failures, what, message):
+def test_a_failing_rank_ends_all_with_its_message(results, what, message):
+    failures = [results[f"fail 3 {rank}"] for rank in (0, 2)]
     for found in failures:
         assert message in found[what]["error"]
         assert found[what]["seconds"] < 30
@@ -111,9 +89,11 @@ def test_a_failing_rank_ends_all_with_its_message(failures, what, message):
 def group_of_one():
     """A process group of this process."""
     dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
-    with process_group():
-        yield ranks.current()
-    dist.destroy_process_group()
+    try:
+        with process_group():
+            yield ranks.current()
+    finally:
+        dist.destroy_process_group()
 
 
 SUPPORTED = {"TorchBetaNMF", "TorchPoissonNMF", "TorchTruncatedSVD"}
