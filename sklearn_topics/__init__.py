@@ -47,6 +47,7 @@ _SUBMODULES = (
     "callbacks",
     "curation",
     "datasets",
+    "distributed",
     "inspection",
     "io",
     "metrics",

@@ -11,6 +11,7 @@ from sklearn_topics import (
     callbacks,
     curation,
     datasets,
+    distributed,
     inspection,
     metrics,
     nn,
@@ -21,7 +22,7 @@ from sklearn_topics import (
 
 MODULES = (
     *(sklearn_topics, callbacks, curation, datasets, inspection, sklearn_topics.io),
-    *(metrics, nn, plot, report, single_cell),
+    *(distributed, metrics, nn, plot, report, single_cell),
 )
 
 #: Never looked at in scikit-learn's tests/test_docstrings.py: names of what is

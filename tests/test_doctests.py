@@ -19,6 +19,7 @@ from sklearn_topics import (
     callbacks,
     curation,
     datasets,
+    distributed,
     inspection,
     metrics,
     nn,
@@ -30,7 +31,7 @@ from sklearn_topics._boundary.sklearn_private import HAS_CALLBACKS
 
 MODULES = (
     *(sklearn_topics, callbacks, curation, datasets, inspection, sklearn_topics.io),
-    *(metrics, nn, plot, report, single_cell),
+    *(distributed, metrics, nn, plot, report, single_cell),
 )
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +57,7 @@ WITHOUT_EXAMPLES = {
     "developer/add_a_model",
     "developer/architecture",
     "developer/contract",
+    "developer/defaults",
     "developer/index",
     "glossary",
     "index",

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from .._kernels import CSR
 from .._kernels.chunks import wide_sums
+from .._kernels.ranks import all_any, all_rows, of_all
 from .warning import warn_user
 
 #: Number of entries, or cells of dense data, to inspect.
@@ -19,10 +20,13 @@ def require_tokens(X: CSR | Tensor, name="X") -> None:
         If there are no tokens.
     """
     values = X.data if isinstance(X, CSR) else X
-    if not bool(values.any()):
-        raise ValueError(
-            f"{name} contains no tokens: all {X.shape[0]} documents are empty. "
-            "Check that the vocabulary is that of these documents."
+    if not all_any(bool(values.any())):
+        n = all_rows(X.shape[0])
+        raise of_all(
+            ValueError(
+                f"{name} contains no tokens: all {n} documents are empty. Check that "
+                "the vocabulary is that of these documents."
+            )
         )
 
 

@@ -9,10 +9,11 @@ from sklearn.utils.validation import check_array, check_non_negative, validate_d
 
 from .._disk.canonical import canonical_csr, summable
 from .._disk.folder import FolderCounts
-from .._kernels import CSR
+from .._kernels import CSR, ranks
 from .._kernels.csr import as_dtype
 from . import tensors
 from .containers import as_matrix, from_torch, not_numbers, on_disk, readable
+from .shards import SHARED, checked_on_all_ranks, require_support
 from .sklearn_private import _safe_indexing
 from .transfer import mapped_csr, numpy_dtype
 
@@ -43,8 +44,8 @@ def check_counts(estimator, X, *, reset: bool, method: str):
         represents exactly; float64 otherwise. It may share memory with the argument, so
         never write to it.
     """
-    whom = f"{type(estimator).__name__}.{method}"
-    return _checked(estimator, X, reset, _count_dtype, Values(whom))
+    allowed = Values(f"{type(estimator).__name__}.{method}")
+    return _checked_shard(estimator, X, method, reset, _count_dtype, allowed)
 
 
 def check_matrix(estimator, X, *, reset: bool, min_features: int = 1):
@@ -54,7 +55,9 @@ def check_matrix(estimator, X, *, reset: bool, min_features: int = 1):
     float64.
     """
     options = {"ensure_min_features": min_features if reset else 1}
-    return _checked(estimator, X, reset, _float_dtype, Values(), **options)
+    method = "fit" if reset else "transform"
+    given = estimator, X, method, reset, _float_dtype, Values()
+    return _checked_shard(*given, **options)
 
 
 def check_nonnegative(
@@ -67,7 +70,7 @@ def check_nonnegative(
     stored or not.
     """
     allowed = Values(f"{type(estimator).__name__}.{method}", missing, positive)
-    return _checked(estimator, X, reset, _float_dtype, allowed)
+    return _checked_shard(estimator, X, method, reset, _float_dtype, allowed)
 
 
 def check_coordinates(estimator, X):
@@ -126,7 +129,10 @@ def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
     None in `shape` allows any size. The dtype is not changed.
     """
     whom = f"{type(estimator).__name__} (input {name})"
-    factor = check_array(readable(factor, name), order="C", input_name=name)
+    options = {"order": "C", "input_name": name}
+    if ranks.current() is not None:
+        options["ensure_min_samples"] = 0
+    factor = check_array(readable(factor, name), **options)
     for axis, size in zip(("first", "second"), shape, strict=True):
         found = factor.shape[axis == "second"]
         if size is not None and found != size:
@@ -135,7 +141,7 @@ def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
                 f"but got {found}."
             )
     check_non_negative(factor, whom)
-    if not factor.any():
+    if not ranks.all_any(bool(factor.any())):
         raise ValueError(
             f"Array passed to {whom} is full of zeros, which updates cannot change."
         )
@@ -172,6 +178,26 @@ class Values:
         """Whether X on a device has such values."""
         signs = {"nonnegative": bool(self.whom), "positive": self.positive}
         return tensors.is_valid(X, missing=self.missing, **signs)
+
+
+def _checked_shard(estimator, X, method, *args, **options):
+    """Validated X; in a process group, as a part of the X of all ranks."""
+    require_support(estimator, method)
+    if method not in SHARED or ranks.current() is None:
+        return _checked(estimator, X, *args, **options)
+    options["ensure_min_samples"] = 0
+
+    def check():
+        return _checked(estimator, X, *args, **options)
+
+    return checked_on_all_ranks(estimator, method, check, _in_dtype)
+
+
+def _in_dtype(data, name: str):
+    """Validated data in another dtype."""
+    if isinstance(data, CSR | torch.Tensor):
+        return as_dtype(data, getattr(torch, name))
+    return data.astype(name, copy=False)
 
 
 def _checked(estimator, X, reset, dtype_of, allowed: Values, **options):

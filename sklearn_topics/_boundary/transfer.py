@@ -3,6 +3,7 @@
 import math
 import warnings
 from functools import partial
+from numbers import Integral
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,6 +13,7 @@ from sklearn.utils import check_random_state
 from .._disk.counts import Counts
 from .._disk.folder import FolderCounts
 from .._kernels import CSR
+from .._kernels.ranks import agreed, current
 from .._kernels.transfer import upload
 
 
@@ -75,8 +77,17 @@ def container_and_size(X) -> tuple[str, int]:
 
 def make_generator(random_state) -> torch.Generator:
     """Create a generator on the CPU, seeded by scikit-learn's `random_state`."""
-    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    seed = agreed_seed(random_state)
+    seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
     return torch.Generator("cpu").manual_seed(int(seed))
+
+
+def agreed_seed(random_state):
+    """`random_state`; in a process group an int, the same on all ranks."""
+    if current() is None or isinstance(random_state, Integral):
+        return random_state
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    return int(agreed(torch.tensor(int(seed), device="cpu")))
 
 
 def to_device(X, device: torch.device) -> CSR | torch.Tensor:

@@ -23,6 +23,7 @@ from .._kernels import CSR, ops
 from .._kernels.chunks import row_blocks, wide_sums
 from .._kernels.csr import accumulation_dtype
 from .._kernels.floors import BETA_FLOOR
+from .._kernels.ranks import all_sum
 from .solver import on_host
 
 #: Share of sums over all cells below which their difference is mostly rounding: then
@@ -165,8 +166,9 @@ def cell_divergence(
     X: CSR | Tensor, W: Tensor, HT: Tensor, beta: float, *, masked: bool = False
 ) -> Tensor:  # []
     """The divergence, summed cell by cell."""
-    # Rounding can leave a perfect fit below zero.
-    return sum(_sums_by_blocks(X, W, HT, beta, masked)).clamp(min=0)
+    zero = torch.zeros((), dtype=accumulation_dtype(W.device), device=W.device)
+    total = all_sum(sum(_sums_by_blocks(X, W, HT, beta, masked), zero))
+    return total.clamp(min=0)  # rounding can leave a perfect fit below zero
 
 
 def _sums_by_blocks(X, W, HT, beta, masked):
@@ -215,8 +217,8 @@ def _cells(x: Tensor, y: Tensor, beta: float) -> Tensor:
 def data_term(X: CSR | Tensor, beta: float) -> Tensor:  # []
     """The part of the divergence that depends only on X, for beta 1 and 2."""
     if beta == 2:
-        return wide_sums(X, torch.square)[0] / 2
-    return wide_sums(X, lambda x: torch.xlogy(x, x) - x)[0]
+        return all_sum(wide_sums(X, torch.square)[0]) / 2
+    return all_sum(wide_sums(X, lambda x: torch.xlogy(x, x) - x)[0])
 
 
 def _sparse_divergence(X, W, HT, beta, known) -> tuple[Tensor, Tensor | float]:
@@ -224,7 +226,7 @@ def _sparse_divergence(X, W, HT, beta, known) -> tuple[Tensor, Tensor | float]:
     everywhere = _all_everywhere(W, HT, beta)
     if beta == 1:
         known = data_term(X, beta) if known is None else known
-        logs = ops.log_sums(X, W, HT, floor=BETA_FLOOR).sum()
+        logs = all_sum(ops.log_sums(X, W, HT, floor=BETA_FLOOR).sum())
         return known - logs + everywhere, everywhere
     wide = accumulation_dtype(W.device)
     total = torch.zeros((), dtype=wide, device=W.device)
@@ -232,7 +234,7 @@ def _sparse_divergence(X, W, HT, beta, known) -> tuple[Tensor, Tensor | float]:
         part = X.rows(start, stop)
         y = ops.sddmm(part, W[start:stop], HT).to(wide)
         total += _stored(part.data.to(wide), y, beta).sum()
-    return total + everywhere, abs(everywhere)
+    return all_sum(total) + everywhere, abs(everywhere)
 
 
 def _stored(x: Tensor, y: Tensor, beta: float) -> Tensor:
@@ -256,9 +258,10 @@ def _all_everywhere(W: Tensor, HT: Tensor, beta: float) -> Tensor | float:
     if beta == 0:
         return 0.0
     if beta == 1:
-        return ops.column_sums(W).to(wide) @ ops.column_sums(HT).to(wide)
+        v = all_sum(ops.column_sums(W))
+        return v.to(wide) @ ops.column_sums(HT).to(wide)
     W, HT = W.to(wide), HT.to(wide)
     if beta == 2:
-        return ((W.T @ W) * (HT.T @ HT)).sum() / 2
+        return (all_sum(W.T @ W) * (HT.T @ HT)).sum() / 2
     blocks = row_blocks(len(W), len(HT))
     return sum(_everywhere(W[a:b] @ HT.T, beta).sum() for a, b in blocks)

@@ -20,6 +20,8 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .._kernels.csr import accumulation_dtype
 from .._kernels.floors import BETA_FLOOR
+from .._kernels.ranks import agreed, agreed_numbers, all_sum
+from .._kernels.shared_rows import scd_shared_rows
 from .beta_divergence import (
     cancelled,
     cell_divergence,
@@ -73,11 +75,14 @@ class Penalties:
 
     def value(self, W: Tensor, HT: Tensor) -> Tensor | float:
         total, wide = 0.0, accumulation_dtype(W.device)
-        for A, l1, l2 in (W, self.l1_W, self.l2_W), (HT, self.l1_H, self.l2_H):
-            if l1 > 0:
-                total += l1 * ops.column_sums(A).sum(dtype=wide)
-            if l2 > 0:
-                total += l2 / 2 * ops.column_sums(A, A).sum(dtype=wide)
+        if self.l1_W > 0:
+            total += self.l1_W * all_sum(ops.column_sums(W)).sum(dtype=wide)
+        if self.l2_W > 0:
+            total += self.l2_W / 2 * all_sum(ops.column_sums(W, W)).sum(dtype=wide)
+        if self.l1_H > 0:
+            total += self.l1_H * ops.column_sums(HT).sum(dtype=wide)
+        if self.l2_H > 0:
+            total += self.l2_H / 2 * ops.column_sums(HT, HT).sum(dtype=wide)
         return total
 
 
@@ -118,7 +123,7 @@ class BetaSolver(ABC):
         D, size = self._divergence(X, state)
         penalty = self.penalties.value(W, HT)
         numbers = {"D": D, "size": size, "penalty": penalty, **self._recorded(state)}
-        found = on_host(numbers)
+        found = agreed_numbers(on_host(numbers))
         D, size, penalty = (found.pop(name) for name in ("D", "size", "penalty"))
         if cancelled(D, size, W.dtype):
             D = float(cell_divergence(X, W, HT, self.beta, masked=self.masked))
@@ -138,8 +143,11 @@ class BetaSolver(ABC):
     def _squared_error(self, state: State) -> Tensor:  # []
         """D for beta 2 without another product with X, after `_least_squares_step`."""
         wide = accumulation_dtype(state["W"].device)
-        last = state["HT" if self.update_H else "W"]
-        cross = ops.column_sums(last, state["numerator"]).to(wide).sum()
+        if self.update_H:
+            cross = ops.column_sums(state["HT"], state["numerator"])
+        else:
+            cross = all_sum(ops.column_sums(state["W"], state["numerator"]))
+        cross = cross.to(wide).sum()
         both = (state["gram_W"].to(wide) * state["gram_H"].to(wide)).sum()
         # data_term + (both / 2 - cross)
         return torch.add(state["data_term"], torch.sub(both, cross, alpha=2), alpha=0.5)
@@ -156,9 +164,9 @@ class BetaSolver(ABC):
         numerator = None if self.update_H else state.get("numerator")
         numerator = ops.spmm(X, HT) if numerator is None else numerator
         W = update(W, numerator, gram_H, p.l1_W, p.l2_W)
-        gram_W = ops.gram(W)
+        gram_W = all_sum(ops.gram(W))
         if self.update_H:
-            numerator = ops.spmm(X.T, W)
+            numerator = all_sum(ops.spmm(X.T, W))
             HT = update(HT, numerator, gram_W, p.l1_H, p.l2_H)
             gram_H = ops.gram(HT)
         grams = {"gram_W": gram_W, "gram_H": gram_H, "numerator": numerator}
@@ -185,7 +193,7 @@ class MultiplicativeUpdate(BetaSolver):
         terms = self._terms(X, W, HT)
         W = self.update(W, *terms, p.l1_W, p.l2_W, zero=self.beta < 1)
         if self.update_H:
-            terms = self._terms(X.T, HT, W)
+            terms = all_sum(*self._terms(X.T, HT, W))
             HT = self.update(HT, *terms, p.l1_H, p.l2_H, zero=self.beta <= 1)
         return {**state, "W": W, "HT": HT}
 
@@ -234,7 +242,7 @@ class CoordinateDescent(BetaSolver):
 
         new = self._least_squares_step(X, state, sweep)
         sweeps = done + len(violations)
-        violation = sum(violations[1:], violations[0])
+        violation = sum(violations[1:], all_sum(violations[0]))
         return {**new, "violation": violation, "sweeps": sweeps}
 
     def _recorded(self, state: State) -> State:
@@ -263,11 +271,12 @@ class KLCoordinateDescent(BetaSolver):
         new, log_sums = self._advance(X, state)
         W, HT = new["W"], new["HT"]
         if log_sums is None:
-            log_sums = ops.log_sums(X, W, HT, floor=BETA_FLOOR)
+            log_sums = all_sum(ops.log_sums(X, W, HT, floor=BETA_FLOOR).sum())
         wide = accumulation_dtype(W.device)
-        sums = ops.column_sums(W).to(wide) @ ops.column_sums(HT).to(wide)
+        v = all_sum(ops.column_sums(W))
+        sums = v.to(wide) @ ops.column_sums(HT).to(wide)
         D = sums - log_sums.sum() + state["data_term"]
-        return new, -(D + self.penalties.value(W, HT))
+        return new, agreed(-(D + self.penalties.value(W, HT)))
 
     def _advance(self, X, state):
         p, done = self.penalties, state.get("iteration", 0)
@@ -280,8 +289,8 @@ class KLCoordinateDescent(BetaSolver):
         cost = ops.column_sums(HT) + p.l1_W
         W, log_sums = ops.scd_rows(X, W, HT, cost, l2=p.l2_W, **options)
         if self.update_H:
-            cost = ops.column_sums(W) + p.l1_H
-            HT, log_sums = ops.scd_rows(X.T, HT, W, cost, l2=p.l2_H, **options)
+            cost = all_sum(ops.column_sums(W)) + p.l1_H
+            HT, log_sums = scd_shared_rows(X.T, HT, W, cost, l2=p.l2_H, **options)
         return {**state, "W": W, "HT": HT, "iteration": done + 1}, log_sums
 
     def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
@@ -294,7 +303,7 @@ class KLCoordinateDescent(BetaSolver):
         if objective is None:
             return super()._divergence(X, state)
         W, HT = state["W"], state["HT"]
-        size = ops.column_sums(W) @ ops.column_sums(HT)
+        size = all_sum(ops.column_sums(W)) @ ops.column_sums(HT)
         return -objective - self.penalties.value(W, HT), size
 
 

@@ -2,7 +2,8 @@
 model, and columns held out, for factorisations of any scale."""
 
 import math
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .._kernels.chunks import data_blocks, row_blocks
 from .._kernels.csr import accumulation_dtype, map_positive, slice_rows
+from .._kernels.ranks import all_sum, draw_in_turn
 from .._kernels.threads import threads_for
 from .beta_divergence import dense_rows, divergence
 from .unit import Unit, geometric_mean
@@ -77,12 +79,18 @@ def document_completion(
         Documents (.. x m) -> proportions (.. x K).
     topics : Tensor of shape (K, m)
     """
-    generator, sums = _split_generator(), None
+    generator = _split_generator()
+    draw_in_turn(generator, lambda: deque(_halves(X, generator), maxlen=0))
+    sums = torch.zeros(2, dtype=accumulation_dtype(X.device), device=X.device)
+    for shown, held_out in _halves(X, generator):
+        sums += _completion_sums(held_out, infer(shown), topics)
+    return _mean_completion(all_sum(sums))
+
+
+def _halves(X: CSR | Tensor, generator: torch.Generator) -> Iterator:
+    """The halves of blocks of rows, which draw from the generator in turn."""
     for start, stop in data_blocks(X, _ENTRIES):
-        shown, held_out = split_counts(slice_rows(X, start, stop), generator)
-        part = _completion_sums(held_out, infer(shown), topics)
-        sums = part if sums is None else sums + part
-    return _mean_completion(sums)
+        yield split_counts(slice_rows(X, start, stop), generator)
 
 
 def completion_score(held_out: CSR | Tensor, theta: Tensor, topics: Tensor) -> float:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .._kernels import CSR
 from .._kernels.chunks import row_blocks
+from .._kernels.ranks import all_rows, all_sum, current, rows_before
 from .._kernels.threads import threads_for
 from .._kernels.transfer import upload
 from .observed import mean_value
@@ -31,8 +32,10 @@ def standard_normal(generator: torch.Generator) -> Draw:
 
 def _random_factors(X: CSR | Tensor, K: int, draw: Draw, order: str):
     """|N(0, 1)| times sqrt(mean(X) / K): W (n x K) and H (K x m)."""
-    shapes = {"W": (X.shape[0], K), "H": (K, X.shape[1])}
-    drawn = {name: _absolute_normal(draw, shapes[name], X) for name in order}
+    n, m = X.shape
+    first, total = rows_before(n)
+    wanted = {"W": ((total, K), (first, first + n)), "H": ((K, m), (0, K))}
+    drawn = {name: _absolute_normal(draw, *wanted[name], X) for name in order}
     scale = init_scale(X, K)
     return drawn["W"] * scale, drawn["H"] * scale
 
@@ -42,11 +45,23 @@ def init_scale(X: CSR | Tensor, K: int) -> float:
     return (mean_value(X) / K) ** 0.5
 
 
-def _absolute_normal(draw: Draw, shape: tuple[int, int], like: CSR | Tensor) -> Tensor:
-    """|N(0, 1)|, drawn in parts, because numbers are drawn in float64."""
-    out = torch.empty(shape, dtype=like.dtype, device=like.device)
+def _absolute_normal(
+    draw: Draw, shape: tuple[int, int], rows: tuple[int, int], like: CSR | Tensor
+) -> Tensor:
+    """Some rows of |N(0, 1)|, drawn in parts, because numbers are drawn in float64.
+
+    The numbers of the other rows are drawn too, so that a row does not depend on which
+    rows are wanted.
+    """
+    first, last = rows
+    size = last - first, shape[1]
+    out = torch.empty(size, dtype=like.dtype, device=like.device)
     for start, stop in row_blocks(*shape, _CELLS):
-        out[start:stop] = _absolute(draw(stop - start, shape[1]), like)
+        drawn = draw(stop - start, shape[1])
+        begin, end = max(start, first), min(stop, last)
+        if begin < end:
+            part = drawn[begin - start : end - start]
+            out[begin - first : end - first] = _absolute(part, like)
     return out
 
 
@@ -62,19 +77,20 @@ def _nndsvd_factors(
     `fill` is "nndsvd" (zeros stay), "nndsvda" (zeros become the mean of X) or
     "nndsvdar" (zeros become small random values, |N(0, 1)| mean(X) / 100).
     """
-    n_iter = 7 if K < 0.1 * min(X.shape) else 4  # as scikit-learn has it
+    size = min(all_rows(X.shape[0]), X.shape[1])
+    n_iter = 7 if K < 0.1 * size else 4  # as scikit-learn has it
     U, s, Vt = randomized_svd(X, K, draw, n_iter=n_iter, normalizer="LU")
     U, Vt = flip_signs(U, Vt, by="U")
     # The leading pair has one sign throughout; of the others, the heavier sign.
     up, vp = U.clamp(min=0), Vt.clamp(min=0)
     un, vn = (-U).clamp(min=0), (-Vt).clamp(min=0)
-    positive = up.norm(dim=0) * vp.norm(dim=1)
-    negative = un.norm(dim=0) * vn.norm(dim=1)
+    positive = _lengths(up) * vp.norm(dim=1)
+    negative = _lengths(un) * vn.norm(dim=1)
     keep_positive = positive > negative
     mass = torch.where(keep_positive, positive, negative)
     u = torch.where(keep_positive, up, un)
     v = torch.where(keep_positive[:, None], vp, vn)
-    u, v = u / _nonzero(u.norm(dim=0)), v / _nonzero(v.norm(dim=1))[:, None]
+    u, v = u / _nonzero(_lengths(u)), v / _nonzero(v.norm(dim=1))[:, None]
     scale = (s * mass).sqrt()
     u[:, 0], v[0], scale[0] = U[:, 0].abs(), Vt[0].abs(), s[0].sqrt()
     W, H = u * scale, v * scale[:, None]
@@ -87,6 +103,12 @@ def _nndsvd_factors(
             size = _absolute(noise(int(gaps.sum())), A) / 100 if random else 1.0
             A[gaps] = mean * size
     return W, H
+
+
+def _lengths(U: Tensor) -> Tensor:  # [K]
+    """The lengths of the columns of U, whose rows are documents."""
+    lengths = U.norm(dim=0)
+    return lengths if current() is None else all_sum(lengths.square()).sqrt()
 
 
 def _nonzero(norms: Tensor) -> Tensor:

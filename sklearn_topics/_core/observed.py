@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.chunks import wide_sums
+from .._kernels.ranks import all_rows, all_sum, current
 
 
 def has_hidden(X: CSR | Tensor) -> bool:
@@ -26,12 +27,11 @@ def has_observed(X: CSR | Tensor) -> bool:
 
 def mean_value(X: CSR | Tensor) -> float:
     """The mean of the observed cells; 0 if there is none."""
-    cells = X.shape[0] * X.shape[1]
-    total = float(wide_sums(X, lambda x: x))
+    cells = all_rows(X.shape[0]) * X.shape[1]
+    total = float(all_sum(wide_sums(X, lambda x: x)))
     if math.isnan(total):
-        total, hidden = wide_sums(
-            X, torch.nan_to_num, lambda x: x.isnan().to(x)
-        ).tolist()
+        sums = wide_sums(X, torch.nan_to_num, lambda x: x.isnan().to(x))
+        total, hidden = all_sum(sums).tolist()
         cells -= int(hidden)
     return total / max(cells, 1)
 
@@ -47,6 +47,13 @@ def row_means(X: CSR | Tensor) -> Tensor:  # [n], accumulated wide
     else:
         seen, gaps = X.masked_fill(hidden, 0), hidden.sum(1)
     return ops.row_sums(seen) / (X.shape[1] - gaps).clamp(min=1)
+
+
+def column_means(X: CSR | Tensor) -> Tensor:  # [m], accumulated wide
+    """The mean of each column's observed cells. In a group all cells are observed."""
+    if current() is None:
+        return row_means(X.T)
+    return all_sum(ops.row_sums(X.T)) / all_rows(X.shape[0])
 
 
 def _values(X: CSR | Tensor) -> Tensor:

@@ -26,6 +26,8 @@ from .._kernels import CSR, ops
 from .._kernels.chunks import data_blocks, map_rows
 from .._kernels.csr import accumulation_dtype, slice_rows
 from .._kernels.floors import POISSON_FLOOR
+from .._kernels.ranks import agreed, all_max, all_rows, all_sum
+from .._kernels.shared_rows import scd_shared_rows
 from .extrapolation import beyond, extrapolated_step
 from .solver import State, on_host
 
@@ -88,23 +90,23 @@ class PoissonObjective:
         `log_sums` are those of ``ops.log_sums``, of documents or of terms, if known.
         """
         W, HT = state["W"], state["HT"]
-        u, v = ops.column_sums(HT), ops.column_sums(W)
+        u, v = ops.column_sums(HT), all_sum(ops.column_sums(W))
         wide = accumulation_dtype(W.device)
         if log_sums is None:
-            log_sums = ops.log_sums(X, W, HT, floor=self.floor)
+            log_sums = all_sum(ops.log_sums(X, W, HT, floor=self.floor).sum())
         value = log_sums.sum() - u.to(wide) @ v.to(wide) - self.log_factorial
         return value + self._log_prior(W, HT, u)
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
         """Objective and KKT residual: max |W (u - (X/Y) H^T) - a|, likewise for H."""
         W, HT = state["W"], state["HT"]  # [n, K], [m, K]
-        u, v = ops.column_sums(HT), ops.column_sums(W)  # [K]
+        u, v = ops.column_sums(HT), all_sum(ops.column_sums(W))  # [K]
         objective = state.get("objective")
         if objective is None:
             objective = self.objective(X, state)
         b = self.topic_word_pseudocount
-        kkt = self._document_violation(X, W, HT, u)
-        numerator = ops.ratio_product(X.T, HT, W, floor=self.floor)  # [m, K]
+        kkt = all_max(self._document_violation(X, W, HT, u))
+        numerator = all_sum(ops.ratio_product(X.T, HT, W, floor=self.floor))  # [m, K]
         expected = ops.column_sums(HT, numerator)  # [K]
         cost = self.topic_cost(expected, v, u, HT.shape[0])  # [K]
         kkt = torch.maximum(kkt, ops.largest_violation(HT, numerator, cost, b))
@@ -117,13 +119,14 @@ class PoissonObjective:
         a, b = self.doc_topic_pseudocount, self.topic_word_pseudocount
         empty = u <= 0  # [K]
         log_u = u.masked_fill(empty, 1).to(accumulation_dtype(u.device)).log()
-        excess = a * W.shape[0] - self.topic_prior(HT.shape[0])  # a number, or [K]
+        n = all_rows(W.shape[0])
+        excess = a * n - self.topic_prior(HT.shape[0])  # a number, or [K]
         if isinstance(b, Tensor):
             total = (excess * log_u).sum() + ops.log_sum(HT, empty, b.clamp(min=0))
         else:
             total = excess * log_u.sum()
             total = total + b * ops.log_sum(HT, empty) if b > 0 else total
-        return total + a * ops.log_sum(W, empty) if a > 0 else total
+        return total + a * all_sum(ops.log_sum(W, empty)) if a > 0 else total
 
     def _document_violation(self, X, W, HT, u) -> Tensor:  # []
         def violation(start, stop):
@@ -173,7 +176,7 @@ class Alternating(PoissonObjective, ABC):
 
     def _advance_with_objective(self, X, state):
         new, log_sums = self.advance(X, state)
-        return new, self.objective(X, new, log_sums)
+        return new, agreed(self.objective(X, new, log_sums))
 
 
 class EM(Alternating):
@@ -227,8 +230,9 @@ def _em_step(solver: Alternating, X: CSR | Tensor, state: State) -> State:
         return ops.multiplicative_step(W, numerator, u, solver.doc_topic_pseudocount)
 
     W = map_rows(update, X)  # [n, K]
-    numerator = ops.ratio_product(X.T, HT, W, floor=solver.floor)  # [m, K]
-    v, expected = ops.column_sums(W), ops.column_sums(HT, numerator)  # [K], [K]
+    numerator = ops.ratio_product(X.T, HT, W, floor=solver.floor)
+    numerator, v = all_sum(numerator, ops.column_sums(W))  # [m, K], [K]
+    expected = ops.column_sums(HT, numerator)  # [K]
     cost = solver.topic_cost(expected, v, u, HT.shape[0])  # [K]
     HT = ops.multiplicative_step(HT, numerator, cost, solver.topic_word_pseudocount)
     return {**state, "W": W, "HT": HT, "objective": None}
@@ -252,23 +256,31 @@ def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> tuple[State, Tensor
         return _swept(solver, part, beyond(state, "W", rows), HT, u, a)[0]
 
     W = map_rows(update, X)  # [n, K]
-    excess = solver.topic_prior(HT.shape[0]) - a * W.shape[0]  # a number, or [K]
+    n, v = all_rows(W.shape[0]), all_sum(ops.column_sums(W))
+    excess = solver.topic_prior(HT.shape[0]) - a * n  # a number, or [K]
     per_sum = _inverse(u)  # [K]
-    cost = (ops.column_sums(W) + _positive(excess) * per_sum) * (u > 0)  # [K]
+    cost = (v + _positive(excess) * per_sum) * (u > 0)  # [K]
     share = _positive(-excess) * per_sum
-    HT, log_sums = _swept(solver, X.T, HT, W, cost, b, share)  # [m, K], [m]
+    HT, log_sums = _swept(
+        solver, X.T, HT, W, cost, b, share, shared=True
+    )  # [m, K], [m]
     return {**state, "W": W, "HT": HT, "objective": None}, log_sums
 
 
-def _swept(solver, X, A, B, cost, pseudocount, share=None) -> tuple[Tensor, Tensor]:
+def _swept(
+    solver, X, A, B, cost, pseudocount, share=None, *, shared=False
+) -> tuple[Tensor, Tensor]:
     """Rows of the factor A after sweeps, and their ``ops.log_sums``.
 
     Weights that their pseudocounts dominate, in short documents most, take a step of EM
-    together, which is nearly as good there, and only the others are swept.
+    together, which is nearly as good there, and only the others are swept. `shared`
+    rows have entries on all ranks.
     """
     share = torch.zeros_like(cost) if share is None else share
     if isinstance(pseudocount, Tensor) or pseudocount > 0:
         N = ops.ratio_product(X, A, B, floor=solver.floor)
+        N = all_sum(N) if shared else N
         A, pseudocount = ops.settle(A, N, cost, pseudocount, share)
     options = {"n_sweeps": solver.inner_sweeps, "floor": solver.floor, "share": share}
-    return ops.scd_rows(X, A, B, cost, pseudocount=pseudocount, **options)
+    sweep = scd_shared_rows if shared else ops.scd_rows
+    return sweep(X, A, B, cost, pseudocount=pseudocount, **options)

@@ -7,6 +7,14 @@ from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.csr import accumulation_dtype
+from .._kernels.ranks import (
+    all_any,
+    all_rows,
+    all_sum,
+    current,
+    gathered_rows,
+    rows_before,
+)
 from .._kernels.threads import threads_for
 from .._kernels.transfer import upload
 from .solver import on_host
@@ -48,29 +56,47 @@ def randomized_svd(
         "n_iter": n_iter,
         "normalizer": normalizer,
     }
+    n = all_rows(X.shape[0])
     with threads_for(X):
-        if X.shape[0] < X.shape[1]:
+        if n < X.shape[1]:
+            options["spread"] = False, current() is not None
             V, s, Ut = _tall_svd(X.T, n_components, draw, **options)
             return Ut.T, s, V.T
+        options["spread"] = current() is not None, False
         return _tall_svd(X, n_components, draw, **options)
 
 
-def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer):
+def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer, spread):
+    """`spread`: whether the rows of X, or its columns, are documents of several ranks.
+
+    So are then the rows of what has a row for each of them; other matrices are the same
+    on all ranks.
+    """
     width = int(n_components) + int(n_oversamples)  # numpy 1: uint64 + int is a float
-    Q = upload(_whole_lines(draw(X.shape[1], width).to(X.dtype)), X.device)
-    apart = False
+    rows, columns = spread
+
+    def product(X, Q, inner):
+        return all_sum(ops.spmm(X, Q)) if inner else ops.spmm(X, Q)
+
+    first, total = rows_before(X.shape[1]) if columns else (0, X.shape[1])
+    drawn = draw(total, width)[first : first + X.shape[1]]
+    Q = upload(_whole_lines(drawn.to(X.dtype)), X.device)
+    apart, basis = False, _BASES[normalizer]
     for _ in range(n_iter):
-        Q = ops.spmm(X, Q)
+        Q = product(X, Q, columns)
         if not (apart and normalizer == "LU"):
-            Q = _BASES[normalizer](Q)[0]
-        Q, apart = _BASES[normalizer](ops.spmm(X.T, Q))
-    Q = _orthonormal_basis(ops.spmm(X, Q)[:, :width].contiguous())[0]
-    projected = ops.spmm(X.T, Q)  # [m, width], the transpose of Q^T X
-    if not bool(projected.isfinite().all()):
+            Q = basis(Q, rows)[0]
+        Q, apart = basis(product(X.T, Q, rows), columns)
+    Q = _orthonormal_basis(product(X, Q, columns)[:, :width].contiguous(), rows)[0]
+    projected = product(X.T, Q, rows)  # [m, width], the transpose of Q^T X
+    overflow = not bool(projected.isfinite().all())
+    if all_any(overflow):
         raise FloatingPointError(
             f"Products with X overflow in {X.dtype}: rescale X or pass it as float64."
         )
-    V, s, Ut = torch.linalg.svd(projected, full_matrices=False)
+    whole = gathered_rows(projected) if columns else projected
+    V, s, Ut = torch.linalg.svd(whole, full_matrices=False)
+    V = V[first : first + X.shape[1]]
     U = Q @ Ut[:n_components].T
     return U, s[:n_components], V[:, :n_components].T
 
@@ -85,38 +111,47 @@ def _whole_lines(A: Tensor) -> Tensor:
     return torch.nn.functional.pad(A, (0, missing))
 
 
-def _orthonormal_basis(A: Tensor) -> tuple[Tensor, bool]:
+def _of_whole(basis: Callable[[Tensor], Tensor], A: Tensor, spread: bool) -> Tensor:
+    """``basis(A)``, which needs all rows of A at once."""
+    if not spread:
+        return basis(A)
+    first, _ = rows_before(len(A))
+    return basis(gathered_rows(A))[first : first + len(A)].contiguous()
+
+
+def _orthonormal_basis(A: Tensor, spread: bool = False) -> tuple[Tensor, bool]:
     """CholeskyQR2 (Fukaya et al. 2014) where that is safe, else Householder's QR.
 
     The first pass leaves columns orthogonal but for its rounding times the squared
     condition number of A, which the second takes away.
     """
-    first = _cholesky_basis(A, full_rank=True)
-    second = None if first is None else _cholesky_basis(first[0])
+    first = _cholesky_basis(A, spread, full_rank=True)
+    second = None if first is None else _cholesky_basis(first[0], spread)
     if second is None:
-        return torch.linalg.qr(A)[0].contiguous(), False
+        return _of_whole(lambda A: torch.linalg.qr(A)[0].contiguous(), A, spread), False
     return second
 
 
-def _triangular_basis(A: Tensor) -> tuple[Tensor, bool]:
+def _triangular_basis(A: Tensor, spread: bool = False) -> tuple[Tensor, bool]:
     """A times the inverse of a triangular matrix: well conditioned, of the same span.
 
     By the Cholesky factor of A^T A where that is far from singular; else by LU, which
     costs twice as much. Rounding of the factor changes no span.
     """
-    basis = _cholesky_basis(A)
-    return (_lu_basis(A), False) if basis is None else basis
+    basis = _cholesky_basis(A, spread)
+    return (_of_whole(_lu_basis, A, spread), False) if basis is None else basis
 
 
 def _cholesky_basis(
-    A: Tensor, *, full_rank: bool = False
+    A: Tensor, spread: bool, *, full_rank: bool = False
 ) -> tuple[Tensor, bool] | None:
     """A R^-1 with R^T R = A^T A, and whether the columns of A were well apart.
 
     Columns are scaled to length 1 first. None where they nearly depend on each other;
     with `full_rank` also where one is zero.
     """
-    gram = ops.gram(A).to(accumulation_dtype(A.device))
+    gram = all_sum(ops.gram(A)) if spread else ops.gram(A)
+    gram = gram.to(accumulation_dtype(A.device))
     length = gram.diagonal().sqrt()
     nothing = length == 0
     length = length.masked_fill(nothing, 1)
@@ -130,8 +165,10 @@ def _cholesky_basis(
     if found["info"] != 0 or not least > 10 * torch.finfo(A.dtype).eps ** 0.5:
         return None
     # A column that is too small to be squared has length 0 too.
-    if found["zeros"] and (full_rank or bool(A[:, nothing].any())):
-        return None
+    if found["zeros"]:
+        any_entry = bool(A[:, nothing].any())
+        if full_rank or (all_any(any_entry) if spread else any_entry):
+            return None
     identity = torch.eye(len(factor), dtype=factor.dtype, device=A.device)
     inverse = torch.linalg.solve_triangular(factor, identity, upper=False).T
     scaled = inverse / length[:, None]
@@ -159,7 +196,7 @@ def _lu_basis(A: Tensor) -> Tensor:
 _BASES = {
     "LU": _triangular_basis,
     "QR": _orthonormal_basis,
-    "none": lambda A: (A, True),
+    "none": lambda A, spread=False: (A, True),
 }
 
 
@@ -168,21 +205,41 @@ def flip_signs(U: Tensor, Vt: Tensor, *, by: str) -> tuple[Tensor, Tensor]:
 
     `by` is "U" or "V": scikit-learn's `svd_flip`, u_based_decision True or False.
     """
-    vectors = U.T if by == "U" else Vt
-    largest = vectors.abs().argmax(1, keepdim=True)
-    signs = torch.sign(vectors.gather(1, largest))[:, 0]
+    signs = torch.sign(_largest(U.T, spread=True) if by == "U" else _largest(Vt))
     signs = signs.where(signs != 0, 1)
     return U * signs, Vt * signs[:, None]
 
 
+def _largest(vectors: Tensor, *, spread: bool = False) -> Tensor:  # [K]
+    """The entry of each row that has the largest absolute value: the first of several.
+
+    `spread`: of several ranks in a group, each of which has some columns.
+    """
+    if spread and current() is not None:
+        padded = torch.nn.functional.pad(vectors, (0, 1))  # a rank may have none
+        vectors = gathered_rows(_largest(padded)[None]).T
+    largest = vectors.abs().argmax(1, keepdim=True)
+    return vectors.gather(1, largest)[:, 0]
+
+
+def column_variances(A: Tensor) -> Tensor:  # [K], accumulated wide
+    """The variances of the columns of A, over the rows of all ranks."""
+    n, wide = all_rows(len(A)), A.to(accumulation_dtype(A.device))
+    means = all_sum(wide.sum(0)) / n
+    return all_sum((wide - means).square_().sum(0)) / n
+
+
 def total_variance(X: CSR | Tensor, scale: float = 1.0) -> float:
     """Sum of the variances of the columns of X, times `scale`."""
+    n = all_rows(X.shape[0])
     if not isinstance(X, CSR):
         X = X if scale == 1 else X * scale
+        if current() is not None:
+            return float(column_variances(X).sum())
         return float(X.var(0, correction=0).sum(dtype=accumulation_dtype(X.device)))
-    XT, n = X.T if scale == 1 else X.T.with_data(X.T.data * scale), X.shape[0]
-    means = ops.row_sums(XT) / n
+    XT = X.T if scale == 1 else X.T.with_data(X.T.data * scale)
+    means = all_sum(ops.row_sums(XT)) / n
     deviations = XT.data - means.to(X.dtype)[XT.entry_rows()]
-    zeros = n - XT.indptr.diff()
+    zeros = X.shape[0] - XT.indptr.diff()
     squares = ops.row_sums(XT.with_data(deviations.square_()))
-    return float((squares + zeros * means.square()).sum()) / n
+    return float(all_sum((squares + zeros * means.square()).sum())) / n

@@ -8,6 +8,7 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .._kernels.chunks import data_blocks, map_rows, row_blocks, wide_sums
 from .._kernels.csr import accumulation_dtype, slice_rows
+from .._kernels.ranks import all_rows, all_sum
 from .solver import State
 
 #: Cells of a factor that are computed on in the wide dtype at once.
@@ -20,6 +21,8 @@ class CorpusSums:
 
     Attributes
     ----------
+    documents : int
+        Number of documents.
     tokens : float
         sum x.
     log_factorial : float
@@ -28,16 +31,23 @@ class CorpusSums:
         The log-likelihood of the model whose mean is x itself.
     """
 
+    documents: int
     tokens: float
     log_factorial: float
     saturated: float
 
     @classmethod
     def of(cls, X: CSR | Tensor) -> "CorpusSums":
-        tokens, log_factorial, entropy = wide_sums(
+        sums = wide_sums(
             X, lambda x: x, lambda x: torch.lgamma(x + 1), lambda x: torch.xlogy(x, x)
-        ).tolist()
-        return cls(tokens, log_factorial, saturated=entropy - tokens - log_factorial)
+        )
+        tokens, log_factorial, entropy = all_sum(sums).tolist()
+        return cls(
+            documents=all_rows(X.shape[0]),
+            tokens=tokens,
+            log_factorial=log_factorial,
+            saturated=entropy - tokens - log_factorial,
+        )
 
 
 def document_log_likelihood(X: CSR | Tensor, state: State, floor: float) -> float:
@@ -53,7 +63,7 @@ def document_log_likelihood(X: CSR | Tensor, state: State, floor: float) -> floa
         loglik = ops.log_sums(part, rates, terms, floor=floor)
         return loglik - size.to(loglik.dtype)
 
-    return float(map_rows(log_likelihoods, X).sum())
+    return float(all_sum(map_rows(log_likelihoods, X).sum()))
 
 
 def expected_tokens(X: CSR | Tensor, theta: Tensor) -> Tensor:  # [K]
@@ -68,7 +78,7 @@ def state_tokens(X: CSR | Tensor, state: State) -> Tensor:  # [K]
     for start, stop in data_blocks(X):
         theta = normalize_rows(state["W"][start:stop] * u)
         tokens += expected_tokens(slice_rows(X, start, stop), theta)
-    return tokens
+    return all_sum(tokens)
 
 
 def document_sizes(X: CSR | Tensor) -> Tensor:  # [n]

@@ -8,6 +8,7 @@ from torch import Tensor
 from .._boundary.warning import warn_user
 from .._core.solver import Diverged, Solver, State
 from .._kernels import CSR
+from .._kernels.ranks import all_any, is_first
 from .run import Observer, Run
 from .stopping import StoppingRule
 
@@ -46,7 +47,7 @@ def _iterate(run, stop, observers):
         if due or run.n_iter == run.max_iter:
             run.record()
         asked = [observer.end_iteration(run) for observer in observers]
-        run.stopped = any(asked)
+        run.stopped = all_any(any(asked))
         done = run.stopped or (due and stop.reached(run.history))
     if not done and stop.tol > 0:
         run.outcome.unconverged = stop.missed(run.history, run.max_iter)
@@ -99,6 +100,6 @@ def fit_from_starts(
                 break
     except KeyboardInterrupt as interruption:  # while a start was drawn
         run.interrupted = interruption
-    if run.best.unconverged:
+    if run.best.unconverged and is_first():
         warn_user(run.best.unconverged, ConvergenceWarning)
     return run

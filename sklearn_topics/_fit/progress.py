@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 
 from .._kernels.cpu.compiling import watch_compiling
+from .._kernels.ranks import is_first
 from .run import Observer, Run
 
 _WIDTH = 30
@@ -29,12 +30,13 @@ class Progress:
     unit : str
         Name of the unit, in the plural, such as "iterations".
     verbose : int or bool
-        0 prints nothing; without standard error nothing is printed either.
+        0 prints nothing; without standard error nothing is printed either, nor by other
+        ranks of a process group than the first.
     """
 
     def __init__(self, total: int, unit: str, verbose: int):
         self._total, self._unit = total, unit
-        self._out = sys.stderr if verbose > 0 else None
+        self._out = sys.stderr if verbose > 0 and is_first() else None
         # A replacement of standard error, such as a window, may have only `write`.
         self._terminal = getattr(self._out, "isatty", bool)()
         self._begin = time.perf_counter()
@@ -147,7 +149,8 @@ def announced_fit(estimator, X) -> Iterator[None]:
     If kernels are compiled within the context, one line says so: nothing else is
     printed meanwhile.
     """
-    if sys.stderr is None or not getattr(estimator, "verbose", 0) > 0:
+    silent = sys.stderr is None or not is_first()
+    if silent or not getattr(estimator, "verbose", 0) > 0:
         yield
         return
     parts, shape = [], getattr(X, "shape", ())

@@ -6,6 +6,7 @@ it depends on the corpus which one is better, and a few iterations tell.
 
 import warnings
 from dataclasses import replace
+from functools import partial
 
 import torch
 from sklearn.cluster import KMeans
@@ -18,7 +19,9 @@ from .._core.poisson_nmf import SCD
 from .._core.topic_model import document_sizes, even_weights
 from .._kernels import CSR
 from .._kernels.csr import take
+from .._kernels.ranks import all_rows, current
 from .._kernels.threads import one_torch_thread, threads_for
+from .first_rank import drawn_rows, on_first_rank
 
 #: Steps of EM, and iterations in all, of each candidate. After so many steps of
 #: coordinate descent the order of the objectives is nearly that of converged fits.
@@ -62,17 +65,20 @@ def raced_factors(
         The objective and its updates, in the unit of X.
     """
     solver, draw = replace(solver, em_steps=_EM_STEPS), standard_normal(generator)
-    if K > min(X.shape):
+    if K > min(all_rows(X.shape[0]), X.shape[1]):
         return "random", *initial_factors(X, K, "random", draw)
+    if current() is not None:
+        start = partial(raced_factors, K=K, generator=generator, solver=solver)
+        return on_first_rank(start, X, K, generator, _SAMPLE)
     if X.shape[0] > _SAMPLE:
-        some = _drawn(X.shape[0], _SAMPLE, generator)
+        some = drawn_rows(X.shape[0], _SAMPLE, generator)
         name, _, HT = raced_factors(take(X, some), K, generator, solver)
         return name, even_weights(X, K), HT
     candidates = {"kmeans": kmeans_factors(X, K, generator)}
     if _entries(X) > _SHORT * X.shape[0]:
         return "kmeans", *candidates["kmeans"]
     candidates["nndsvda"] = initial_factors(X, K, "nndsvda", draw)
-    some = _drawn(X.shape[0], _DOCUMENTS, generator)
+    some = drawn_rows(X.shape[0], _DOCUMENTS, generator)
     objectives = {
         name: _objective(take(X, some), W[some.to(W.device)], HT, generator, solver)
         for name, (W, HT) in candidates.items()
@@ -81,12 +87,6 @@ def raced_factors(
     lead = (objectives["nndsvda"] - objectives["kmeans"]) / max(tokens, 1)
     name = "nndsvda" if lead > _LEAD else "kmeans"
     return name, *candidates[name]
-
-
-def _drawn(n: int, size: int, generator: torch.Generator) -> Tensor:
-    """Ascending numbers of `size` of n documents, drawn at random."""
-    factory_kwargs = {"generator": generator, "device": generator.device}
-    return torch.randperm(n, **factory_kwargs)[:size].sort().values
 
 
 def _entries(X: CSR | Tensor) -> int:
@@ -106,8 +106,14 @@ def kmeans_factors(
     X: CSR | Tensor, K: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """W (n x K) and HT (m x K) from clusters by k-means of documents' LSA vectors."""
+    if current() is not None:
+
+        def start(whole):
+            return "kmeans", *kmeans_factors(whole, K, generator)
+
+        return on_first_rank(start, X, K, generator, _SAMPLE)[1:]
     if X.shape[0] > _SAMPLE:
-        some = _drawn(X.shape[0], _SAMPLE, generator)
+        some = drawn_rows(X.shape[0], _SAMPLE, generator)
         return even_weights(X, K), kmeans_factors(take(X, some), K, generator)[1]
     vectors = document_vectors(X, K, standard_normal(generator))
     seed = int(

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._core.solver import Diverged, Solver, State
 from .._kernels import CSR
+from .._kernels.ranks import agreed_numbers, of_all
 from .._kernels.threads import threads_for
 
 
@@ -155,6 +156,7 @@ class Run:
         """
         with threads_for(self.X):
             metrics = self.solver.evaluate(self.X, self.state)
+        metrics = agreed_numbers(metrics)
         outcome, objective = self.outcome, metrics["objective"]
         self.require_finite("objective", objective, self.n_iter)
         if self.select != "best" or objective >= outcome.metrics["objective"]:
@@ -173,7 +175,8 @@ class Run:
             self.record()
         if self.pinned is not None:
             self.outcome.state = self.pinned
-            self.outcome.metrics = self.solver.evaluate(self.X, self.pinned)
+            metrics = self.solver.evaluate(self.X, self.pinned)
+            self.outcome.metrics = agreed_numbers(metrics)
 
     def pin(self) -> None:
         """Choose the current state as the outcome of the start, whatever follows."""
@@ -187,10 +190,12 @@ class Run:
     def require_finite(self, name: str, value: float, n_iter: int) -> None:
         """Raise an error if a value, such as the objective, is not finite."""
         if not math.isfinite(value):
-            raise FloatingPointError(
-                f"The {name} became {value} after {n_iter} "
-                f"iterations, computed in {self.X.dtype}. Values of X may be too large "
-                "or too small for it: rescale X, or pass it as float64."
+            raise of_all(
+                FloatingPointError(
+                    f"The {name} became {value} after {n_iter} iterations, computed in "
+                    f"{self.X.dtype}. Values of X may be too large or too small for "
+                    "it: rescale X, or pass it as float64."
+                )
             )
 
     def content(self) -> dict:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .._kernels import ranks
 from .callbacks import WatchedFit
 from .checkpoint import Checkpoint
+from .interrupts import interrupts
 from .progress import IterationProgress, announced_fit
 from .run import Observer
 
@@ -25,13 +27,20 @@ def fit_session(
     """
     before = dict(vars(estimator))
     path = getattr(estimator, "checkpoint", None)
+    if path is not None and ranks.current() is not None:
+        raise ValueError(
+            f"checkpoint={str(path)!r} cannot be used in a process group. Use "
+            "checkpoint=None, and init='custom' or warm_start=True to continue from "
+            "topics that you have saved."
+        )
     # First, so that a checkpoint has the callbacks' state after the last iteration.
     checkpoint = [] if path is None else [Checkpoint(path, estimator)]
     try:
         announcement = announced_fit(estimator, X)
-        with announcement, _watched(estimator, X, y, max_iter) as watched:
+        watching = _watched(estimator, X, y, max_iter)
+        with announcement, interrupts() as interrupting, watching as watched:
             shown = progress or IterationProgress(estimator.verbose)
-            yield [*checkpoint, shown, *watched]
+            yield [*interrupting, *checkpoint, shown, *watched]
         for file in checkpoint:
             file.remove()
     finally:

@@ -5,9 +5,10 @@ from sklearn.utils import check_random_state
 from torch import Tensor
 
 from .._boundary.inputs import check_factor
-from .._boundary.transfer import numpy_dtype, to_device
+from .._boundary.transfer import agreed_seed, numpy_dtype, to_device
 from .._core.init import Draw, init_scale, initial_factors
 from .._core.observed import mean_value
+from .._kernels.ranks import all_rows
 
 #: Largest exponent of the unit for which NNDSVD is that of scikit-learn. Beyond, its
 #: replacements of zeros would dominate the factors, or vanish.
@@ -34,14 +35,15 @@ def nmf_start(estimator, X, *, unit, masked: bool) -> tuple[Tensor, Tensor]:
     """
     K = estimator.n_components
     K = X.shape[1] if K in ("auto", None) else int(K)
-    init = chosen_init(estimator.init, K, X.shape, masked=masked)
-    check_rank(init, K, X.shape)
+    shape = all_rows(X.shape[0]), X.shape[1]
+    init = chosen_init(estimator.init, K, shape, masked=masked)
+    check_rank(init, K, shape)
     if init != "random" and masked:
         raise ValueError(
             f"init={init!r} needs all cells of X, but some are unobserved (NaN). Use "
             "init='random' or 'custom'."
         )
-    seed = estimator.random_state
+    seed = agreed_seed(estimator.random_state)
     streams = {"draw": host_normal(seed), "noise": host_normal(seed), "order": "HW"}
     factor = unit.factor if abs(unit.exponent) <= _LIKE_SKLEARN else 1.0
     return initial_factors(X, K, init, factor=factor, **streams)

@@ -13,6 +13,7 @@ from .._boundary.transfer import numpy_dtype, to_device, to_numpy
 from .._core.fold_in import fold_in
 from .._core.topic_model import document_sizes, topics_of
 from .._kernels import CSR, ops
+from .._kernels.ranks import all_sum
 
 #: The pseudocount that excludes a term from a topic.
 EXCLUDED = -1
@@ -148,7 +149,7 @@ class Steering:
         tokens = ops.spmm(X, seeds)  # [n, K]
         shares = tokens.square() / tokens.sum(1, keepdim=True).clamp(min=_LEAST)
         shares /= document_sizes(X).to(shares.dtype).clamp(min=_LEAST)[:, None]
-        found = ops.spmm(X.T, shares.contiguous()).T + _upload(excess, X)
+        found = all_sum(ops.spmm(X.T, shares.contiguous())).T + _upload(excess, X)
         found = found / found.sum(1, keepdim=True).clamp(min=_LEAST)
         for k, topic in zip(self.frozen_rows.tolist(), self.frozen, strict=True):
             found[k] = _upload(topic, X)
@@ -160,7 +161,7 @@ class Steering:
         possible[self.frozen_rows] = self.frozen > 0
         never = ~possible.any(axis=0)
         if never.any():
-            never &= to_numpy(ops.row_sums(X.T)) > 0
+            never &= to_numpy(all_sum(ops.row_sums(X.T))) > 0
         if never.any():
             raise ValueError(
                 f"{never.sum()} terms of X have probability 0 in every topic, because "

@@ -16,6 +16,8 @@ from .._core.solver import Solver, State
 from .._core.topic_model import document_sizes
 from .._core.unit import Unit
 from .._kernels import CSR
+from .._kernels.ranks import all_rows
+from .first_rank import require_equal, require_given_topics
 from .race import kmeans_factors, raced_factors
 from .starts import check_rank, custom_factors
 from .steering import Steering
@@ -69,7 +71,8 @@ class TopicStarts:
         elif estimator.init == "custom":
             starts = (("custom", *self._custom_factors(W, H)) for _ in range(1))
         else:
-            check_rank(estimator.init, estimator.n_components, X.shape)
+            shape = all_rows(X.shape[0]), X.shape[1]
+            check_rank(estimator.init, estimator.n_components, shape)
             starts = (self._drawn(generator) for _ in range(estimator.n_init))
 
         def first_state(start):
@@ -123,11 +126,13 @@ class TopicStarts:
                 "or warm_start=False."
             )
         HT = to_device(topics, X.device).to(X.dtype).T.contiguous()
+        require_equal("components_", topics)
         W = self._fold_in(X, HT)
         # Positive, because EM cannot change the zero of a new term.
         return W * self.unit.data, HT + _NEW_TERMS / X.shape[1]
 
     def _custom_factors(self, W, H) -> Iterator[Tensor]:
+        require_given_topics(W, H)
         options = {"K": self.estimator.n_components, "any_dtype": True}
         made = custom_factors(self.estimator, self.X, W, H, self._fold_in, **options)
         return map(self.unit.measure_factor, made)

@@ -333,6 +333,38 @@ def scd_rows(
     return impl(X, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor)
 
 
+def coordinate_sums_(
+    X: CSR,
+    y: Tensor,
+    h: Tensor,
+    *,
+    previous: Tensor,
+    step: Tensor,
+    floors: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """S = sum_j x_j h_j / y_j and q = sum_j x_j (h_j / y_j)^2 of each row of X.
+
+    For coordinate descent on rows that several processes share, one coordinate after
+    the other. y first takes the step of the coordinate before, in place:
+    y <- max(y + step_i previous_j, floor_i).
+
+    Parameters
+    ----------
+    X : CSR of shape (n, m)
+    y : Tensor of shape (nnz,)
+        The reconstruction at the entries of X, positive. It is changed.
+    h, previous : Tensor of shape (m,)
+        The weights of the columns in this coordinate, and in the one before.
+    step, floors : Tensor of shape (n,)
+
+    Returns
+    -------
+    S, q : Tensor of shape (n,)
+    """
+    impl = registry.find("coordinate_sums_", X)
+    return impl(X, y, h, previous, step, floors)
+
+
 def lda_rows(
     X: CSR, gamma: Tensor, HT: Tensor, *, prior: float, n_sweeps: int, tol: float
 ) -> tuple[Tensor, Tensor]:

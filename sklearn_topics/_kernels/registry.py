@@ -40,6 +40,8 @@ IMPLEMENTATIONS = {
     ("log_sums", "csr", "any"): "reference.sparse:csr_log_sums",
     ("scd_rows", "csr", "cpu"): "cpu.descent:csr_scd_rows",
     ("scd_rows", "csr", "any"): "reference.sparse:csr_scd_rows",
+    ("coordinate_sums_", "csr", "cpu"): "cpu.shared_rows:csr_coordinate_sums_",
+    ("coordinate_sums_", "csr", "any"): "reference.sparse:csr_coordinate_sums_",
     ("lda_rows", "csr", "cpu"): "cpu.lda:csr_lda_rows",
     ("lda_rows", "csr", "any"): "reference.lda:csr_lda_rows",
     # X, dense

@@ -46,10 +46,11 @@ from .._core.heldout import (
     null_weights,
     split_columns,
 )
-from .._core.observed import has_hidden, has_observed, row_means
+from .._core.observed import column_means, has_hidden, has_observed
 from .._kernels import ops
 from .._kernels.chunks import data_blocks
 from .._kernels.csr import slice_rows, take_columns
+from .._kernels.ranks import all_any, all_sum, alone
 from .._version import __version__
 
 #: Constraints of parameters that all iterative models have.
@@ -201,6 +202,13 @@ class BaseDecomposition(
         if not reordered:
             for name in self._of_the_fit:
                 vars(self).pop(name, None)
+
+    def _refused_in_groups(self, method):
+        """Which settings a process group cannot have for a method, as a message's end.
+
+        None if it can be used; "" if it cannot be with any settings.
+        """
+        return ""
 
     def _prior_tokens(self):
         """The pseudocounts of all terms of each topic together: a number, or (K,)."""
@@ -383,7 +391,7 @@ LOSSES = {"frobenius": 2.0, "kullback-leibler": 1.0, "itakura-saito": 0.0}
 
 def component_sums(W, components) -> np.ndarray:
     """The sum over all cells of what each component reconstructs: float64 (K,)."""
-    columns = to_numpy(ops.column_sums(W)).astype(np.float64)
+    columns = to_numpy(all_sum(ops.column_sums(W))).astype(np.float64)
     return columns * components.sum(axis=1, dtype=np.float64)
 
 
@@ -428,7 +436,8 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
             data = self._check(X, "transform", reset=False)
             X_device = self._to_device(data)
         HT = self._transposed_components(X_device)
-        W = self._weights(X_device, HT, self.verbose)
+        with alone():
+            W = self._weights(X_device, HT, self.verbose)
         return self._like_input(W, X)
 
     #: Whether cells of X may be NaN.
@@ -457,7 +466,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
 
     def _column_means(self, X, unit):
         """What fit sets as ``feature_means_``; X is in `unit`."""
-        return to_numpy((row_means(X.T) / unit.data).to(X.dtype))
+        return to_numpy((column_means(X) / unit.data).to(X.dtype))
 
     def _masks(self, X):
         """Whether cells of X, on the device, are NaN, i.e. unobserved."""
@@ -499,7 +508,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
         X = self._to_device(data)
         shown, hidden = split_columns(X.shape[1])
         seen, held_out = (take_columns(X, c.to(X.device)) for c in (shown, hidden))
-        if not has_observed(held_out):
+        if not all_any(has_observed(held_out)):
             raise ValueError("All cells of the held-out columns are NaN (unobserved).")
         means = np.asarray(self.feature_means_, np.float64)
         means = means / (means.mean() or 1)  # their weights are fitted

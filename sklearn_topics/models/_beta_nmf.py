@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 
 from .._boundary.contexts import plain_torch
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
-from .._boundary.transfer import like_input, to_numpy
+from .._boundary.transfer import agreed_seed, like_input, to_numpy
 from .._boundary.warning import warn_user
 from .._core.beta_divergence import divergence
 from .._core.beta_nmf import (
@@ -21,6 +21,7 @@ from .._core.beta_nmf import (
 from .._core.init import INITS, init_scale
 from .._core.schedule import SCHEDULES, make_schedule
 from .._core.unit import Rescaled, Unit
+from .._fit.first_rank import require_given_topics
 from .._fit.loop import fit_from_starts
 from .._fit.progress import IterationProgress
 from .._fit.session import fit_session
@@ -32,6 +33,7 @@ from .._fit.starts import (
     nmf_start,
 )
 from .._fit.stopping import SmallDecrease, SmallViolation
+from .._kernels.ranks import all_rows
 from ._base import BaseBetaNMF, component_sums, set_topic_names
 
 #: The only `beta_loss` of solvers that do not minimise all of them.
@@ -401,10 +403,22 @@ class TorchBetaNMF(BaseBetaNMF):
         vars(self).update(run.attributes(best.state, best.n_iter))
         self.topic_tokens_ = component_sums(W, self.components_)
         set_topic_names(self, None)
+        shape = all_rows(X.shape[0]), X.shape[1]
         options = {"masked": self._masks(X)}
-        self.init_ = chosen_init(self.init, self.n_components_, X.shape, **options)
+        self.init_ = chosen_init(self.init, self.n_components_, shape, **options)
         self.reconstruction_err_ = best.metrics["error"]
         self.loss_history_ = best.loss_history
+
+    def _refused_in_groups(self, method):
+        if self.solver == "adam":
+            return " with solver='adam'"
+        if self._beta not in (1, 2):
+            return f" with beta_loss={self.beta_loss!r}"
+        if self.missing == "mask":
+            return " with missing='mask'"
+        if method == "fit" and self.init == "nndsvdar":
+            return " with init='nndsvdar': use 'nndsvda' or 'random'"
+        return None
 
     @property
     def _n_components(self):  # scikit-learn's tests read it
@@ -460,6 +474,7 @@ class TorchBetaNMF(BaseBetaNMF):
         X = self._to_device(data)
         unit, masked = Unit.of(X), self._masks(X)
         if self.init == "custom":
+            require_given_topics(W, H)
             options = {"K": self._given_rank(X), "any_dtype": False}
             factors = custom_factors(self, X, W, H, self._weights, **options)
             W, HT = map(unit.measure_factor, factors)
@@ -571,10 +586,12 @@ class TorchBetaNMF(BaseBetaNMF):
         return run
 
     def _make_solver(self, X, K, unit, masked, update_H):
-        penalties = self._penalties(*X.shape).measured(unit, self._beta)
+        n, m = all_rows(X.shape[0]), X.shape[1]
+        penalties = self._penalties(n, m).measured(unit, self._beta)
         shared = self._beta, penalties, masked, update_H
         if self.solver == "cd":
-            permutation = _Permutations(self.random_state) if self.shuffle else None
+            seed = agreed_seed(self.random_state)
+            permutation = _Permutations(seed) if self.shuffle else None
             return CoordinateDescent(*shared, permutation=permutation)
         if self.solver == "scd":
             return KLCoordinateDescent(*shared)

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._boundary.containers import from_torch
 from .._boundary.documentation import page_template
+from .._boundary.shards import require_support
 from .._boundary.sklearn_private import HasMethods, Interval, _fit_context
 from .._boundary.topics import normalize_rows
 from .._boundary.warning import warn_user
@@ -239,6 +240,7 @@ class ConsensusTopics(
             ``estimator_.fit_transform`` of the final fit. A torch.Tensor on the device
             of X if X is a torch.Tensor and `estimator` returns one.
         """
+        require_support(self, "fit")
         model = for_many_fits(self.estimator)
         validate_data(self, _named(X), skip_check_array=True)
         seeds = check_random_state(self.random_state).randint(

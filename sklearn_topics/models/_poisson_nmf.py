@@ -536,7 +536,7 @@ class TorchPoissonNMF(BaseTopicModel):
             least = max(self.doc_topic_pseudocount, steering.largest)
             unit = Unit.of(X_device, least)
             prior = steering.prior(X_device, self.n_components, unit.data)
-            solver = self._make_solver(solver_name, constants, unit, data, prior)
+            solver = self._make_solver(solver_name, constants, unit, prior)
             starts = TopicStarts(self, X_device, unit, solver, steering)
             run = fit_from_starts(
                 Rescaled(solver, dict.fromkeys(("objective", "kkt"), 1 / unit.data)),
@@ -574,6 +574,17 @@ class TorchPoissonNMF(BaseTopicModel):
                 "solver='scd' or 'em'."
             )
         return steering
+
+    def _refused_in_groups(self, method):
+        if method in ("score", "perplexity"):
+            return None
+        if method == "partial_fit":
+            return ""
+        if self._solver_name == "adam":
+            return " with solver='adam'"
+        if self.init in ("nndsvd", "nndsvda", "nndsvdar"):
+            return f" with init={self.init!r}: use 'auto', 'kmeans' or 'random'"
+        return None
 
     def _choose(self):
         """The solver's name; raise an error if parameters conflict."""
@@ -626,11 +637,11 @@ class TorchPoissonNMF(BaseTopicModel):
         rate = self.learning_rate or _LEARNING_RATE
         return make_schedule(choice, self.schedule_params, rate, self.max_iter)
 
-    def _make_solver(self, name, constants, unit, data, prior):
+    def _make_solver(self, name, constants, unit, prior):
         """The solver; `prior` are the pseudocounts of the terms in `unit`."""
         a = self.doc_topic_pseudocount
         # The unit adds log(unit.data) per token to the objective.
-        tokens = constants.tokens + a * self.n_components * data.shape[0]
+        tokens = constants.tokens + a * self.n_components * constants.documents
         constant = constants.log_factorial + tokens * log(unit.data)
         shared = a * unit.data, prior, constant * unit.data
         if name == "adam":
@@ -651,7 +662,7 @@ class TorchPoissonNMF(BaseTopicModel):
         self.components_ = steering.topics(best.state)
         tokens = to_numpy(state_tokens(run.X, best.state)).astype(np.float64)
         self.topic_tokens_ = tokens / unit.data
-        self.n_samples_ = run.X.shape[0]
+        self.n_samples_ = constants.documents
         self.n_iter_ = best.n_iter
         self.log_likelihood_ = loglik - constants.log_factorial
         self.deviance_ = 2 * (constants.saturated - self.log_likelihood_)

@@ -15,9 +15,16 @@ from .._boundary.contexts import plain_torch
 from .._boundary.inputs import check_matrix
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.tensors import to_host
-from .._boundary.transfer import numpy_dtype, to_device, to_numpy
-from .._core.svd import NORMALIZERS, flip_signs, randomized_svd, total_variance
+from .._boundary.transfer import agreed_seed, numpy_dtype, to_device, to_numpy
+from .._core.svd import (
+    NORMALIZERS,
+    column_variances,
+    flip_signs,
+    randomized_svd,
+    total_variance,
+)
 from .._kernels import ops
+from .._kernels.ranks import all_rows, current
 from ._base import BaseDecomposition
 
 
@@ -202,7 +209,7 @@ class TorchTruncatedSVD(BaseDecomposition):
             torch.Tensor.
         """
         data = check_matrix(self, X, reset=True, min_features=2)
-        rng = check_random_state(self.random_state)
+        rng = check_random_state(agreed_seed(self.random_state))
         X_device = self._to_device(data)
         if self.algorithm == "arpack":
             U, s, Vt = self._arpack(data, X_device.device, rng)
@@ -211,7 +218,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         U, Vt = flip_signs(U, Vt, by="V")
         # U s may have an approximation error that X V does not have. (For wide X the
         # randomised algorithm computes U s from X V.)
-        wide = data.shape[0] < data.shape[1]
+        wide = all_rows(data.shape[0]) < data.shape[1]
         if self.tol > 0 if self.algorithm == "arpack" else not wide:
             coordinates = ops.spmm(X_device, Vt.T.contiguous())
         else:
@@ -219,7 +226,12 @@ class TorchTruncatedSVD(BaseDecomposition):
         self.components_ = to_numpy(Vt)
         self.singular_values_ = to_numpy(s)
         scale = _near_one(s)
-        if X_device.device.type == "cpu":
+        if current() is not None:
+            variance = to_numpy(column_variances(coordinates * float(scale)))
+            variance = variance.astype(self.components_.dtype)
+            total = total_variance(X_device, float(scale))
+            coordinates = to_numpy(coordinates)
+        elif X_device.device.type == "cpu":
             coordinates = to_numpy(coordinates)
             variance = np.var(coordinates * scale, axis=0)
             total = _total_variance(to_host(data), scale)
@@ -231,6 +243,9 @@ class TorchTruncatedSVD(BaseDecomposition):
             wide = variance.astype(np.float64) / np.float64(scale) ** 2
             self.explained_variance_ = wide.astype(variance.dtype)
         return self._like_input(coordinates, X)
+
+    def _refused_in_groups(self, method):
+        return " with algorithm='arpack'" if self.algorithm == "arpack" else None
 
     def _randomized(self, X, rng):
         if self.n_components > X.shape[1]:

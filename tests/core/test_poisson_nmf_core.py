@@ -438,7 +438,7 @@ def test_constants_of_integers_agree_with_scipy_stats(to_csr, counts):
 
 
 def test_constants_of_nothing(load):
-    assert CorpusSums.of(load(np.zeros((3, 4)))) == CorpusSums(0.0, 0.0, 0.0)
+    assert CorpusSums.of(load(np.zeros((3, 4)))) == CorpusSums(3, 0.0, 0.0, 0.0)
 
 
 def test_document_log_likelihood(load, counts, start):

@@ -159,6 +159,7 @@ combine_columns = _fixture("combine_columns")
 ratio_step = _fixture("ratio_step")
 hals_step = _fixture("hals_step")
 scd_rows = _fixture("scd_rows")
+coordinate_sums_ = _fixture("coordinate_sums_")
 exp_digamma = _fixture("exp_digamma")
 lda_rows = _fixture("lda_rows")
 

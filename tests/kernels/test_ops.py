@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import brentq, minimize
 
-from sklearn_topics._kernels import ops, registry
+from sklearn_topics._kernels import ops, ranks, registry, shared_rows
 from sklearn_topics._kernels.cpu import descent, logarithms, products, structure
 from sklearn_topics._kernels.reference import descent as reference_descent
 from sklearn_topics._kernels.reference import sparse as reference
@@ -781,3 +781,62 @@ def test_cpu_kernels_refuse_strided_factors(to_csr):
     B = torch.ones(3, 4, dtype=torch.float64).T
     with pytest.raises(ValueError, match="contiguous"):
         ops.ratio_product(X, B, B, floor=FLOOR)
+
+
+# --------------------------------------------------------- rows in several processes
+
+
+def test_coordinate_sums(coordinate_sums_, problem):
+    X, W, HT = problem
+    X, W, HT = coordinate_sums_.round(X, W, HT)
+    rng = np.random.default_rng(2)
+    step, floors = coordinate_sums_.round(
+        rng.normal(size=len(X)), rng.random(len(X)) + 0.1
+    )
+    rows, columns = np.nonzero(X)
+    y = (W @ HT.T)[rows, columns]
+    moved = coordinate_sums_.tensor(y)
+    h, previous = (coordinate_sums_.tensor(HT[:, k]) for k in (0, -1))
+    taken = {"previous": previous, "step": coordinate_sums_.tensor(step)}
+    floors_there = coordinate_sums_.tensor(floors)
+    S, q = coordinate_sums_(X, moved, h, floors=floors_there, **taken)
+    y = np.maximum(y + step[rows] * HT[columns, -1], floors[rows])
+    eps = coordinate_sums_.eps
+    assert_allclose(moved.cpu(), y, atol=16 * eps * HT.shape[1])
+    ratio, n = HT[columns, 0] / y, len(X)
+    for found, terms in (S, X[rows, columns] * ratio), (q, X[rows, columns] * ratio**2):
+        expected = np.bincount(rows, terms, minlength=n)
+        # y of the size of its floor, 0.1, is off by as much as W HT^T is.
+        assert_allclose(found, expected, rtol=4000 * eps)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("container", ["csr", "dense"])
+@pytest.mark.parametrize(("a", "l2"), [(0.1, 0), (0, 0), (0, 0.5), ("matrix", 0)])
+def test_descent_of_shared_rows_is_descent(problem, to_csr, dtype, container, a, l2):
+    X, *factors = (np.ascontiguousarray(A, dtype) for A in problem)
+    load = to_csr if container == "csr" else torch.from_numpy
+    W, HT = map(torch.from_numpy, factors)
+    a = (
+        torch.linspace(-0.3, 1, W.numel(), dtype=W.dtype).view_as(W)
+        if a == "matrix"
+        else a
+    )
+    options = {"pseudocount": a, "l2": l2, "n_sweeps": 3, "floor": FLOOR}
+    options["share"] = torch.linspace(0, 1, W.shape[1], dtype=W.dtype) / 10
+    args = load(X), W, HT, HT.sum(0)
+    expected = ops.scd_rows(*args, **options)
+    with ranks.joined(OneRank()):
+        found = shared_rows.scd_shared_rows(*args, **options)
+    for part, whole in zip(found, expected, strict=True):
+        scale = max(1.0, float(whole.abs().max()))
+        assert_allclose(part, whole, rtol=0, atol=1e3 * np.finfo(dtype).eps * scale)
+
+
+class OneRank:
+    """A group of this process alone."""
+
+    rank, size, messages = 0, 1, 0
+
+    def sum(self, A):
+        return A.clone()

@@ -167,7 +167,7 @@ def dense_log_sums(X: Tensor, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     return out
 
 
-class _DenseRows(Descent):
+class DenseRows(Descent):
     """Rows of a dense X: one value an entry is [rows, m]."""
 
     def __init__(self, x: Tensor, W: Tensor, HT: Tensor, floor: float):
@@ -193,8 +193,8 @@ class _DenseRows(Descent):
 
 def dense_scd_rows(X, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor):
     parts = []
-    for start, stop in _blocks(X):
-        rows = _DenseRows(X[start:stop], W[start:stop], HT, floor)
+    for start, stop in [*_blocks(X)] or [(0, 0)]:  # X may have no rows
+        rows = DenseRows(X[start:stop], W[start:stop], HT, floor)
         a = prior_of(pseudocount, slice(start, stop))
         parts.append(rows.run(u, share, a, l2, n_sweeps, tol))
     W, log_sums = map(torch.cat, zip(*parts, strict=True))

@@ -108,7 +108,8 @@ class Descent(ABC):
         unit = self._unit(pseudocount)  # [rows]
         x, W = self.x * self.spread(unit), self.W.T.contiguous() * unit  # [K, rows]
         a, l2 = pseudocount * unit + share[:, None] * W, l2 and l2 / unit
-        size, self.floors = self.row_sums(x), self._floors(unit)
+        size, self.row_floors = self.row_sums(x), self._row_floors(unit)
+        self.floors = self.spread(self.row_floors)
         empty = (u < torch.finfo(u.dtype).tiny)[:, None]
         u = u[:, None].masked_fill(empty, 1)
         least = self._least(u, a, size).masked_fill_(empty, torch.inf)
@@ -133,14 +134,22 @@ class Descent(ABC):
         """W and y after a step of each coordinate in turn."""
         y, out = y.clone(), []
         for w, (h, u, a, least, fixed) in zip(W, coordinates, strict=True):
-            ratio = h / y
-            weighted = x * ratio
-            S, q = self.row_sums(weighted), self.row_sums(ratio.mul_(weighted))
+            S, q = self.sums(x, y, h)
             new = coordinate_step(w, S, q, u, a, l2)
             new = torch.where(fixed, w, new.masked_fill_(new < least, 0))
-            y = y.addcmul_(self.spread(new - w), h).clamp_(min=self.floors)
+            self.advance_(y, new - w, h)
             out.append(new)
         return torch.stack(out), y
+
+    def sums(self, x: Tensor, y: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """S and q of every row, for a coordinate whose column is h: [rows]."""
+        ratio = h / y
+        weighted = x * ratio
+        return self.row_sums(weighted), self.row_sums(ratio.mul_(weighted))
+
+    def advance_(self, y: Tensor, step: Tensor, h: Tensor) -> None:
+        """Add the steps of a coordinate, [rows], to y, in place."""
+        y.addcmul_(self.spread(step), h).clamp_(min=self.floors)
 
     def _unit(self, pseudocount) -> Tensor:  # [rows]
         """The power of two that each row is measured in."""
@@ -152,8 +161,8 @@ class Descent(ABC):
         exponent = _unit_exponent(torch.frexp(size).exponent)
         return torch.ldexp(torch.ones_like(size), exponent).to(self.W.dtype)
 
-    def _floors(self, unit: Tensor) -> Tensor:
-        return self.spread((self.floor * unit).clamp_(min=SQUARE_FLOOR[unit.dtype]))
+    def _row_floors(self, unit: Tensor) -> Tensor:
+        return (self.floor * unit).clamp_(min=SQUARE_FLOOR[unit.dtype])
 
     @staticmethod
     def _least(u: Tensor, a: Tensor, size: Tensor) -> Tensor:  # [K, rows]

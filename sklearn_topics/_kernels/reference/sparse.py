@@ -141,3 +141,13 @@ def csr_scd_rows(X: CSR, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor)
         parts.append(descent.run(u, share, a, l2, n_sweeps, tol))
     W, log_sums = map(_joined, zip(*parts, strict=True))
     return W, log_sums
+
+
+def csr_coordinate_sums_(X: CSR, y: Tensor, h, previous, step, floors):
+    rows, columns = X.entry_rows(), X.indices
+    y.addcmul_(step[rows], previous[columns])
+    y.copy_(torch.maximum(y, floors[rows]))
+    ratio = h[columns] / y
+    weighted = X.data * ratio
+    S = _row_sums(X, rows, weighted)
+    return S, _row_sums(X, rows, ratio.mul_(weighted))

@@ -1,0 +1,130 @@
+"""Data of a fit in a process group: checks that all ranks make together."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from numbers import Integral
+
+import numpy as np
+
+from .._kernels import ranks
+
+#: Methods in which X are this rank's rows of a larger X. In others, X are rows by
+#: themselves.
+SHARED = "fit", "partial_fit", "score", "perplexity"
+
+#: Parameters in which ranks may differ.
+_OWN = "verbose", "device", "checkpoint"
+
+
+def require_support(estimator, method: str) -> None:
+    """Raise an error for a method that knows nothing of process groups, in a group.
+
+    Raises
+    ------
+    ValueError
+        If it would treat the rows of this rank as the whole corpus.
+    """
+    if method not in SHARED or ranks.current() is None:
+        return
+    refused = getattr(estimator, "_refused_in_groups", _refused)(method)
+    if refused is not None:
+        raise ValueError(
+            f"{type(estimator).__name__}.{method} cannot be used in a process group"
+            f"{refused}. In a process group, TorchPoissonNMF can be fitted with solver "
+            "'scd' or 'em', TorchBetaNMF with solver 'cd', 'mu' or 'scd' (beta_loss "
+            "'frobenius' or 'kullback-leibler'), and TorchTruncatedSVD with algorithm "
+            "'randomized'. Fit other models outside of it, to all documents."
+        )
+
+
+def _refused(method: str) -> str:
+    return ""
+
+
+def checked_on_all_ranks(estimator, method: str, check: Callable, dtype_of: Callable):
+    """Validated data of this rank, after all ranks have validated theirs.
+
+    Parameters
+    ----------
+    check : callable
+        () -> data, with `shape`.
+    dtype_of : callable
+        (data, name of the dtype) -> data.
+
+    Raises
+    ------
+    ValueError
+        On all ranks if the data of one are invalid, or if ranks differ in what must be
+        equal.
+    """
+    group = ranks.current()
+    problem = data = None
+    try:
+        data = check()
+        about = _description(estimator, method, data)
+    except (TypeError, ValueError) as error:
+        problem, about = error, {"problem": f"{type(error).__name__}: {error}"}
+    found = [json.loads(text) for text in group.exchange(json.dumps(about))]
+    if problem is None:
+        problem = _problem(found)
+    if problem is not None:
+        raise ranks.of_all(problem)
+    return dtype_of(data, max(one["dtype"] for one in found))  # float64 if any is
+
+
+def _problem(found: list[dict]) -> ValueError | None:
+    for rank, one in enumerate(found):
+        if "problem" in one:
+            return ValueError(f"Rank {rank} of the process group: {one['problem']}")
+    for rank, one in enumerate(found):
+        for name, value in one["equal"].items():
+            if value != found[0]["equal"].get(name):
+                return ValueError(
+                    f"The ranks of the process group must agree, but {name} is {value} "
+                    f"on rank {rank} and {found[0]['equal'].get(name)} on rank 0."
+                )
+    if not any(one["rows"] for one in found):
+        return ValueError(
+            "X has no documents on any rank of the process group: pass each rank its "
+            "rows."
+        )
+    return None
+
+
+def _description(estimator, method: str, data) -> dict:
+    names = getattr(estimator, "feature_names_in_", None)
+    parameters = {
+        f"the parameter {name}": _text(name, value)
+        for name, value in sorted(estimator.get_params(deep=False).items())
+        if name not in _OWN
+    }
+    return {
+        "rows": int(data.shape[0]),
+        "dtype": str(data.dtype).removeprefix("torch."),
+        "equal": {
+            "the method": f"{type(estimator).__name__}.{method}",
+            "the number of columns of X": int(data.shape[1]),
+            "the container of X": "sparse" if hasattr(data, "indptr") else "dense",
+            "the list of feature names": _text("names", names),
+            "the device": estimator._resolve_device(data).type,
+            "warm start": str(getattr(estimator, "_continues", False)),
+            **parameters,
+        },
+    }
+
+
+def _text(name: str, value) -> str:
+    """A parameter as text; objects by their type alone."""
+    if name == "random_state" and not isinstance(value, Integral):
+        return "not an integer"  # rank 0 draws one
+    if value is None or isinstance(value, bool | str):
+        return repr(value)
+    array = np.asarray(value)
+    if array.dtype.kind == "O" and array.ndim == 0:
+        return type(value).__name__
+    text = repr(array.tolist())
+    if len(text) < 100:
+        return text
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f"an array of shape {array.shape} with the hash {digest[:12]}"

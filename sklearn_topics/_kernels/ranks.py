@@ -1,0 +1,213 @@
+"""Sums over the documents of several processes, each of which calls fit with its own.
+
+The processes of a group are its ranks. Each holds some rows of X, in the order of the
+ranks, and the same rows of W; all hold the same H. Whatever adds up documents, or finds
+a largest one, passes through a function of this module. Outside a group these functions
+return their argument.
+
+`distributed` opens groups. A rank that leaves out a message that the others wait for
+stops them all: the calls must not depend on what a rank alone knows.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Ranks(Protocol):
+    """The processes of a group, as one of them sees them.
+
+    Attributes
+    ----------
+    rank : int
+        The number of this process.
+    size : int
+        The number of processes.
+    messages : int
+        Number of messages that this process has taken part in.
+    common_error : BaseException or None
+        An error that all ranks raise alike, so that none has to be told.
+    """
+
+    rank: int
+    size: int
+    messages: int
+    common_error: BaseException | None
+
+    def sum(self, A: Tensor) -> Tensor:
+        """The sum of the tensors of all ranks; the same bits on each."""
+
+    def max(self, A: Tensor) -> Tensor:
+        """The elementwise maximum of the tensors of all ranks; NaN stays."""
+
+    def broadcast(self, A: Tensor, source: int) -> Tensor:
+        """The tensor of one rank; that of the others has its shape and dtype."""
+
+    def gather(self, A: Tensor) -> list[Tensor]:
+        """The tensors of all ranks, which may differ in their number of rows."""
+
+    def exchange(self, text: str) -> list[str]:
+        """The texts of all ranks."""
+
+    def report(self, error: BaseException) -> None:
+        """Make all ranks fail that wait for this one, which has failed."""
+
+
+_ranks: Ranks | None = None
+_thread = 0
+
+
+def current() -> Ranks | None:
+    """The group that this process computes in, if any.
+
+    Raises
+    ------
+    RuntimeError
+        In another thread than that which opened the group: messages of several threads
+        would have no order that all ranks share.
+    """
+    if _ranks is not None and threading.get_ident() != _thread:
+        raise RuntimeError(
+            "A process group works in the thread that opened it only. Fit models one "
+            "after the other (n_jobs=1), or outside the process group."
+        )
+    return _ranks
+
+
+@contextmanager
+def joined(ranks: Ranks | None) -> Iterator[None]:
+    """Compute in this group; None is outside any group."""
+    global _ranks, _thread
+    before = _ranks, _thread
+    _ranks, _thread = ranks, threading.get_ident()
+    try:
+        yield
+    finally:
+        _ranks, _thread = before
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Compute on data that are whole, or rows by themselves: outside the group."""
+    if current() is None:
+        yield
+        return
+    with joined(None):
+        yield
+
+
+@contextmanager
+def failing_together() -> Iterator[None]:
+    """If this rank fails after its first message, make the ranks fail that wait."""
+    ranks = current()
+    if ranks is None:
+        yield
+        return
+    before = ranks.messages
+    try:
+        yield
+    except BaseException as error:
+        if ranks.messages > before and error is not ranks.common_error:
+            ranks.report(error)
+        raise
+
+
+def of_all(error: BaseException) -> BaseException:
+    """An error that all ranks raise at the same place: the group can be used again."""
+    ranks = current()
+    if ranks is not None:
+        ranks.common_error = error
+    return error
+
+
+def is_first() -> bool:
+    """Whether this process prints what all ranks could print."""
+    ranks = current()
+    return ranks is None or ranks.rank == 0
+
+
+def all_sum(A: Tensor, *others: Tensor):
+    """The sum over all ranks, of several tensors in one message."""
+    ranks = current()
+    if not others:
+        return A if ranks is None else ranks.sum(A)
+    parts = A, *others
+    if ranks is None:
+        return parts
+    flat = ranks.sum(torch.cat([part.reshape(-1) for part in parts]))
+    split = flat.split([part.numel() for part in parts])
+    pairs = zip(parts, split, strict=True)
+    return tuple(total.to(part.dtype).reshape(part.shape) for part, total in pairs)
+
+
+def all_max(A: Tensor) -> Tensor:
+    """The largest over all ranks, by element."""
+    ranks = current()
+    return A if ranks is None else ranks.max(A)
+
+
+def all_any(condition: bool) -> bool:
+    """Whether a condition holds on any rank."""
+    if current() is None:
+        return condition
+    return bool(all_sum(torch.tensor(float(condition), device="cpu")) > 0)
+
+
+def all_rows(n: int) -> int:
+    """The number of rows of all ranks."""
+    return rows_before(n)[1]
+
+
+def rows_before(n: int) -> tuple[int, int]:
+    """The numbers of rows of the ranks before this one, and of all ranks."""
+    ranks = current()
+    if ranks is None:
+        return 0, n
+    counts = torch.zeros(ranks.size, dtype=torch.int64, device="cpu")
+    counts[ranks.rank] = n
+    ends = list(accumulate(ranks.sum(counts).tolist(), initial=0))
+    return ends[ranks.rank], ends[-1]
+
+
+def gathered_rows(A: Tensor) -> Tensor:
+    """The rows of all ranks."""
+    ranks = current()
+    return A if ranks is None else torch.cat(ranks.gather(A.contiguous()))
+
+
+def draw_in_turn(generator: torch.Generator, draw: Callable[[], object]) -> None:
+    """Advance a generator by what the ranks before this one draw from it.
+
+    `draw` draws what this rank will draw, from a generator that all ranks have in the
+    same state.
+    """
+    ranks = current()
+    for rank in range(0 if ranks is None else ranks.size):
+        if rank == ranks.rank:
+            begin = generator.get_state()
+            draw()
+        generator.set_state(ranks.broadcast(generator.get_state(), rank))
+    if ranks is not None:
+        generator.set_state(begin)
+
+
+def agreed(A: Tensor) -> Tensor:
+    """What rank 0 has: numbers on which a decision depends.
+
+    They would be equal, but that processors of different kinds may round differently.
+    """
+    ranks = current()
+    return A if ranks is None else ranks.broadcast(A, 0)
+
+
+def agreed_numbers(numbers: Mapping[str, float]) -> Mapping[str, float]:
+    """The same for plain numbers."""
+    if current() is None:
+        return numbers
+    values = torch.tensor([*numbers.values()], dtype=torch.float64, device="cpu")
+    return dict(zip(numbers, agreed(values).tolist(), strict=True))

@@ -1,0 +1,96 @@
+"""Process groups of torch.distributed: `process_group`."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+
+from .._kernels import ranks
+from ._ranks import TorchRanks
+
+
+@contextmanager
+def process_group(group=None) -> Iterator[None]:
+    """Fit models to the documents of all processes of a group together.
+
+    Within the context, the X that is passed to ``fit`` are the rows that this process
+    holds, of a larger X whose rows are those of rank 0, then those of rank 1, and so
+    on. All processes call ``fit`` with their own rows; some may have none. Each ends
+    with the same model, which is the model that one process would fit to all rows, up
+    to the order of sums. ``score`` and ``perplexity`` are those of all rows as well.
+    ``transform`` works on the rows that it is given, without other processes.
+
+    :class:`~sklearn_topics.TorchPoissonNMF` can be fitted with solver "scd" or "em",
+    :class:`~sklearn_topics.TorchBetaNMF` with solver "mu" (Frobenius or
+    Kullback-Leibler) or "scd", and :class:`~sklearn_topics.TorchTruncatedSVD` with
+    algorithm "randomized". Other models raise an error.
+
+    Read more in the :ref:`User Guide <several_machines>`.
+
+    Parameters
+    ----------
+    group : torch.distributed.ProcessGroup, default=None
+        The processes. None is the default group of torch.distributed; if there is none
+        yet, it is created from the environment that ``torchrun`` sets, and destroyed at
+        the end: with gloo on CPUs, and NCCL on the GPU with the number LOCAL_RANK.
+
+    Yields
+    ------
+    None
+        The context has no value.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no group and no environment of torchrun, or within another process
+        group. In the context: on all processes, if one of them fails or ends.
+
+    Examples
+    --------
+    A program that ``torchrun --nproc-per-node 2`` starts twice:
+
+    >>> from sklearn_topics import TorchPoissonNMF
+    >>> from sklearn_topics.distributed import process_group
+    >>> def fit_model(rows_of_this_process):
+    ...     with process_group():
+    ...         return TorchPoissonNMF(20, random_state=0).fit(rows_of_this_process)
+    """
+    if ranks.current() is not None:
+        raise RuntimeError("Process groups cannot be nested: leave the first one.")
+    with _torch_group(group) as found:
+        members = TorchRanks(found)
+        with ranks.joined(members):
+            try:
+                yield
+            except BaseException as error:
+                if error is not members.common_error:
+                    members.report(error)
+                raise
+            members.part()
+
+
+@contextmanager
+def _torch_group(group) -> Iterator[dist.ProcessGroup]:
+    """A group of torch.distributed, which is made and destroyed if there is none."""
+    if group is not None or dist.is_initialized():
+        yield dist.group.WORLD if group is None else group
+        return
+    missing = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} - set(os.environ)
+    if missing:
+        raise RuntimeError(
+            "There is no process group, and no environment of torchrun to create one: "
+            f"{', '.join(sorted(missing))} not set. Start the program with torchrun, "
+            "or call torch.distributed.init_process_group first."
+        )
+    card, backend = int(os.environ.get("LOCAL_RANK", 0)), "gloo"
+    with_card = dist.is_nccl_available() and card < torch.cuda.device_count()
+    if with_card:
+        torch.cuda.set_device(card)
+        backend = "cpu:gloo,cuda:nccl"
+    dist.init_process_group(backend)
+    try:
+        yield dist.group.WORLD
+    finally:
+        dist.destroy_process_group()

@@ -1,0 +1,223 @@
+"""Groups of processes that fit models: run as a script by `test_distributed.py`.
+
+    python group_fits.py FOLDER
+
+The processes are forked, so that they import torch once. Those of a group meet at a
+file in the folder. What each ends with is written there too, as JSON.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+import torch.distributed as dist
+
+from sklearn_topics import TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD
+from sklearn_topics._fit import race
+from sklearn_topics._kernels import ranks
+from sklearn_topics.datasets import make_topic_corpus
+from sklearn_topics.distributed import _ranks, process_group
+
+COUNTS = make_topic_corpus(90, 40, 3, doc_length=30, random_state=0)[0].astype("f8")
+#: Rows of the ranks by their number: uneven, and one without documents.
+BOUNDS = {1: (0, 90), 2: (0, 61, 90), 3: (0, 50, 50, 90)}
+SEED = {"random_state": 0}
+RANDOM = {"init": "random", **SEED}
+TOPICS = np.random.default_rng(5).random((3, 40))
+SEEDED = np.full((3, 40), 0.2)
+SEEDED[0, :5], SEEDED[1, 7] = 30, -1
+
+#: Name -> model, arguments of fit.
+CASES = {
+    "em": (TorchPoissonNMF(3, solver="em", **RANDOM), {}),
+    "em 30": (TorchPoissonNMF(3, solver="em", tol=0, max_iter=30, **RANDOM), {}),
+    "scd": (TorchPoissonNMF(3, **RANDOM), {}),
+    "scd 30": (TorchPoissonNMF(3, tol=0, max_iter=30, **RANDOM), {}),
+    "scd, likelihood": (
+        TorchPoissonNMF(
+            3,
+            doc_topic_pseudocount=0,
+            topic_word_pseudocount=0,
+            tol=0,
+            max_iter=25,
+            **RANDOM,
+        ),
+        {},
+    ),
+    "scd, documents' prior": (
+        TorchPoissonNMF(3, doc_topic_pseudocount=2, tol=0, max_iter=20, **RANDOM),
+        {},
+    ),
+    "auto": (TorchPoissonNMF(3, max_iter=20, tol=0, **SEED), {}),
+    "two starts": (
+        TorchPoissonNMF(3, init="kmeans", n_init=2, max_iter=17, tol=0, **SEED),
+        {},
+    ),
+    "auto, from a sample": (TorchPoissonNMF(3, max_iter=17, tol=0, **SEED), {}),
+    "custom": (TorchPoissonNMF(3, init="custom", max_iter=17), {"H": TOPICS}),
+    "seeded": (
+        TorchPoissonNMF(3, topic_word_pseudocount=SEEDED, max_iter=17, **SEED),
+        {},
+    ),
+}
+for name, model in {
+    "beta cd": TorchBetaNMF(3, max_iter=20, tol=0, shuffle=True, **RANDOM),
+    "beta mu": TorchBetaNMF(3, solver="mu", tol=1e-3, alpha_H=0.01, **SEED),
+    "beta mu, kl": TorchBetaNMF(
+        3, solver="mu", beta_loss=1, max_iter=20, alpha_W=0.01, l1_ratio=0.5, **RANDOM
+    ),
+    "beta scd": TorchBetaNMF(
+        3, solver="scd", beta_loss=1, max_iter=20, alpha_W=0.01, **RANDOM
+    ),
+    "svd": TorchTruncatedSVD(3, n_iter=20, **SEED),
+}.items():
+    CASES[name] = model, {}
+#: Cases that are fitted to dense X too.
+DENSE = "em", "scd 30", "auto", "beta mu, kl", "svd"
+#: Cases that are fitted to fewer documents than terms too.
+WIDE = "beta mu", "svd"
+ATTRIBUTES = (
+    "components_",
+    "topic_tokens_",
+    "n_iter_",
+    "n_samples_",
+    "log_likelihood_",
+    "deviance_",
+    "init_",
+    "reconstruction_err_",
+    "feature_means_",
+    "singular_values_",
+    "explained_variance_",
+    "explained_variance_ratio_",
+)
+
+
+def shard(rank, size, name=""):
+    """The rows of a rank for a case."""
+    X = sp.csr_array(COUNTS.T if name.endswith("wide") else COUNTS)
+    begin, end = (b * X.shape[0] // 90 for b in BOUNDS[size][rank : rank + 2])
+    return X[begin:end].toarray() if name.endswith("dense") else X[begin:end]
+
+
+def fitted(name, X):
+    """What a fit sets, as JSON."""
+    model, arguments = CASES[name.removesuffix(", dense").removesuffix(", wide")]
+    race._SAMPLE = 50 if name.endswith("sample") else 20_000
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of convergence
+        model.fit(X, **arguments)
+        theta = model.transform(X) if X.shape[0] else np.empty((0, 3))
+        score = model.score(X) if hasattr(model, "score") else 0.0
+    found = {key: getattr(model, key) for key in ATTRIBUTES if hasattr(model, key)}
+    if "n_iter_" in found:
+        found["objective"] = model.loss_history_["objective"]
+    found |= {"transformed": theta, "score": score}
+    return {key: np.asarray(value).tolist() for key, value in found.items()}
+
+
+def names():
+    dense, wide = (
+        (f"{name}, dense" for name in DENSE),
+        (f"{name}, wide" for name in WIDE),
+    )
+    return [*CASES, *dense, *wide]
+
+
+def fit_all(rank, size):
+    found = {}
+    with process_group():
+        for name in names():
+            before = ranks.current().messages
+            found[name] = fitted(name, shard(rank, size, name))
+            found[name]["messages"] = ranks.current().messages - before
+    return found
+
+
+def outcome(fit):
+    """What a fit raises, and after how many seconds."""
+    begin = time.monotonic()
+    try:
+        fit()
+    except (Exception, KeyboardInterrupt) as error:
+        text = f"{type(error).__name__}: {error}"
+        return {"error": text, "seconds": time.monotonic() - begin}
+    return {"error": "", "seconds": time.monotonic() - begin}
+
+
+def fail(rank, size):
+    """Failures of rank 1, one after the other, the last of which is its end."""
+    groups = dist.new_group(), dist.new_group()
+    X, found = COUNTS[rank::size], {}
+    negative = X - 2 * X if rank == 1 else X
+    endless = TorchPoissonNMF(3, solver="em", max_iter=10**6, tol=0, **RANDOM)
+    with process_group():
+        found["negative"] = outcome(lambda: TorchPoissonNMF(3).fit(negative))
+        found["parameters"] = outcome(lambda: TorchPoissonNMF(3 + rank).fit(X))
+        found["afterwards"] = outcome(lambda: TorchPoissonNMF(3, max_iter=1).fit(X))
+        if rank == 1:
+            threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        found["interrupt"] = outcome(lambda: endless.fit(X))
+        found["interrupt"]["n_iter"] = endless.n_iter_
+
+    def with_an_error():
+        with process_group(groups[0]):
+            if rank == 1:
+                raise OSError("the disk is full")
+            endless.fit(X)
+
+    def with_a_killed_rank():
+        with process_group(groups[1]):
+            if rank == 1:
+                threading.Timer(1, os.kill, (os.getpid(), signal.SIGKILL)).start()
+            endless.fit(X)
+
+    found["error"] = outcome(with_an_error)
+    _ranks._PATIENCE = 3
+    found["killed"] = outcome(with_a_killed_rank)
+    return found
+
+
+#: Jobs, and the sizes of the groups that do them.
+GROUPS = (fit_all, 2), (fit_all, 3), (fail, 3)
+
+
+def run(job, rank, size, folder):
+    """Do a job as a rank of a group."""
+    name = f"{job.__name__} {size}"
+    store = dist.FileStore(str(folder / name), size)
+    options = {"rank": rank, "world_size": size, "timeout": timedelta(seconds=100)}
+    dist.init_process_group("gloo", store=store, **options)
+    found = json.dumps(job(rank, size))
+    (folder / f"{name} {rank}.json").write_text(found)
+
+
+def main(folder):
+    torch.set_num_threads(1)
+    processes = []
+    for job, size in GROUPS:
+        for rank in range(size):
+            processes.append(os.fork())
+            if processes[-1] == 0:
+                try:
+                    run(job, rank, size, folder)
+                except BaseException:
+                    traceback.print_exc()
+                finally:
+                    sys.stderr.flush()
+                    os._exit(0)
+    for process in processes:
+        os.waitpid(process, 0)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,191 @@
+"""Groups of processes against one process."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import torch.distributed as dist
+from numpy.testing import assert_allclose
+from sklearn.base import clone
+
+import sklearn_topics
+from sklearn_topics import TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD
+from sklearn_topics._kernels import ranks
+from sklearn_topics.distributed import process_group
+
+from . import group_fits
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no fork")
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """What the ranks of all groups have found, by the name of their file."""
+    folder = tmp_path_factory.mktemp("groups")
+    done = subprocess.run(
+        [sys.executable, group_fits.__file__, str(folder)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    found = {p.stem: json.loads(p.read_text()) for p in folder.glob("*.json")}
+    assert len(found) == 2 + 3 + 2, done.stderr  # a rank was killed
+    return found
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """The fits of one process to all rows."""
+    return {
+        name: group_fits.fitted(name, group_fits.shard(0, 1, name))
+        for name in group_fits.names()
+    }
+
+
+@pytest.mark.parametrize("name", group_fits.names())
+@pytest.mark.parametrize("size", [2, 3])
+def test_a_group_fits_as_one_process(results, alone, name, size):
+    expected = alone[name]
+    fits = [results[f"fit_all {size} {rank}"] for rank in range(size)]
+    for found in (one[name] for one in fits):
+        assert found["n_iter_"] == expected["n_iter_"]
+        for key in {*expected} - {"transformed"}:
+            if isinstance(expected[key], str):
+                assert found[key] == expected[key], key
+            else:
+                tolerance = {"rtol": 1e-9, "atol": 1e-14, "err_msg": key}
+                assert_allclose(found[key], expected[key], **tolerance)
+    rows = [row for one in fits for row in one[name]["transformed"]]
+    assert_allclose(rows, expected["transformed"], rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("what", "message"),
+    [
+        ("negative", "ValueError: Rank 1 of the process group: ValueError: Negative"),
+        ("parameters", "ValueError: The ranks of the process group must agree, but"),
+        ("interrupt", "KeyboardInterrupt: "),
+        ("error", "rank 1: OSError: the disk is full"),
+        ("killed", "rank 1 ended or cannot be reached"),
+    ],
+)
+def test_a_failing_rank_ends_all_with_its_message(results, what, message):
+    failures = [results[f"fail 3 {rank}"] for rank in (0, 2)]
+    for found in failures:
+        assert message in found[what]["error"]
+        assert found[what]["seconds"] < 30
+        assert found["afterwards"]["error"] == ""
+    assert failures[0]["interrupt"]["n_iter"] == failures[1]["interrupt"]["n_iter"] > 0
+
+
+@pytest.fixture
+def group_of_one():
+    """A process group of this process."""
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        with process_group():
+            yield ranks.current()
+    finally:
+        dist.destroy_process_group()
+
+
+SUPPORTED = {"TorchBetaNMF", "TorchPoissonNMF", "TorchTruncatedSVD"}
+
+
+@pytest.mark.parametrize("name", [n for n in sklearn_topics.__all__ if n[0].isupper()])
+def test_an_estimator_fits_or_refuses(name, group_of_one):
+    cls = getattr(sklearn_topics, name)
+    model = cls(TorchPoissonNMF(2)) if name == "ConsensusTopics" else cls()
+    message = f"{name}.fit cannot be used in a process group"
+    refusal = pytest.raises(ValueError, match=message)
+    with nullcontext() if name in SUPPORTED else refusal:
+        model.set_params(random_state=0).fit(group_fits.COUNTS)
+    if name in SUPPORTED:
+        with ranks.alone():
+            expected = clone(model).fit(group_fits.COUNTS).components_
+        assert_allclose(model.components_, expected, rtol=1e-7, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("model", "method"),
+    [
+        (TorchPoissonNMF(3, solver="adam"), "fit"),
+        (TorchPoissonNMF(3, init="nndsvda"), "fit"),
+        (TorchPoissonNMF(3), "partial_fit"),
+        (TorchPoissonNMF(3, checkpoint="file"), "fit"),
+        (TorchPoissonNMF(3, init="custom"), "fit"),
+        (TorchBetaNMF(3, solver="adam"), "fit"),
+        (TorchBetaNMF(3, solver="mu", beta_loss=0.5), "fit"),
+        (TorchBetaNMF(3, solver="mu", missing="mask"), "fit"),
+        (TorchBetaNMF(3, init="nndsvdar"), "fit"),
+        (TorchTruncatedSVD(3, algorithm="arpack"), "fit"),
+    ],
+    ids=str,
+)
+def test_settings_that_a_group_cannot_have_are_refused(model, method, group_of_one):
+    with pytest.raises(ValueError, match="process group"):
+        getattr(model, method)(group_fits.COUNTS)
+    assert not hasattr(model, "n_features_in_")
+
+
+def test_a_group_belongs_to_a_thread(group_of_one):
+    fit = TorchPoissonNMF(2).fit
+    with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match="n_jobs=1"):
+        pool.submit(fit, group_fits.COUNTS).result()
+
+
+def test_groups_are_not_nested(group_of_one):
+    with pytest.raises(RuntimeError, match="nested"):
+        process_group().__enter__()
+
+
+def _sent(group, solver, n_iter):
+    """Messages and bytes of a fit; metrics are recorded after the last iteration."""
+    before = group.messages, group.sent_bytes
+    model = TorchPoissonNMF(3, solver=solver, init="random", max_iter=n_iter, tol=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of convergence
+        model.fit(group_fits.COUNTS)
+    return group.messages - before[0], group.sent_bytes - before[1]
+
+
+@pytest.mark.parametrize(
+    ("solver", "messages", "numbers"),
+    [
+        ("em", 8, lambda m, K: m * K + 2 * K + 4),
+        ("scd", 3 + 12, lambda m, K: 3 * m * K + 3 * m + 2 * K + 4),
+    ],
+)
+def test_an_iteration_sends_what_the_guide_says(
+    group_of_one, solver, messages, numbers
+):
+    few, many = (_sent(group_of_one, solver, n) for n in (21, 25))
+    assert many[0] - few[0] == 4 * messages
+    flags = 2 * 4
+    m, K = group_fits.COUNTS.shape[1], 3
+    assert many[1] - few[1] == 4 * (8 * numbers(m, K) + flags)
+
+
+def test_without_torchrun_process_group_says_what_to_do(monkeypatch):
+    for name in "RANK", "WORLD_SIZE":
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(RuntimeError, match="torchrun"):
+        process_group().__enter__()
+
+
+def test_torchrun_runs_the_example():
+    example = Path(__file__).parents[2] / "examples/torchrun_fit.py"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*launch, "--standalone", str(example)], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("2 processes, 2000 documents: perplexity=")
+    assert done.stderr.count("4 topics on cpu") == 1, done.stderr
