@@ -55,15 +55,16 @@ def test_a_group_fits_as_one_process(results, alone, name, size):
     expected = alone[name]
     fits = [results[f"fit_all {size} {rank}"] for rank in range(size)]
     for found in (one[name] for one in fits):
-        assert found["n_iter_"] == expected["n_iter_"]
+        assert found.get("n_iter_") == expected.get("n_iter_")
         for key in {*expected} - {"transformed"}:
             if isinstance(expected[key], str):
                 assert found[key] == expected[key], key
             else:
                 tolerance = {"rtol": 1e-9, "atol": 1e-14, "err_msg": key}
                 assert_allclose(found[key], expected[key], **tolerance)
-    rows = [row for one in fits for row in one[name]["transformed"]]
-    assert_allclose(rows, expected["transformed"], rtol=1e-7, atol=1e-9)
+    if not name.startswith("beta mu"):  # which stops by all rows that it is given
+        rows = [row for one in fits for row in one[name]["transformed"]]
+        assert_allclose(rows, expected["transformed"], rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -188,4 +189,4 @@ def test_torchrun_runs_the_example():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("2 processes, 2000 documents: perplexity=")
-    assert done.stderr.count("4 topics on cpu") == 1, done.stderr
+    assert done.stderr.count("4 topics, on cpu") == 1, done.stderr

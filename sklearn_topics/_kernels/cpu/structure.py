@@ -44,9 +44,9 @@ def csr_transpose(X: CSR) -> CSR:
     rows = np.array(balanced_bounds(indptr, n_blocks))
     blocks = np.arange(len(rows))
     signed = X.indices.numpy()
-    counts = np.stack(
-        [np.bincount(signed[a:b], minlength=m) for a, b in pairwise(indptr[rows])]
-    )
+    counts = np.empty((len(rows) - 1, m), np.int64)  # none where X has no rows
+    for block, (a, b) in enumerate(pairwise(indptr[rows])):
+        counts[block] = np.bincount(signed[a:b], minlength=m)
     entries = torch.empty_like(X.indices), torch.empty_like(X.data)
     out = CSR(X.indptr.new_zeros(m + 1), *entries, (m, n))
     t_indptr, t_indices, t_data = arrays_of(out)
