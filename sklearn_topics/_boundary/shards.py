@@ -25,7 +25,10 @@ def require_support(estimator, method: str) -> None:
     ValueError
         If it would treat the rows of this rank as the whole corpus.
     """
-    if method not in SHARED or ranks.current() is None:
+    if method not in SHARED:
+        return
+    ranks.refuse_workers()
+    if ranks.current() is None:
         return
     refused = getattr(estimator, "_refused_in_groups", _refused)(method)
     if refused is not None:
@@ -120,11 +123,14 @@ def _text(name: str, value) -> str:
         return "not an integer"  # rank 0 draws one
     if value is None or isinstance(value, bool | str):
         return repr(value)
-    array = np.asarray(value)
+    array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     if array.dtype.kind == "O" and array.ndim == 0:
         return type(value).__name__
-    text = repr(array.tolist())
-    if len(text) < 100:
-        return text
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    if array.size < 20:
+        return repr(array.tolist())
+    if array.dtype.kind in "biuf":
+        content = np.ascontiguousarray(array, np.float64).tobytes()
+    else:
+        content = repr(array.tolist()).encode()
+    digest = hashlib.sha256(content).hexdigest()
     return f"an array of shape {array.shape} with the hash {digest[:12]}"

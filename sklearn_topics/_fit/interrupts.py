@@ -21,8 +21,8 @@ def interrupts() -> Iterator[list[Observer]]:
     watch = _Interrupts()
     with _calling(watch.receive):
         yield [watch]
-    if watch.received:  # after the last iteration
-        raise KeyboardInterrupt
+    if all_any(watch.received):  # after the last iteration
+        raise of_all(KeyboardInterrupt())
 
 
 @contextmanager

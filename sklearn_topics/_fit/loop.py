@@ -8,7 +8,7 @@ from torch import Tensor
 from .._boundary.warning import warn_user
 from .._core.solver import Diverged, Solver, State
 from .._kernels import CSR
-from .._kernels.ranks import all_any, is_first
+from .._kernels.ranks import all_any, is_first, met_by_all
 from .run import Observer, Run
 from .stopping import StoppingRule
 
@@ -27,8 +27,12 @@ def iterate(run: Run, stop: StoppingRule, observers: Sequence[Observer] = ()) ->
             observer.begin(run)
         try:
             _iterate(run, stop, observers)
-        except (KeyboardInterrupt, Diverged) as interruption:
+        except KeyboardInterrupt as interruption:
+            if not met_by_all(interruption):  # the other ranks are within an iteration
+                raise
             run.interrupted = interruption
+        except Diverged as divergence:
+            run.interrupted = divergence
         run.finish()
     finally:
         for observer in observers:

@@ -9,6 +9,7 @@ return their argument.
 stops them all: the calls must not depend on what a rank alone knows.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -58,8 +59,11 @@ class Ranks(Protocol):
         """Make all ranks fail that wait for this one, which has failed."""
 
 
+#: Environment variable with the number of a process that is in a group.
+_MARK = "SKLEARN_TOPICS_PROCESS_GROUP"
+
 _ranks: Ranks | None = None
-_thread = 0
+_thread = _process = 0
 
 
 def current() -> Ranks | None:
@@ -71,6 +75,11 @@ def current() -> Ranks | None:
         In another thread than that which opened the group: messages of several threads
         would have no order that all ranks share.
     """
+    if _ranks is not None and _process != os.getpid():
+        raise RuntimeError(
+            "A process group does not reach into processes that were started within "
+            "it. Start them before, or fit models one after the other (n_jobs=1)."
+        )
     if _ranks is not None and threading.get_ident() != _thread:
         raise RuntimeError(
             "A process group works in the thread that opened it only. Fit models one "
@@ -82,13 +91,36 @@ def current() -> Ranks | None:
 @contextmanager
 def joined(ranks: Ranks | None) -> Iterator[None]:
     """Compute in this group; None is outside any group."""
-    global _ranks, _thread
-    before = _ranks, _thread
-    _ranks, _thread = ranks, threading.get_ident()
+    global _ranks, _thread, _process
+    before = _ranks, _thread, _process
+    _ranks, _thread, _process = ranks, threading.get_ident(), os.getpid()
     try:
         yield
     finally:
-        _ranks, _thread = before
+        _ranks, _thread, _process = before
+
+
+@contextmanager
+def marked() -> Iterator[None]:
+    """Mark the environment, so that workers that start meanwhile know of the group."""
+    os.environ[_MARK] = str(os.getpid())
+    try:
+        yield
+    finally:
+        os.environ.pop(_MARK, None)
+
+
+def refuse_workers() -> None:
+    """Raise an error in a worker of a process that is in a group.
+
+    It would take the rows of one rank for the whole corpus.
+    """
+    if os.environ.get(_MARK, str(os.getpid())) != str(os.getpid()):
+        raise RuntimeError(
+            "A process within a process group has sent this fit to a worker, which "
+            "has no part in the group. Fit one after the other (n_jobs=1), or outside "
+            "the process group."
+        )
 
 
 @contextmanager
@@ -123,6 +155,12 @@ def of_all(error: BaseException) -> BaseException:
     if ranks is not None:
         ranks.common_error = error
     return error
+
+
+def met_by_all(error: BaseException) -> bool:
+    """Whether all ranks raise this error, or there are no other ranks."""
+    ranks = current()
+    return ranks is None or error is ranks.common_error
 
 
 def is_first() -> bool:

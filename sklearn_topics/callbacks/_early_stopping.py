@@ -5,6 +5,7 @@ from numbers import Real
 
 from .._boundary.arguments import check_integer
 from .._fit.callbacks import FitWatcher
+from .._kernels.ranks import current
 
 #: Name of the score in logs.
 _SCORE = "validation_score"
@@ -108,6 +109,11 @@ class EarlyStopping(FitWatcher):
         return f" by {metric}, {numbers}"
 
     def _begin(self, fit):
+        if current() is not None:
+            raise ValueError(
+                "EarlyStopping cannot be used in a process group, whose ranks could "
+                "choose different iterations. Use tol and max_iter instead."
+            )
         fit.scores[_SCORE] = [0, math.nan]
 
     def _iteration(self, fit):

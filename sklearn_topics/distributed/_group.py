@@ -23,8 +23,8 @@ def process_group(group=None) -> Iterator[None]:
     ``transform`` works on the rows that it is given, without other processes.
 
     :class:`~sklearn_topics.TorchPoissonNMF` can be fitted with solver "scd" or "em",
-    :class:`~sklearn_topics.TorchBetaNMF` with solver "mu" (Frobenius or
-    Kullback-Leibler) or "scd", and :class:`~sklearn_topics.TorchTruncatedSVD` with
+    :class:`~sklearn_topics.TorchBetaNMF` with solver "cd", "mu" (Frobenius
+    or Kullback-Leibler) or "scd", and :class:`~sklearn_topics.TorchTruncatedSVD` with
     algorithm "randomized". Other models raise an error.
 
     Read more in the :ref:`User Guide <several_machines>`.
@@ -59,7 +59,7 @@ def process_group(group=None) -> Iterator[None]:
     """
     if ranks.current() is not None:
         raise RuntimeError("Process groups cannot be nested: leave the first one.")
-    with _torch_group(group) as found:
+    with _torch_group(group) as found, ranks.marked():
         members = TorchRanks(found)
         with ranks.joined(members):
             try:

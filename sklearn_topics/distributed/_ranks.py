@@ -109,9 +109,12 @@ class TorchRanks:
                 work.wait(timedelta(seconds=_POLL))
                 return
             except RuntimeError as error:
-                if work.is_completed():
+                if not work.is_completed():
+                    self._look()
+                elif not _succeeded(work):  # or it came just after the time was over
                     raise self._lost(error) from error
-                self._look()
+                else:
+                    return
 
     def _look(self) -> None:
         """Raise an error if a rank has failed; answer if ranks ask who is there."""
@@ -136,7 +139,7 @@ class TorchRanks:
         what = f"a message was lost: {str(error).splitlines()[0]}"
         if missing:
             which = "rank" if len(missing) == 1 else "ranks"
-            what = f"{which} {', '.join(map(str, missing))} ended or cannot be reached"
+            what = f"{which} {', '.join(map(str, missing))} ended, or did not answer"
         self._publish(what)
         return RankFailed(_explained(self._failure))
 
@@ -158,6 +161,15 @@ class TorchRanks:
             self._store.compare_set("failure", "", failure)
         except RuntimeError:
             return  # the store is gone, and its rank is what the others will name
+
+
+def _succeeded(work) -> bool:
+    """Whether a message that is over has arrived."""
+    try:
+        work.wait()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _explained(failure: str) -> str:

@@ -11,12 +11,15 @@ from pathlib import Path
 
 import pytest
 import torch.distributed as dist
+from joblib import parallel_config
 from numpy.testing import assert_allclose
 from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
 
 import sklearn_topics
 from sklearn_topics import TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD
 from sklearn_topics._kernels import ranks
+from sklearn_topics.callbacks import EarlyStopping
 from sklearn_topics.distributed import process_group
 
 from . import group_fits
@@ -74,7 +77,7 @@ def test_a_group_fits_as_one_process(results, alone, name, size):
         ("parameters", "ValueError: The ranks of the process group must agree, but"),
         ("interrupt", "KeyboardInterrupt: "),
         ("error", "rank 1: OSError: the disk is full"),
-        ("killed", "rank 1 ended or cannot be reached"),
+        ("killed", "rank 1 ended, or did not answer"),
     ],
 )
 def test_a_failing_rank_ends_all_with_its_message(results, what, message):
@@ -190,3 +193,25 @@ def test_torchrun_runs_the_example():
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("2 processes, 2000 documents: perplexity=")
     assert done.stderr.count("4 topics, on cpu") == 1, done.stderr
+
+
+def test_workers_of_a_rank_are_refused(group_of_one):
+    """They would fit the rows of the rank as if they were the whole corpus."""
+    search = GridSearchCV(
+        TorchPoissonNMF(max_iter=2),
+        {"n_components": [2]},
+        n_jobs=2,
+        error_score="raise",
+    )
+    with pytest.raises(RuntimeError, match="n_jobs=1"), parallel_config("loky"):
+        search.fit(group_fits.COUNTS)
+
+
+@pytest.mark.skipif(
+    not hasattr(TorchPoissonNMF, "set_callbacks"), reason="older scikit-learn"
+)
+def test_early_stopping_is_refused(group_of_one):
+    model = TorchPoissonNMF(2, max_iter=2)
+    model.set_callbacks(EarlyStopping(group_fits.COUNTS))
+    with pytest.raises(ValueError, match="EarlyStopping cannot be used"):
+        model.fit(group_fits.COUNTS)
