@@ -97,7 +97,7 @@ def main():
     )
     parser.add_argument("data", type=Path)
     parser.add_argument("--scanpy-python", required=True)
-    parser.add_argument("--folder", type=Path, default=Path("single_cell"))
+    parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("-k", type=int, default=6)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)

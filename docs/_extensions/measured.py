@@ -54,7 +54,7 @@ def source(record) -> str:
     machine = record["machine"]
     when = f"{record['date']}, commit {record['commit']}"
     if machine is None:  # measured before records had it
-        return f"``{record['command']}``. {when}; two shared cores."
+        return f"An earlier version of ``{record['command']}``. {when}."
     versions = ", ".join(f"{n} {v}" for n, v in machine["versions"].items())
     where = f"{machine['cores']} cores of {machine['processor']}"
     versions = f"Python {machine['python']}, {versions}"

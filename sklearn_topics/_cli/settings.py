@@ -112,6 +112,15 @@ class Consensus(_Section):
     n_jobs: int | None = None
     verbose: Annotated[int, Field(ge=0)] = 0
 
+    @field_validator("n_jobs")
+    @classmethod
+    def _some_job(cls, n_jobs):
+        if n_jobs == 0:
+            raise ValueError(
+                "must be a number of processes, or -1 for all cores: not 0"
+            )
+        return n_jobs
+
 
 class Output(_Section):
     """Output folder and its contents."""

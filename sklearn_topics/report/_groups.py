@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 
 import numpy as np
@@ -67,7 +68,8 @@ def _with_dtype(values, name):
         found, missing = one_each(objects, f"groups[{name!r}]")
         if all(map(_is_written_date, found[~missing])):
             days = np.where(missing, "NaT", found).astype("U10")
-            return days.astype("M8[us]")
+            with suppress(ValueError):  # 2021-02-30 is no date, but may be a label
+                return days.astype("M8[us]")
     if any(isinstance(value, date) for value in objects):  # NaT as well
         dates, missing = one_each(objects, f"groups[{name!r}]")
         if all(isinstance(value, date) for value in dates[~missing]):

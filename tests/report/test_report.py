@@ -276,6 +276,12 @@ def test_dates_as_text(pipe, tmp_path, convert):
     assert "Topics by year" in years.text
 
 
+def test_texts_that_are_no_dates_are_labels(pipe, tmp_path):
+    labels = ["2021-02-30", "2021-03-01"] * 20
+    page = written(pipe, TEXTS, tmp_path, groups={"day": labels})
+    assert "Topics by day" in page.text
+
+
 def _days(dates):
     return np.array([date[:10] for date in dates], dtype="M8[D]")
 
