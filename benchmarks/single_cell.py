@@ -1,10 +1,10 @@
 """Topics of an AnnData object of single cells, read by scanpy.
 
-    python benchmarks/single_cell.py DATA --scanpy-python OTHER/bin/python [-k 6]
+    python benchmarks/single_cell.py DATA --scanpy-python OTHER/bin/python --folder OUT
 
 OTHER is an environment with scanpy (``pip install scanpy igraph``), which may be this
 one. The script fits pbmc_facs, prints the markers of each topic and the seconds of CPU
-time of each step, and writes plots and ``cells.h5ad`` to ``--folder``. scanpy reads
+time of each step, and writes plots and ``cells.h5ad`` to OUT. scanpy reads
 the file, clusters the cells by their topics, ranks genes, plots, and writes it again.
 """
 

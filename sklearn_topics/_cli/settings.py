@@ -116,9 +116,7 @@ class Consensus(_Section):
     @classmethod
     def _some_job(cls, n_jobs):
         if n_jobs == 0:
-            raise ValueError(
-                "must be a number of processes, or -1 for all cores: not 0"
-            )
+            raise ValueError("must be at least 1, or -1 for all cores")
         return n_jobs
 
 

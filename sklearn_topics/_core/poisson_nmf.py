@@ -93,8 +93,10 @@ class PoissonObjective:
         u, v = ops.column_sums(HT), all_sum(ops.column_sums(W))
         wide = accumulation_dtype(W.device)
         if log_sums is None:
-            log_sums = all_sum(ops.log_sums(X, W, HT, floor=self.floor).sum())
-        value = log_sums.sum() - u.to(wide) @ v.to(wide) - self.log_factorial
+            total = all_sum(ops.log_sums(X, W, HT, floor=self.floor).sum())
+        else:
+            total = log_sums.sum()
+        value = total - u.to(wide) @ v.to(wide) - self.log_factorial
         return value + self._log_prior(W, HT, u)
 
     def evaluate(self, X: CSR | Tensor, state: State) -> dict[str, float]:
@@ -261,9 +263,8 @@ def _scd_step(solver: SCD, X: CSR | Tensor, state: State) -> tuple[State, Tensor
     per_sum = _inverse(u)  # [K]
     cost = (v + _positive(excess) * per_sum) * (u > 0)  # [K]
     share = _positive(-excess) * per_sum
-    HT, log_sums = _swept(
-        solver, X.T, HT, W, cost, b, share, shared=True
-    )  # [m, K], [m]
+    terms = X.T, HT, W, cost, b, share
+    HT, log_sums = _swept(solver, *terms, shared=True)  # [m, K], [m]
     return {**state, "W": W, "HT": HT, "objective": None}, log_sums
 
 

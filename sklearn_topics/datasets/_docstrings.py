@@ -13,6 +13,7 @@ import uuid
 import warnings
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.datasets import get_data_home
@@ -53,7 +54,7 @@ The texts are those of the three projects, each under the 3-clause BSD licence.
 """
 
 
-def load_docstrings(*, data_home=None, return_X_y=False) -> Bunch:
+def load_docstrings(*, data_home=None, return_X_y=False) -> Any:
     """Load the docstrings of the installed scikit-learn, scipy and numpy as a corpus.
 
     It is real text about some fifty subjects that needs no download. The source files

@@ -2,7 +2,6 @@
 
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import scipy.sparse as sp
@@ -87,7 +86,7 @@ def open_counts(path, *, key=None) -> Counts:
 
 def iter_counts(
     path, *, format=None, vocabulary=None, n_features=None, key=None
-) -> Iterator:
+) -> CountBlocks:
     """Read counts of any format block by block, in bounded memory.
 
     Parameters

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -47,7 +48,7 @@ class TopicAlignment:
     distance: np.ndarray
 
 
-def topic_distances(topics, other=None, *, distance="hellinger") -> np.ndarray:
+def topic_distances(topics, other=None, *, distance="hellinger") -> Any:
     """Compute the distances between the topics of one model or two models.
 
     Parameters
@@ -147,7 +148,7 @@ def topic_stability(models) -> float:
     return find_consensus(topics).stability
 
 
-def sort_documents(theta) -> np.ndarray:
+def sort_documents(theta) -> Any:
     """Sort documents by dominant topic, then by decreasing proportion of that topic.
 
     Documents without a dominant topic come last: all their proportions are equal.
