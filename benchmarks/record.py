@@ -23,7 +23,7 @@ from pathlib import Path
 import sklearn_topics
 
 FOLDER = Path(__file__).parent / "data"
-#: What every record has.
+#: The keys of every record.
 KEYS = "command", "date", "commit", "machine", "columns", "rows", "summary"
 
 
@@ -50,7 +50,7 @@ def processor() -> str:
 
 
 def installed(packages) -> dict:
-    # Of this package the sources: its metadata may be of an earlier installation.
+    # From the sources: an editable installation may still name an earlier version.
     versions = {"sklearn_topics": sklearn_topics.__version__}
     for name in packages:
         try:

@@ -242,10 +242,7 @@ def _descend(row, columns, moving, held, u, share, units, options):
         w[k] = zero if u[k] <= 0 and prior[k] >= 0 else start
         total += pseudocount + max(prior[k], zero) * unit + share[k] * start
     complete = _reconstruct(columns, moving, held, w, y)
-    for j in range(len(data)):
-        x[j] = data[j] * unit
-    for j in range(len(data), padded):
-        x[j], y[j] = 0, 1  # adds nothing
+    _measure(data, unit, x, y)
     step, last = zero, 0
     for _ in range(int(n_sweeps)):
         moved, place = zero, -1
@@ -253,8 +250,7 @@ def _descend(row, columns, moving, held, u, share, units, options):
             k = moving[t]
             place = _next_place(place, k, held)
             if place == 0 and not complete:
-                if step != 0:
-                    # The next group takes the place of lines that y still needs.
+                if step != 0:  # y still needs a line that the next group replaces
                     _advance(y, tile[last], step, floor)
                     step = zero
                 _gather_some(*columns, moving[t:], tile[: len(moving) - t])
@@ -279,6 +275,15 @@ def _descend(row, columns, moving, held, u, share, units, options):
     # x and y are `unit` times their values: log y is larger by log(unit).
     logs = sum_x_log_y(x[: len(data)], y) / np.float64(unit)
     return logs - tokens * exponent * _LOG2
+
+
+@inlined
+def _measure(data, unit, x, y):
+    """x = data in its unit; padding, x = 0 and y = 1, adds nothing."""
+    for j in range(len(data)):
+        x[j] = data[j] * unit
+    for j in range(len(data), len(x)):
+        x[j], y[j] = 0, 1
 
 
 @inlined
