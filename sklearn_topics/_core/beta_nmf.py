@@ -104,6 +104,7 @@ class BetaSolver(ABC):
     penalties: Penalties = Penalties()
     masked: bool = False
     update_H: bool = True
+    repeatable = False
 
     def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
         """The initial state, with the part of D that depends only on X, if used."""
@@ -186,6 +187,8 @@ class MultiplicativeUpdate(BetaSolver):
     for other beta a large penalty on squares can raise it, as in scikit-learn.
     """
 
+    repeatable = True
+
     def step(self, X: CSR | Tensor, state: State) -> State:
         if self.beta == 2 and not self.masked:
             return self._least_squares_step(X, state, self._least_squares_update)
@@ -261,6 +264,7 @@ class KLCoordinateDescent(BetaSolver):
     """
 
     multiplicative_steps: int = 4
+    repeatable = True
 
     def step(self, X: CSR | Tensor, state: State) -> State:
         if not self.update_H:
@@ -280,9 +284,11 @@ class KLCoordinateDescent(BetaSolver):
 
     def _advance(self, X, state):
         p, done = self.penalties, state.get("iteration", 0)
+        # Counted no further, so that all later states are alike: see `graphs`.
+        count = {"iteration": min(done + 1, self.multiplicative_steps)}
         if self.update_H and done < self.multiplicative_steps:
             update = MultiplicativeUpdate(1.0, p)
-            return {**update.step(X, state), "iteration": done + 1}, None
+            return {**update.step(X, state), **count}, None
         W, HT = state["W"], state["HT"]
         # With H fixed rows are problems of their own, each of its own size.
         options = {"n_sweeps": 1, "floor": BETA_FLOOR if self.update_H else 0.0}
@@ -291,7 +297,7 @@ class KLCoordinateDescent(BetaSolver):
         if self.update_H:
             cost = all_sum(ops.column_sums(W)) + p.l1_H
             HT, log_sums = scd_shared_rows(X.T, HT, W, cost, l2=p.l2_H, **options)
-        return {**state, "W": W, "HT": HT, "iteration": done + 1}, log_sums
+        return {**state, "W": W, "HT": HT, **count}, log_sums
 
     def init_state(self, X: CSR | Tensor, W: Tensor, HT: Tensor) -> State:
         """The initial state, with the part of D that depends only on X."""

@@ -54,6 +54,7 @@ class DeepNMF:
         Those of H on each M_l.
     """
 
+    repeatable = False
     n_layers: int
     beta: float = 2.0
     fine_weight: float = 1.0

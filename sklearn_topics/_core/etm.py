@@ -104,6 +104,7 @@ class ETMTrainer:
         Documents whose bound is the objective; without them it is that of training.
     """
 
+    repeatable = False
     module: torch.nn.Module
     schedule: Schedule
     topic_learning_rate: float

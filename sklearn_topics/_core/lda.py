@@ -153,6 +153,7 @@ class VariationalBayes(ABC):
         (documents, number of those drawn before) -> their first gamma.
     """
 
+    repeatable = False
     inference: Inference
     topic_word_prior: float
     draw: Draw

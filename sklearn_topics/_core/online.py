@@ -65,6 +65,7 @@ class OnlineEM:
         tau and kappa.
     """
 
+    repeatable = False
     doc_topic_pseudocount: float
     topic_word_pseudocount: float | Tensor
     total_samples: float | None = None

@@ -156,6 +156,7 @@ class Alternating(PoissonObjective, ABC):
     """
 
     extrapolate: bool = True
+    repeatable = True
 
     def init_state(
         self, X: CSR | Tensor, W: Tensor, HT: Tensor, generator: torch.Generator
@@ -215,7 +216,8 @@ class SCD(Alternating):
             new = _em_step(self, X, state)
         else:
             new, log_sums = _scd_step(self, X, state)
-        return {**new, "iteration": done + 1}, log_sums
+        # Counted no further, so that all later states are alike: see `graphs`.
+        return {**new, "iteration": min(done + 1, self.em_steps)}, log_sums
 
 
 def _positive(value: float | Tensor) -> float | Tensor:

@@ -43,6 +43,7 @@ class SoftmaxAdam(PoissonObjective):
         The learning rate.
     """
 
+    repeatable = False
     batch_size: int = 1024
     schedule: Schedule = make_schedule("constant", None, 0.2, 1)
 

@@ -23,7 +23,15 @@ class Solver(Protocol):
     state and leaves the old one as it was: the best state can be kept by reference, and
     an interrupted step loses nothing. A solver knows nothing of tolerances, progress
     bars, callbacks or files.
+
+    Attributes
+    ----------
+    repeatable : bool
+        Whether a step does the same operations from all states that are alike, and
+        draws nothing: see `_kernels.graphs`.
     """
+
+    repeatable: bool
 
     def step(self, X: CSR | Tensor, state: State) -> State:
         """One iteration."""

@@ -111,6 +111,10 @@ class Rescaled:
     solver: Solver
     scales: Mapping[str, float]
 
+    @property
+    def repeatable(self) -> bool:
+        return self.solver.repeatable
+
     def step(self, X: CSR | Tensor, state: State) -> State:
         return self.solver.step(X, state)
 

@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from .._core.solver import Diverged, Solver, State
 from .._kernels import CSR
+from .._kernels.graphs import RepeatedStep, is_worth_recording
 from .._kernels.ranks import agreed_numbers, of_all
 from .._kernels.threads import threads_for
 
@@ -108,6 +110,9 @@ class Run:
 
     def __post_init__(self):
         self._began = time.perf_counter()
+        self._step = partial(self.solver.step, self.X)
+        if is_worth_recording(self.X) and self.solver.repeatable:
+            self._step = RepeatedStep(self._step)
 
     @property
     def n_iter(self) -> int:
@@ -141,7 +146,7 @@ class Run:
     def step(self) -> None:
         """Do one iteration."""
         with threads_for(self.X):
-            state = self.solver.step(self.X, self.state)
+            state = self._step(self.state)
         self.state, self.outcome.n_iter = state, self.n_iter + 1
         if self.select == "current":
             self.outcome.state = None

@@ -95,7 +95,7 @@ class NamedDriver:
 
 def operands(K: int, values: str, indices: str) -> tuple:
     """X with rows of every class of length, factors and costs."""
-    lengths = torch.tensor([0, 20, 500, 9000])
+    lengths = torch.tensor([0, 20, 500, 2000, 9000])
     indptr = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
     n, m, nnz = len(lengths), int(lengths.max()), int(lengths.sum())
     columns = torch.cat([torch.arange(length) for length in lengths.tolist()])

@@ -171,7 +171,9 @@ def poisoned_outputs(monkeypatch):
     def poison(create):
         def poisoned(*args, **kwargs):
             out = create(*args, **kwargs)
-            return out.fill_(torch.nan if out.is_floating_point() else -(2**30))
+            if out.is_floating_point():
+                return out.fill_(torch.nan)
+            return out.fill_(255 if out.dtype == torch.uint8 else -(2**30))
 
         return poisoned
 

@@ -1,9 +1,9 @@
 """Sequential coordinate descent on CUDA: see `ops.scd_rows`.
 
 A program descends on one row of X and keeps the reconstruction of its entries in
-registers. It reads the other factor one coordinate at a time: neighbouring
-coordinates lie in the same sector of memory, which the cache keeps meanwhile. Rows of
-more than PART entries are for `long_rows`.
+registers. It reads the other factor 16 bytes at a time, a few coordinates of an entry
+by one thread, which then has each of them at hand. Rows of more than PART entries are
+for `long_rows`.
 """
 
 import torch
@@ -22,7 +22,7 @@ from .coordinate import (
     row_prior,
     unit_table,
 )
-from .launching import at_least, check_contiguous, run
+from .launching import at_least, check_contiguous, in_quads, run
 from .long_rows import descend_on_long_rows
 from .rows import find_row, plan
 
@@ -44,21 +44,35 @@ def csr_scd_rows(
     args = out, logs, W, u, share, prior, unit_table(W.device), numbers, K, n_sweeps
     constants = {"RIDGE": l2 > 0, "COLUMNS": triton.next_power_of_2(K)}
     constants["BY_ENTRY"] = by_entry
-    found = plan(X)
+    found, (quad_HT, quads) = plan(X), in_quads(HT)
     # Launches for rows that do not exist would be 2 K for long ones.
     *counts, n_long = found.counts
     for c, length in enumerate(row_plan.LENGTHS):
         if counts[c] > 0:
             run(
                 *(_scd_rows, (counts[c],), found.order, found.starts, c, c + 1),
-                *(X.indptr, X.indices, X.data, HT, *args),
+                *(X.indptr, X.indices, X.data, quad_HT, quads, *args),
                 ENTRIES=length,
+                GROUP=16 // W.dtype.itemsize,
                 num_warps=max(1, min(8, length // _PER_WARP)),
                 **constants,
             )
     if n_long > 0:
         descend_on_long_rows(X, found, HT, *args, **constants)
     return out, logs
+
+
+@triton.jit
+def _apart(tile, ENTRIES: tl.constexpr, GROUP: tl.constexpr):
+    """The columns of a tile, of which there are two or four: [ENTRIES] each."""
+    if GROUP == 2:
+        columns = tl.split(tile)
+    else:
+        even, odd = tl.split(tl.reshape(tile, [ENTRIES, 2, 2]))
+        first, third = tl.split(even)
+        second, fourth = tl.split(odd)
+        columns = first, second, third, fourth
+    return columns
 
 
 @triton.jit
@@ -71,6 +85,7 @@ def _scd_rows(
     indices,
     data,
     HT,
+    quads,
     out,
     logs,
     W,
@@ -84,16 +99,18 @@ def _scd_rows(
     RIDGE: tl.constexpr,
     ENTRIES: tl.constexpr,
     COLUMNS: tl.constexpr,
+    GROUP: tl.constexpr,
     BY_ENTRY: tl.constexpr,
 ):
-    # W, out [n, K]; HT [m, K]; u, share [K]; prior [n, K] or not read;
+    # W, out [n, K]; HT [m, 4 quads]; u, share [K]; prior [n, K] or not read;
     # units [3, 2048]; logs [n]
     row, at, first, last = find_row(rows, marks, lowest, highest, indptr, False, 0)
     if row < 0:
         return
     e = first + tl.arange(0, ENTRIES)
-    inside = e < last
-    h_row = HT + tl.load(indices + e, mask=inside, other=0).to(tl.int64) * K
+    inside, group = e < last, tl.arange(0, GROUP)
+    j = tl.load(indices + e, mask=inside, other=0).to(tl.int64)
+    h_rows = HT + j[:, None] * (quads * 4) + group[None, :]
     x = tl.load(data + e, mask=inside, other=0)
     tokens = tl.sum(x.to(tl.float64))
     added = tl.full([], 0.0, tl.float64)
@@ -104,13 +121,13 @@ def _scd_rows(
     )
     tiny, tol = tl.load(numbers + 4), tl.load(numbers + 2)
     x *= unit
-    given, w_row = W + row * K, out + row * K
+    given, w_row, own_prior = W + row * K, out + row * K, prior + row * K
     total = begin_row(
         given,
         w_row,
         u,
         share,
-        prior + row * K,
+        own_prior,
         unit,
         pseudocount,
         size,
@@ -122,9 +139,10 @@ def _scd_rows(
     tl.debug_barrier()  # all threads read what one has written
 
     y = tl.zeros([ENTRIES], x.dtype)
-    for k in range(K):
-        h = tl.load(h_row + k, mask=inside, other=0)
-        y += tl.load(w_row + k) * unit * h
+    for k in range(0, K, GROUP):
+        tile = tl.load(h_rows + k, mask=inside[:, None], other=0)
+        w = tl.load(w_row + k + group, mask=k + group < K, other=0) * unit
+        y += tl.sum(tile * w[None, :], 1)
     y = tl.where(inside, at_least(y, floor), 1.0)
 
     bound = total * tol
@@ -132,27 +150,63 @@ def _scd_rows(
     sweep, moved = 0, tl.full([], float("inf"), x.dtype)
     while (sweep < n_sweeps) & (moved > bound):
         moved = total - total
-        for k in range(K):
-            cost = tl.load(u + k)
-            moves = (cost >= tiny) | (cost != cost)  # NaN is not left out
-            own = tl.full([], 0.0, x.dtype)
-            if BY_ENTRY:
-                own = tl.load(prior + row * K + k) * unit
-                moves = moves & (own >= 0)
-            if moves:
-                h = tl.load(h_row + k, mask=inside, other=0)
-                ratio = h / y
-                weighted = x * ratio
-                S, q = tl.sum(weighted), tl.sum(weighted * ratio)
-                w = tl.load(w_row + k) * unit
-                a = pseudocount + own
-                a += tl.load(share + k) * tl.load(given + k) * unit
-                new = new_coordinate(w, S, q, cost, a, l2, size, numbers, RIDGE)
-                y = at_least(y + (new - w) * h, floor)
-                moved = at_least(moved, tl.abs(new - w) * cost)
-                tl.store(w_row + k, new * back)
+        for k in range(0, K, GROUP):
+            tile = tl.load(h_rows + k, mask=inside[:, None], other=0)
+            columns = _apart(tile, ENTRIES, GROUP)
+            for c in tl.static_range(GROUP):
+                if k + c < K:
+                    y, moved = _coordinate(
+                        *(columns[c], x, y, moved, k + c),
+                        *(w_row, given, own_prior, u, share, numbers),
+                        *(unit, back, pseudocount, l2, floor, size, tiny),
+                        RIDGE,
+                        BY_ENTRY,
+                    )
         tl.debug_barrier()
         sweep += 1
     terms = x.to(tl.float64) * tl.log(y.to(tl.float64))
     log_sum = tl.sum(terms) * back.to(tl.float64)
     tl.store(logs + row, log_sum - tokens * exponent * _LOG2)
+
+
+@triton.jit
+def _coordinate(
+    h,
+    x,
+    y,
+    moved,
+    k,
+    w_row,
+    given,
+    prior,
+    u,
+    share,
+    numbers,
+    unit,
+    back,
+    pseudocount,
+    l2,
+    floor,
+    size,
+    tiny,
+    RIDGE: tl.constexpr,
+    BY_ENTRY: tl.constexpr,
+):
+    """A step of one coordinate: the reconstruction after it, and the largest step."""
+    cost = tl.load(u + k)
+    moves = (cost >= tiny) | (cost != cost)  # NaN is not left out
+    own = tl.full([], 0.0, x.dtype)
+    if BY_ENTRY:
+        own = tl.load(prior + k) * unit
+        moves = moves & (own >= 0)
+    if moves:
+        ratio = h / y
+        weighted = x * ratio
+        S, q = tl.sum(weighted), tl.sum(weighted * ratio)
+        w = tl.load(w_row + k) * unit
+        a = pseudocount + own + tl.load(share + k) * tl.load(given + k) * unit
+        new = new_coordinate(w, S, q, cost, a, l2, size, numbers, RIDGE)
+        y = at_least(y + (new - w) * h, floor)
+        moved = at_least(moved, tl.abs(new - w) * cost)
+        tl.store(w_row + k, new * back)
+    return y, moved

@@ -10,6 +10,7 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.nn.functional import pad
 
 from ..transfer import upload
 
@@ -32,6 +33,16 @@ def run(kernel, grid: tuple, *args, num_warps: int = 4, **constants) -> None:
 def numbers_on(device: torch.device, dtype: torch.dtype, *values: float) -> Tensor:
     """Numbers for a kernel, in its dtype: triton would pass them as float32."""
     return upload(torch.tensor(values, dtype=dtype, device="cpu"), device)
+
+
+def in_quads(A: Tensor) -> tuple[Tensor, int]:
+    """A factor with zeros to the right, and how many times four columns it has.
+
+    A thread then loads four values of a row at once. The copy of a factor whose number
+    of columns is no multiple of four is small beside what is gathered from it.
+    """
+    quads = -(-A.shape[1] // 4)
+    return pad(A, (0, 4 * quads - A.shape[1])) if A.shape[1] % 4 else A, quads
 
 
 def check_contiguous(*tensors) -> None:
