@@ -21,12 +21,27 @@ _SECTOR = 32
 @contextmanager
 def as_on_cuda():
     """The registry as CUDA devices see it, whatever the device."""
-    table, found = registry.IMPLEMENTATIONS, registry._find
+    table = registry.IMPLEMENTATIONS
     rows = {
         (name, container, "any"): table.get((name, container, "cuda"), place)
         for (name, container, kind), place in table.items()
         if kind in ("any", "cuda")
     }
+    with _registry_of(rows):
+        yield
+
+
+@contextmanager
+def as_specified():
+    """The reference in place of all other implementations: nothing is compiled."""
+    table = registry.IMPLEMENTATIONS
+    with _registry_of({key: place for key, place in table.items() if key[2] == "any"}):
+        yield
+
+
+@contextmanager
+def _registry_of(rows):
+    table, found = registry.IMPLEMENTATIONS, registry._find
     registry.IMPLEMENTATIONS, registry._find = rows, found.__wrapped__
     try:
         yield
@@ -239,7 +254,8 @@ def _by_entry(entry=(), gathers=0, row=0, wide=0):
         per_row = row * a.get("K", 1) * _sizes(a, "data") + wide + _ROW
         moved = _streamed(entries * _sizes(a, *entry) + len(rows) * per_row)
         if gathers:
-            moved += _gathered(a["K"] * _sizes(a, "data")) * (gathers * entries)
+            row_bytes = 4 * a["quads"] * _sizes(a, "data")
+            moved += _gathered(row_bytes) * (gathers * entries)
         return moved
 
     return formula
@@ -250,7 +266,7 @@ def _spmm(a):
     K, value = a["K"], _sizes(a, "data")
     again = -(-K // a["COLUMNS"])  # blocks of columns read the entries anew
     moved = _streamed(entries * again * _sizes(a, "indices", "data"))
-    moved += _gathered(K * value) * entries
+    moved += _gathered(4 * a["quads"] * value) * entries
     return moved + _streamed(len(rows) * (K * value + _ROW))
 
 
@@ -271,20 +287,22 @@ def _reconstruct(a):
     rows, entries = _work(a)
     value = _sizes(a, "y")
     moved = _streamed(entries * _sizes(a, "indices"))
-    moved += _streamed(len(rows) * (a["PART"] + a["K"]) * value)
-    return moved + _gathered_in_order(a, rows, entries) * a["K"]
+    moved += _streamed(len(rows) * (2 * a["PART"] + a["K"]) * value)
+    return moved + _gathered(4 * a["quads"] * value) * entries
 
 
-def _over_parts(gathers):
-    """Entries and Y, which is read and written; values of one topic or two."""
+def _sum_parts(a):
+    rows, entries = _work(a)
+    moved = _streamed(entries * _sizes(a, "indices", "data"))
+    # Y and the values of a topic are read and written.
+    moved += _streamed(len(rows) * (4 * a["PART"] * _sizes(a, "y") + 16 + _ROW))
+    return moved + _gathered_in_order(a, rows, entries)
 
-    def formula(a):
-        rows, entries = _work(a)
-        moved = _streamed(entries * _sizes(a, "indices", "data"))
-        moved += _streamed(len(rows) * (2 * a["PART"] * _sizes(a, "y") + 16 + _ROW))
-        return moved + _gathered_in_order(a, rows, entries) * gathers
 
-    return formula
+def _log_parts(a):
+    rows, entries = _work(a)
+    moved = _streamed(entries * _sizes(a, "data"))
+    return moved + _streamed(len(rows) * (2 * a["PART"] * _sizes(a, "y") + 8 + _ROW))
 
 
 def _over_long_rows(part=0, row=0):
@@ -312,8 +330,8 @@ _FORMULAS = {
     "_scd_rows": _scd_rows,
     "_begin_rows": _begin_rows,
     "_reconstruct": _reconstruct,
-    "_sum_parts": _over_parts(gathers=2),  # of the last step's topic, and of this one
-    "_log_parts": _over_parts(gathers=1),
+    "_sum_parts": _sum_parts,
+    "_log_parts": _log_parts,
     "_step_rows": _over_long_rows(part=16, row=96),
     "_add_logs": _over_long_rows(part=8, row=32),
 }

@@ -110,9 +110,7 @@ class Run:
 
     def __post_init__(self):
         self._began = time.perf_counter()
-        self._step = partial(self.solver.step, self.X)
-        if is_worth_recording(self.X) and self.solver.repeatable:
-            self._step = RepeatedStep(self._step)
+        self._step = None
 
     @property
     def n_iter(self) -> int:
@@ -145,6 +143,10 @@ class Run:
 
     def step(self) -> None:
         """Do one iteration."""
+        if self._step is None:
+            self._step = partial(self.solver.step, self.X)
+            if is_worth_recording(self.X) and self.solver.repeatable:
+                self._step = RepeatedStep(self._step)
         with threads_for(self.X):
             state = self._step(self.state)
         self.state, self.outcome.n_iter = state, self.n_iter + 1

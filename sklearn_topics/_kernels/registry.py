@@ -91,6 +91,8 @@ if find_spec("triton"):
         ("ratio_product", "csr", "cuda"): "cuda.products:csr_ratio_product",
         ("log_sums", "csr", "cuda"): "cuda.products:csr_log_sums",
         ("scd_rows", "csr", "cuda"): "cuda.descent:csr_scd_rows",
+        ("ratio_product", "dense", "cuda"): "cuda.dense:dense_ratio_product",
+        ("log_sums", "dense", "cuda"): "cuda.dense:dense_log_sums",
         ("column_sums", "dense", "cuda"): "cuda.factors:dense_column_sums",
         ("multiplicative_step", "dense", "cuda"): (
             "cuda.factors:dense_multiplicative_step"

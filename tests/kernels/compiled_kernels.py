@@ -43,8 +43,12 @@ CALLS = {
     "row_sums": lambda X, W, HT, u: ops.row_sums(X),
     "sddmm": lambda X, W, HT, u: ops.sddmm(X, W, HT),
     "spmm": lambda X, W, HT, u: ops.spmm(X, HT),
-    "ratio_product": lambda X, W, HT, u: ops.ratio_product(X, W, HT, **_FLOOR),
-    "log_sums": lambda X, W, HT, u: ops.log_sums(X, W, HT, **_FLOOR),
+    "ratio_product": lambda X, W, HT, u: [
+        ops.ratio_product(A, W, HT, **_FLOOR) for A in (X, _dense(X))
+    ],
+    "log_sums": lambda X, W, HT, u: [
+        ops.log_sums(A, W, HT, **_FLOOR) for A in (X, _dense(X))
+    ],
     "column_sums": lambda X, W, HT, u: (ops.column_sums(HT), ops.column_sums(HT, HT)),
     "multiplicative_step": lambda X, W, HT, u: [
         ops.multiplicative_step(W, W, u, a) for a in (0.1, W)
@@ -77,6 +81,10 @@ CALLS = {
 }
 
 
+def _dense(X: CSR) -> torch.Tensor:
+    return torch.ones(X.shape, dtype=X.dtype)
+
+
 class NamedDriver:
     """A driver of Triton for a GPU that is not there."""
 
@@ -95,7 +103,7 @@ class NamedDriver:
 
 def operands(K: int, values: str, indices: str) -> tuple:
     """X with rows of every class of length, factors and costs."""
-    lengths = torch.tensor([0, 20, 500, 2000, 9000])
+    lengths = torch.tensor([0, 20, 500, 2000, 4000, 9000])
     indptr = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
     n, m, nnz = len(lengths), int(lengths.max()), int(lengths.sum())
     columns = torch.cat([torch.arange(length) for length in lengths.tolist()])

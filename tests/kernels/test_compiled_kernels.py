@@ -20,13 +20,16 @@ SCRIPT = Path(__file__).with_name("compiled_kernels.py")
 #: Most registers of a thread, by kernel. An SM has 65,536: 16 warps of 128, or 9 of
 #: 208. Warps in flight hide the latency of gathers. More registers than 128 are for a
 #: tile of gathered rows and one of sums, for a tile of a factor, for logarithms in
-#: float64, and for the entries of a whole row.
+#: float64, for blocks of a dense X, and for the entries of a whole row.
 MOST_REGISTERS = 128
 REGISTERS = {
     "_hals_step": 168,
+    "_dense_log_sums": 208,
+    "_dense_ratio_product": 248,
     "_log_sums": 168,
     "_ratio_product": 168,
-    "_scd_rows": 208,
+    "_scd_rows": 255,
+    "_sum_parts": 168,
 }
 #: Bytes; more has to be asked for at launch.
 MOST_SHARED = 48 * 1024

@@ -44,8 +44,8 @@ def problem():
     rng = np.random.default_rng(0)
     density = np.linspace(0, 1, 7)[:, None]
     X = rng.poisson(1.0, (7, 30)) * (rng.random((7, 30)) < density)
-    X = X * np.array([1, 1, 1e-6, 1, 1e15, 1, 1])[:, None]  # rows have units
-    W, HT = rng.random((7, 4)), rng.random((30, 4))
+    units = np.array([1, 1, 1e-6, 1, 1e15, 1, 1])[:, None]  # of rows
+    X, W, HT = X * units, rng.random((7, 4)) * units, rng.random((30, 4))
     W[5] = 0
     HT[:, 1] = 0  # an empty topic
     return X, W, HT, HT.sum(0)

@@ -28,8 +28,8 @@ from .rows import find_row, plan
 
 _LOG2 = tl.constexpr(0.6931471805599453)
 
-#: Most entries whose reconstruction a warp keeps.
-_PER_WARP = 128
+#: Entries whose reconstruction a warp keeps, in float32, while there are warps.
+_PER_WARP = 256
 
 
 def csr_scd_rows(
@@ -45,6 +45,7 @@ def csr_scd_rows(
     constants = {"RIDGE": l2 > 0, "COLUMNS": triton.next_power_of_2(K)}
     constants["BY_ENTRY"] = by_entry
     found, (quad_HT, quads) = plan(X), in_quads(HT)
+    per_warp = _PER_WARP * 4 // W.dtype.itemsize
     # Launches for rows that do not exist would be 2 K for long ones.
     *counts, n_long = found.counts
     for c, length in enumerate(row_plan.LENGTHS):
@@ -54,11 +55,11 @@ def csr_scd_rows(
                 *(X.indptr, X.indices, X.data, quad_HT, quads, *args),
                 ENTRIES=length,
                 GROUP=16 // W.dtype.itemsize,
-                num_warps=max(1, min(8, length // _PER_WARP)),
+                num_warps=max(1, min(8, length // per_warp)),
                 **constants,
             )
     if n_long > 0:
-        descend_on_long_rows(X, found, HT, *args, **constants)
+        descend_on_long_rows(X, found, quad_HT, quads, *args, **constants)
     return out, logs
 
 
@@ -164,8 +165,7 @@ def _scd_rows(
                     )
         tl.debug_barrier()
         sweep += 1
-    terms = x.to(tl.float64) * tl.log(y.to(tl.float64))
-    log_sum = tl.sum(terms) * back.to(tl.float64)
+    log_sum = tl.sum((x * tl.log(y)).to(tl.float64)) * back.to(tl.float64)
     tl.store(logs + row, log_sum - tokens * exponent * _LOG2)
 
 
@@ -202,7 +202,8 @@ def _coordinate(
     if moves:
         ratio = h / y
         weighted = x * ratio
-        S, q = tl.sum(weighted), tl.sum(weighted * ratio)
+        # Both sums at once: the warps of a program wait for each other in each.
+        S, q = tl.split(tl.sum(tl.join(weighted, weighted * ratio), 0))
         w = tl.load(w_row + k) * unit
         a = pseudocount + own + tl.load(share + k) * tl.load(given + k) * unit
         new = new_coordinate(w, S, q, cost, a, l2, size, numbers, RIDGE)

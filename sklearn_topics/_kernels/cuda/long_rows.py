@@ -2,8 +2,9 @@
 
 Here the coordinates are outside: for each, one launch over the parts of all rows takes
 the previous step into the reconstruction Y, which lies in memory, and sums; a second
-one adds the sums of each row's parts and makes the step. A coordinate costs 24 bytes an
-entry in float32; a number an entry and a transposed copy of the other factor are kept.
+one adds the sums of each row's parts and makes the step. A coordinate costs 28 bytes an
+entry in float32, of which 4 are gathered; two numbers an entry and a transposed copy of
+the other factor are kept.
 """
 
 import torch
@@ -14,7 +15,7 @@ from ..csr import CSR
 from . import rows as row_plan
 from .coordinate import begin_row, new_coordinate, row_numbers, row_prior
 from .launching import at_least, run
-from .products import row_sums_kernel
+from .products import gather, row_sums_kernel, tile_of
 from .rows import RowPlan, find_parts
 
 #: Places in a row of `facts`, which hold for a row of X, in its unit.
@@ -28,7 +29,7 @@ _AT_ONCE = 32
 
 
 def descend_on_long_rows(
-    X: CSR, found: RowPlan, HT, out, logs, W, u, share, prior, units, numbers, K,
+    X: CSR, found: RowPlan, HT, quads, out, logs, W, u, share, prior, units, numbers, K,
     n_sweeps, *, RIDGE: bool, COLUMNS: int, BY_ENTRY: bool,
 ) -> None:  # fmt: skip
     """Fill the rows of `out` and `logs` that are in parts."""
@@ -36,10 +37,10 @@ def descend_on_long_rows(
     m, PART = X.shape[1], row_plan.PART
     tokens, part_logs = W.new_empty(2, n_parts, dtype=torch.float64)
     wide, facts = logs.new_empty(n_rows, 2), W.new_empty(n_rows, _FACTS.value)
-    sums, y = W.new_empty(n_parts, 2), W.new_empty(n_parts, PART)
+    sums, (y, h) = W.new_empty(n_parts, 2), W.new_empty(2, n_parts, PART)
     H = HT.T.contiguous()  # neighbouring entries of one topic in the same sector
     place = found.part_rows, found.part_begins
-    parts = *place, found.part_slots, X.indptr, X.indices, X.data, H, y, facts, m, K
+    parts = *place, found.part_slots, X.indptr, X.indices, X.data, facts, y, h
     rows = found.long_rows, found.part_ends, facts, wide
     entries = (*place, 0, 0, X.indptr, X.indices, X.data, tokens)
 
@@ -52,11 +53,13 @@ def descend_on_long_rows(
     by_part(row_sums_kernel, *entries, SPLIT=True, ENTRIES=min(PART, 1024))
     begin = tokens, W, out, u, share, prior, units, numbers, K
     by_row(_begin_rows, *begin, COLUMNS=COLUMNS, BY_ENTRY=BY_ENTRY)
-    by_part(_reconstruct, *parts, out)
+    tile = tile_of(K, W.dtype, 8)
+    tile["ENTRIES"] = min(tile["ENTRIES"], PART)
+    by_part(_reconstruct, *parts, HT, quads, out, K, **tile)
     step = sums, W, out, u, share, prior, numbers, K
     for _ in range(n_sweeps):
         for k in range(K):
-            by_part(_sum_parts, *parts, sums, k)
+            by_part(_sum_parts, *parts, H, m, sums, k)
             by_row(_step_rows, *step, k, RIDGE=RIDGE, BY_ENTRY=BY_ENTRY)
     by_part(_log_parts, *parts, part_logs)
     by_row(_add_logs, part_logs, logs)
@@ -136,15 +139,15 @@ def _begin_rows(
 
 
 @triton.jit
-def _part(rows, begins, slots, indptr, indices, facts, PART: tl.constexpr):
-    """Row, facts, entries, which of them there are, and their columns."""
-    part = tl.program_id(0)
+def _part(rows, begins, slots, indptr, facts, PART: tl.constexpr):
+    """Row, facts, entries, which of them there are, and their places in `y` and `h`."""
+    part = tl.program_id(0).to(tl.int64)
     row = tl.load(rows + part)
     fact = facts + tl.load(slots + part) * _FACTS
-    e = tl.load(begins + part) + tl.arange(0, PART)
+    offsets = tl.arange(0, PART)
+    e = tl.load(begins + part) + offsets
     inside = e < tl.load(indptr + row + 1, mask=row >= 0, other=0)
-    j = tl.load(indices + e, mask=inside, other=0).to(tl.int64)
-    return row, fact, e, inside, j
+    return row, fact, e, inside, part * PART + offsets
 
 
 @triton.jit
@@ -155,37 +158,37 @@ def _reconstruct(
     indptr,
     indices,
     data,
-    H,
-    y,
     facts,
-    m,
-    K,
+    y,
+    h,
+    HT,
+    quads,
     out,
+    K,
     PART: tl.constexpr,
+    ENTRIES: tl.constexpr,
+    COLUMNS: tl.constexpr,
 ):
-    # H [K, m]; y [parts, PART]; out [n, K]
-    row, fact, e, inside, j = _part(rows, begins, slots, indptr, indices, facts, PART)
+    # HT [m, 4 quads]; y, h [parts, PART]; out [n, K]
+    row, fact, _, _, place = _part(rows, begins, slots, indptr, facts, PART)
     if row < 0:
         return
-    unit = tl.load(fact + _UNIT)
-    total = tl.zeros([PART], y.dtype.element_ty)
-    column = H + j
-    for k in range(K):
-        w = tl.load(out + row * K + k) * unit
-        total += w * tl.load(column, mask=inside, other=0)
-        column += m
-    tl.store(y + tl.program_id(0).to(tl.int64) * PART + tl.arange(0, PART), total)
+    tl.store(h + place, tl.zeros([PART], h.dtype.element_ty))
+    part, k = tl.program_id(0).to(tl.int64), tl.arange(0, COLUMNS)
+    first, last = tl.load(begins + part), tl.load(indptr + row + 1)
+    w = tl.load(out + row * K + k, mask=k < K, other=0) * tl.load(fact + _UNIT)
+    for begin in range(0, PART, ENTRIES):
+        offsets = begin + tl.arange(0, ENTRIES)
+        e = first + offsets
+        found = gather(indices, HT, e, e < last, k, quads)
+        tl.store(y + part * PART + offsets, tl.sum(found * w[None, :], 1))
 
 
 @triton.jit
-def _stepped(y, H, m, k, fact, inside, j, PART: tl.constexpr):
-    """Y of a part after the last step, which was of coordinate k; it is stored."""
-    place = y + tl.program_id(0).to(tl.int64) * PART + tl.arange(0, PART)
-    h = tl.load(H + tl.cast(k, tl.int64) * m + j, mask=inside, other=0)
-    moved = tl.load(place) + tl.load(fact + _STEP) * h
-    new = tl.where(inside, at_least(moved, tl.load(fact + _FLOOR)), 1.0)
-    tl.store(place, new)
-    return new
+def _stepped(y, h, fact, inside, place):
+    """Y of a part after the last step, which was of the topic whose values are in h."""
+    moved = tl.load(y + place) + tl.load(fact + _STEP) * tl.load(h + place)
+    return tl.where(inside, at_least(moved, tl.load(fact + _FLOOR)), 1.0)
 
 
 @triton.jit(do_not_specialize=["k"])
@@ -196,26 +199,30 @@ def _sum_parts(
     indptr,
     indices,
     data,
-    H,
-    y,
     facts,
+    y,
+    h,
+    H,
     m,
-    K,
     sums,
     k,
     PART: tl.constexpr,
 ):
-    # sums [parts, 2]: sum_j x h / y and sum_j x (h / y)^2 of coordinate k
-    row, fact, e, inside, j = _part(rows, begins, slots, indptr, indices, facts, PART)
+    # H [K, m]; sums [parts, 2]: sum_j x h / y and sum_j x (h / y)^2 of coordinate k
+    row, fact, e, inside, place = _part(rows, begins, slots, indptr, facts, PART)
     if row < 0:
         return
-    new = _stepped(y, H, m, (k + K - 1) % K, fact, inside, j, PART)
-    ratio = tl.load(H + tl.cast(k, tl.int64) * m + j, mask=inside, other=0) / new
+    j = tl.load(indices + e, mask=inside, other=0).to(tl.int64)
+    new_h = tl.load(H + tl.cast(k, tl.int64) * m + j, mask=inside, other=0)
     x = tl.load(data + e, mask=inside, other=0) * tl.load(fact + _UNIT)
+    new = _stepped(y, h, fact, inside, place)
+    tl.store(y + place, new)
+    tl.store(h + place, new_h)
+    ratio = new_h / new
     weighted = x * ratio
-    place = sums + tl.program_id(0) * 2
-    tl.store(place, tl.sum(weighted))
-    tl.store(place + 1, tl.sum(weighted * ratio))
+    S, q = tl.split(tl.sum(tl.join(weighted, weighted * ratio), 0))
+    tl.store(sums + tl.program_id(0) * 2, S)
+    tl.store(sums + tl.program_id(0) * 2 + 1, q)
 
 
 @triton.jit(do_not_specialize=["k"])
@@ -273,21 +280,19 @@ def _log_parts(
     indptr,
     indices,
     data,
-    H,
-    y,
     facts,
-    m,
-    K,
+    y,
+    h,
     logs,
     PART: tl.constexpr,
 ):
     # logs [parts], float64
-    row, fact, e, inside, j = _part(rows, begins, slots, indptr, indices, facts, PART)
+    row, fact, e, inside, place = _part(rows, begins, slots, indptr, facts, PART)
     if row < 0:
         return
-    new = _stepped(y, H, m, K - 1, fact, inside, j, PART).to(tl.float64)
-    x = tl.load(data + e, mask=inside, other=0).to(tl.float64)
-    tl.store(logs + tl.program_id(0), tl.sum(x * tl.log(new)))
+    x = tl.load(data + e, mask=inside, other=0)
+    terms = x * tl.log(_stepped(y, h, fact, inside, place))
+    tl.store(logs + tl.program_id(0), tl.sum(terms.to(tl.float64)))
 
 
 @triton.jit

@@ -23,7 +23,7 @@ _PER_WARP = 512
 _COLUMNS = 128
 
 
-def _tile(K: int, dtype: torch.dtype, warps: int) -> dict[str, int]:
+def tile_of(K: int, dtype: torch.dtype, warps: int) -> dict[str, int]:
     """The shape of the block that a program gathers at once."""
     columns = triton.next_power_of_2(K)
     most = _PER_WARP * warps * 4 // dtype.itemsize
@@ -31,7 +31,7 @@ def _tile(K: int, dtype: torch.dtype, warps: int) -> dict[str, int]:
 
 
 @triton.jit
-def _gather(indices, B, e, inside, k, quads):
+def gather(indices, B, e, inside, k, quads):
     """The rows of B (m x 4 quads) that these entries point to: [ENTRIES, COLUMNS]."""
     j = tl.load(indices + e, mask=inside, other=0).to(tl.int64)
     length = quads * 4
@@ -70,7 +70,7 @@ def _ratio_product(
     for begin in range(first, last, ENTRIES):
         e = begin + tl.arange(0, ENTRIES)
         inside = e < last
-        h = _gather(indices, HT, e, inside, k, quads)
+        h = gather(indices, HT, e, inside, k, quads)
         x = tl.load(data + e, mask=inside, other=0)
         y = at_least(tl.sum(h * w[None, :], 1) + shift, floor)
         total += h * (x / y)[:, None]
@@ -81,7 +81,7 @@ def csr_ratio_product(X: CSR, W, HT, floor, shift) -> Tensor:
     K = W.shape[1]
     out = torch.empty_like(W)
     numbers = numbers_on(W.device, W.dtype, floor, shift)
-    tile = partial(_tile, K, W.dtype)
+    tile = partial(tile_of, K, W.dtype)
     HT, quads = in_quads(HT)
     launch(_ratio_product, X, out, W, HT, numbers, K, quads, tile=tile)
     return out
@@ -114,7 +114,7 @@ def _spmm(
     for begin in range(first, last, ENTRIES):
         e = begin + tl.arange(0, ENTRIES)
         inside = e < last
-        b = _gather(indices, B, e, inside, k, quads)
+        b = gather(indices, B, e, inside, k, quads)
         x = tl.load(data + e, mask=inside, other=0)
         total += b * x[:, None]
     tl.store(out + at * K + k, tl.sum(total, 0), mask=k < K)
@@ -123,7 +123,7 @@ def _spmm(
 def csr_spmm(X: CSR, B: Tensor) -> Tensor:
     K = B.shape[1]
     out = B.new_empty(X.shape[0], K)
-    tile = partial(_tile, min(K, _COLUMNS), B.dtype)
+    tile = partial(tile_of, min(K, _COLUMNS), B.dtype)
     B, quads = in_quads(B)
     launch(_spmm, X, out, B, K, quads, tile=tile, n_blocks=triton.cdiv(K, _COLUMNS))
     return out
@@ -157,14 +157,14 @@ def _sddmm(
     for begin in range(first, last, ENTRIES):
         e = begin + tl.arange(0, ENTRIES)
         inside = e < last
-        h = _gather(indices, HT, e, inside, k, quads)
+        h = gather(indices, HT, e, inside, k, quads)
         tl.store(out + e, tl.sum(h * w[None, :], 1), mask=inside)
 
 
 def csr_sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
     K = W.shape[1]
     out = W.new_empty(X.nnz)
-    tile = partial(_tile, K, W.dtype)
+    tile = partial(tile_of, K, W.dtype)
     HT, quads = in_quads(HT)
     launch(_sddmm, X, out, W, HT, K, quads, tile=tile, summed=False)
     return out
@@ -201,10 +201,10 @@ def _log_sums(
     for begin in range(first, last, ENTRIES):
         e = begin + tl.arange(0, ENTRIES)
         inside = e < last
-        h = _gather(indices, HT, e, inside, k, quads)
+        h = gather(indices, HT, e, inside, k, quads)
         x = tl.load(data + e, mask=inside, other=0)
         y = at_least(tl.sum(h * w[None, :], 1), floor)
-        total += x.to(tl.float64) * tl.log(y.to(tl.float64))
+        total += (x * tl.log(y)).to(tl.float64)
     tl.store(out + at, tl.sum(total, 0))
 
 
@@ -213,7 +213,7 @@ def csr_log_sums(X: CSR, W: Tensor, HT: Tensor, floor: float) -> Tensor:
     out = W.new_empty(X.shape[0], 1, dtype=torch.float64)
     numbers = numbers_on(W.device, W.dtype, floor)
     HT, quads = in_quads(HT)
-    tile = partial(_tile, K, W.dtype)
+    tile = partial(tile_of, K, W.dtype)
     launch(_log_sums, X, out, W, HT, numbers, K, quads, tile=tile)
     return out[:, 0]
 

@@ -20,11 +20,11 @@ from ..transfer import upload
 from .launching import check_contiguous, run
 
 #: Most entries that one program handles.
-PART = 2048
+PART = 4096
 #: Most entries in a row of each class; the rows of one more class are longer.
-LENGTHS = 32, 64, 128, 256, 512, 1024, PART
+LENGTHS = 32, 64, 128, 256, 512, 1024, 2048, PART
 #: Classes up to here are worth one warp a row in `launch`.
-_ONE_WARP = LENGTHS.index(64) + 1
+_ONE_WARP = LENGTHS.index(256) + 1
 
 
 @dataclass(frozen=True)
