@@ -38,20 +38,20 @@ FOLDER = Path(__file__).resolve().parent
 #: Section -> function, seconds of a run, and of a quick run; in the order of value.
 SECTIONS = {
     "compile": ("gpu_correctness:compile_kernels", 60, 30),
-    "operations": ("gpu_correctness:operations", 45, 15),
+    "operations": ("gpu_correctness:operations", 40, 15),
     "estimators": ("gpu_correctness:estimator_results", 45, 15),
     "bandwidth": ("gpu_sections:bandwidth", 4, 4),
-    "iterations": ("gpu_sections:iterations", 80, 25),
-    "kernels": ("gpu_sections:kernels", 30, 8),
-    "fits": ("gpu_fits:fits", 40, 15),
-    "dense": ("gpu_fits:dense", 40, 0),
+    "iterations": ("gpu_sections:iterations", 65, 25),
+    "fits": ("gpu_fits:fits", 20, 15),
+    "crossover": ("gpu_fits:crossover", 60, 0),
+    "etm": ("gpu_fits:etm", 15, 0),
+    "svd": ("gpu_fits:svd", 10, 8),
+    "dense": ("gpu_fits:dense", 30, 0),
     "torchnmf": ("gpu_fits:torchnmf", 8, 0),
     "scikit-learn": ("gpu_fits:scikit_learn", 12, 0),
-    "etm": ("gpu_fits:etm", 25, 0),
-    "svd": ("gpu_fits:svd", 20, 8),
+    "kernels": ("gpu_sections:kernels", 30, 8),
     "upload": ("gpu_sections:uploads", 6, 0),
     "tiles": ("gpu_sections:tiles", 25, 0),
-    "crossover": ("gpu_fits:crossover", 40, 0),
 }
 COUNTS = {"counts": ("gpu_sections:counts", 600, 600)}
 CORRECTNESS = "operations", "estimators"

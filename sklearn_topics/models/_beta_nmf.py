@@ -33,6 +33,7 @@ from .._fit.starts import (
     nmf_start,
 )
 from .._fit.stopping import SmallDecrease, SmallViolation
+from .._kernels.csr import compressed
 from .._kernels.ranks import all_rows
 from ._base import BaseBetaNMF, component_sums, set_topic_names
 
@@ -472,7 +473,10 @@ class TorchBetaNMF(BaseBetaNMF):
                 UserWarning,
             )
         X = self._to_device(data)
-        unit, masked = Unit.of(X), self._masks(X)
+        masked = self._masks(X)
+        if self._beta == 1 and not masked:
+            X = compressed(X)
+        unit = Unit.of(X)
         if self.init == "custom":
             require_given_topics(W, H)
             options = {"K": self._given_rank(X), "any_dtype": False}

@@ -32,6 +32,7 @@ from .._fit.session import fit_session
 from .._fit.steering import Steering, combine_parameters
 from .._fit.stopping import SmallGain
 from .._fit.topic_starts import INITS, TopicStarts
+from .._kernels.csr import compressed
 from ._base import BaseTopicModel, set_topic_names
 
 _SOLVERS = {"scd": SCD, "em": EM, "adam": SoftmaxAdam}
@@ -527,7 +528,7 @@ class TorchPoissonNMF(BaseTopicModel):
         most = self.max_iter * self.n_init
         with fit_session(self, X, y, max_iter=most) as observers:
             data = check_counts(self, X, reset=not self._continues, method="fit")
-            X_device = self._to_device(data)
+            X_device = compressed(self._to_device(data))
             require_tokens(X_device)
             steering = self._steering(X_device, solver_name)
             if any(np.max(getattr(self, name)) > 0 for name in _PSEUDOCOUNTS):

@@ -173,7 +173,10 @@ class ETM(nn.Module):
             The logarithms of `topics`, one column per topic.
         """
         logits = autograd.tall_product(self.embeddings, self.topic_embeddings)
-        return torch.log_softmax(logits, 0)
+        if logits.device.type == "cpu":
+            return torch.log_softmax(logits, 0)
+        # Other devices are slow where what is summed does not lie side by side.
+        return torch.log_softmax(logits.T, 1).T.contiguous()
 
     def topics(self) -> Tensor:
         """Return the distributions of the topics over terms.

@@ -45,7 +45,8 @@ def problem():
     density = np.linspace(0, 1, 7)[:, None]
     X = rng.poisson(1.0, (7, 30)) * (rng.random((7, 30)) < density)
     units = np.array([1, 1, 1e-6, 1, 1e15, 1, 1])[:, None]  # of rows
-    X, W, HT = X * units, rng.random((7, 4)) * units, rng.random((30, 4))
+    X, HT = X * units, rng.random((30, 4))
+    W = rng.random((7, 4)) * units.clip(max=1)  # no far descent, which loses digits
     W[5] = 0
     HT[:, 1] = 0  # an empty topic
     return X, W, HT, HT.sum(0)

@@ -112,7 +112,7 @@ def _dense_ratio_product(
         )
         ratio = tl.where(inside, x / at_least(y + shift, floor), 0.0)
         total = tl.dot(ratio, h, total, input_precision="tf32x3")
-    place = (tl.program_id(1) * n.to(tl.int64) + i)[:, None] * K + k[None, :]
+    place = (tl.program_id(1).to(tl.int64) * n + i)[:, None] * K + k[None, :]
     tl.store(out + place, total, mask=mask)
 
 
@@ -145,5 +145,5 @@ def _dense_log_sums(
         )
         y = tl.where(x == 0, 1.0, at_least(y, floor))
         total += tl.sum(x * tl.log(y), 1).to(tl.float64)
-    place = tl.program_id(1) * n.to(tl.int64) + i
+    place = tl.program_id(1).to(tl.int64) * n + i
     tl.store(out + place, total, mask=i < n)
