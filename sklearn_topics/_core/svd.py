@@ -128,7 +128,7 @@ def _orthonormal_basis(A: Tensor, spread: bool = False) -> tuple[Tensor, bool]:
     first = _cholesky_basis(A, spread, full_rank=True)
     second = None if first is None else _cholesky_basis(first[0], spread)
     if second is None:
-        return _of_whole(lambda A: torch.linalg.qr(A)[0].contiguous(), A, spread), False
+        return _of_whole(_qr_basis, A, spread), False
     return second
 
 
@@ -139,7 +139,11 @@ def _triangular_basis(A: Tensor, spread: bool = False) -> tuple[Tensor, bool]:
     costs twice as much. Rounding of the factor changes no span.
     """
     basis = _cholesky_basis(A, spread)
-    return (_of_whole(_lu_basis, A, spread), False) if basis is None else basis
+    if basis is not None:
+        return basis
+    # LU of a tall matrix is slow on CUDA, and its library warns of that.
+    slow = A.device.type == "cuda"
+    return _of_whole(_qr_basis if slow else _lu_basis, A, spread), False
 
 
 def _cholesky_basis(
@@ -174,6 +178,10 @@ def _cholesky_basis(
     scaled = inverse / length[:, None]
     basis = ops.combine_columns(A, scaled.to(A.dtype).contiguous())
     return basis, least > _APART
+
+
+def _qr_basis(A: Tensor) -> Tensor:
+    return torch.linalg.qr(A)[0].contiguous()
 
 
 def _lu_basis(A: Tensor) -> Tensor:

@@ -24,8 +24,8 @@ SCRIPT = Path(__file__).with_name("compiled_kernels.py")
 MOST_REGISTERS = 128
 REGISTERS = {
     "_hals_step": 168,
-    "_dense_log_sums": 208,
-    "_dense_ratio_product": 248,
+    "_dense_log_sums": 168,
+    "_dense_ratio_product": 208,
     "_log_sums": 168,
     "_ratio_product": 168,
     "_scd_rows": 255,

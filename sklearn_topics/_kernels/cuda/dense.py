@@ -16,9 +16,9 @@ from ..reference import dense as reference
 from .launching import at_least, check_contiguous, numbers_on, run
 
 #: Most topics.
-MOST = 64
+MOST = 32
 #: Rows and columns of a block of cells.
-_ROWS, _COLUMNS = 64, 32
+_ROWS, _COLUMNS = 128, 32
 #: Programs that make a GPU busy; with fewer rows the columns are divided among some.
 _PROGRAMS = 512
 
@@ -56,6 +56,7 @@ def _launch(kernel, X, W, HT, numbers, width: int, dtype) -> Tensor:
         ROWS=_ROWS,
         COLUMNS=_COLUMNS,
         TOPICS=max(16, triton.next_power_of_2(K)),
+        num_warps=8,
     )
     return out[0] if n_splits == 1 else out.sum(0)
 
