@@ -30,6 +30,7 @@ import sys
 import time
 import traceback
 from contextlib import nullcontext
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -85,9 +86,11 @@ def load(place):
     return getattr(__import__(module), function)
 
 
-def run_sections(bench, sections):
-    """Run each section for its time; return the errors of those that raised."""
-    errors = {}
+def run_sections(bench, sections, errors, write):
+    """Run each section for its time, and write what is known after each.
+
+    `errors` gains those of sections that raised.
+    """
     # A section that its own estimates do not stop is interrupted.
     signal.signal(signal.SIGALRM, _too_long)
     for name, (place, seconds, quick_seconds) in sections.items():
@@ -110,7 +113,7 @@ def run_sections(bench, sections):
             signal.alarm(0)
         bench.seconds_of[name] = time.perf_counter() - begin
         print(f"    ({bench.seconds_of[name]:.1f} s)", flush=True)
-    return errors
+        write()
 
 
 def context(name, bench):
@@ -164,8 +167,8 @@ def _output(*command):
     return done.stdout.strip().split("\n")[0] or None
 
 
-def report(bench, errors, path, about):
-    """Print bars and errors; write everything as JSON."""
+def report(bench, errors):
+    """Print bars and errors."""
     print("\nbars" + (": a trial, in which times mean nothing" if bench.tiny else ""))
     for bar in bench.bars:
         kind = "least" if "least" in bar else "most"
@@ -173,6 +176,10 @@ def report(bench, errors, path, about):
         print(f"  {mark} {bar['what']}: {bar['value']:.3g} ({kind} {bar[kind]:.3g})")
     for name, error in errors.items():
         print(f"\n{name} failed:\n{error}")
+
+
+def write_json(bench, errors, path, about):
+    """Write everything that is known so far."""
     found = {
         "machine": about,
         "trial": bench.tiny,
@@ -185,7 +192,6 @@ def report(bench, errors, path, about):
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1, default=str) + "\n")
-    print(f"\nwritten to {path}")
 
 
 def main():
@@ -214,13 +220,16 @@ def main():
     bench = Bench(device, seconds, tiny=simulated, quick=args.quick)
     about = machine(device)
     print(json.dumps(about, indent=1), flush=True)
-    errors = run_sections(bench, sections)
     card = re.sub(r"\W+", "-", about.get("card", "none").lower()).strip("-")
     default = FOLDER / "data" / f"gpu-{card}.json"
     if simulated or args.counts:
         kind = next(k for k in ("interpreter", "counts", "trial") if getattr(args, k))
         default = Path(os.environ.get("TMPDIR", "/tmp")) / f"gpu-{kind}.json"
-    report(bench, errors, args.json or default, about)
+    errors, path = {}, args.json or default
+    write = partial(write_json, bench, errors, path, about)
+    run_sections(bench, sections, errors, write)
+    report(bench, errors)
+    print(f"\nwritten to {path}")
     wrong = [b for b in bench.bars if b["section"] in CORRECTNESS and not b["passed"]]
     return 1 if errors or wrong else 0
 

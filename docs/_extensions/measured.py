@@ -2,7 +2,9 @@
 
 - ``.. measured:: NAME``: the table, how it was measured, and where;
 - ``.. measured-summary:: NAME ...``: a row for each comparison of these tables;
-- ``.. measured-traces:: NAME``: the log-likelihoods over time as a figure.
+- ``.. measured-traces:: NAME``: the log-likelihoods over time as a figure;
+- ``.. measured-card:: CARD SECTION``: the figures of a section of ``gpu-CARD.json``.
+  Each line of its content is a column: heading, key, format.
 
 A table that has not been measured yet says how to measure it. ``benchmarks/record.py``
 describes the files; ``-D measured_folder=FOLDER`` shows those of another folder.
@@ -154,9 +156,33 @@ class Traces(_Directive):
         return self.parsed([*lines, alt, *below])
 
 
+class Card(_Directive):
+    required_arguments = 2
+    has_content = True
+
+    def run(self):
+        card, section = self.arguments
+        record = self.read(f"gpu-{card}")
+        columns = [map(str.strip, line.split("|")) for line in self.content]
+        headings, keys, forms = zip(*columns, strict=True)
+        rows = [
+            [cell(row.get(key), form) for key, form in zip(keys, forms, strict=True)]
+            for row in record["figures"][section]
+            if keys[-1] in row
+        ]
+        machine = record["machine"]
+        versions = ", ".join(f"{n} {machine[n]}" for n in ("torch", "triton", "numba"))
+        text = f"``python benchmarks/gpu.py``. {machine['time']}, commit "
+        text += f"{machine['commit'][:7]}; {machine['card']} and {machine['cores']} "
+        text += f"cores; CUDA {machine['cuda']}, {versions}."
+        source_line = [".. rst-class:: measured-source", "", text, ""]
+        return self.parsed([*list_table(headings, rows), *source_line])
+
+
 def setup(app):
     app.add_config_value("measured_folder", "", "env", str)
     app.add_directive("measured", Measured)
     app.add_directive("measured-summary", Summary)
     app.add_directive("measured-traces", Traces)
+    app.add_directive("measured-card", Card)
     return {"parallel_read_safe": True}

@@ -31,9 +31,20 @@ def available_devices() -> list[str]:
 
 #: Where CUDA was measured to be faster than the CPU: for a model and its solver, such
 #: as "TorchPoissonNMF scd", by container, "csr" or "dense", from which size on, in
-#: nonzeros of X (cells if dense) times topics. ``python benchmarks/gpu.py`` measures
-#: the rows; none has been measured so far. Without a row the choice is the CPU.
-FASTER_ON_CUDA: dict[str, dict[str, float]] = {}
+#: nonzeros of X (cells if dense) times topics. The rows are those of the section
+#: "crossover" of ``benchmarks/data/gpu-nvidia-h200.json``: an NVIDIA H200 beside 16
+#: cores. Smaller sizes were not measured. Without a row the choice is the CPU.
+FASTER_ON_CUDA: dict[str, dict[str, float]] = {
+    "TorchPoissonNMF scd": {"csr": 5.1e7, "dense": 5e7},
+    "TorchPoissonNMF em": {"csr": 5.1e7, "dense": 5e7},
+    "TorchPoissonNMF adam": {"csr": 5.1e7, "dense": 5e7},
+    "TorchBetaNMF cd": {"dense": 5e7},
+    "TorchBetaNMF mu": {"csr": 5.1e7, "dense": 5e7},
+    "TorchBetaNMF scd": {"csr": 5.1e7, "dense": 5e7},
+    "TorchDeepNMF": {"csr": 5.1e7, "dense": 5e7},
+    "TorchTruncatedSVD": {"csr": 5.1e7, "dense": 5e7},
+    "TorchETM": {"csr": 5.1e7},
+}
 
 
 def resolve_device(

@@ -139,7 +139,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         Device to compute on: "cpu", "cuda", "cuda:1", "mps", "xpu" or "auto". "auto" is
         the device of X if X is a torch.Tensor on CUDA or xpu. For other X, it is CUDA
         where that was measured to be faster than the CPU for the model and the size of
-        X, so far nowhere, else the CPU. Use ``device="cuda"`` to compute on a GPU.
+        X, else the CPU. Use ``device="cuda"`` to compute on a GPU.
 
     Attributes
     ----------
