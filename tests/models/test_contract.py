@@ -90,7 +90,7 @@ def test_sklearn_check(estimator, check):
         "check_fit2d_1feature",
     ],
 )
-def test_sklearn_check_of_numbers(name, model):
+def test_check_of_numbers(name, model):
     """The checks in which a solver can fail that its model passes with another."""
     getattr(estimator_checks, name)(type(model).__name__, clone(model))
 
