@@ -20,6 +20,8 @@ from sklearn_topics import (
     TorchTruncatedSVD,
 )
 
+pytestmark = pytest.mark.usefixtures("short_start")
+
 # fit_transform's W is not transform's, as in scikit-learn's NMF: some checks need both
 # to have converged. scikit-learn runs them on its own NMF with max_iter=500.
 CONVERGED = {"max_iter": 500}
