@@ -104,6 +104,7 @@ def topic_heat_map(K, names, ax):
 
 
 def topic_effects(K, names, ax):
+    names = names[:16]  # a panel each, in rows of a few
     effects = np.random.default_rng(0).standard_normal((K, len(names)))
     limits = {"lower": effects - 1, "upper": effects + 1}
     options = {"topic_names": (names * K)[:K], "covariates": names}
