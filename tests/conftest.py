@@ -1,5 +1,6 @@
 """What every test may use: real corpora, and a data home that is not the user's."""
 
+import gc
 import gzip
 import json
 import os
@@ -82,6 +83,14 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def collect():
+    """`gc.collect` of what the test has made; the others take a second to search."""
+    gc.freeze()
+    yield gc.collect
+    gc.unfreeze()
 
 
 @pytest.fixture

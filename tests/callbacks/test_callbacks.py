@@ -1,7 +1,6 @@
 """Callbacks: what they write, when they stop, and what they need."""
 
 import csv
-import gc
 import json
 import pickle
 import weakref
@@ -351,14 +350,14 @@ def test_callbacks_are_pickled_with_their_model(tmp_path):
 
 
 @with_callbacks
-def test_a_search_does_not_keep_the_models_that_callbacks_watched():
+def test_a_search_does_not_keep_the_models_that_callbacks_watched(collect):
     """Its contexts live as long as it does, and callbacks are found by them."""
     fits, alive = [], []
 
     class Look(FitWatcher):
         def _begin(self, fit):
             fits.append(weakref.ref(fit.estimator))
-            gc.collect()
+            collect()
             alive.append(sum(estimator() is not None for estimator in fits))
 
         def _iteration(self, fit):

@@ -160,7 +160,7 @@ def test_kkt_residual_vanishes(Solver, pseudocounts, to_csr, start):
         [[5.0, 0, 1, 2], [0, 4, 3, 0], [1, 1, 0, 6], [3, 0, 0, 1], [0, 2, 5, 1]]
     )
     X, solver = to_csr(A), Solver(*pseudocounts)
-    state = run(solver, X, start(A, 2), 3000)
+    state = run(solver, X, start(A, 2), 1000)
     found = solver.evaluate(X, state)
     assert found["kkt"] < 1e-6
     # Stationary means a maximum here: no small change of the factors helps.

@@ -23,6 +23,7 @@ from sklearn_topics._boundary import transfer
 from sklearn_topics._core.beta_nmf import Penalties
 from sklearn_topics._core.deep_nmf import document_weights
 from sklearn_topics._core.fold_in import fold_in
+from sklearn_topics._fit.run import Run
 from sklearn_topics._fit.stopping import SmallViolation
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.models import _beta_nmf
@@ -71,6 +72,27 @@ def traffic(model, X):
     return device.traffic
 
 
+def iterations(model, X, first, last):
+    """What is counted from the beginning of an iteration to the end of another one.
+
+    Records at the end of a fit are after it.
+    """
+    counted, step = [], Run.step
+
+    def counting_step(run):
+        if run.n_iter in (first - 1, last):
+            traffic = device.traffic
+            counted.append((traffic.launches.copy(), traffic.reads.copy()))
+        step(run)
+
+    with PretendedDevice() as device, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Run, "step", counting_step)
+            model.set_params(device="meta", random_state=0, max_iter=last + 1).fit(X)
+    return counted
+
+
 def by_place(more, less, number):
     """What one of `number` iterations costs at each line, the largest first."""
     cost = {place: (n - less[place]) / number for place, n in more.items()}
@@ -83,11 +105,8 @@ def test_an_iteration(X, name):
     size = (K, K // 2) if kind is TorchDeepNMF else K
     if kind is TorchBetaNMF:
         options = {"init": "random", **options}
-    short, long = (
-        traffic(kind(size, tol=0, max_iter=n, **options), X) for n in (22, 28)
-    )
-    launches = by_place(long.launches, short.launches, 6)
-    reads = by_place(long.reads, short.reads, 6)
+    before, after = iterations(kind(size, tol=0, **options), X, 17, 19)
+    launches, reads = map(by_place, after, before, (3, 3))
     assert 10 < sum(launches.values()) <= most, launches
     assert sum(reads.values()) == 0, reads
 

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no fork")
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """What the ranks of all groups have found, by the name of their file."""
+    """What the ranks of all groups, and one process, found by the name of the file."""
     folder = tmp_path_factory.mktemp("groups")
     done = subprocess.run(
         [sys.executable, group_fits.__file__, str(folder)],
@@ -39,23 +39,14 @@ def results(tmp_path_factory):
         timeout=500,
     )
     found = {p.stem: json.loads(p.read_text()) for p in folder.glob("*.json")}
-    assert len(found) == 2 + 3 + 2, done.stderr  # a rank was killed
+    assert len(found) == 1 + 2 + 3 + 2, done.stderr  # a rank was killed
     return found
-
-
-@pytest.fixture(scope="module")
-def alone():
-    """The fits of one process to all rows."""
-    return {
-        name: group_fits.fitted(name, group_fits.shard(0, 1, name))
-        for name in group_fits.names()
-    }
 
 
 @pytest.mark.parametrize("name", group_fits.names())
 @pytest.mark.parametrize("size", [2, 3])
-def test_a_group_fits_as_one_process(results, alone, name, size):
-    expected = alone[name]
+def test_a_group_fits_as_one_process(results, name, size):
+    expected = results["alone"][name]
     fits = [results[f"fit_all {size} {rank}"] for rank in range(size)]
     for found in (one[name] for one in fits):
         assert found.get("n_iter_") == expected.get("n_iter_")

@@ -11,6 +11,7 @@ from sklearn.base import clone
 
 from sklearn_topics import TorchBetaNMF, TorchDeepNMF, TorchETM, TorchPoissonNMF
 from sklearn_topics._boundary.transfer import to_device
+from sklearn_topics._core import etm_init
 from sklearn_topics._fit import progress, row_blocks
 from sklearn_topics._fit.progress import Progress
 from sklearn_topics._kernels import chunks, ops
@@ -180,6 +181,7 @@ def test_what_is_not_a_fit_of_its_own_is_silent(capsys, name):
 @pytest.mark.parametrize("X", [COUNTS, sp.csr_matrix(COUNTS)], ids=["dense", "sparse"])
 def test_blocks_of_rows_change_no_bit(monkeypatch, capsys, name, X, entries):
     """Neither of transform nor of fit_transform, which ends in the same code."""
+    monkeypatch.setattr(etm_init, "_NMF_ITERATIONS", 2)
     model = clone(MODELS[name])
     expected = model.fit_transform(X), model.transform(X)
     monkeypatch.setattr(chunks, "_ENTRIES", entries)

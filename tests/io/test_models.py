@@ -1,7 +1,6 @@
 """Models, metrics and tables take counts on disk, with the results of memory."""
 
 import copy
-import gc
 import pickle
 import threading
 from pathlib import Path
@@ -144,7 +143,7 @@ SOURCES = [as_backed, as_h5ad, as_zarr, as_dask, lambda X, path: Slices(X)]
 @WARNINGS
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.__name__)
 def test_other_objects_are_copied_to_a_temporary_folder(
-    source, corpus, tmp_path, monkeypatch
+    source, corpus, tmp_path, monkeypatch, collect
 ):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
@@ -154,7 +153,7 @@ def test_other_objects_are_copied_to_a_temporary_folder(
         clone(model).fit(corpus), corpus
     )
     del X
-    gc.collect()
+    collect()
     assert not list((tmp_path / "temporary").glob("sklearn_topics_*"))
 
 
@@ -198,7 +197,7 @@ def test_derived_files_are_those_of_their_folder(corpus, tmp_path, monkeypatch):
 
 
 @WARNINGS
-def test_search_and_copies(corpus, on_disk, tmp_path):
+def test_search_and_copies(corpus, on_disk, tmp_path, collect):
     search = GridSearchCV(clone(MODELS["em"]), {"n_components": [2, 3]}, cv=2)
     best = [clone(search).fit(X).best_score_ for X in (on_disk, corpus)]
     assert best[0] == best[1]
@@ -207,7 +206,7 @@ def test_search_and_copies(corpus, on_disk, tmp_path):
     assert equal_bits(results(MODELS["em"], opened), expected)
     other = copy.deepcopy(opened)
     del opened
-    gc.collect()
+    collect()
     assert equal_bits(results(MODELS["em"], other), expected)
     again = pickle.loads(pickle.dumps(on_disk))
     assert equal_bits(results(MODELS["em"], again), expected)
@@ -267,29 +266,32 @@ def anonymous_above(function):
     return max(peaks) - peaks[0]
 
 
-@WARNINGS
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
-@pytest.mark.parametrize(
-    "name", ["scd", "em", "cd", "mu", "mu KL", "beta scd", "lda", "svd"]
-)
-def test_entries_are_not_in_memory(name, tmp_path, monkeypatch):
-    monkeypatch.setattr("sklearn_topics._disk.counts.Counts.blocks", in_blocks_of(999))
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """Counts on disk of which all entries, in memory, could not be overlooked."""
     rng = np.random.default_rng(0)
     n, m, per_row = 30_000, 3_000, 150
     columns = rng.integers(m, size=n * per_row)
     indptr = np.arange(0, n * per_row + 1, per_row)
     ones = np.ones(n * per_row, np.float32)
-    X = io.write_counts(
-        tmp_path / "a", sp.csr_array((ones, columns, indptr), shape=(n, m))
-    )
+    counts = sp.csr_array((ones, columns, indptr), shape=(n, m))
+    X = io.write_counts(tmp_path_factory.mktemp("large") / "a", counts)
     _ = X.T
-    small = X[:500]
+    return X
+
+
+@WARNINGS
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+@pytest.mark.parametrize(
+    "name", ["scd", "em", "cd", "mu", "mu KL", "beta scd", "lda", "svd"]
+)
+def test_entries_are_not_in_memory(name, large, monkeypatch):
+    monkeypatch.setattr("sklearn_topics._disk.counts.Counts.blocks", in_blocks_of(999))
+    X = io.open_counts(large.path)
     model = clone(MODELS[name])
-    if "init" in model.get_params():
-        model.set_params(init="random")
-    model.set_params(**({"max_iter": 2} if "max_iter" in model.get_params() else {}))
-    clone(model).fit(small)  # compiles
-    del small
+    few = {"init": "random", "max_iter": 2, "max_doc_update_iter": 4}
+    model.set_params(**{k: v for k, v in few.items() if k in model.get_params()})
+    clone(model).fit(X[:500])  # compiles
     above = anonymous_above(lambda: model.fit(X).transform(X))
     assert above < 8 * X.nnz  # the entries; and as many of the transpose
 

@@ -117,7 +117,7 @@ def operands(K: int, values: str, indices: str) -> tuple:
     return X, *(torch.ones(*shape, dtype=dtype) for shape in ((n, K), (m, K), (K,)))
 
 
-def compiled(architecture: int) -> dict[str, dict]:
+def compiled(architecture: int, variants=VARIANTS) -> dict[str, dict]:
     """The kernels that the operations launch, by their hash."""
     found, launch, case = {}, JITFunction.run, {}
 
@@ -137,7 +137,7 @@ def compiled(architecture: int) -> dict[str, dict]:
     }
     JITFunction.run = run
     try:
-        for K, values, indices in VARIANTS:
+        for K, values, indices in variants:
             given = operands(K, values, indices)
             for operation, call in CALLS.items():
                 case = {"operation": operation, "K": K, "values": values}
@@ -161,12 +161,12 @@ def usage(cubin: bytes) -> dict[str, int]:
     return {name: int(sizes[key]) for key, name in names.items()}
 
 
-def rows(architectures) -> list[dict]:
+def rows(architectures, variants=VARIANTS) -> list[dict]:
     """A row for each compiled kernel."""
     return [
         row | usage(row.pop("cubin"))
         for architecture in architectures
-        for row in compiled(architecture).values()
+        for row in compiled(architecture, variants).values()
     ]
 
 
@@ -182,8 +182,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("architectures", type=int, nargs="*", default=ARCHITECTURES)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--one-in", type=int, default=1, help="every N-th variant only")
     arguments = parser.parse_args()
-    found = rows(arguments.architectures)
+    found = rows(arguments.architectures, VARIANTS[:: arguments.one_in])
     print(json.dumps(found) if arguments.json else text(found))
 
 

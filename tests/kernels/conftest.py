@@ -218,6 +218,18 @@ MATRICES = {
 }
 
 
+def interpreted(one: Implementation) -> bool:
+    """Whether Triton's interpreter runs it, whose programs take milliseconds each."""
+    return one.triton and one.device == "cpu"
+
+
+def _for_what_runs(X, request):
+    """X; an interpreted kernel gets 40 rows of it: a program is for a row or less."""
+    params = request.node.callspec.params.values()
+    several = any(isinstance(p, Implementation) and interpreted(p) for p in params)
+    return X[:40] if several else X
+
+
 # All matrices with K = 3, and some with K = 1 and with K beyond a pad.
 PROBLEMS = [
     *((name, 3) for name in MATRICES),
@@ -232,7 +244,7 @@ PROBLEMS = [
 def problem(request):
     """An ugly X (dense, float64), and positive W (n x K) and HT (m x K)."""
     name, K = request.param
-    X, rng = MATRICES[name], np.random.default_rng(1)
+    X, rng = _for_what_runs(MATRICES[name], request), np.random.default_rng(1)
     return X, rng.random((X.shape[0], K)) + 0.01, rng.random((X.shape[1], K)) + 0.01
 
 
@@ -247,4 +259,4 @@ def factor(request):
 @pytest.fixture(params=MATRICES.values(), ids=MATRICES.keys())
 def matrix(request):
     """An ugly X alone."""
-    return request.param
+    return _for_what_runs(request.param, request)

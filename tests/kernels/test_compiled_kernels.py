@@ -36,11 +36,16 @@ MOST_SHARED = 48 * 1024
 
 
 @pytest.fixture(scope="module")
-def kernels():
-    """A row for each kernel that an operation launches, on sm_90."""
+def kernels(request):
+    """A row for each kernel that an operation launches, on sm_90.
+
+    Another version of Triton compiles one in N of the variants, as it runs of the cases
+    of a test.
+    """
     pytest.importorskip("triton", reason="triton is for Linux only")
     environment = {k: v for k, v in os.environ.items() if k != "TRITON_INTERPRET"}
     command = [sys.executable, SCRIPT, "90", "--json"]
+    command += ["--one-in", str(request.config.getoption("--one-in"))]
     found = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
     return json.loads(found.stdout)

@@ -27,7 +27,7 @@ OPERATIONS = {
     "ratio_product": lambda *args: sparse.csr_ratio_product(*args, FLOOR, 0.25),
     "log_sums": lambda *args: sparse.csr_log_sums(*args, FLOOR),
     "scd_rows": lambda X, W, HT: sparse.csr_scd_rows(
-        X, W, HT, HT.sum(0), torch.zeros_like(HT[0]), 0.1, 0.0, 20, 1e-2, FLOOR
+        X, W, HT, HT.sum(0), torch.zeros_like(HT[0]), 0.1, 0.0, 8, 1e-1, FLOOR
     )[0],
 }
 

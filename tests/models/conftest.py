@@ -2,6 +2,7 @@
 
 import pytest
 
+from sklearn_topics._core import etm_init
 from sklearn_topics.datasets import make_topic_corpus
 
 
@@ -14,6 +15,12 @@ def known():
 @pytest.fixture(scope="session")
 def X(known):
     return known[0]
+
+
+@pytest.fixture
+def short_start(monkeypatch):
+    """ETM begins with few iterations of Poisson NMF, where its topics do not matter."""
+    monkeypatch.setattr(etm_init, "_NMF_ITERATIONS", 3)
 
 
 class _StopAfter:

@@ -1,6 +1,6 @@
 """Fits of every model in a forked child, after fits in the parent: run as a script.
 
-    python forked_fits.py sparse | dense | import | compile
+    python forked_fits.py fits | import | compile
 
 Prints nothing if the children's numbers are the parent's. `test_fork.py` runs it, with
 a time limit.
@@ -174,7 +174,6 @@ if __name__ == "__main__":
         after_import()
     elif kind == "compile":
         during_compilation()
-    elif kind == "dense":
-        after_fits(COUNTS.toarray(), in_process)
     else:
         after_fits(COUNTS, in_process, in_thread, in_pool, in_joblib)
+        after_fits(COUNTS.toarray(), in_process)

@@ -72,7 +72,10 @@ MODELS = {
         **{**NET, "embedding_dim": None},
     ),
 }
-pytestmark = pytest.mark.filterwarnings("ignore")  # but where they are errors
+pytestmark = [
+    pytest.mark.filterwarnings("ignore"),  # but where they are errors
+    pytest.mark.usefixtures("short_start"),
+]
 EACH = pytest.mark.parametrize("name", MODELS)
 
 

@@ -20,23 +20,26 @@ from sklearn_topics import (
     TorchTruncatedSVD,
 )
 
+pytestmark = pytest.mark.usefixtures("short_start")
+
 # fit_transform's W is not transform's, as in scikit-learn's NMF: some checks need both
 # to have converged. scikit-learn runs them on its own NMF with max_iter=500.
 CONVERGED = {"max_iter": 500}
 SLOW = {"n_components": 2, "max_iter": 1000, "tol": 1e-6}
-# TorchETM and TorchPoissonNMF meet the checks after any number of iterations.
+# The others meet the checks after any number of iterations, ETM with any networks.
 FEW = {"max_iter": 10}
+NET = {"max_iter": 3, "embedding_dim": 8, "hidden_layer_sizes": (8,)}
 
 # Settings for which the checks run different code: a model's validation, tags,
 # attributes and copies are the same with any solver.
 SETTINGS = [
     TorchBetaNMF(**CONVERGED),
     TorchBetaNMF(solver="mu", missing="mask", **SLOW),
-    TorchDeepNMF(),
+    TorchDeepNMF(max_iter=20),
     TorchTruncatedSVD(),
     TorchPoissonNMF(),
     TorchPoissonNMF(solver="adam", **FEW),
-    TorchETM(**FEW),
+    TorchETM(**NET),
     TorchLDA(),
     ConsensusTopics(TorchPoissonNMF(2), n_fits=2),
 ]
@@ -46,18 +49,18 @@ OTHER_SETTINGS = [
     TorchBetaNMF(solver="mu", beta_loss=1, **SLOW),
     TorchBetaNMF(solver="mu", beta_loss=1.5, **SLOW),
     TorchBetaNMF(solver="scd", beta_loss="kullback-leibler", **CONVERGED),
-    TorchBetaNMF(solver="adam", **SLOW),
+    TorchBetaNMF(2, solver="adam", max_iter=300, tol=1e-6),
     TorchDeepNMF(layer_sizes=(3, 2), beta_loss=2, init="nndsvda", fine_weight=0),
-    TorchDeepNMF(layer_sizes=(4, 3, 2), beta_loss=1.5, pretrain_iter=5),
+    TorchDeepNMF((4, 3, 2), beta_loss=1.5, pretrain_iter=5, max_iter=20),
     TorchTruncatedSVD(algorithm="arpack", n_components=1),
     TorchPoissonNMF(solver="em"),
     TorchPoissonNMF(doc_topic_pseudocount=0, topic_word_pseudocount=0),
     TorchPoissonNMF(n_components=2, init="nndsvda"),
     TorchPoissonNMF(n_init=2),
-    TorchETM(inference="encoder", **FEW),
-    TorchETM(n_components=2, init="random", batch_norm=False, dropout=0.3, **FEW),
+    TorchETM(inference="encoder", **NET),
+    TorchETM(n_components=2, init="random", batch_norm=False, dropout=0.3, **NET),
     TorchLDA(n_components=2, learning_method="online", batch_size=7),
-    TorchETM(early_stopping=True, hidden_layer_sizes=(5,), **FEW),
+    TorchETM(early_stopping=True, **NET),
 ]
 
 
@@ -89,7 +92,7 @@ def test_sklearn_check(estimator, check):
         "check_fit2d_1feature",
     ],
 )
-def test_sklearn_check_of_numbers(name, model):
+def test_check_of_numbers(name, model):
     """The checks in which a solver can fail that its model passes with another."""
     getattr(estimator_checks, name)(type(model).__name__, clone(model))
 
@@ -138,6 +141,8 @@ def test_further_sklearn_check(name, Model):
     model = small(Model)
     if "max_iter" in model.get_params():
         model.set_params(max_iter=5)
+    if Model is TorchETM:
+        model.set_params(**NET)
     getattr(estimator_checks, name)(Model.__name__, model)
 
 

@@ -12,6 +12,7 @@ from sklearn.preprocessing import normalize
 
 from sklearn_topics import TorchBetaNMF, TorchDeepNMF, TorchETM, TorchPoissonNMF
 
+pytestmark = pytest.mark.usefixtures("short_start")
 ETM = {"max_iter": 1, "hidden_layer_sizes": (4,), "embedding_dim": 4}
 MODELS = {
     "TorchPoissonNMF": lambda: TorchPoissonNMF(4, max_iter=2, random_state=0),

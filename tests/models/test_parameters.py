@@ -19,6 +19,7 @@ from sklearn_topics import (
 )
 from sklearn_topics._boundary.sklearn_private import Interval
 
+pytestmark = pytest.mark.usefixtures("short_start")
 COUNTS = np.arange(24).reshape(6, 4) + 1
 
 SMALL = {

@@ -105,7 +105,7 @@ def test_poisson_nmf_of_any_unit(solver, scale, container, dtype, rtol):
 @pytest.mark.parametrize("beta", [1.0, 1.5, 2.0])
 @UNITS
 def test_deep_nmf_of_any_unit(beta, scale, container, dtype, rtol):
-    model = TorchDeepNMF((5, 2), beta_loss=beta, random_state=0)
+    model = TorchDeepNMF((5, 2), beta_loss=beta, max_iter=50, random_state=0)
     plain = model.fit(X).transform(X) @ model.components_
     score = model.score(X)
     data = container((X * scale).astype(dtype))

@@ -29,7 +29,10 @@ MODELS = [
     TorchLDA(3, **SEED),
     TorchTruncatedSVD(3, **SEED),
 ]
-pytestmark = pytest.mark.filterwarnings("ignore:Sparse CSR")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Sparse CSR"),
+    pytest.mark.usefixtures("short_start"),
+]
 EACH = pytest.mark.parametrize("model", MODELS, ids=lambda m: type(m).__name__)
 LAYOUTS = {
     "dense": lambda X: X,
