@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from sklearn_topics._kernels import CSR
+from sklearn_topics._kernels import CSR, csr
 from sklearn_topics._kernels.chunks import row_blocks, wide_sums
 from sklearn_topics._kernels.csr import (
     accumulation_dtype,
@@ -155,3 +155,26 @@ def test_wide_sums_of_a_transpose_and_of_stored_values(to_csr, matrix):
 )
 def test_blocks_of_rows(shape, expected):
     assert list(row_blocks(*shape, 20)) == expected
+
+
+@pytest.mark.parametrize("cells", [1, 7, 1 << 20])
+@pytest.mark.parametrize("shape", [(5, 7), (1, 9), (6, 1), (0, 3), (3, 0)])
+def test_nonzeros_of_a_dense_matrix(to_csr, monkeypatch, shape, cells):
+    monkeypatch.setattr(csr, "_CELLS", cells)  # of a block
+    A = np.random.default_rng(0).poisson(0.4, shape).astype(np.float64)
+    found, expected = csr.as_csr(torch.from_numpy(A)), to_csr(A)
+    assert found.shape == shape
+    for part in "indptr", "indices", "data":
+        a, b = getattr(found, part), getattr(expected, part)
+        assert a.dtype == b.dtype
+        assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize(("n_zeros", "held"), [(12, csr.CSR), (11, torch.Tensor)])
+def test_a_dense_matrix_with_few_nonzeros_is_compressed(monkeypatch, n_zeros, held):
+    monkeypatch.setattr(csr, "_CELLS", 5)
+    A = torch.ones(4, 4)
+    A.view(-1)[:n_zeros] = 0
+    found = csr.compressed(A)
+    assert isinstance(found, held)
+    assert csr.compressed(found) is found

@@ -20,7 +20,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from sklearn_topics import TorchPoissonNMF
-from sklearn_topics._kernels import registry
+from sklearn_topics._kernels import csr, registry
 from sklearn_topics.datasets import make_topic_corpus
 
 ML = {"doc_topic_pseudocount": 0, "topic_word_pseudocount": 0}
@@ -290,9 +290,19 @@ def test_parameters_that_cannot_be_used_together(X, parameters, message):
 # ---------------------------------------------------------- equivalent problems
 
 
-def test_sparse_equals_dense(X):
+@pytest.mark.parametrize("solver", ["scd", "em"])
+def test_sparse_equals_dense(X, monkeypatch, solver):
     Xd = X.astype(np.float64)
-    sparse, dense = model().fit(Xd), model().fit(Xd.toarray())
+    options = {"solver": solver}
+    held = model(**options).fit(Xd.toarray())
+    monkeypatch.setattr(csr, "_FEW", 0)  # the kernels for dense X
+    assert_equal_fits(model(**options), Xd)
+    dense = model(**options).fit(Xd.toarray())
+    np.testing.assert_allclose(held.components_, dense.components_, atol=1e-9)
+
+
+def assert_equal_fits(model, Xd):
+    sparse, dense = clone(model).fit(Xd), clone(model).fit(Xd.toarray())
     assert sparse.n_iter_ == dense.n_iter_
     np.testing.assert_allclose(sparse.components_, dense.components_, atol=1e-9)
     np.testing.assert_allclose(
