@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from .._boundary.contexts import plain_torch
 from .._boundary.counts import plain_number, require_tokens, warn_unless_counts
 from .._boundary.inputs import check_counts
+from .._boundary.shards import on_all_ranks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.topics import check_topic_names
 from .._boundary.transfer import to_device, to_numpy
@@ -420,6 +421,7 @@ class TorchPoissonNMF(BaseTopicModel):
         self.checkpoint = checkpoint
         self.device = device
 
+    @on_all_ranks
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit(self, X, y=None, W=None, H=None) -> Self:
@@ -447,6 +449,7 @@ class TorchPoissonNMF(BaseTopicModel):
         self._fit(X, y, W, H)
         return self
 
+    @on_all_ranks
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit_transform(self, X, y=None, W=None, H=None) -> np.ndarray:
@@ -478,6 +481,7 @@ class TorchPoissonNMF(BaseTopicModel):
         return self._transformed(X_device, topics, X)
 
     @available_if(require_online)
+    @on_all_ranks
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def partial_fit(self, X, y=None) -> Self:

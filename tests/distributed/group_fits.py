@@ -14,7 +14,9 @@ import threading
 import time
 import traceback
 import warnings
+from contextlib import suppress
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ import torch
 import torch.distributed as dist
 
 from sklearn_topics import TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD
+from sklearn_topics._core.poisson_nmf import EM
 from sklearn_topics._fit import race
 from sklearn_topics._kernels import ranks
 from sklearn_topics.datasets import make_topic_corpus
@@ -154,41 +157,109 @@ def outcome(fit):
     return {"error": "", "seconds": time.monotonic() - begin}
 
 
+ENDLESS = TorchPoissonNMF(3, solver="em", max_iter=10**6, tol=0, **RANDOM)
+
+
+def errors_of_some(rank, X):
+    """Fits with errors, on rank 1 alone or on all ranks; the last one succeeds."""
+    odd = rank == 1
+    custom = TorchPoissonNMF(3, init="custom")
+    W = np.full((X.shape[0], 3), -1.0 if odd else 1.0)
+    unfitted = TorchPoissonNMF(3)
+    return {
+        "negative": lambda: TorchPoissonNMF(3).fit(X - 2 * X if odd else X),
+        "parameters": lambda: TorchPoissonNMF(3 + rank).fit(X),
+        "invalid": lambda: TorchPoissonNMF(-1 if odd else 3).fit(X),
+        "methods": lambda: unfitted.score(X) if odd else unfitted.fit(X),
+        "W": lambda: custom.fit(X, W=W, H=TOPICS),
+        "seeds": lambda: TorchPoissonNMF(
+            3, random_state=np.random.RandomState(rank)
+        ).fit(X),
+        "frozen": lambda: TorchPoissonNMF(3, frozen_topics=[[1.0, 0]]).fit(X),
+        "rank": lambda: TorchBetaNMF(60, init="nndsvd").fit(X),
+        "components": lambda: TorchTruncatedSVD(60).fit(X),
+        "afterwards": lambda: TorchPoissonNMF(3, max_iter=1).fit(X),
+    }
+
+
 def fail(rank, size):
     """Failures of rank 1, one after the other, the last of which is its end."""
-    groups = dist.new_group(), dist.new_group()
+    groups = [dist.new_group() for _ in range(4)]
     X, found = COUNTS[rank::size], {}
-    negative = X - 2 * X if rank == 1 else X
-    endless = TorchPoissonNMF(3, solver="em", max_iter=10**6, tol=0, **RANDOM)
     with process_group():
-        found["negative"] = outcome(lambda: TorchPoissonNMF(3).fit(negative))
-        found["parameters"] = outcome(lambda: TorchPoissonNMF(3 + rank).fit(X))
-        found["afterwards"] = outcome(lambda: TorchPoissonNMF(3, max_iter=1).fit(X))
+        for name, fit in errors_of_some(rank, X).items():
+            found[name] = outcome(fit)
         if rank == 1:
             threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
-        found["interrupt"] = outcome(lambda: endless.fit(X))
-        found["interrupt"]["n_iter"] = endless.n_iter_
+        found["interrupt"] = outcome(lambda: ENDLESS.fit(X))
+        found["interrupt"]["n_iter"] = ENDLESS.n_iter_
 
     def with_an_error():
         with process_group(groups[0]):
             if rank == 1:
                 raise OSError("the disk is full")
-            endless.fit(X)
+            ENDLESS.fit(X)
 
-    def with_a_killed_rank():
+    def with_an_error_that_is_caught():
         with process_group(groups[1]):
             if rank == 1:
+                before(EM, "advance", 5, raise_memory_error)
+            with suppress(MemoryError):
+                ENDLESS.fit(X)
+            TorchPoissonNMF(3).fit(X)
+
+    def without_a_rank():
+        with process_group(groups[2]):
+            if rank != 1:
+                TorchPoissonNMF(3).fit(X)
+
+    def with_a_killed_rank():
+        with process_group(groups[3]):
+            if rank == 1:
                 threading.Timer(1, os.kill, (os.getpid(), signal.SIGKILL)).start()
-            endless.fit(X)
+            ENDLESS.fit(X)
 
     found["error"] = outcome(with_an_error)
+    found["caught"] = outcome(with_an_error_that_is_caught)
+    found["without"] = outcome(without_a_rank)
     _ranks._PATIENCE = 3
     found["killed"] = outcome(with_a_killed_rank)
     return found
 
 
+def raise_memory_error():
+    raise MemoryError("no room")
+
+
+def before(owner, name, call, action):
+    """Do something before a call of a function, by number."""
+    function, numbers = getattr(owner, name), count(1)
+
+    def patched(*args, **kwargs):
+        if next(numbers) == call:
+            action()
+        return function(*args, **kwargs)
+
+    setattr(owner, name, patched)
+
+
+def wait(rank, size):
+    """Rank 1 is killed while rank 2 computes for longer than others have patience."""
+    _ranks._PATIENCE = 3
+    if rank == 2:
+        before(EM, "advance", 5, lambda: time.sleep(7))
+    if rank == 1:
+        before(EM, "advance", 5, lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+    def fit():
+        with process_group():
+            ENDLESS.fit(COUNTS[rank::size])
+
+    return {"killed": outcome(fit)}
+
+
 #: Jobs, and the sizes of the groups that do them.
-GROUPS = (fit_all, 2), (fit_all, 3), (fail, 3)
+GROUPS = (fit_all, 2), (fit_all, 3), (fail, 3), (wait, 3)
 
 
 def run(job, rank, size, folder):

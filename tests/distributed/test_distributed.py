@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch.distributed as dist
 from joblib import parallel_config
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -20,7 +20,9 @@ import sklearn_topics
 from sklearn_topics import TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD
 from sklearn_topics._kernels import ranks
 from sklearn_topics.callbacks import EarlyStopping
+from sklearn_topics.curation import split_topic
 from sklearn_topics.distributed import process_group
+from sklearn_topics.inspection import choose_n_topics
 
 from . import group_fits
 
@@ -39,7 +41,7 @@ def results(tmp_path_factory):
         timeout=500,
     )
     found = {p.stem: json.loads(p.read_text()) for p in folder.glob("*.json")}
-    assert len(found) == 2 + 3 + 2, done.stderr  # a rank was killed
+    assert len(found) == 2 + 3 + 2 + 2, done.stderr  # a rank was killed
     return found
 
 
@@ -75,8 +77,17 @@ def test_a_group_fits_as_one_process(results, alone, name, size):
     [
         ("negative", "ValueError: Rank 1 of the process group: ValueError: Negative"),
         ("parameters", "ValueError: The ranks of the process group must agree, but"),
+        ("invalid", "Rank 1 of the process group: InvalidParameterError: The 'n_comp"),
+        ("methods", "Rank 1 of the process group: NotFittedError: This TorchPoisson"),
+        ("W", "Rank 1 of the process group: ValueError: Negative values"),
+        ("seeds", "ValueError: random_state has another state on each rank"),
+        ("frozen", "ValueError: frozen_topics must have at most 3 rows"),
+        ("rank", "ValueError: init = 'nndsvd' can only be used when"),
+        ("components", "ValueError: n_components(60) must be <= n_features(40)"),
         ("interrupt", "KeyboardInterrupt: "),
         ("error", "rank 1: OSError: the disk is full"),
+        ("caught", "rank 1: MemoryError: no room"),
+        ("without", "Rank 1 of the process group: it leaves the process group"),
         ("killed", "rank 1 ended, or did not answer"),
     ],
 )
@@ -87,6 +98,13 @@ def test_a_failing_rank_ends_all_with_its_message(results, what, message):
         assert found[what]["seconds"] < 30
         assert found["afterwards"]["error"] == ""
     assert failures[0]["interrupt"]["n_iter"] == failures[1]["interrupt"]["n_iter"] > 0
+
+
+def test_a_rank_that_computes_for_long_is_not_called_dead(results):
+    for rank in 0, 2:
+        found = results[f"wait 3 {rank}"]["killed"]
+        assert "all ranks stop: rank 1 ended" in found["error"]
+        assert found["seconds"] < 30
 
 
 @pytest.fixture
@@ -145,6 +163,35 @@ def test_a_group_belongs_to_a_thread(group_of_one):
         pool.submit(fit, group_fits.COUNTS).result()
 
 
+def test_transform_works_in_other_threads(group_of_one):
+    model = TorchPoissonNMF(2, verbose=1).fit(group_fits.COUNTS)
+    with ThreadPoolExecutor(1) as pool:
+        theta = pool.submit(model.transform, group_fits.COUNTS).result()
+    assert_array_equal(theta, model.transform(group_fits.COUNTS))
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda X: choose_n_topics(TorchPoissonNMF(), X, [2, 3]),
+        lambda X: split_topic(None, 0, X),
+    ],
+)
+def test_functions_that_fit_to_some_documents_are_refused(fit, group_of_one):
+    with pytest.raises(ValueError, match="outside of the group"):
+        fit(group_fits.COUNTS)
+
+
+def test_a_group_without_a_backend_for_the_cpu_is_refused(monkeypatch):
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    monkeypatch.setattr(dist, "get_backend_config", lambda group: "cuda:nccl")
+    try:
+        with pytest.raises(ValueError, match="cpu:gloo,cuda:nccl"):
+            process_group().__enter__()
+    finally:
+        dist.destroy_process_group()
+
+
 def test_groups_are_not_nested(group_of_one):
     with pytest.raises(RuntimeError, match="nested"):
         process_group().__enter__()
@@ -192,7 +239,8 @@ def test_torchrun_runs_the_example():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("2 processes, 2000 documents: perplexity=")
-    assert done.stderr.count("4 topics, on cpu") == 1, done.stderr
+    announced = "TorchPoissonNMF: 2,000 documents, 100 terms, 4 topics, on cpu"
+    assert done.stderr.count(announced) == 1, done.stderr
 
 
 def test_workers_of_a_rank_are_refused(group_of_one):
