@@ -104,6 +104,13 @@ def agreed_seed(random_state):
     return first
 
 
+def agreed_array(array: np.ndarray) -> np.ndarray:
+    """The array; in a process group that of rank 0."""
+    if current() is None:
+        return array
+    return to_numpy(agreed(torch.from_numpy(array)))
+
+
 def to_device(X, device: torch.device) -> CSR | torch.Tensor:
     """Copy the result of `check_counts`, or a factor, to the device; shared on CPU.
 

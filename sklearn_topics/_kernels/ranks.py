@@ -246,7 +246,11 @@ def agreed(A: Tensor) -> Tensor:
     They would be equal, but that processors of different kinds may round differently.
     """
     ranks = current()
-    return A if ranks is None else ranks.broadcast(A, 0)
+    if ranks is None:
+        return A
+    if A.dtype == torch.bool:  # which gloo does not send
+        return ranks.broadcast(A.to(torch.uint8), 0).bool()
+    return ranks.broadcast(A, 0)
 
 
 def agreed_numbers(numbers: Mapping[str, float]) -> Mapping[str, float]:

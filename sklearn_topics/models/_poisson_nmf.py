@@ -14,7 +14,7 @@ from .._boundary.inputs import check_counts
 from .._boundary.shards import on_all_ranks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.topics import check_topic_names
-from .._boundary.transfer import to_device, to_numpy
+from .._boundary.transfer import agreed_array, to_device, to_numpy
 from .._boundary.warning import warn_user
 from .._core.fold_in import fold_in
 from .._core.poisson_nmf import EM, SCD
@@ -663,7 +663,7 @@ class TorchPoissonNMF(BaseTopicModel):
         loglik = document_log_likelihood(run.X, best.state, solver.floor)
         loglik = loglik / unit.data - constants.tokens * log(unit.data)
         run.require_finite("log-likelihood", loglik, best.n_iter)
-        self.components_ = steering.topics(best.state)
+        self.components_ = agreed_array(steering.topics(best.state))
         tokens = to_numpy(state_tokens(run.X, best.state)).astype(np.float64)
         self.topic_tokens_ = tokens / unit.data
         self.n_samples_ = constants.documents
