@@ -22,10 +22,11 @@ def process_group(group=None) -> Iterator[None]:
     to the order of sums. ``score`` and ``perplexity`` are those of all rows as well.
     ``transform`` works on the rows that it is given, without other processes.
 
-    :class:`~sklearn_topics.TorchPoissonNMF` can be fitted with solver "scd" or "em",
-    :class:`~sklearn_topics.TorchBetaNMF` with solver "cd", "mu" (Frobenius
-    or Kullback-Leibler) or "scd", and :class:`~sklearn_topics.TorchTruncatedSVD` with
-    algorithm "randomized". Other models raise an error.
+    :class:`~sklearn_topics.TorchPoissonNMF` can be fitted with solver "scd" or "em", at
+    once or by ``partial_fit``; :class:`~sklearn_topics.TorchBetaNMF` with solver "cd",
+    "mu" (Frobenius or Kullback-Leibler) or "scd"; and
+    :class:`~sklearn_topics.TorchTruncatedSVD` with algorithm "randomized". Other models
+    raise an error.
 
     Read more in the :ref:`User Guide <several_machines>`.
 

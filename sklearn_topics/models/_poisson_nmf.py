@@ -582,8 +582,6 @@ class TorchPoissonNMF(BaseTopicModel):
     def _refused_in_groups(self, method):
         if method in ("score", "perplexity"):
             return None
-        if method == "partial_fit":
-            return ""
         if self._solver_name == "adam":
             return " with solver='adam'"
         if self.init in ("nndsvd", "nndsvda", "nndsvdar"):

@@ -23,11 +23,13 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 import torch.distributed as dist
+from sklearn.base import clone
 
 from sklearn_topics import TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD
 from sklearn_topics._core.poisson_nmf import EM
-from sklearn_topics._fit import race
+from sklearn_topics._fit import checkpoint, race
 from sklearn_topics._kernels import ops, ranks
+from sklearn_topics.callbacks import HistoryLogger
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.distributed import _ranks, process_group
 
@@ -136,9 +138,27 @@ def names():
     return [*CASES, *dense, *wide]
 
 
+def thirds(X):
+    n = X.shape[0]
+    return [X[b * n // 3 : (b + 1) * n // 3] for b in range(3)]
+
+
+def fitted_in_batches(batches):
+    """What partial_fit sets, for all ways to count documents."""
+    found = {}
+    for total in None, 90:
+        model = TorchPoissonNMF(3, total_samples=total, **SEED)
+        for X in batches:
+            model.partial_fit(X)
+        for name in "components_", "topic_tokens_", "n_samples_", "n_batch_iter_":
+            found[f"{name}, {total}"] = np.asarray(getattr(model, name)).tolist()
+    return found
+
+
 def fit_all(rank, size):
     found = {}
     with process_group():
+        found["partial_fit"] = fitted_in_batches(thirds(shard(rank, size)))
         for name in names():
             before = ranks.current().messages
             found[name] = fitted(name, shard(rank, size, name))
@@ -313,6 +333,34 @@ def rounding(function, sign=1):
     return patched
 
 
+def resume(rank, size):
+    """A fit in which rank 1 fails, and which goes on from its checkpoint afterwards."""
+    groups = [dist.new_group() for _ in range(4)]
+    X, found = COUNTS[rank::size], {}
+    model = TorchPoissonNMF(3, solver="em", max_iter=30, tol=0, **RANDOM)
+    with process_group(groups[0]):
+        if hasattr(model, "set_callbacks"):
+            model.set_callbacks(HistoryLogger("log.jsonl"))
+        found["expected"] = model.fit(X).components_.tolist()
+        log = Path("log.jsonl")
+        found["log"] = log.read_text().count("\n") if log.exists() else 0
+    checkpoint._PAUSE = 0
+    model = TorchPoissonNMF(**model.get_params()).set_params(checkpoint="state")
+    if rank == 1:
+        before(EM, "advance", 20, raise_memory_error)
+    with suppress(MemoryError, RuntimeError), process_group(groups[1]):
+        model.fit(X)
+    if rank == 1:  # as if it had been killed while it wrote
+        os.replace("state.rank1.before", "state.rank1")
+    before(EM, "advance", 13, raise_memory_error)  # 12 iterations are left
+    with process_group(groups[2]):
+        found["other"] = outcome(lambda: clone(model).set_params(tol=1).fit(X))
+    with process_group(groups[3]):
+        found["resumed"] = model.fit(X).components_.tolist()
+    found["files"] = [path.name for path in Path().glob(f"state*{rank}*")]
+    return found
+
+
 #: Jobs, and the sizes of the groups that do them.
 GROUPS = (
     (fit_all, 2),
@@ -320,11 +368,13 @@ GROUPS = (
     (fail, 3),
     (wait, 3),
     (round_otherwise, 2),
+    (resume, 2),
 )
 
 
 def run(job, rank, size, folder):
     """Do a job as a rank of a group."""
+    os.chdir(folder)
     name = f"{job.__name__} {size}"
     store = dist.FileStore(str(folder / name), size)
     options = {"rank": rank, "world_size": size, "timeout": timedelta(seconds=100)}

@@ -10,6 +10,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import scipy.sparse as sp
+import torch
 import torch.distributed as dist
 from joblib import parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
@@ -18,6 +20,7 @@ from sklearn.model_selection import GridSearchCV
 
 import sklearn_topics
 from sklearn_topics import TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD
+from sklearn_topics._fit.first_rank import drawn_rows
 from sklearn_topics._kernels import ranks
 from sklearn_topics.callbacks import EarlyStopping
 from sklearn_topics.curation import split_topic
@@ -41,7 +44,7 @@ def results(tmp_path_factory):
         timeout=500,
     )
     found = {p.stem: json.loads(p.read_text()) for p in folder.glob("*.json")}
-    assert len(found) == 2 + 3 + 2 + 2 + 2, done.stderr  # a rank was killed
+    assert len(found) == 2 + 3 + 2 + 2 + 2 + 2, done.stderr  # a rank was killed
     return found
 
 
@@ -70,6 +73,32 @@ def test_a_group_fits_as_one_process(results, alone, name, size):
     if not name.startswith("beta mu"):  # which stops by all rows that it is given
         rows = [row for one in fits for row in one[name]["transformed"]]
         assert_allclose(rows, expected["transformed"], rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_partial_fit_of_a_group_is_that_of_one_process(results, size):
+    shards = (group_fits.thirds(group_fits.shard(r, size)) for r in range(size))
+    batches = [sp.vstack(parts, format="csr") for parts in zip(*shards, strict=True)]
+    expected = group_fits.fitted_in_batches(batches)
+    for rank in range(size):
+        found = results[f"fit_all {size} {rank}"]["partial_fit"]
+        for name, value in expected.items():
+            assert_allclose(found[name], value, rtol=1e-9, err_msg=name)
+
+
+def test_a_fit_is_resumed_from_the_checkpoints_of_all_ranks(results):
+    for rank in 0, 1:
+        found = results[f"resume 2 {rank}"]
+        assert "tol was 0 and is 1" in found["other"]["error"]
+        assert found["resumed"] == found["expected"]
+        assert found["files"] == []
+
+
+@pytest.mark.skipif(
+    not hasattr(TorchPoissonNMF, "set_callbacks"), reason="older scikit-learn"
+)
+def test_one_rank_writes_the_log(results):
+    assert results["resume 2 0"]["log"] == 3
 
 
 @pytest.mark.parametrize("name", group_fits.SAME_BITS)
@@ -151,8 +180,6 @@ def test_an_estimator_fits_or_refuses(name, group_of_one):
     [
         (TorchPoissonNMF(3, solver="adam"), "fit"),
         (TorchPoissonNMF(3, init="nndsvda"), "fit"),
-        (TorchPoissonNMF(3), "partial_fit"),
-        (TorchPoissonNMF(3, checkpoint="file"), "fit"),
         (TorchPoissonNMF(3, init="custom"), "fit"),
         (TorchBetaNMF(3, solver="adam"), "fit"),
         (TorchBetaNMF(3, solver="mu", beta_loss=0.5), "fit"),
@@ -201,6 +228,15 @@ def test_a_group_without_a_backend_for_the_cpu_is_refused(monkeypatch):
             process_group().__enter__()
     finally:
         dist.destroy_process_group()
+
+
+def test_some_of_very_many_documents_are_drawn_without_a_list_of_all():
+    n = 2**40
+    rows = drawn_rows(n, 1000, torch.Generator("cpu").manual_seed(0))
+    assert len(rows) == 1000
+    assert (rows.diff() > 0).all()
+    assert 0 <= rows[0] <= rows[-1] < n
+    assert abs(rows.double().mean() / n - 0.5) < 0.05
 
 
 def test_groups_are_not_nested(group_of_one):
