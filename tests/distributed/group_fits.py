@@ -29,7 +29,7 @@ from sklearn_topics import TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD
 from sklearn_topics._core.poisson_nmf import EM
 from sklearn_topics._fit import checkpoint, race
 from sklearn_topics._kernels import ops, ranks
-from sklearn_topics.callbacks import HistoryLogger
+from sklearn_topics.callbacks import HistoryLogger, TensorBoardLogger
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.distributed import _ranks, process_group
 
@@ -340,10 +340,12 @@ def resume(rank, size):
     model = TorchPoissonNMF(3, solver="em", max_iter=30, tol=0, **RANDOM)
     with process_group(groups[0]):
         if hasattr(model, "set_callbacks"):
-            model.set_callbacks(HistoryLogger("log.jsonl"))
+            loggers = HistoryLogger("log.jsonl"), TensorBoardLogger("board", every=30)
+            model.set_callbacks(*loggers)
         found["expected"] = model.fit(X).components_.tolist()
         log = Path("log.jsonl")
         found["log"] = log.read_text().count("\n") if log.exists() else 0
+        found["boards"] = len([*Path("board").glob("*")])
     checkpoint._PAUSE = 0
     model = TorchPoissonNMF(**model.get_params()).set_params(checkpoint="state")
     if rank == 1:

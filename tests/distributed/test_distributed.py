@@ -97,8 +97,9 @@ def test_a_fit_is_resumed_from_the_checkpoints_of_all_ranks(results):
 @pytest.mark.skipif(
     not hasattr(TorchPoissonNMF, "set_callbacks"), reason="older scikit-learn"
 )
-def test_one_rank_writes_the_log(results):
+def test_one_rank_writes_the_logs(results):
     assert results["resume 2 0"]["log"] == 3
+    assert results["resume 2 0"]["boards"] == 1
 
 
 @pytest.mark.parametrize("name", group_fits.SAME_BITS)
