@@ -209,6 +209,10 @@ def fail(rank, size):
     with process_group():
         for name, fit in errors_of_some(rank, X).items():
             found[name] = outcome(fit)
+        stream = np.random.RandomState(0)
+        shuffled = {"init": "random", "shuffle": True, "max_iter": 2}
+        TorchBetaNMF(3, random_state=stream, **shuffled).fit(X)
+        found["drawn afterwards"] = int(stream.randint(10**9))
         if rank == 1:
             threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
         found["interrupt"] = outcome(lambda: ENDLESS.fit(X))

@@ -106,7 +106,7 @@ def test_chunks_of_some_columns_are_refused(client):
 def test_workers_that_are_threads_are_refused():
     distributed = pytest.importorskip("distributed")
     with distributed.Client(
-        processes=False, n_workers=1, dashboard_address=None
+        processes=False, n_workers=1, dashboard_address=":0"
     ) as client:
         with pytest.raises(ValueError, match="processes=True"):
             fit_dask(TorchPoissonNMF(3), as_dask(SPARSE), client)

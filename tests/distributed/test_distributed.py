@@ -138,6 +138,11 @@ def test_a_failing_rank_ends_all_with_its_message(results, what, message):
     assert failures[0]["interrupt"]["n_iter"] == failures[1]["interrupt"]["n_iter"] > 0
 
 
+def test_random_states_of_all_ranks_stay_alike(results):
+    first, other = (results[f"fail 3 {rank}"]["drawn afterwards"] for rank in (0, 2))
+    assert first == other
+
+
 def test_a_rank_that_computes_for_long_is_not_called_dead(results):
     for rank in 0, 2:
         found = results[f"wait 3 {rank}"]["killed"]
