@@ -57,7 +57,8 @@ def exchanged(about: dict) -> list[dict]:
     Raises
     ------
     ValueError
-        If a rank has sent an error in place of it: see `on_all_ranks`.
+        If a rank has sent an error in place of it (see `on_all_ranks`), or something
+        else, because it calls another method.
     """
     texts = ranks.current().exchange(json.dumps(about, default=int))
     found = [json.loads(text) for text in texts]
@@ -65,6 +66,13 @@ def exchanged(about: dict) -> list[dict]:
         if "problem" in one:
             message = f"Rank {rank} of the process group: {one['problem']}"
             raise ranks.of_all(ValueError(message))
+    if any(one.keys() != about.keys() for one in found):
+        raise ranks.of_all(
+            ValueError(
+                "The ranks of the process group call different methods. All must call "
+                "the same methods, in the same order."
+            )
+        )
     return found
 
 
@@ -157,12 +165,11 @@ def checked_on_all_ranks(estimator, method: str, check: Callable, dtype_of: Call
 
 def _problem(found: list[dict]) -> ValueError | None:
     for rank, one in enumerate(found):
-        first = found[0].get("equal", {})
-        for name, value in one.get("equal", {}).items():
-            if value != first.get(name):
+        for name, value in one["equal"].items():
+            if value != found[0]["equal"].get(name):
                 return ValueError(
                     f"The ranks of the process group must agree, but {name} is {value} "
-                    f"on rank {rank} and {first.get(name)} on rank 0."
+                    f"on rank {rank} and {found[0]['equal'].get(name)} on rank 0."
                 )
     if not any(one["rows"] for one in found):
         return ValueError(

@@ -49,7 +49,7 @@ class TorchRanks:
         self._members = dist.get_process_group_ranks(group)
         self.messages = self.sent_bytes = 0
         self.common_error = self._failure = None
-        self.opening = False
+        self.opening, self._settled = False, -1
         members = ",".join(map(str, self._members))
         self._store = dist.PrefixStore(
             f"sklearn_topics {members} {next(_NUMBERS[members])}",
@@ -138,7 +138,7 @@ class TorchRanks:
                 if self._failure is not None:
                     return
                 time.sleep(_POLL / 20)
-            self.common_error = error
+            self.common_error, self._settled = error, self.messages
 
     def _place(self, messages: int) -> str:
         return f"error after {messages} messages"
@@ -180,10 +180,12 @@ class TorchRanks:
 
     def _look(self) -> None:
         """Raise an error if a rank has failed, or has not come to this message."""
-        place = self._place(self.messages - 1)
+        last = self.messages - 1
+        place = self._place(last)
         try:
-            if self._known_failure() is None and self._store.check([place]):
-                self._publish(self._store.get(place).decode())
+            if self._known_failure() is None and last != self._settled:
+                if self._store.check([place]):
+                    self._publish(self._store.get(place).decode())
         except RuntimeError as error:
             raise self._lost(error) from error
         if self._failure is not None:
@@ -214,6 +216,7 @@ class TorchRanks:
     def _missing(self) -> tuple[list[int], list[int]]:
         """The ranks that do not say that they are here, and those that never did."""
         self._store.set("trouble", "yes")
+        self._store.set(f"here {self.rank}", "yes")
         missing, end = [*range(self.size)], time.monotonic() + _PATIENCE
         entered = [r for r in missing if self._store.check([f"entered {r}"])]
         while set(missing) & set(entered) and time.monotonic() < end:

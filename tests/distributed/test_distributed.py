@@ -37,7 +37,8 @@ def results(tmp_path_factory):
     """What the ranks of all groups have found, by the name of their file."""
     folder = tmp_path_factory.mktemp("groups")
     done = subprocess.run(
-        [sys.executable, group_fits.__file__, str(folder)],
+        [sys.executable, "-m", "tests.distributed.groups", str(folder)],
+        cwd=Path(__file__).parents[2],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -117,6 +118,7 @@ def test_ranks_with_other_processors_end_with_the_same_bits(results, name):
         ("parameters", "ValueError: The ranks of the process group must agree, but"),
         ("invalid", "Rank 1 of the process group: InvalidParameterError: The 'n_comp"),
         ("methods", "Rank 1 of the process group: NotFittedError: This TorchPoisson"),
+        ("order", "The ranks of the process group call different methods"),
         ("W", "Rank 1 of the process group: ValueError: Negative values"),
         ("seeds", "ValueError: random_state has another state on each rank"),
         ("frozen", "ValueError: frozen_topics must have at most 3 rows"),
