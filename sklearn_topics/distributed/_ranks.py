@@ -166,17 +166,16 @@ class TorchRanks:
         if sent.device.type != "cpu" and dist.get_backend(self._group) != "gloo":
             work.wait()  # for the stream: the host goes on
             return
-        while True:
+        while (error := _awaited(work)) is not None:
+            if work.is_completed():
+                raise self._lost(error) from error
             try:
-                work.wait(timedelta(seconds=_POLL))
+                self._look()
+            except RankFailed:
+                # It may be the last message, of ranks that have left meanwhile.
+                if _awaited(work) is not None:
+                    raise
                 return
-            except RuntimeError as error:
-                if not work.is_completed():
-                    self._look()
-                elif not _succeeded(work):  # or it came just after the time was over
-                    raise self._lost(error) from error
-                else:
-                    return
 
     def _look(self) -> None:
         """Raise an error if a rank has failed, or has not come to this message."""
@@ -238,13 +237,20 @@ class TorchRanks:
             return  # the store is gone, and its rank is what the others will name
 
 
-def _succeeded(work) -> bool:
-    """Whether a message that is over has arrived."""
+def _awaited(work) -> RuntimeError | None:
+    """Wait a little for a message; why it has not arrived, if it has not."""
     try:
-        work.wait()
-    except RuntimeError:
-        return False
-    return True
+        work.wait(timedelta(seconds=_POLL))
+    except RuntimeError as error:
+        if not work.is_completed():
+            return error
+    else:
+        return None
+    try:
+        work.wait()  # it may have come just after the time was over
+    except RuntimeError as error:
+        return error
+    return None
 
 
 def _ranks(numbers: list[int]) -> str:
