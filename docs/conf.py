@@ -74,7 +74,8 @@ sphinx_gallery_conf = {
     # This page would load scripts from elsewhere.
     "write_computation_times": False,
     "within_subsection_order": "gallery_order.position",
-    "ignore_pattern": r"__init__\.py|torchrun_fit",  # a program for several processes
+    # Programs that start several processes.
+    "ignore_pattern": r"__init__\.py|torchrun_fit|dask_fit",
     # "Examples using" on the pages of the API, and links from the examples to it.
     "doc_module": ("sklearn_topics",),
     "backreferences_dir": "generated/backreferences",

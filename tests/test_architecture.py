@@ -14,6 +14,7 @@ PACKAGE = Path(sklearn_topics.__file__).parent
 # Imported in one file each, so that a new version of it touches one file.
 OPTIONAL = {
     "anndata",
+    "distributed",
     "formulaic",
     "gensim",
     "h5py",

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import torch
 
-from .._kernels.ranks import failing_together
 from .memory import out_of_memory
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -30,7 +29,6 @@ def plain_torch(function: F) -> F:
         with ExitStack() as stack:
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
-            stack.enter_context(failing_together())
             for device in filter(torch.is_autocast_enabled, _AUTOCAST):
                 stack.enter_context(torch.autocast(device, enabled=False))
             try:

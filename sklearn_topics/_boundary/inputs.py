@@ -141,10 +141,6 @@ def check_factor(estimator, factor, name: str, shape) -> np.ndarray:
                 f"but got {found}."
             )
     check_non_negative(factor, whom)
-    if not ranks.all_any(bool(factor.any())):
-        raise ValueError(
-            f"Array passed to {whom} is full of zeros, which updates cannot change."
-        )
     return factor
 
 

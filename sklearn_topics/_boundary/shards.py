@@ -2,8 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
 from numbers import Integral
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,7 +17,97 @@ from .._kernels import ranks
 SHARED = "fit", "partial_fit", "score", "perplexity"
 
 #: Parameters in which ranks may differ.
-_OWN = "verbose", "device", "checkpoint"
+_OWN = "verbose", "device"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def on_all_ranks(method: F) -> F:
+    """Decorate a method that all ranks of a process group call with their data.
+
+    No rank waits for one that has raised an error. Before the first message, up to
+    `checked_on_all_ranks`, the other ranks learn of the error and raise it as well.
+    After it, either all ranks raise an error at the same place, or the group fails.
+    """
+
+    @wraps(method)
+    def call(*args, **kwargs):
+        group = ranks.current()
+        if group is None:
+            return method(*args, **kwargs)
+        group.opening = True
+        try:
+            return method(*args, **kwargs)
+        except BaseException as error:
+            if error is group.common_error:
+                raise
+            if group.opening and isinstance(error, Exception):
+                group.exchange(_as_problem(error))
+                ranks.of_all(error)
+            else:
+                group.settle(error)
+            raise
+
+    return call
+
+
+def exchanged(about: dict) -> list[dict]:
+    """What all ranks of the group know about themselves, in JSON's types.
+
+    Raises
+    ------
+    ValueError
+        If a rank has sent an error in place of it (see `on_all_ranks`), or something
+        else, because it calls another method.
+    """
+    texts = ranks.current().exchange(json.dumps(about, default=int))
+    found = [json.loads(text) for text in texts]
+    for rank, one in enumerate(found):
+        if "problem" in one:
+            message = f"Rank {rank} of the process group: {one['problem']}"
+            raise ranks.of_all(ValueError(message))
+    if any(one.keys() != about.keys() for one in found):
+        raise ranks.of_all(
+            ValueError(
+                "The ranks of the process group call different methods. All must call "
+                "the same methods, in the same order."
+            )
+        )
+    return found
+
+
+def _as_problem(error: Exception) -> str:
+    return json.dumps({"problem": f"{type(error).__name__}: {error}"})
+
+
+@contextmanager
+def checked_together() -> Iterator[None]:
+    """Raise an error of one rank on all ranks; no messages are sent within."""
+    if ranks.current() is None:
+        yield
+        return
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        ranks.current().exchange(_as_problem(error))
+        ranks.of_all(error)
+        raise
+    exchanged({})
+
+
+def require_no_group(name: str) -> None:
+    """Raise an error for a function that fits models to some of its documents.
+
+    Raises
+    ------
+    ValueError
+        In a process group, where ranks choose and pass different documents.
+    """
+    if ranks.is_member():
+        raise ValueError(
+            f"{name} cannot be used in a process group. Call it outside of the group, "
+            "with all documents or a sample of them."
+        )
 
 
 def require_support(estimator, method: str) -> None:
@@ -61,25 +154,16 @@ def checked_on_all_ranks(estimator, method: str, check: Callable, dtype_of: Call
         On all ranks if the data of one are invalid, or if ranks differ in what must be
         equal.
     """
-    group = ranks.current()
-    problem = data = None
-    try:
-        data = check()
-        about = _description(estimator, method, data)
-    except (TypeError, ValueError) as error:
-        problem, about = error, {"problem": f"{type(error).__name__}: {error}"}
-    found = [json.loads(text) for text in group.exchange(json.dumps(about))]
-    if problem is None:
-        problem = _problem(found)
+    data = check()  # `on_all_ranks` tells the others of an error
+    found = exchanged(_description(estimator, method, data))
+    ranks.current().opening = False
+    problem = _problem(found)
     if problem is not None:
         raise ranks.of_all(problem)
     return dtype_of(data, max(one["dtype"] for one in found))  # float64 if any is
 
 
 def _problem(found: list[dict]) -> ValueError | None:
-    for rank, one in enumerate(found):
-        if "problem" in one:
-            return ValueError(f"Rank {rank} of the process group: {one['problem']}")
     for rank, one in enumerate(found):
         for name, value in one["equal"].items():
             if value != found[0]["equal"].get(name):

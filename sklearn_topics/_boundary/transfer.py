@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from .._disk.counts import Counts
 from .._disk.folder import FolderCounts
 from .._kernels import CSR
-from .._kernels.ranks import agreed, current
+from .._kernels.ranks import agreed, all_any, current, of_all
 from .._kernels.transfer import upload
 
 
@@ -94,11 +94,32 @@ def make_generator(random_state) -> torch.Generator:
 
 
 def agreed_seed(random_state):
-    """`random_state`; in a process group an int, the same on all ranks."""
+    """`random_state`; in a process group an int, the same on all ranks.
+
+    Raises
+    ------
+    ValueError
+        If ranks have RandomState instances in different states.
+    """
     if current() is None or isinstance(random_state, Integral):
         return random_state
-    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-    return int(agreed(torch.tensor(int(seed), device="cpu")))
+    seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    first = int(agreed(torch.tensor(seed, device="cpu")))
+    if all_any(random_state is not None and seed != first):
+        raise of_all(
+            ValueError(
+                "random_state has another state on each rank of the process group. "
+                "Pass an int, or instances that were seeded alike."
+            )
+        )
+    return first
+
+
+def agreed_array(array: np.ndarray) -> np.ndarray:
+    """The array; in a process group that of rank 0."""
+    if current() is None:
+        return array
+    return to_numpy(agreed(torch.from_numpy(array)))
 
 
 def to_device(X, device: torch.device) -> CSR | torch.Tensor:

@@ -23,7 +23,7 @@ from .._kernels import CSR, ops
 from .._kernels.chunks import row_blocks, wide_sums
 from .._kernels.csr import accumulation_dtype
 from .._kernels.floors import BETA_FLOOR
-from .._kernels.ranks import all_sum
+from .._kernels.ranks import agreed_numbers, all_sum
 from .solver import on_host
 
 #: Share of sums over all cells below which their difference is mostly rounding: then
@@ -132,7 +132,7 @@ def divergence(
 ) -> float:
     """Sum of d(X, W H) over all (observed) cells, accumulated wide; on the host."""
     D, size = fast_divergence(X, W, HT, beta, masked=masked)
-    found = on_host({"D": D, "size": size})
+    found = agreed_numbers(on_host({"D": D, "size": size}))
     if cancelled(found["D"], found["size"], W.dtype):
         return float(cell_divergence(X, W, HT, beta, masked=masked))
     return found["D"]

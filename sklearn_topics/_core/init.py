@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .._kernels import CSR
 from .._kernels.chunks import row_blocks
-from .._kernels.ranks import all_rows, all_sum, current, rows_before
+from .._kernels.ranks import agreed, all_rows, all_sum, current, rows_before
 from .._kernels.threads import threads_for
 from .._kernels.transfer import upload
 from .observed import mean_value
@@ -86,7 +86,7 @@ def _nndsvd_factors(
     un, vn = (-U).clamp(min=0), (-Vt).clamp(min=0)
     positive = _lengths(up) * vp.norm(dim=1)
     negative = _lengths(un) * vn.norm(dim=1)
-    keep_positive = positive > negative
+    keep_positive = agreed(positive > negative)
     mass = torch.where(keep_positive, positive, negative)
     u = torch.where(keep_positive, up, un)
     v = torch.where(keep_positive[:, None], vp, vn)

@@ -31,6 +31,7 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .._kernels.csr import accumulation_dtype
 from .._kernels.floors import SQUARE_FLOOR
+from .._kernels.ranks import all_rows, all_sum
 from .fold_in import fold_in
 from .solver import State
 
@@ -73,7 +74,7 @@ class OnlineEM:
     decay: float = 0.7
 
     def step(self, X: CSR | Tensor, state: State) -> State:
-        HT, n, D = state["HT"], X.shape[0], self.total_samples
+        HT, n, D = state["HT"], all_rows(X.shape[0]), self.total_samples
         for _ in range(_PASSES if state["n_updates"] <= EARLY else 1):
             counts = self._combined(state, self.expected_counts(X, HT), n)
             HT = self.topics(counts, HT)
@@ -99,7 +100,7 @@ class OnlineEM:
         return (1 - rate) * D / state["n_samples"] * N + rate * D / n * S
 
     def expected_counts(self, X: CSR | Tensor, HT: Tensor) -> Tensor:  # [m, K]
-        """S, which has the scale of X."""
+        """S, which has the scale of X; of the documents of all ranks."""
         theta = fold_in(
             X,
             HT.T.contiguous(),
@@ -108,7 +109,7 @@ class OnlineEM:
             tol=_TOL,
         )
         floor = SQUARE_FLOOR[HT.dtype]
-        return ops.ratio_product(X.T, HT, theta, floor=floor).mul_(HT)
+        return all_sum(ops.ratio_product(X.T, HT, theta, floor=floor)).mul_(HT)
 
     def topics(self, counts: Tensor, HT: Tensor) -> Tensor:  # [m, K]
         """N + b, normalised, where H is not fixed."""

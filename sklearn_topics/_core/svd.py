@@ -8,6 +8,8 @@ from torch import Tensor
 from .._kernels import CSR, ops
 from .._kernels.csr import accumulation_dtype
 from .._kernels.ranks import (
+    agreed,
+    agreed_numbers,
     all_any,
     all_rows,
     all_sum,
@@ -69,8 +71,8 @@ def randomized_svd(
 def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer, spread):
     """`spread`: whether the rows of X, or its columns, are documents of several ranks.
 
-    So are then the rows of what has a row for each of them; other matrices are the same
-    on all ranks.
+    So are then the rows of what has a row for each of them; other matrices are those of
+    rank 0 on all ranks: processors of other kinds may find another basis.
     """
     width = int(n_components) + int(n_oversamples)  # numpy 1: uint64 + int is a float
     rows, columns = spread
@@ -79,15 +81,16 @@ def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer, sprea
         return all_sum(ops.spmm(X, Q)) if inner else ops.spmm(X, Q)
 
     first, total = rows_before(X.shape[1]) if columns else (0, X.shape[1])
-    drawn = draw(total, width)[first : first + X.shape[1]]
+    drawn = _shared(draw(total, width)[first : first + X.shape[1]], columns)
     Q = upload(_whole_lines(drawn.to(X.dtype)), X.device)
     apart, basis = False, _BASES[normalizer]
     for _ in range(n_iter):
         Q = product(X, Q, columns)
         if not (apart and normalizer == "LU"):
-            Q = basis(Q, rows)[0]
-        Q, apart = basis(product(X.T, Q, rows), columns)
-    Q = _orthonormal_basis(product(X, Q, columns)[:, :width].contiguous(), rows)[0]
+            Q = _agreed_basis(basis, Q, rows)[0]
+        Q, apart = _agreed_basis(basis, product(X.T, Q, rows), columns)
+    Q = product(X, Q, columns)[:, :width].contiguous()
+    Q = _agreed_basis(_orthonormal_basis, Q, rows)[0]
     projected = product(X.T, Q, rows)  # [m, width], the transpose of Q^T X
     overflow = not bool(projected.isfinite().all())
     if all_any(overflow):
@@ -95,10 +98,10 @@ def _tall_svd(X, n_components, draw, *, n_oversamples, n_iter, normalizer, sprea
             f"Products with X overflow in {X.dtype}: rescale X or pass it as float64."
         )
     whole = gathered_rows(projected) if columns else projected
-    V, s, Ut = torch.linalg.svd(whole, full_matrices=False)
+    V, s, Ut = map(agreed, torch.linalg.svd(whole, full_matrices=False))
     V = V[first : first + X.shape[1]]
     U = Q @ Ut[:n_components].T
-    return U, s[:n_components], V[:, :n_components].T
+    return _shared(U, rows), s[:n_components], V[:, :n_components].T
 
 
 def _whole_lines(A: Tensor) -> Tensor:
@@ -111,12 +114,23 @@ def _whole_lines(A: Tensor) -> Tensor:
     return torch.nn.functional.pad(A, (0, missing))
 
 
+def _agreed_basis(basis, A: Tensor, spread: bool) -> tuple[Tensor, bool]:
+    """``basis(A, spread)``, of which all ranks have the same or their own rows."""
+    Q, apart = basis(A, spread)
+    return _shared(Q, spread), apart
+
+
+def _shared(A: Tensor, spread: bool) -> Tensor:
+    return A if spread else agreed(A)
+
+
 def _of_whole(basis: Callable[[Tensor], Tensor], A: Tensor, spread: bool) -> Tensor:
     """``basis(A)``, which needs all rows of A at once."""
     if not spread:
         return basis(A)
     first, _ = rows_before(len(A))
-    return basis(gathered_rows(A))[first : first + len(A)].contiguous()
+    whole = agreed(basis(gathered_rows(A)))
+    return whole[first : first + len(A)].contiguous()
 
 
 def _orthonormal_basis(A: Tensor, spread: bool = False) -> tuple[Tensor, bool]:
@@ -164,20 +178,20 @@ def _cholesky_basis(
     factor, info = torch.linalg.cholesky_ex(cosines)
     # The component of each column that is orthogonal to the columns before.
     least = factor.diagonal().min()
-    found = on_host({"zeros": nothing.any(), "info": info, "least": least})
+    found = {"zeros": nothing.any(), "info": info, "least": least}
+    found = agreed_numbers(on_host(found))  # they decide on messages
     least = found["least"]
     if found["info"] != 0 or not least > 10 * torch.finfo(A.dtype).eps ** 0.5:
         return None
     # A column that is too small to be squared has length 0 too.
     if found["zeros"]:
-        any_entry = bool(A[:, nothing].any())
-        if full_rank or (all_any(any_entry) if spread else any_entry):
+        if full_rank or all_any(bool(A[:, nothing].any())):
             return None
     identity = torch.eye(len(factor), dtype=factor.dtype, device=A.device)
     inverse = torch.linalg.solve_triangular(factor, identity, upper=False).T
-    scaled = inverse / length[:, None]
-    basis = ops.combine_columns(A, scaled.to(A.dtype).contiguous())
-    return basis, least > _APART
+    # Columns that nearly depend on each other make rounding large: one for all rows.
+    scaled = agreed((inverse / length[:, None]).to(A.dtype).contiguous())
+    return ops.combine_columns(A, scaled), least > _APART
 
 
 def _qr_basis(A: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .._kernels import CSR
 from .._kernels.chunks import wide_sums
-from .._kernels.ranks import all_sum
+from .._kernels.ranks import agreed_numbers, all_sum
 from .solver import Solver, State
 
 #: Between these powers of two a typical entry stays as it is.
@@ -94,7 +94,8 @@ def geometric_mean(X: CSR | Tensor) -> float:
     """Geometric mean of the positive entries; 1 if there is none."""
     sums = wide_sums(X, lambda x: x.where(x > 0, 1).log2_(), lambda x: (x > 0).to(x))
     total, count = all_sum(sums).tolist()  # NaN is not positive
-    return 2.0 ** (total / max(count, 1))
+    mean = {"mean": 2.0 ** (total / max(count, 1))}
+    return agreed_numbers(mean)["mean"]  # it decides on the unit
 
 
 @dataclass(frozen=True)

@@ -86,8 +86,12 @@ class Checkpoint(Observer):
         if run.n_iter == 0:
             return
         self._content = run.content()
-        if time.monotonic() >= self._next:
+        if self.is_due():
             self.write(self._content)
+
+    def is_due(self) -> bool:
+        """Whether to write the file before this iteration."""
+        return time.monotonic() >= self._next
 
     def end(self, run: Run) -> None:
         """After Ctrl-C write the state of the last complete iteration."""
@@ -108,15 +112,25 @@ class Checkpoint(Observer):
             If the file is not a checkpoint of this fit; the message names the
             differences.
         """
+        self.identify(data)
+        if not self.path.exists():
+            return None
+        device = data["X"].device
+        return self.load(self.path, device)
+
+    def identify(self, data: Mapping, **circumstances: str) -> None:
+        """Note which fit this is, by the same data: others cannot be resumed."""
+        fit = _circumstances(self._estimator, data["X"].device)
         self._identity = {
-            "fit": _circumstances(self._estimator, data["X"].device),
+            "fit": {**fit, **circumstances},
             "parameters": self._parameters,
             "data": {name: fingerprint(value) for name, value in data.items()},
         }
-        if not self.path.exists():
-            return None
+
+    def load(self, path: Path, device: torch.device) -> dict:
+        """The content of a file of this fit."""
         try:
-            with np.load(self.path, allow_pickle=False) as file:
+            with np.load(path, allow_pickle=False) as file:
                 tree = dict(json.loads(str(file[_TREE])))
                 arrays = [file[f"array{i}"] for i in range(tree["arrays"])]
         # TypeError: a single array, or JSON that is not a dict.
@@ -126,7 +140,6 @@ class Checkpoint(Observer):
                 "sklearn_topics. Choose another file."
             ) from error
         self._compare(tree["identity"])
-        device = data["X"].device
         return _rebuild(tree["content"], [torch.from_numpy(a) for a in arrays], device)
 
     def _compare(self, found):
@@ -157,9 +170,13 @@ class Checkpoint(Observer):
             np.savez(file, **{_TREE: np.array(json.dumps(tree))}, **columns)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(part, self.path)
+        self.replace(part)
         end = time.monotonic()
         self._next = end + _PAUSE * (end - begin)
+
+    def replace(self, part: Path) -> None:
+        """Put the new file in the place of the old one."""
+        os.replace(part, self.path)
 
     def remove(self) -> None:
         """Delete the file: the fit has succeeded, there is nothing to resume."""

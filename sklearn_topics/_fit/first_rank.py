@@ -11,6 +11,9 @@ from .._kernels.csr import take
 from .._kernels.ranks import alone, current, gathered_rows, of_all, rows_before
 from .checkpoint import fingerprint
 
+#: Largest number of documents that is shuffled to draw some of them.
+_SHUFFLED = 10_000_000
+
 #: Names of initialisations, which are sent by their number.
 _NAMES = "kmeans", "nndsvda", "random"
 
@@ -18,7 +21,12 @@ _NAMES = "kmeans", "nndsvda", "random"
 def drawn_rows(n: int, size: int, generator: torch.Generator) -> Tensor:
     """Ascending numbers of `size` of n documents, drawn at random."""
     factory_kwargs = {"generator": generator, "device": generator.device}
-    return torch.randperm(n, **factory_kwargs)[:size].sort().values
+    if n <= _SHUFFLED:
+        return torch.randperm(n, **factory_kwargs)[:size].sort().values
+    rows = torch.empty(0, dtype=torch.int64, device=generator.device)
+    while len(rows) < size:
+        rows = torch.cat([rows, torch.randint(n, (size,), **factory_kwargs)]).unique()
+    return rows[drawn_rows(len(rows), size, generator)]
 
 
 def on_first_rank(

@@ -8,11 +8,12 @@ been stored, merged or renamed continues, and a fit to all documents does too.
 import numpy as np
 import torch
 
-from .._boundary.transfer import numpy_dtype, to_device, to_numpy
+from .._boundary.transfer import agreed_array, numpy_dtype, to_device, to_numpy
 from .._core.online import EARLY, OnlineEM
 from .._core.solver import State
 from .._kernels import CSR
 from .._kernels.csr import accumulation_dtype
+from .first_rank import require_equal
 from .steering import Steering
 
 #: Iterations of the fit to the first batch.
@@ -65,7 +66,7 @@ def update_online(estimator, X, X_device: CSR | torch.Tensor, steering: Steering
     begin = _first_state if first else _last_state
     before, state = begin(estimator, X, X_device, solver)
     state = solver.step(X_device, state)
-    tokens = to_numpy(state["counts"].sum(0)).astype(np.float64)
+    tokens = agreed_array(to_numpy(state["counts"].sum(0)).astype(np.float64))
     if not np.isfinite(tokens).all():
         raise FloatingPointError(
             "The expected counts of the topics are not finite: values of X are too "
@@ -76,7 +77,7 @@ def update_online(estimator, X, X_device: CSR | torch.Tensor, steering: Steering
         found.pop(name, None)
     found.update(
         before,
-        components_=steering.topics(state),
+        components_=agreed_array(steering.topics(state)),
         topic_tokens_=tokens,
         n_samples_=state["n_samples"],
         n_batch_iter_=state["n_updates"],
@@ -112,6 +113,9 @@ def _last_state(estimator, X, X_device, solver: OnlineEM) -> tuple[dict, State]:
             "edited, or the model is of an earlier version. Edit topics with "
             "sklearn_topics.curation, or fit again."
         )
+    require_equal("components_", topics)
+    require_equal("topic_tokens_", tokens)
+    require_equal("n_samples_", n_samples)
     HT = _upload(topics, X_device)
     wide = accumulation_dtype(HT.device)
     sizes = torch.as_tensor(np.asarray(tokens), dtype=wide, device=HT.device)

@@ -8,8 +8,9 @@ from functools import cache
 
 import numpy as np
 
+from .._boundary.shards import exchanged
 from .._kernels.cpu.compiling import watch_compiling
-from .._kernels.ranks import is_first
+from .._kernels.ranks import current, is_first
 from .run import Observer, Run
 
 _WIDTH = 30
@@ -149,11 +150,12 @@ def announced_fit(estimator, X) -> Iterator[None]:
     If kernels are compiled within the context, one line says so: nothing else is
     printed meanwhile.
     """
+    shape = _whole_shape(getattr(X, "shape", ()))
     silent = sys.stderr is None or not is_first()
     if silent or not getattr(estimator, "verbose", 0) > 0:
         yield
         return
-    parts, shape = [], getattr(X, "shape", ())
+    parts = []
     if len(shape) == 2:
         parts = [f"{shape[0]:,} documents", f"{shape[1]:,} terms"]
     sizes = getattr(estimator, "layer_sizes", None) or [estimator.n_components]
@@ -164,6 +166,16 @@ def announced_fit(estimator, X) -> Iterator[None]:
     print(f"{name}: {', '.join([*parts, where])}", file=sys.stderr)
     with watch_compiling(cache(_announce_compiling)):
         yield
+
+
+def _whole_shape(shape: tuple) -> tuple:
+    """The shape of the X of all ranks; () if X of one is no matrix."""
+    if current() is None:
+        return shape
+    shapes = [one["shape"] for one in exchanged({"shape": shape})]
+    if not all(len(shape) == 2 for shape in shapes):
+        return ()
+    return sum(n for n, _ in shapes), shapes[0][1]
 
 
 def _announce_compiling() -> None:

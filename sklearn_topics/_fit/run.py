@@ -12,7 +12,7 @@ import numpy as np
 from .._core.solver import Diverged, Solver, State
 from .._kernels import CSR
 from .._kernels.graphs import RepeatedStep, is_worth_recording
-from .._kernels.ranks import agreed_numbers, of_all
+from .._kernels.ranks import agreed, agreed_numbers, of_all
 from .._kernels.threads import threads_for
 
 
@@ -138,7 +138,8 @@ class Run:
 
     def begin(self, start: int, state: State) -> None:
         """Begin a start."""
-        self.start, self.state, self.outcome = start, state, Outcome(start=start)
+        self.start, self.outcome = start, Outcome(start=start)
+        self.state = _with_agreed_topics(state)
         self.pinned, self._began = None, time.perf_counter()
 
     def step(self) -> None:
@@ -184,6 +185,7 @@ class Run:
             self.outcome.state = self.pinned
             metrics = self.solver.evaluate(self.X, self.pinned)
             self.outcome.metrics = agreed_numbers(metrics)
+        self.outcome.state = _with_agreed_topics(self.outcome.state)
 
     def pin(self) -> None:
         """Choose the current state as the outcome of the start, whatever follows."""
@@ -219,10 +221,22 @@ class Run:
 
     def restore(self, content: Mapping) -> None:
         """Restore the run from the `content` of another process."""
-        self.begin(content["start"], content["state"])
+        self.begin(content["start"], None)
+        self.state = content["state"]
         self.outcome, self.best = (Outcome(**content[n]) for n in ("outcome", "best"))
         self.pinned, self.memories = content["pinned"], content["memories"]
         self._began -= content["seconds"]
+
+
+def _with_agreed_topics(state: State | None) -> State | None:
+    """In a process group with the topics of rank 0, to the last bit.
+
+    Processors of different kinds round differently. In between, all ranks take the same
+    sums of documents, which keep their topics together.
+    """
+    if state is None or "HT" not in state:
+        return state
+    return {**state, "HT": agreed(state["HT"])}
 
 
 class Observer:

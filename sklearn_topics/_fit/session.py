@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .._kernels import ranks
+from .._kernels.ranks import current
 from .callbacks import WatchedFit
 from .checkpoint import Checkpoint
 from .interrupts import interrupts
 from .progress import IterationProgress, announced_fit
 from .run import Observer
+from .shared_checkpoint import SharedCheckpoint
 
 #: Attributes that the validation of X sets before the fit.
 _SEEN = "n_features_in_", "feature_names_in_"
@@ -27,20 +28,15 @@ def fit_session(
     """
     before = dict(vars(estimator))
     path = getattr(estimator, "checkpoint", None)
-    if path is not None and ranks.current() is not None:
-        raise ValueError(
-            f"checkpoint={str(path)!r} cannot be used in a process group. Use "
-            "checkpoint=None, and init='custom' or warm_start=True to continue from "
-            "topics that you have saved."
-        )
+    kind = Checkpoint if current() is None else SharedCheckpoint
     # First, so that a checkpoint has the callbacks' state after the last iteration.
-    checkpoint = [] if path is None else [Checkpoint(path, estimator)]
+    checkpoint = [] if path is None else [kind(path, estimator)]
     try:
         announcement = announced_fit(estimator, X)
         watching = _watched(estimator, X, y, max_iter)
         with announcement, interrupts() as interrupting, watching as watched:
             shown = progress or IterationProgress(estimator.verbose)
-            yield [*interrupting, *checkpoint, shown, *watched]
+            yield [*checkpoint, *interrupting, shown, *watched]
         for file in checkpoint:
             file.remove()
     finally:

@@ -5,10 +5,11 @@ from sklearn.utils import check_random_state
 from torch import Tensor
 
 from .._boundary.inputs import check_factor
+from .._boundary.shards import checked_together
 from .._boundary.transfer import agreed_seed, numpy_dtype, to_device
 from .._core.init import Draw, init_scale, initial_factors
 from .._core.observed import mean_value
-from .._kernels.ranks import all_rows
+from .._kernels.ranks import all_any, all_rows
 
 #: Largest exponent of the unit for which NNDSVD is that of scikit-learn. Beyond, its
 #: replacements of zeros would dominate the factors, or vanish.
@@ -92,11 +93,18 @@ def given_factor(
     estimator, factor, name: str, shape, X, *, any_dtype: bool = False
 ) -> Tensor:
     """Validate an initial factor; a tensor with the dtype and device of X."""
-    factor, dtype = check_factor(estimator, factor, name, shape), numpy_dtype(X)
-    if factor.dtype != dtype and not any_dtype:
-        raise TypeError(
-            f"{name} should have the same dtype as X, which is computed in {dtype}. "
-            f"Got {name}.dtype = {factor.dtype}."
+    dtype = numpy_dtype(X)
+    with checked_together():
+        factor = check_factor(estimator, factor, name, shape)
+        if factor.dtype != dtype and not any_dtype:
+            raise TypeError(
+                f"{name} should have the same dtype as X, which is computed in {dtype}."
+                f" Got {name}.dtype = {factor.dtype}."
+            )
+    if not all_any(bool(factor.any())):  # a rank may have empty documents only
+        raise ValueError(
+            f"Array passed to {type(estimator).__name__} (input {name}) is full of "
+            "zeros, which updates cannot change."
         )
     return to_device(factor.astype(dtype, copy=False), X.device)
 

@@ -13,7 +13,7 @@ from .._boundary.transfer import numpy_dtype, to_device, to_numpy
 from .._core.fold_in import fold_in
 from .._core.topic_model import document_sizes, topics_of
 from .._kernels import CSR, ops
-from .._kernels.ranks import all_sum
+from .._kernels.ranks import agreed, all_sum
 
 #: The pseudocount that excludes a term from a topic.
 EXCLUDED = -1
@@ -130,7 +130,7 @@ class Steering:
         m, K = HT.shape
         topics, known = topics_of({"HT": HT}), self._known_topics(X, K)  # [K, m]
         places, logs = known.sum(1) > 0, topics.clamp(min=_LEAST).log()
-        score = to_numpy(known @ logs.T).astype(np.float64)
+        score = to_numpy(agreed(known @ logs.T)).astype(np.float64)
         order = torch.from_numpy(linear_sum_assignment(score, maximize=True)[1])
         topics = topics[order.to(HT.device)]
         topics = torch.where(places[:, None], known, topics)

@@ -33,12 +33,16 @@ class Ranks(Protocol):
         Number of messages that this process has taken part in.
     common_error : BaseException or None
         An error that all ranks raise alike, so that none has to be told.
+    opening : bool
+        Whether the next message of all ranks is an `exchange`, in which a rank that
+        fails can take part.
     """
 
     rank: int
     size: int
     messages: int
     common_error: BaseException | None
+    opening: bool
 
     def sum(self, A: Tensor) -> Tensor:
         """The sum of the tensors of all ranks; the same bits on each."""
@@ -55,8 +59,8 @@ class Ranks(Protocol):
     def exchange(self, text: str) -> list[str]:
         """The texts of all ranks."""
 
-    def report(self, error: BaseException) -> None:
-        """Make all ranks fail that wait for this one, which has failed."""
+    def settle(self, error: BaseException) -> None:
+        """Make the group fail, unless all ranks raise errors at this place."""
 
 
 #: Environment variable with the number of a process that is in a group.
@@ -64,6 +68,15 @@ _MARK = "SKLEARN_TOPICS_PROCESS_GROUP"
 
 _ranks: Ranks | None = None
 _thread = _process = 0
+
+
+class _Local(threading.local):
+    """What each thread knows by itself."""
+
+    alone = False
+
+
+_local = _Local()
 
 
 def current() -> Ranks | None:
@@ -75,12 +88,14 @@ def current() -> Ranks | None:
         In another thread than that which opened the group: messages of several threads
         would have no order that all ranks share.
     """
-    if _ranks is not None and _process != os.getpid():
+    if _ranks is None or _local.alone:
+        return None
+    if _process != os.getpid():
         raise RuntimeError(
             "A process group does not reach into processes that were started within "
             "it. Start them before, or fit models one after the other (n_jobs=1)."
         )
-    if _ranks is not None and threading.get_ident() != _thread:
+    if threading.get_ident() != _thread:
         raise RuntimeError(
             "A process group works in the thread that opened it only. Fit models one "
             "after the other (n_jobs=1), or outside the process group."
@@ -88,9 +103,14 @@ def current() -> Ranks | None:
     return _ranks
 
 
+def is_member() -> bool:
+    """Whether this process is in a group, and not `alone`; in any thread."""
+    return _ranks is not None and _process == os.getpid() and not _local.alone
+
+
 @contextmanager
-def joined(ranks: Ranks | None) -> Iterator[None]:
-    """Compute in this group; None is outside any group."""
+def joined(ranks: Ranks) -> Iterator[None]:
+    """Compute in this group."""
     global _ranks, _thread, _process
     before = _ranks, _thread, _process
     _ranks, _thread, _process = ranks, threading.get_ident(), os.getpid()
@@ -125,28 +145,15 @@ def refuse_workers() -> None:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Compute on data that are whole, or rows by themselves: outside the group."""
-    if current() is None:
-        yield
-        return
-    with joined(None):
-        yield
+    """Compute on data that are whole, or rows by themselves: outside the group.
 
-
-@contextmanager
-def failing_together() -> Iterator[None]:
-    """If this rank fails after its first message, make the ranks fail that wait."""
-    ranks = current()
-    if ranks is None:
-        yield
-        return
-    before = ranks.messages
+    In any thread: this sends nothing.
+    """
+    before, _local.alone = _local.alone, True
     try:
         yield
-    except BaseException as error:
-        if ranks.messages > before and error is not ranks.common_error:
-            ranks.report(error)
-        raise
+    finally:
+        _local.alone = before
 
 
 def of_all(error: BaseException) -> BaseException:
@@ -164,9 +171,8 @@ def met_by_all(error: BaseException) -> bool:
 
 
 def is_first() -> bool:
-    """Whether this process prints what all ranks could print."""
-    ranks = current()
-    return ranks is None or ranks.rank == 0
+    """Whether this process prints and writes what all ranks could, also `alone`."""
+    return _ranks is None or _ranks.rank == 0
 
 
 def all_sum(A: Tensor, *others: Tensor):
@@ -240,7 +246,11 @@ def agreed(A: Tensor) -> Tensor:
     They would be equal, but that processors of different kinds may round differently.
     """
     ranks = current()
-    return A if ranks is None else ranks.broadcast(A, 0)
+    if ranks is None:
+        return A
+    if A.dtype == torch.bool:  # which gloo does not send
+        return ranks.broadcast(A.to(torch.uint8), 0).bool()
+    return ranks.broadcast(A, 0)
 
 
 def agreed_numbers(numbers: Mapping[str, float]) -> Mapping[str, float]:

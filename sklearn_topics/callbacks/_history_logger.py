@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from .._fit.callbacks import FitWatcher
+from .._kernels.ranks import is_first
 
 _FORMATS = ".csv", ".jsonl"
 
@@ -42,8 +43,8 @@ class HistoryLogger(FitWatcher):
 
     Each line is written by a single call before the next iteration begins. Several
     fits, for instance of a search with ``n_jobs=2``, can therefore share a file; "fit"
-    identifies their lines. If a fit is resumed from a checkpoint, the lines after the
-    checkpoint appear twice.
+    identifies their lines. In a process group only rank 0 writes. If a fit is resumed
+    from a checkpoint, the lines after the checkpoint appear twice.
 
     Examples
     --------
@@ -84,6 +85,8 @@ class HistoryLogger(FitWatcher):
         self._write_new_rows(fit)  # the record after the last iteration
 
     def _write_new_rows(self, fit):
+        if not is_first():
+            return
         memory = fit.memory(self)
         if memory["start"] != fit.run.start:
             memory.update(start=fit.run.start, written=0)

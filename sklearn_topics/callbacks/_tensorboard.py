@@ -13,6 +13,7 @@ from .._boundary.inputs import count_rows, take_rows
 from .._boundary.top_terms import greatest
 from .._boundary.topics import term_names
 from .._fit.callbacks import FitWatcher
+from .._kernels.ranks import is_first
 
 #: Number of documents for the topic usage.
 _SAMPLE = 256
@@ -105,6 +106,8 @@ class TensorBoardLogger(FitWatcher):
         return self._writers[fit]
 
     def _iteration(self, fit):
+        if not is_first():
+            return
         writer, step = self._writer(fit), self._step(fit, fit.run.n_iter)
         self._add_scalars(fit)
         for name, (iteration, score) in fit.scores.items():
@@ -113,9 +116,12 @@ class TensorBoardLogger(FitWatcher):
         if fit.run.n_iter % self.every == 0:
             model = fit.model()
             writer.add_text("topics", self._table(model), step)
-            writer.add_histogram("topic usage", _usage(model, fit.X), step)
+            if count_rows(fit.X):  # the first rank of a process group may have none
+                writer.add_histogram("topic usage", _usage(model, fit.X), step)
 
     def _end(self, fit):
+        if not is_first():
+            return
         self._add_scalars(fit)  # the record after the last iteration
         if fit in self._writers:
             self._writers.pop(fit).close()

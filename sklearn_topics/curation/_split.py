@@ -10,6 +10,7 @@ from sklearn.decomposition import LatentDirichletAllocation
 from .._boundary.arguments import check_integer
 from .._boundary.documents import counts_from_tensor, counts_to_tensor
 from .._boundary.proportions import proportions_and_counts
+from .._boundary.shards import require_no_group
 from .._boundary.topics import topic_distributions, topic_names
 from .._kernels import CSR, ops
 from ..models._poisson_nmf import TorchPoissonNMF
@@ -60,6 +61,7 @@ def split_topic(model, topic, X, n=2, *, random_state=0) -> Any:
     >>> split_topic(model, 1, X).n_components_
     4
     """
+    require_no_group("split_topic")
     last = check_model(model)
     components = last.components_.astype(np.float64)
     K = len(components)

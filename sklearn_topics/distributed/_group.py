@@ -22,10 +22,11 @@ def process_group(group=None) -> Iterator[None]:
     to the order of sums. ``score`` and ``perplexity`` are those of all rows as well.
     ``transform`` works on the rows that it is given, without other processes.
 
-    :class:`~sklearn_topics.TorchPoissonNMF` can be fitted with solver "scd" or "em",
-    :class:`~sklearn_topics.TorchBetaNMF` with solver "cd", "mu" (Frobenius
-    or Kullback-Leibler) or "scd", and :class:`~sklearn_topics.TorchTruncatedSVD` with
-    algorithm "randomized". Other models raise an error.
+    :class:`~sklearn_topics.TorchPoissonNMF` can be fitted with solver "scd" or "em", at
+    once or by ``partial_fit``; :class:`~sklearn_topics.TorchBetaNMF` with solver "cd",
+    "mu" (Frobenius or Kullback-Leibler) or "scd"; and
+    :class:`~sklearn_topics.TorchTruncatedSVD` with algorithm "randomized". Other models
+    raise an error.
 
     Read more in the :ref:`User Guide <several_machines>`.
 
@@ -46,6 +47,8 @@ def process_group(group=None) -> Iterator[None]:
     RuntimeError
         If there is no group and no environment of torchrun, or within another process
         group. In the context: on all processes, if one of them fails or ends.
+    ValueError
+        If the group has no backend for tensors on the CPU, such as gloo.
 
     Examples
     --------
@@ -60,15 +63,25 @@ def process_group(group=None) -> Iterator[None]:
     if ranks.current() is not None:
         raise RuntimeError("Process groups cannot be nested: leave the first one.")
     with _torch_group(group) as found, ranks.marked():
+        _require_cpu(found)
         members = TorchRanks(found)
-        with ranks.joined(members):
+        with ranks.joined(members), members.answering():
             try:
                 yield
             except BaseException as error:
-                if error is not members.common_error:
-                    members.report(error)
+                members.report(error)  # others may go on
                 raise
             members.part()
+
+
+def _require_cpu(group: dist.ProcessGroup) -> None:
+    backends = dist.get_backend_config(group)
+    if "cpu:" not in backends:
+        raise ValueError(
+            f"The backend {backends!r} of the process group sends no tensors of "
+            "the CPU. Use init_process_group('cpu:gloo,cuda:nccl'), or let "
+            "sklearn_topics.distributed.process_group create the group."
+        )
 
 
 @contextmanager

@@ -3,11 +3,16 @@
 A rank that fails says so in the group's store, a small dictionary that all ranks can
 reach. Ranks that wait for a message look there every second, so that they end with the
 reason. A rank that was killed says nothing: its connections break, the others report in
-the store, and who does not is missing.
+the store, and who does not is missing. A thread of each rank reports, because a rank
+may compute for a long time before it waits for a message.
 """
 
+import json
+import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import count
 
@@ -16,7 +21,10 @@ import torch.distributed as dist
 from torch import Tensor
 
 #: Seconds between two looks at the store, and for the others to report in it.
-_POLL, _PATIENCE = 1.0, 10.0
+_POLL, _PATIENCE = 1.0, 20.0
+
+#: What a rank that leaves the context says where others begin a fit.
+_LEAVING = json.dumps({"problem": "it leaves the process group, without this call"})
 
 #: The number of the next context, by the ranks of the group, which all count alike.
 _NUMBERS = defaultdict(count)
@@ -41,11 +49,32 @@ class TorchRanks:
         self._members = dist.get_process_group_ranks(group)
         self.messages = self.sent_bytes = 0
         self.common_error = self._failure = None
+        self.opening, self._settled = False, -1
         members = ",".join(map(str, self._members))
         self._store = dist.PrefixStore(
             f"sklearn_topics {members} {next(_NUMBERS[members])}",
             dist.distributed_c10d._get_default_store(),
         )
+        self._store.set(f"entered {self.rank}", "yes")
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """Answer ranks that ask who is there, also while this one computes."""
+        end = threading.Event()
+        thread = threading.Thread(target=self._answer, args=(end,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            end.set()
+            thread.join(_POLL)  # the store may no longer react
+
+    def _answer(self, end: threading.Event) -> None:
+        with suppress(RuntimeError):  # the store is gone
+            while not end.wait(_POLL):
+                if self._store.check(["trouble"]):
+                    self._store.set(f"here {self.rank}", "yes")
+                    return
 
     def sum(self, A: Tensor) -> Tensor:
         return self._reduced(A, dist.ReduceOp.SUM)
@@ -83,12 +112,45 @@ class TorchRanks:
 
     def part(self) -> None:
         """Wait until all ranks have ended: until then they may look at the store."""
-        self.sum(torch.zeros(1, device="cpu"))
+        texts = self.exchange(_LEAVING)
+        others = [r for r, text in enumerate(texts) if text != _LEAVING]
+        if others:
+            self._publish(f"rank {self.rank} left while rank {others[0]} began a fit")
+            raise RankFailed(_explained(self._failure))
+
+    def settle(self, error: BaseException) -> None:
+        """Wait until all ranks have raised errors after as many messages as this one.
+
+        If another waits for a message, or takes too long, the group fails.
+        """
+        if isinstance(error, RankFailed):
+            return
+        if not isinstance(error, Exception):  # such as a second Ctrl-C
+            self.report(error)
+            return
+        place, end = self._place(self.messages), time.monotonic() + _PATIENCE
+        with suppress(RuntimeError):  # the store is gone: all have ended
+            self._store.compare_set(place, "", self._described(error))
+            self._store.set(f"{place}, {self.rank}", "yes")
+            while not self._store.check([f"{place}, {r}" for r in range(self.size)]):
+                if self._known_failure() is None and time.monotonic() > end:
+                    self._publish(self._described(error))
+                if self._failure is not None:
+                    return
+                time.sleep(_POLL / 20)
+            self.common_error, self._settled = error, self.messages
+
+    def _place(self, messages: int) -> str:
+        return f"error after {messages} messages"
 
     def report(self, error: BaseException) -> None:
+        """Make all ranks fail that wait for this one, which has failed."""
         if not isinstance(error, RankFailed):
-            text = str(error).rstrip(".")
-            self._publish(f"rank {self.rank}: {type(error).__name__}: {text}")
+            self._publish(self._described(error))
+
+    def _described(self, error: BaseException) -> str:
+        text = str(error).rstrip(".")
+        return f"rank {self.rank}: {type(error).__name__}: {text}"
 
     def _send(self, operation, *args, **options) -> None:
         """Take part in a message, and wait for it."""
@@ -104,55 +166,67 @@ class TorchRanks:
         if sent.device.type != "cpu" and dist.get_backend(self._group) != "gloo":
             work.wait()  # for the stream: the host goes on
             return
-        while True:
+        while (error := _awaited(work)) is not None:
+            if work.is_completed():
+                raise self._lost(error) from error
             try:
-                work.wait(timedelta(seconds=_POLL))
+                self._look()
+            except RankFailed:
+                # It may be the last message, of ranks that have left meanwhile.
+                if _awaited(work) is not None:
+                    raise
                 return
-            except RuntimeError as error:
-                if not work.is_completed():
-                    self._look()
-                elif not _succeeded(work):  # or it came just after the time was over
-                    raise self._lost(error) from error
-                else:
-                    return
 
     def _look(self) -> None:
-        """Raise an error if a rank has failed; answer if ranks ask who is there."""
+        """Raise an error if a rank has failed, or has not come to this message."""
+        last = self.messages - 1
+        place = self._place(last)
         try:
-            if self._store.check(["failure"]):
-                self._failure = self._store.get("failure").decode()
-            elif self._store.check(["trouble"]):
-                self._store.set(f"here {self.rank}", "yes")
+            if self._known_failure() is None and last != self._settled:
+                if self._store.check([place]):
+                    self._publish(self._store.get(place).decode())
         except RuntimeError as error:
             raise self._lost(error) from error
         if self._failure is not None:
             raise RankFailed(_explained(self._failure))
 
+    def _known_failure(self) -> str | None:
+        """Why the group has failed, if it has."""
+        if self._failure is None and self._store.check(["failure"]):
+            self._failure = self._store.get("failure").decode()
+        return self._failure
+
     def _lost(self, error: RuntimeError) -> RankFailed:
         """The error to raise when a connection has broken."""
+        what = f"a message was lost: {str(error).splitlines()[0]}"
         try:
-            missing = self._missing()
+            missing, absent = self._missing()
         except RankFailed as known:
             return known
-        except RuntimeError:  # the store is gone
-            missing = [0] if 0 in self._members else []
-        what = f"a message was lost: {str(error).splitlines()[0]}"
+        except RuntimeError:  # the store is gone, which is in the process of rank 0
+            missing, absent = [r for r, m in enumerate(self._members) if m == 0], []
         if missing:
-            which = "rank" if len(missing) == 1 else "ranks"
-            what = f"{which} {', '.join(map(str, missing))} ended, or did not answer"
+            what = f"{_ranks(missing)} ended, or did not answer"
+        elif absent:
+            what = f"{_ranks(absent)} did not enter the process group; {what}"
         self._publish(what)
         return RankFailed(_explained(self._failure))
 
-    def _missing(self) -> list[int]:
-        """The ranks that do not say that they are here."""
+    def _missing(self) -> tuple[list[int], list[int]]:
+        """The ranks that do not say that they are here, and those that never did."""
         self._store.set("trouble", "yes")
         self._store.set(f"here {self.rank}", "yes")
-        missing, end = range(self.size), time.monotonic() + _PATIENCE
-        while missing and time.monotonic() < end:
+        missing, end = [*range(self.size)], time.monotonic() + _PATIENCE
+        entered = [r for r in missing if self._store.check([f"entered {r}"])]
+        while set(missing) & set(entered) and time.monotonic() < end:
             time.sleep(_POLL / 10)
-            self._look()
+            if self._known_failure() is not None:
+                raise RankFailed(_explained(self._failure))
             missing = [r for r in missing if not self._store.check([f"here {r}"])]
-        return list(missing)
+        return (
+            [r for r in missing if r in entered],
+            [r for r in missing if r not in entered],
+        )
 
     def _publish(self, failure: str) -> None:
         """Store a failure, for all who look, unless there is one."""
@@ -163,13 +237,25 @@ class TorchRanks:
             return  # the store is gone, and its rank is what the others will name
 
 
-def _succeeded(work) -> bool:
-    """Whether a message that is over has arrived."""
+def _awaited(work) -> RuntimeError | None:
+    """Wait a little for a message; why it has not arrived, if it has not."""
     try:
-        work.wait()
-    except RuntimeError:
-        return False
-    return True
+        work.wait(timedelta(seconds=_POLL))
+    except RuntimeError as error:
+        if not work.is_completed():
+            return error
+    else:
+        return None
+    try:
+        work.wait()  # it may have come just after the time was over
+    except RuntimeError as error:
+        return error
+    return None
+
+
+def _ranks(numbers: list[int]) -> str:
+    which = "rank" if len(numbers) == 1 else "ranks"
+    return f"{which} {', '.join(map(str, numbers))}"
 
 
 def _explained(failure: str) -> str:

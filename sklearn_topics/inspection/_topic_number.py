@@ -10,6 +10,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from .._boundary.arguments import check_integer, check_number, check_sequence
 from .._boundary.documents import as_counts
 from .._boundary.inputs import count_rows, take_rows
+from .._boundary.shards import require_no_group
 from .._boundary.topics import topic_distributions
 from .._fit.consensus import find_consensus, training_error, with_random_init
 from .._kernels.threads import divided_threads
@@ -156,6 +157,7 @@ def choose_n_topics(
     >>> choice.n_topics
     6
     """
+    require_no_group("choose_n_topics")
     numbers = sorted(
         {check_integer(K, "grid") for K in check_sequence(grid, "grid", "int")}
     )

@@ -24,6 +24,7 @@ from .._boundary.inputs import (
     check_nonnegative,
 )
 from .._boundary.memory import value_bytes
+from .._boundary.shards import on_all_ranks
 from .._boundary.sklearn_private import (
     CallbackSupportMixin,
     Interval,
@@ -321,6 +322,7 @@ class BaseTopicModel(CallbackSupportMixin, BaseDecomposition):
         theta = self._proportions(X_device, topics, self.verbose)
         return self._like_input(theta, X)
 
+    @on_all_ranks
     @plain_torch
     def score(self, X, y=None) -> float:
         """Mean held-out log-likelihood per token; higher is better.
@@ -476,6 +478,7 @@ class BaseBetaNMF(CallbackSupportMixin, BaseDecomposition):
     def _beta(self):
         return float(LOSSES.get(self.beta_loss, self.beta_loss))
 
+    @on_all_ranks
     @plain_torch
     def score(self, X, y=None) -> float:
         r"""D2 on held-out columns, the fraction of the divergence explained.

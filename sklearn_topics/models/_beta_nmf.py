@@ -8,6 +8,7 @@ import torch
 from sklearn.utils import check_random_state
 
 from .._boundary.contexts import plain_torch
+from .._boundary.shards import on_all_ranks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.transfer import agreed_seed, like_input, to_numpy
 from .._boundary.warning import warn_user
@@ -366,6 +367,7 @@ class TorchBetaNMF(BaseBetaNMF):
         self.fit_transform(X, W=W, H=H)
         return self
 
+    @on_all_ranks
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit_transform(self, X, y=None, W=None, H=None) -> np.ndarray:

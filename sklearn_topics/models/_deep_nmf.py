@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.arguments import check_layer_sizes, is_integer
 from .._boundary.contexts import plain_torch
+from .._boundary.shards import on_all_ranks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.transfer import to_numpy
 from .._core.deep_nmf import DeepNMF, document_weights
@@ -286,6 +287,7 @@ class TorchDeepNMF(BaseBetaNMF):
         """
         return self._transform(X, self._fit(X))
 
+    @on_all_ranks
     @_fit_context(prefer_skip_nested_validation=True)
     def _fit(self, X):
         with fit_session(self, X, max_iter=self.max_iter) as observers:

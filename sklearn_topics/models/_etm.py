@@ -15,6 +15,7 @@ from .._boundary.embeddings import check_embeddings
 from .._boundary.inputs import check_counts
 from .._boundary.memory import value_bytes
 from .._boundary.neighbors import nearest_terms, neighbors_of_words
+from .._boundary.shards import on_all_ranks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.topics import (
     check_topic_names,
@@ -472,6 +473,7 @@ class TorchETM(BaseTopicModel):
         self.checkpoint = checkpoint
         self.device = device
 
+    @on_all_ranks
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit(self, X, y=None, X_val=None) -> Self:
@@ -502,6 +504,7 @@ class TorchETM(BaseTopicModel):
         self._fit(X, y, X_val)
         return self
 
+    @on_all_ranks
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit_transform(self, X, y=None, X_val=None) -> np.ndarray:

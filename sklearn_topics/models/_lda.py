@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.contexts import plain_torch
 from .._boundary.inputs import check_coordinates, check_nonnegative
+from .._boundary.shards import on_all_ranks
 from .._boundary.sklearn_private import (
     CallbackSupportMixin,
     Interval,
@@ -308,6 +309,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         self.checkpoint = checkpoint
         self.device = device
 
+    @on_all_ranks
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit(self, X, y=None) -> Self:
@@ -328,6 +330,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         self._fit(X, y)
         return self
 
+    @on_all_ranks
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit_transform(self, X, y=None, *, normalize=True) -> np.ndarray:
@@ -349,6 +352,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         """
         return self._transformed(self._fit(X, y), X, normalize)
 
+    @on_all_ranks
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def partial_fit(self, X, y=None) -> Self:

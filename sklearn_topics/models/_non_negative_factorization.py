@@ -3,9 +3,11 @@
 import numpy as np
 
 from .._boundary.contexts import plain_torch
+from .._boundary.shards import on_all_ranks
 from ._beta_nmf import TorchBetaNMF
 
 
+@on_all_ranks
 @plain_torch
 def non_negative_factorization(
     X,

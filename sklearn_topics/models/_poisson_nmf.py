@@ -11,9 +11,10 @@ from sklearn.utils.metaestimators import available_if
 from .._boundary.contexts import plain_torch
 from .._boundary.counts import plain_number, require_tokens, warn_unless_counts
 from .._boundary.inputs import check_counts
+from .._boundary.shards import on_all_ranks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.topics import check_topic_names
-from .._boundary.transfer import to_device, to_numpy
+from .._boundary.transfer import agreed_array, to_device, to_numpy
 from .._boundary.warning import warn_user
 from .._core.fold_in import fold_in
 from .._core.poisson_nmf import EM, SCD
@@ -421,6 +422,7 @@ class TorchPoissonNMF(BaseTopicModel):
         self.checkpoint = checkpoint
         self.device = device
 
+    @on_all_ranks
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit(self, X, y=None, W=None, H=None) -> Self:
@@ -448,6 +450,7 @@ class TorchPoissonNMF(BaseTopicModel):
         self._fit(X, y, W, H)
         return self
 
+    @on_all_ranks
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit_transform(self, X, y=None, W=None, H=None) -> np.ndarray:
@@ -479,6 +482,7 @@ class TorchPoissonNMF(BaseTopicModel):
         return self._transformed(X_device, topics, X)
 
     @available_if(require_online)
+    @on_all_ranks
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def partial_fit(self, X, y=None) -> Self:
@@ -579,8 +583,6 @@ class TorchPoissonNMF(BaseTopicModel):
     def _refused_in_groups(self, method):
         if method in ("score", "perplexity"):
             return None
-        if method == "partial_fit":
-            return ""
         if self._solver_name == "adam":
             return " with solver='adam'"
         if self.init in ("nndsvd", "nndsvda", "nndsvdar"):
@@ -660,7 +662,7 @@ class TorchPoissonNMF(BaseTopicModel):
         loglik = document_log_likelihood(run.X, best.state, solver.floor)
         loglik = loglik / unit.data - constants.tokens * log(unit.data)
         run.require_finite("log-likelihood", loglik, best.n_iter)
-        self.components_ = steering.topics(best.state)
+        self.components_ = agreed_array(steering.topics(best.state))
         tokens = to_numpy(state_tokens(run.X, best.state)).astype(np.float64)
         self.topic_tokens_ = tokens / unit.data
         self.n_samples_ = constants.documents

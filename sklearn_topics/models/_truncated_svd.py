@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._boundary.contexts import plain_torch
 from .._boundary.inputs import check_matrix
+from .._boundary.shards import on_all_ranks
 from .._boundary.sklearn_private import Interval, StrOptions, _fit_context
 from .._boundary.tensors import to_host
 from .._boundary.transfer import agreed_seed, numpy_dtype, to_device, to_numpy
@@ -190,6 +191,7 @@ class TorchTruncatedSVD(BaseDecomposition):
         self.fit_transform(X)
         return self
 
+    @on_all_ranks
     @_fit_context(prefer_skip_nested_validation=True)
     @plain_torch
     def fit_transform(self, X, y=None) -> np.ndarray:

@@ -10,17 +10,22 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import scipy.sparse as sp
+import torch
 import torch.distributed as dist
 from joblib import parallel_config
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 import sklearn_topics
 from sklearn_topics import TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD
+from sklearn_topics._fit.first_rank import drawn_rows
 from sklearn_topics._kernels import ranks
 from sklearn_topics.callbacks import EarlyStopping
+from sklearn_topics.curation import split_topic
 from sklearn_topics.distributed import process_group
+from sklearn_topics.inspection import choose_n_topics
 
 from . import group_fits
 
@@ -29,24 +34,34 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no fork")
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """What the ranks of all groups, and one process, found by the name of the file."""
+    """What the ranks of all groups have found, by the name of their file."""
     folder = tmp_path_factory.mktemp("groups")
     done = subprocess.run(
-        [sys.executable, group_fits.__file__, str(folder)],
+        [sys.executable, "-m", "tests.distributed.groups", str(folder)],
+        cwd=Path(__file__).parents[2],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         timeout=500,
     )
     found = {p.stem: json.loads(p.read_text()) for p in folder.glob("*.json")}
-    assert len(found) == 1 + 2 + 3 + 2, done.stderr  # a rank was killed
+    assert len(found) == 2 + 3 + 2 + 2 + 2 + 2, done.stderr  # a rank was killed
     return found
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """The fits of one process to all rows."""
+    return {
+        name: group_fits.fitted(name, group_fits.shard(0, 1, name))
+        for name in group_fits.names()
+    }
 
 
 @pytest.mark.parametrize("name", group_fits.names())
 @pytest.mark.parametrize("size", [2, 3])
-def test_a_group_fits_as_one_process(results, name, size):
-    expected = results["alone"][name]
+def test_a_group_fits_as_one_process(results, alone, name, size):
+    expected = alone[name]
     fits = [results[f"fit_all {size} {rank}"] for rank in range(size)]
     for found in (one[name] for one in fits):
         assert found.get("n_iter_") == expected.get("n_iter_")
@@ -61,13 +76,58 @@ def test_a_group_fits_as_one_process(results, name, size):
         assert_allclose(rows, expected["transformed"], rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.parametrize("size", [2, 3])
+def test_partial_fit_of_a_group_is_that_of_one_process(results, size):
+    shards = (group_fits.thirds(group_fits.shard(r, size)) for r in range(size))
+    batches = [sp.vstack(parts, format="csr") for parts in zip(*shards, strict=True)]
+    expected = group_fits.fitted_in_batches(batches)
+    for rank in range(size):
+        found = results[f"fit_all {size} {rank}"]["partial_fit"]
+        for name, value in expected.items():
+            assert_allclose(found[name], value, rtol=1e-9, err_msg=name)
+
+
+def test_a_fit_is_resumed_from_the_checkpoints_of_all_ranks(results):
+    for rank in 0, 1:
+        found = results[f"resume 2 {rank}"]
+        assert "tol was 0 and is 1" in found["other"]["error"]
+        assert found["resumed"] == found["expected"]
+        assert found["files"] == []
+
+
+@pytest.mark.skipif(
+    not hasattr(TorchPoissonNMF, "set_callbacks"), reason="older scikit-learn"
+)
+def test_one_rank_writes_the_logs(results):
+    assert results["resume 2 0"]["log"] == 3
+    assert results["resume 2 0"]["boards"] == 1
+
+
+@pytest.mark.parametrize("name", group_fits.SAME_BITS)
+def test_ranks_with_other_processors_end_with_the_same_bits(results, name):
+    fits = [dict(results[f"round_otherwise 2 {rank}"][name]) for rank in (0, 1)]
+    for found in fits:
+        del found["transformed"]  # of other rows
+    assert fits[0] == fits[1]
+
+
 @pytest.mark.parametrize(
     ("what", "message"),
     [
         ("negative", "ValueError: Rank 1 of the process group: ValueError: Negative"),
         ("parameters", "ValueError: The ranks of the process group must agree, but"),
+        ("invalid", "Rank 1 of the process group: InvalidParameterError: The 'n_comp"),
+        ("methods", "Rank 1 of the process group: NotFittedError: This TorchPoisson"),
+        ("order", "The ranks of the process group call different methods"),
+        ("W", "Rank 1 of the process group: ValueError: Negative values"),
+        ("seeds", "ValueError: random_state has another state on each rank"),
+        ("frozen", "ValueError: frozen_topics must have at most 3 rows"),
+        ("rank", "ValueError: init = 'nndsvd' can only be used when"),
+        ("components", "ValueError: n_components(60) must be <= n_features(40)"),
         ("interrupt", "KeyboardInterrupt: "),
         ("error", "rank 1: OSError: the disk is full"),
+        ("caught", "rank 1: MemoryError: no room"),
+        ("without", "Rank 1 of the process group: it leaves the process group"),
         ("killed", "rank 1 ended, or did not answer"),
     ],
 )
@@ -78,6 +138,18 @@ def test_a_failing_rank_ends_all_with_its_message(results, what, message):
         assert found[what]["seconds"] < 30
         assert found["afterwards"]["error"] == ""
     assert failures[0]["interrupt"]["n_iter"] == failures[1]["interrupt"]["n_iter"] > 0
+
+
+def test_random_states_of_all_ranks_stay_alike(results):
+    first, other = (results[f"fail 3 {rank}"]["drawn afterwards"] for rank in (0, 2))
+    assert first == other
+
+
+def test_a_rank_that_computes_for_long_is_not_called_dead(results):
+    for rank in 0, 2:
+        found = results[f"wait 3 {rank}"]["killed"]
+        assert "all ranks stop: rank 1 ended" in found["error"]
+        assert found["seconds"] < 30
 
 
 @pytest.fixture
@@ -100,8 +172,11 @@ def test_an_estimator_fits_or_refuses(name, group_of_one):
     model = cls(TorchPoissonNMF(2)) if name == "ConsensusTopics" else cls()
     message = f"{name}.fit cannot be used in a process group"
     refusal = pytest.raises(ValueError, match=message)
+    model.set_params(random_state=0)
+    if name in SUPPORTED:
+        model.set_params(n_components=3)
     with nullcontext() if name in SUPPORTED else refusal:
-        model.set_params(random_state=0).fit(group_fits.COUNTS)
+        model.fit(group_fits.COUNTS)
     if name in SUPPORTED:
         with ranks.alone():
             expected = clone(model).fit(group_fits.COUNTS).components_
@@ -113,8 +188,6 @@ def test_an_estimator_fits_or_refuses(name, group_of_one):
     [
         (TorchPoissonNMF(3, solver="adam"), "fit"),
         (TorchPoissonNMF(3, init="nndsvda"), "fit"),
-        (TorchPoissonNMF(3), "partial_fit"),
-        (TorchPoissonNMF(3, checkpoint="file"), "fit"),
         (TorchPoissonNMF(3, init="custom"), "fit"),
         (TorchBetaNMF(3, solver="adam"), "fit"),
         (TorchBetaNMF(3, solver="mu", beta_loss=0.5), "fit"),
@@ -134,6 +207,44 @@ def test_a_group_belongs_to_a_thread(group_of_one):
     fit = TorchPoissonNMF(2).fit
     with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match="n_jobs=1"):
         pool.submit(fit, group_fits.COUNTS).result()
+
+
+def test_transform_works_in_other_threads(group_of_one):
+    model = TorchPoissonNMF(2, verbose=1).fit(group_fits.COUNTS)
+    with ThreadPoolExecutor(1) as pool:
+        theta = pool.submit(model.transform, group_fits.COUNTS).result()
+    assert_array_equal(theta, model.transform(group_fits.COUNTS))
+
+
+@pytest.mark.parametrize(
+    "fit",
+    [
+        lambda X: choose_n_topics(TorchPoissonNMF(), X, [2, 3]),
+        lambda X: split_topic(None, 0, X),
+    ],
+)
+def test_functions_that_fit_to_some_documents_are_refused(fit, group_of_one):
+    with pytest.raises(ValueError, match="outside of the group"):
+        fit(group_fits.COUNTS)
+
+
+def test_a_group_without_a_backend_for_the_cpu_is_refused(monkeypatch):
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    monkeypatch.setattr(dist, "get_backend_config", lambda group: "cuda:nccl")
+    try:
+        with pytest.raises(ValueError, match="cpu:gloo,cuda:nccl"):
+            process_group().__enter__()
+    finally:
+        dist.destroy_process_group()
+
+
+def test_some_of_very_many_documents_are_drawn_without_a_list_of_all():
+    n = 2**40
+    rows = drawn_rows(n, 1000, torch.Generator("cpu").manual_seed(0))
+    assert len(rows) == 1000
+    assert (rows.diff() > 0).all()
+    assert 0 <= rows[0] <= rows[-1] < n
+    assert abs(rows.double().mean() / n - 0.5) < 0.05
 
 
 def test_groups_are_not_nested(group_of_one):
@@ -183,7 +294,8 @@ def test_torchrun_runs_the_example():
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("2 processes, 2000 documents: perplexity=")
-    assert done.stderr.count("4 topics, on cpu") == 1, done.stderr
+    announced = "TorchPoissonNMF: 2,000 documents, 100 terms, 4 topics, on cpu"
+    assert done.stderr.count(announced) == 1, done.stderr
 
 
 def test_workers_of_a_rank_are_refused(group_of_one):
