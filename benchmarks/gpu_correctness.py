@@ -329,7 +329,8 @@ def estimator_results(bench: Bench) -> None:
         label = f"{name}, {'dense' if dense else 'sparse'}"
         if not bench.enough(3, label):
             continue
-        X = counts.toarray() if dense else counts
+        # Without zeros: else some models hold it as a sparse matrix.
+        X = counts.toarray() + 1 if dense else counts
         X = X.astype(np.float64)
         with as_specified():
             expected = _fitted(model.set_params(device="cpu"), X)

@@ -15,6 +15,7 @@ from .._disk.folder import FolderCounts
 from .._kernels import CSR
 from .._kernels.ranks import agreed, all_any, current, of_all
 from .._kernels.transfer import upload
+from .cuda import is_faster_on_cuda
 
 
 def available_devices() -> list[str]:
@@ -29,46 +30,25 @@ def available_devices() -> list[str]:
     return devices
 
 
-#: Where CUDA was measured to be faster than the CPU: for a model and its solver, such
-#: as "TorchPoissonNMF scd", by container, "csr" or "dense", from which size on, in
-#: nonzeros of X (cells if dense) times topics. The rows are those of the section
-#: "crossover" of ``benchmarks/data/gpu-nvidia-h200.json``: an NVIDIA H200 beside 16
-#: cores. Smaller sizes were not measured. Without a row the choice is the CPU.
-FASTER_ON_CUDA: dict[str, dict[str, float]] = {
-    "TorchPoissonNMF scd": {"csr": 5.1e7, "dense": 5e7},
-    "TorchPoissonNMF em": {"csr": 5.1e7, "dense": 5e7},
-    "TorchPoissonNMF adam": {"csr": 5.1e7, "dense": 5e7},
-    "TorchBetaNMF cd": {"dense": 5e7},
-    "TorchBetaNMF mu": {"csr": 5.1e7, "dense": 5e7},
-    "TorchBetaNMF scd": {"csr": 5.1e7, "dense": 5e7},
-    "TorchDeepNMF": {"csr": 5.1e7, "dense": 5e7},
-    "TorchTruncatedSVD": {"csr": 5.1e7, "dense": 5e7},
-    "TorchETM": {"csr": 5.1e7},
-}
-
-
 def resolve_device(
     device: str, model: str = "", X=None, n_components: int = 1
 ) -> torch.device:
     """The torch device of a `device` parameter.
 
-    "auto" is the device of X if X is on CUDA or xpu; else CUDA if there is one and it
-    was measured to be faster for this model, with its solver, and this size; else the
-    CPU.
+    "auto" is the device of X if X is on CUDA or xpu; else CUDA if there is one and
+    `is_faster_on_cuda` for this model, with its solver, and X; else the CPU.
 
     Raises
     ------
     ValueError
         If the device is not available on this machine.
     """
-    available = available_devices()
     if device == "auto":
         if isinstance(X, torch.Tensor | CSR) and X.device.type not in ("cpu", "mps"):
             return X.device
-        container, size = container_and_size(X)
-        least = FASTER_ON_CUDA.get(model, {}).get(container, math.inf)
-        faster = "cuda" in available and size * n_components >= least
+        faster = is_faster_on_cuda(model, X, *container_and_size(X), n_components)
         return torch.device("cuda" if faster else "cpu")
+    available = available_devices()
     if device not in available and device != "cpu:0":
         raise ValueError(
             f"device={device!r} is not available on this machine. Available: "

@@ -187,7 +187,10 @@ class MultiplicativeUpdate(BetaSolver):
     for other beta a large penalty on squares can raise it, as in scikit-learn.
     """
 
-    repeatable = True
+    @property
+    def repeatable(self) -> bool:
+        """Not where a step goes through all cells of a sparse X, in many blocks."""
+        return self.beta in (1, 2) and not self.masked
 
     def step(self, X: CSR | Tensor, state: State) -> State:
         if self.beta == 2 and not self.masked:

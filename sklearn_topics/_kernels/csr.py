@@ -12,9 +12,9 @@ from .transfer import upload
 
 #: Cells of a dense X that are looked through at once.
 _CELLS = 1 << 24
-#: Largest share of nonzeros at which all algorithms for them were measured to be at
-#: least twice as fast as those for dense X.
-_FEW = 0.25
+#: Share of nonzeros up to which all algorithms for them were measured to be at least
+#: five times as fast as those for dense X, and the devices.
+_FEW, _MEASURED = 0.125, ("cpu", "cuda")
 
 
 def accumulation_dtype(device: torch.device) -> torch.dtype:
@@ -161,31 +161,35 @@ def as_csr(X: CSR | Tensor) -> CSR:
     """X itself, or the nonzeros of a dense one."""
     if isinstance(X, CSR):
         return X
-    n, m = X.shape
-    parts, step = [], max(1, _CELLS // max(m, 1))
-    for start in range(0, n, step):
-        block = X[start : start + step]
+    counts = [block.count_nonzero(1) for block in _row_blocks(X)]
+    ends = torch.cat([X.new_zeros(1, dtype=torch.int64), *counts]).cumsum(0)
+    nnz = int(ends[-1])
+    indices, data = X.new_empty(nnz, dtype=torch.int32), X.new_empty(nnz)
+    begin = 0
+    for block in _row_blocks(X):
         cells = block.nonzero(as_tuple=True)
-        parts.append((cells[0] + start, cells[1].int(), block[cells]))
-    if not parts:
-        parts = [(X.new_zeros(0, dtype=torch.int64),) * 2 + (X.new_zeros(0),)]
-    rows, columns, data = map(torch.cat, zip(*parts, strict=True))
-    counts = torch.bincount(rows, minlength=n)
-    indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
-    return CSR(indptr, columns.int(), data, (n, m))
+        end = begin + len(cells[1])
+        indices[begin:end], data[begin:end] = cells[1], block[cells]
+        begin = end
+    return CSR(ends, indices, data, tuple(X.shape))
 
 
 def compressed(X: CSR | Tensor) -> CSR | Tensor:
     """X, or the nonzeros of a dense one if they are few.
 
-    For algorithms that need nothing else of X: they are faster by what they leave out,
-    and X takes at most half as much memory again.
+    For algorithms that need nothing else of X: they are faster by what they leave out.
+    With its transpose this is at most half as much memory again.
     """
-    if isinstance(X, CSR) or current() is not None:
-        return X  # the ranks of a group might choose differently
-    step = max(1, _CELLS // max(X.shape[1], 1))
-    found = sum(block.count_nonzero() for block in X.split(step))
+    # The ranks of a group might choose differently.
+    if isinstance(X, CSR) or X.device.type not in _MEASURED or current() is not None:
+        return X
+    found = sum(block.count_nonzero() for block in _row_blocks(X))
     return as_csr(X) if found <= _FEW * X.numel() else X
+
+
+def _row_blocks(X: Tensor) -> tuple[Tensor, ...]:
+    """Blocks of rows of a dense X, of which temporaries are small."""
+    return X.split(max(1, _CELLS // max(X.shape[1], 1)))
 
 
 def as_dtype(X: CSR | Tensor, dtype: torch.dtype) -> CSR | Tensor:

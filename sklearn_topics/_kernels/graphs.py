@@ -4,7 +4,9 @@ An iteration on a small corpus is a hundred launches of some microseconds of wor
 and Python needs longer to launch them. A graph launches them all at once.
 """
 
+import threading
 from collections.abc import Callable, Mapping
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -12,16 +14,26 @@ from torch import Tensor
 from .csr import CSR
 from .ranks import current
 
-#: Most stored entries, or cells of a dense X, for which launches matter.
+#: Most stored entries, or cells of a dense X, and of the factors, for which launches
+#: matter.
 _MOST = 1 << 23
 #: Where a tensor may begin in memory that holds several.
 _ALIGNMENT = 256
 
 
-def is_worth_recording(X: CSR | Tensor) -> bool:
-    """Whether launches take much of an iteration over X, and can be recorded."""
+#: CUDA records one graph at a time.
+_RECORDING = threading.Lock()
+
+
+def is_worth_recording(X: CSR | Tensor, K: int) -> bool:
+    """Whether launches take much of an iteration over X, and can be recorded.
+
+    Other work than launches, and other memory, must be small: what a recorded step
+    needs for a while it keeps as long as it lives.
+    """
     size = X.nnz if isinstance(X, CSR) else X.numel()
-    return X.device.type == "cuda" and current() is None and size <= _MOST
+    small = max(size, K * sum(X.shape)) <= _MOST
+    return X.device.type == "cuda" and current() is None and small
 
 
 class RepeatedStep:
@@ -38,7 +50,8 @@ class RepeatedStep:
         the same operations for states that are alike, on the same other tensors, and
         neither reads from the device nor draws random numbers.
     record : callable
-        () -> None, a function -> a function that repeats what it has launched.
+        () -> None, a function, and a device -> a function that repeats what it has
+        launched there.
     """
 
     def __init__(self, step: Callable[[dict], dict], record: Callable | None = None):
@@ -84,7 +97,7 @@ class RepeatedStep:
             for name, A in moved.items():
                 self._inside[name].copy_(A)
 
-        self._repeat = self._record(step)
+        self._repeat = self._record(step, device)
 
 
 def _kind(state: Mapping) -> dict:
@@ -116,15 +129,24 @@ def _views(memory: Tensor, tensors) -> dict[str, Tensor]:
     }
 
 
-def record_graph(function: Callable[[], None]) -> Callable[[], None]:
-    """Record what a function launches on the current CUDA device."""
-    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        graph.capture_begin(capture_error_mode="thread_local")
-        try:
-            function()
-        finally:
-            graph.capture_end()
-    torch.cuda.current_stream().wait_stream(stream)
+@cache
+def _side_stream(device: torch.device) -> "torch.cuda.Stream":
+    """A stream to record on: each new one would keep memory for matrix products."""
+    return torch.cuda.Stream(device)
+
+
+def record_graph(function: Callable[[], None], device) -> Callable[[], None]:
+    """Record what a function launches on a CUDA device."""
+    with _RECORDING, torch.cuda.device(device):
+        graph, stream = torch.cuda.CUDAGraph(), _side_stream(device)
+        # Memory of graphs that are gone, which cannot be reclaimed while recording.
+        torch.cuda.empty_cache()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            graph.capture_begin(capture_error_mode="thread_local")
+            try:
+                function()
+            finally:
+                graph.capture_end()
+        torch.cuda.current_stream().wait_stream(stream)
     return graph.replay

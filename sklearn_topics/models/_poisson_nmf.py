@@ -524,7 +524,7 @@ class TorchPoissonNMF(BaseTopicModel):
         return self
 
     def _fit(self, X, y, W, H):
-        """Set the fitted attributes; return X on the device."""
+        """Set the fitted attributes; return X on the device, in its own container."""
         solver_name = self._choose()
         names_of_topics = check_topic_names(self.topic_names, self.n_components)
         constant = self.learning_rate_schedule == "constant"
@@ -532,7 +532,8 @@ class TorchPoissonNMF(BaseTopicModel):
         most = self.max_iter * self.n_init
         with fit_session(self, X, y, max_iter=most) as observers:
             data = check_counts(self, X, reset=not self._continues, method="fit")
-            X_device = compressed(self._to_device(data))
+            given = self._to_device(data)
+            X_device = compressed(given)
             require_tokens(X_device)
             steering = self._steering(X_device, solver_name)
             if any(np.max(getattr(self, name)) > 0 for name in _PSEUDOCOUNTS):
@@ -568,7 +569,7 @@ class TorchPoissonNMF(BaseTopicModel):
                 set_topic_names(self, names_of_topics)
             if run.interrupted is not None:
                 raise run.interrupted
-        return X_device
+        return given
 
     def _steering(self, X, solver_name):
         """The validated seeds, frozen topics and excluded terms."""

@@ -170,7 +170,7 @@ def test_nonzeros_of_a_dense_matrix(to_csr, monkeypatch, shape, cells):
         assert torch.equal(a, b)
 
 
-@pytest.mark.parametrize(("n_zeros", "held"), [(12, csr.CSR), (11, torch.Tensor)])
+@pytest.mark.parametrize(("n_zeros", "held"), [(14, csr.CSR), (13, torch.Tensor)])
 def test_a_dense_matrix_with_few_nonzeros_is_compressed(monkeypatch, n_zeros, held):
     monkeypatch.setattr(csr, "_CELLS", 5)
     A = torch.ones(4, 4)

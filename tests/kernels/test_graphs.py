@@ -33,7 +33,7 @@ def recorded():
         calls.append(state)
         return step(state)
 
-    def record(function):
+    def record(function, device):
         function()  # unlike CUDA, which only notes what would be launched
         recordings.append(function)
         # Repeating it must start from what is in the memory by then.
@@ -105,7 +105,7 @@ def test_a_step_that_changes_plain_values_is_not_recorded():
     def count(state):
         return {**step(state), "rate": state["rate"] + 1}
 
-    def refuse(function):
+    def refuse(function, device):
         raise AssertionError("recorded")
 
     repeated, found, expected = RepeatedStep(count, refuse), state(), state()

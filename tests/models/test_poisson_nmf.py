@@ -301,6 +301,14 @@ def test_sparse_equals_dense(X, monkeypatch, solver):
     np.testing.assert_allclose(held.components_, dense.components_, atol=1e-9)
 
 
+@pytest.mark.parametrize("density", [0.1, 0.4])
+def test_fit_transform_of_dense_rows_is_transform_to_the_bit(density):
+    rng = np.random.default_rng(0)
+    X = rng.poisson(2.0, (80, 60)) * (rng.random((80, 60)) < density)
+    fitted = model(max_iter=20, tol=0)
+    np.testing.assert_array_equal(fitted.fit_transform(X), fitted.transform(X))
+
+
 def assert_equal_fits(model, Xd):
     sparse, dense = clone(model).fit(Xd), clone(model).fit(Xd.toarray())
     assert sparse.n_iter_ == dense.n_iter_

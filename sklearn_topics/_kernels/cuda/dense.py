@@ -79,7 +79,7 @@ def _cells(X, HT, w, i, k, begin, end, n, K, by_row, by_column, COLUMNS: tl.cons
     place = i[:, None] * by_row + j.to(tl.int64)[None, :] * by_column
     x = tl.load(X + place, mask=inside, other=0)
     mask = (j < end)[:, None] & (k < K)[None, :]
-    h = tl.load(HT + j[:, None] * K + k[None, :], mask=mask, other=0)
+    h = tl.load(HT + j.to(tl.int64)[:, None] * K + k[None, :], mask=mask, other=0)
     y = tl.dot(w, tl.trans(h), input_precision="tf32x3")
     return x, inside, y, h
 

@@ -47,7 +47,7 @@ def csr_scd_rows(
     found, (quad_HT, quads) = plan(X), in_quads(HT)
     per_warp = _PER_WARP * 4 // W.dtype.itemsize
     # Launches for rows that do not exist would be 2 K for long ones.
-    *counts, n_long = found.counts
+    (*counts, n_long), n_parts = found.numbers
     for c, length in enumerate(row_plan.LENGTHS):
         if counts[c] > 0:
             run(
@@ -59,7 +59,7 @@ def csr_scd_rows(
                 **constants,
             )
     if n_long > 0:
-        descend_on_long_rows(X, found, quad_HT, quads, *args, **constants)
+        descend_on_long_rows(X, found, n_parts, quad_HT, quads, *args, **constants)
     return out, logs
 
 

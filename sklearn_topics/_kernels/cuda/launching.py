@@ -4,7 +4,7 @@ No argument of a kernel may be called ``options``: a function that Triton genera
 a real device has one of that name, which its interpreter has not.
 """
 
-from functools import lru_cache
+from functools import cache
 
 import torch
 import triton
@@ -29,7 +29,7 @@ def run(kernel, grid: tuple, *args, num_warps: int = 4, **constants) -> None:
         kernel[grid](*args, **options, **constants)
 
 
-@lru_cache(maxsize=256)
+@cache  # for good: a recorded graph reads them as long as it lives
 def numbers_on(device: torch.device, dtype: torch.dtype, *values: float) -> Tensor:
     """Numbers for a kernel, in its dtype: triton would pass them as float32."""
     return upload(torch.tensor(values, dtype=dtype, device="cpu"), device)

@@ -29,11 +29,11 @@ _AT_ONCE = 32
 
 
 def descend_on_long_rows(
-    X: CSR, found: RowPlan, HT, quads, out, logs, W, u, share, prior, units, numbers, K,
-    n_sweeps, *, RIDGE: bool, COLUMNS: int, BY_ENTRY: bool,
+    X: CSR, found: RowPlan, n_parts, HT, quads, out, logs, W, u, share, prior, units,
+    numbers, K, n_sweeps, *, RIDGE: bool, COLUMNS: int, BY_ENTRY: bool,
 ) -> None:  # fmt: skip
     """Fill the rows of `out` and `logs` that are in parts."""
-    n_parts, n_rows = len(found.part_rows), len(found.part_ends)
+    n_rows = len(found.part_ends)
     m, PART = X.shape[1], row_plan.PART
     tokens, part_logs = W.new_empty(2, n_parts, dtype=torch.float64)
     wide, facts = logs.new_empty(n_rows, 2), W.new_empty(n_rows, _FACTS.value)

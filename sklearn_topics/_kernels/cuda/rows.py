@@ -8,7 +8,7 @@ return at once. How a row is computed depends on its own length alone.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import torch
 import triton
@@ -41,9 +41,11 @@ class RowPlan:
     part_ends: Tensor  # [most long rows], one after the last part of each row
 
     @cached_property
-    def counts(self) -> list[int]:
-        """The number of rows of each class, read from the device once."""
-        return self.starts.diff().tolist()
+    def numbers(self) -> tuple[list[int], int]:
+        """The rows of each class, and the parts, read from the device once."""
+        n_parts = self.part_ends[-1:].sum(0, keepdim=True)  # 0 if there is no long row
+        *counts, n_parts = torch.cat([self.starts.diff(), n_parts]).tolist()
+        return counts, n_parts
 
     def most_rows(self, lowest: int) -> int:
         """An upper bound for the rows of class `lowest` and above."""
@@ -62,10 +64,15 @@ def plan(X: CSR) -> RowPlan:
     return X._row_plan
 
 
+@cache  # no upload where launches are recorded
+def _bounds(lengths: tuple[int, ...], device: torch.device) -> Tensor:
+    return upload(torch.tensor(lengths, device="cpu"), device)
+
+
 def _make_plan(X: CSR) -> RowPlan:
     n, nnz, device = X.shape[0], X.nnz, X.device
     lengths = X.indptr.diff()
-    bounds = upload(torch.tensor(LENGTHS, device="cpu"), device)
+    bounds = _bounds(LENGTHS, device)
     classes, order = torch.sort(torch.bucketize(lengths, bounds), stable=True)
     marks = torch.arange(len(LENGTHS) + 2, device=device)
     starts = torch.searchsorted(classes, marks)
