@@ -150,9 +150,9 @@ def announced_fit(estimator, X) -> Iterator[None]:
     If kernels are compiled within the context, one line says so: nothing else is
     printed meanwhile.
     """
-    shape = _whole_shape(getattr(X, "shape", ()))
-    silent = sys.stderr is None or not is_first()
-    if silent or not getattr(estimator, "verbose", 0) > 0:
+    asked = sys.stderr is not None and getattr(estimator, "verbose", 0) > 0
+    shape = _whole_shape(X) if asked or current() is not None else ()
+    if not (asked and is_first()):
         yield
         return
     parts = []
@@ -168,8 +168,10 @@ def announced_fit(estimator, X) -> Iterator[None]:
         yield
 
 
-def _whole_shape(shape: tuple) -> tuple:
+def _whole_shape(X) -> tuple:
     """The shape of the X of all ranks; () if X of one is no matrix."""
+    nested = getattr(X, "is_nested", False)  # a tensor whose shape raises
+    shape = () if nested else tuple(getattr(X, "shape", ()))
     if current() is None:
         return shape
     shapes = [one["shape"] for one in exchanged({"shape": shape})]
