@@ -59,8 +59,6 @@ def resolve_device(
 
 def container_and_size(X) -> tuple[str, int]:
     """The container of X, and its number of nonzeros, or of cells if it is dense."""
-    if getattr(X, "is_nested", False):  # its shape raises; it is refused later
-        return "dense", 0
     if isinstance(X, torch.Tensor) and X.layout != torch.strided:
         return "csr", X._nnz()
     if isinstance(X, CSR | Counts) or sp.issparse(X):

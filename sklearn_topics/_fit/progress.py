@@ -152,7 +152,8 @@ def announced_fit(estimator, X) -> Iterator[None]:
     """
     asked = sys.stderr is not None and getattr(estimator, "verbose", 0) > 0
     shape = _whole_shape(X) if asked or current() is not None else ()
-    if not (asked and is_first()):
+    nested = getattr(X, "is_nested", False)  # a tensor that is refused
+    if nested or not (asked and is_first()):
         yield
         return
     parts = []

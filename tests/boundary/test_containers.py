@@ -78,7 +78,8 @@ NO_COUNTS = {
 @pytest.mark.parametrize("kind", NO_COUNTS)
 def test_what_is_no_matrix_is_named(kind):
     X, message = NO_COUNTS[kind]
-    for model in TorchPoissonNMF(), TorchTruncatedSVD():  # counts, and any numbers
+    silent, loud = TorchPoissonNMF(), TorchPoissonNMF(verbose=1)
+    for model in silent, loud, TorchTruncatedSVD():  # counts, and any numbers
         with pytest.raises((ValueError, TypeError), match=message):
             model.fit(X)
 
