@@ -4,7 +4,8 @@
 - ``.. measured-summary:: NAME ...``: a row for each comparison of these tables;
 - ``.. measured-traces:: NAME``: the log-likelihoods over time as a figure;
 - ``.. measured-card:: CARD SECTION``: the figures of a section of ``gpu-CARD.json``.
-  Each line of its content is a column: heading, key, format.
+  Each line of its content is a column: heading, key, format. ``:least: KEY NUMBER``
+  leaves out the rows in which a figure is less.
 
 A table that has not been measured yet says how to measure it. ``benchmarks/record.py``
 describes the files; ``-D measured_folder=FOLDER`` shows those of another folder.
@@ -159,16 +160,18 @@ class Traces(_Directive):
 class Card(_Directive):
     required_arguments = 2
     has_content = True
+    option_spec = {"least": str}
 
     def run(self):
         card, section = self.arguments
+        least, bound = self.options.get("least", "seconds -1").split()
         record = self.read(f"gpu-{card}")
         columns = [map(str.strip, line.split("|")) for line in self.content]
         headings, keys, forms = zip(*columns, strict=True)
         rows = [
             [cell(row.get(key), form) for key, form in zip(keys, forms, strict=True)]
             for row in record["figures"][section]
-            if keys[-1] in row
+            if keys[-1] in row and row.get(least, 0) >= float(bound)
         ]
         machine = record["machine"]
         versions = ", ".join(f"{n} {machine[n]}" for n in ("torch", "triton", "numba"))
