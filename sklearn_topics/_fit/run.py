@@ -146,8 +146,7 @@ class Run:
         """Do one iteration."""
         if self._step is None:
             self._step = partial(self.solver.step, self.X)
-            K = self.state["W"].shape[1] if self.solver.repeatable else 0
-            if K and is_worth_recording(self.X, K):
+            if is_worth_recording(self.X, self.state) and self.solver.repeatable:
                 self._step = RepeatedStep(self._step)
         with threads_for(self.X):
             state = self._step(self.state)

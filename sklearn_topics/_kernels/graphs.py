@@ -14,7 +14,7 @@ from torch import Tensor
 from .csr import CSR
 from .ranks import current
 
-#: Most stored entries, or cells of a dense X, and of the factors, for which launches
+#: Most stored entries, or cells of a dense X, and numbers of a state, for which launches
 #: matter.
 _MOST = 1 << 23
 #: Where a tensor may begin in memory that holds several.
@@ -25,15 +25,17 @@ _ALIGNMENT = 256
 _RECORDING = threading.Lock()
 
 
-def is_worth_recording(X: CSR | Tensor, K: int) -> bool:
+def is_worth_recording(X: CSR | Tensor, state: Mapping) -> bool:
     """Whether launches take much of an iteration over X, and can be recorded.
 
     Other work than launches, and other memory, must be small: what a recorded step
     needs for a while it keeps as long as it lives.
     """
+    if X.device.type != "cuda" or current() is not None:
+        return False
     size = X.nnz if isinstance(X, CSR) else X.numel()
-    small = max(size, K * sum(X.shape)) <= _MOST
-    return X.device.type == "cuda" and current() is None and small
+    factors = sum(A.numel() for A in state.values() if isinstance(A, Tensor))
+    return max(size, factors) <= _MOST
 
 
 class RepeatedStep:

@@ -70,4 +70,4 @@ def test_what_draws_or_counts_is_not_recorded(solver):
 
 
 def test_nothing_is_recorded_on_the_cpu():
-    assert not is_worth_recording(torch.ones(3, 2), 2)
+    assert not is_worth_recording(torch.ones(3, 2), {"W": torch.ones(3, 2)})
