@@ -14,8 +14,8 @@ from torch import Tensor
 from .csr import CSR
 from .ranks import current
 
-#: Most stored entries, or cells of a dense X, and numbers of a state, for which launches
-#: matter.
+#: Most stored entries, or cells of a dense X, and numbers of a state, for which
+#: launches matter.
 _MOST = 1 << 23
 #: Where a tensor may begin in memory that holds several.
 _ALIGNMENT = 256
