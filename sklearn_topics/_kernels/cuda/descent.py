@@ -64,19 +64,6 @@ def csr_scd_rows(
 
 
 @triton.jit
-def _apart(tile, ENTRIES: tl.constexpr, GROUP: tl.constexpr):
-    """The columns of a tile, of which there are two or four: [ENTRIES] each."""
-    if GROUP == 2:
-        columns = tl.split(tile)
-    else:
-        even, odd = tl.split(tl.reshape(tile, [ENTRIES, 2, 2]))
-        first, third = tl.split(even)
-        second, fourth = tl.split(odd)
-        columns = first, second, third, fourth
-    return columns
-
-
-@triton.jit
 def _scd_rows(
     rows,
     marks,
@@ -153,20 +140,47 @@ def _scd_rows(
         moved = total - total
         for k in range(0, K, GROUP):
             tile = tl.load(h_rows + k, mask=inside[:, None], other=0)
-            columns = _apart(tile, ENTRIES, GROUP)
-            for c in tl.static_range(GROUP):
-                if k + c < K:
-                    y, moved = _coordinate(
-                        *(columns[c], x, y, moved, k + c),
-                        *(w_row, given, own_prior, u, share, numbers),
-                        *(unit, back, pseudocount, l2, floor, size, tiny),
-                        RIDGE,
-                        BY_ENTRY,
-                    )
+            if GROUP == 2:
+                h_1, h_2 = tl.split(tile)
+            else:
+                even, odd = tl.split(tl.reshape(tile, [ENTRIES, 2, 2]))
+                h_1, h_3 = tl.split(even)
+                h_2, h_4 = tl.split(odd)
+            y, moved = _two_coordinates(
+                h_1, h_2, x, y, moved, k, K, w_row, given, own_prior, u, share,
+                numbers, unit, back, pseudocount, l2, floor, size, tiny,
+                RIDGE, BY_ENTRY,
+            )  # fmt: skip
+            if GROUP == 4:
+                if k + 2 < K:
+                    y, moved = _two_coordinates(
+                        h_3, h_4, x, y, moved, k + 2, K, w_row, given, own_prior,
+                        u, share, numbers, unit, back, pseudocount, l2, floor, size,
+                        tiny, RIDGE, BY_ENTRY,
+                    )  # fmt: skip
         tl.debug_barrier()
         sweep += 1
     log_sum = tl.sum((x * tl.log(y)).to(tl.float64)) * back.to(tl.float64)
     tl.store(logs + row, log_sum - tokens * exponent * _LOG2)
+
+
+@triton.jit
+def _two_coordinates(
+    first, second, x, y, moved, k, K, w_row, given, prior, u, share, numbers, unit,
+    back, pseudocount, l2, floor, size, tiny,
+    RIDGE: tl.constexpr, BY_ENTRY: tl.constexpr,
+):  # fmt: skip
+    """The steps of coordinate k and of the next one, if there is one."""
+    y, moved = _coordinate(
+        first, x, y, moved, k, w_row, given, prior, u, share, numbers, unit, back,
+        pseudocount, l2, floor, size, tiny, RIDGE, BY_ENTRY,
+    )  # fmt: skip
+    if k + 1 < K:
+        y, moved = _coordinate(
+            second, x, y, moved, k + 1, w_row, given, prior, u, share, numbers, unit,
+            back, pseudocount, l2, floor, size, tiny, RIDGE, BY_ENTRY,
+        )  # fmt: skip
+    return y, moved
 
 
 @triton.jit
