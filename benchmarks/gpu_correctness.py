@@ -84,7 +84,8 @@ def sparse_calls(X: CSR, K: int):
     rng = np.random.default_rng(1)
     W, HT = (rng.random((size, K)) + 0.05 for size in (n, m))
     B, u = rng.standard_normal((m, K)), HT.sum(0)
-    # Of the size of the rows, as in a fit: descent from far above loses digits.
+    # W reconstructs rows of the right size, as in a fit: a descent from weights that
+    # are far too large loses digits.
     W *= (ops.row_sums(X).numpy().clip(1) / (W @ u))[:, None]
     columns = torch.from_numpy(rng.permutation(m)[:20])
     pairs = torch.from_numpy(rng.integers(len(columns), size=(50, 2)))

@@ -14,6 +14,9 @@ from ._group import process_group
 #: Name of the lock of a cluster: fits of several programs wait for each other.
 _LOCK = "sklearn_topics.fit_dask"
 
+#: The first year of versions that were tested: a fit with 2024.8 waited without end.
+_OLDEST = 2026
+
 #: Seconds in which the other workers of a fit that failed may end.
 _PATIENCE = 5
 
@@ -44,7 +47,7 @@ def fit_dask(estimator, X, client=None):
     Raises
     ------
     ImportError
-        If dask.distributed is not installed.
+        If dask.distributed is not installed, or older than 2026.
     ValueError
         If X is not split into rows, or workers are threads of one process.
     RuntimeError
@@ -105,6 +108,11 @@ def _distributed():
             "fit_dask needs dask.distributed: pip install distributed, or "
             "pip install sklearn_topics[dask]."
         ) from missing
+    if int(distributed.__version__.split(".")[0]) < _OLDEST:
+        raise ImportError(
+            f"fit_dask needs distributed {_OLDEST} or later, and this is "
+            f"{distributed.__version__}: pip install --upgrade distributed."
+        )
     return distributed
 
 

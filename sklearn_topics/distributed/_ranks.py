@@ -23,7 +23,7 @@ from torch import Tensor
 #: Seconds between two looks at the store, and for the others to report in it.
 _POLL, _PATIENCE = 1.0, 20.0
 
-#: What a rank that leaves the context says where others begin a fit.
+#: The message of a rank that leaves the context, to ranks that begin a fit.
 _LEAVING = json.dumps({"problem": "it leaves the process group, without this call"})
 
 #: The number of the next context, by the ranks of the group, which all count alike.

@@ -138,7 +138,7 @@ def test_no_row_of_the_table_is_invented():
     }
     assert "cd" not in {model.split()[-1] for model, kind in table if kind == "csr"}
     for place, size in table.items():
-        # Of deep models the benchmark counts the topics of one layer.
+        # The benchmark counts the topics of one layer of a deep model; fit counts all.
         assert faster[place] <= size <= 1.3 * faster[place], place
 
 

@@ -40,9 +40,16 @@ def test_workers_get_consecutive_chunks(sizes, n_workers, expected):
 def of_dask():
     """The module, in a version whose workers were not seen to wait for each other."""
     module = pytest.importorskip("distributed")
-    if int(module.__version__.split(".")[0]) < 2026:
-        pytest.skip("a fit on the workers of dask 2024.8 waited without end")
+    if int(module.__version__.split(".")[0]) < _dask._OLDEST:
+        pytest.skip("fit_dask refuses this version of dask: see below")
     return module
+
+
+def test_an_older_dask_is_refused(monkeypatch):
+    module = pytest.importorskip("distributed")
+    monkeypatch.setattr(module, "__version__", "2024.8.0")
+    with pytest.raises(ImportError, match=r"distributed 2026 or later.*is 2024\.8\.0"):
+        fit_dask(TorchPoissonNMF(3), None)
 
 
 @pytest.fixture(scope="module")
