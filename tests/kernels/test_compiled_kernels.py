@@ -59,10 +59,11 @@ def test_every_operation_is_compiled(kernels):
 
 
 def test_a_kernel_fits_a_gpu(kernels):
-    # Compilers of older versions keep a few bytes for the subroutines of float64.
-    new = tuple(map(int, version("triton").split(".")[:2])) >= (3, 7)
-    most = {"local": 0, "shared": MOST_SHARED, "stack": 0 if new else 16}
+    # The bounds are those of one compiler. Others give out registers otherwise, and keep
+    # a few bytes on the stack where all are taken.
+    pinned = version("triton").split(".")[:2] == ["3", "7"]
+    most = {"local": 0, "shared": MOST_SHARED, "stack": 0 if pinned else 16}
     for row in kernels:
-        registers = REGISTERS.get(row["kernel"], MOST_REGISTERS) if new else 255
+        registers = REGISTERS.get(row["kernel"], MOST_REGISTERS) if pinned else 255
         for name, bound in (most | {"registers": registers}).items():
             assert row[name] <= bound, row
