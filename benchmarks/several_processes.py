@@ -4,18 +4,16 @@
 
 Printed for each solver: the seconds of an iteration, in turns, of one process with two
 threads and of two processes with one; messages and bytes of an iteration, counted, and
-the bytes by the formula of the guide. At last one process is killed in the middle of a
-fit with a checkpoint: what the others say and after how long, and whether the fit that
-goes on ends with the topics of one that was not interrupted.
+the bytes by the formula of the guide; and the seconds that the guide's model of the
+time expects for several machines. At last one process is killed in the middle of a fit
+with a checkpoint: what the others say and after how long, and whether the fit that goes
+on ends with the topics of one that was not interrupted (not with ``--record``).
 """
 
 import argparse
 import json
 import os
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 import warnings
@@ -23,7 +21,15 @@ from hashlib import sha256
 from pathlib import Path
 from statistics import median
 
+import groups
+import record
 from disk import draw
+from groups import results
+
+#: Machines of the model, and of the network between them the seconds of a message and
+#: the bytes a second: 10 Gbit/s.
+_MACHINES = 2, 4, 16, 64, 256, 1024
+_LATENCY, _BANDWIDTH = 50e-6, 1.25e9
 
 #: scd begins with 15 iterations of EM: those before are not measured.
 _FIRST = 20
@@ -39,6 +45,12 @@ def model_of(args, **options):
 
     options = {"init": "random", "tol": 0, "random_state": 0, **options}
     return TorchPoissonNMF(args.topics, solver=args.solver, **options)
+
+
+def expected_seconds(seconds, messages, sent, machines):
+    """Of an iteration on several machines, which takes `seconds` on one."""
+    waits = messages * 2 * (machines - 1) * _LATENCY
+    return seconds / machines + waits + 2 * sent / _BANDWIDTH
 
 
 def rows_of_this_process(args):
@@ -96,34 +108,14 @@ def work(args):
 
 
 def start(args, job, processes, threads=1, checkpoint=""):
-    """Start processes that form a group."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    command = [sys.executable, __file__, "--job", job, "--folder", str(args.folder)]
-    command += ["--topics", str(args.topics), "--solver", args.solver]
-    command += ["--iterations", str(args.iterations), "--checkpoint", str(checkpoint)]
-    group = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    group |= {"WORLD_SIZE": str(processes), "OMP_NUM_THREADS": str(threads)}
-    return [
-        subprocess.Popen(
-            command,
-            env={**os.environ, **group, "RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        for rank in range(processes)
-    ]
-
-
-def results(processes):
-    """What processes have printed, without those that were killed."""
-    out = [process.communicate()[0] for process in processes]
-    return [json.loads(text.splitlines()[-1]) for text in out if text]
+    command = [__file__, "--job", job, "--folder", args.folder]
+    command += ["--topics", args.topics, "--solver", args.solver]
+    command += ["--iterations", args.iterations, "--checkpoint", checkpoint]
+    return groups.start(command, processes, threads)
 
 
 def compare_times(args):
+    """Seconds of both ways, messages and bytes of an iteration."""
     n = args.processes
     ways = {"one process": (1, n), f"{n} processes": (n, 1)}
     seconds = {way: [] for way in ways}
@@ -140,6 +132,29 @@ def compare_times(args):
         f"{args.solver:4} {messages:g} messages, {sent:,.0f} bytes an iteration; "
         f"by the formula {formula(args.solver, args.terms, args.topics):,}"
     )
+    for machines in _MACHINES:
+        expected = expected_seconds(one, messages, sent, machines)
+        print(f"{args.solver:4} {machines:5} machines: {expected:7.3f} s expected")
+    return {"seconds": seconds, "messages": messages, "sent": sent}
+
+
+def write(args, found):
+    """The table: a row for each way that was measured, and for some machines."""
+    columns = {"Machines of two cores": ""}
+    columns |= {f'"{solver}", s an iteration': ".3g" for solver in found}
+    ways = next(iter(found.values()))["seconds"]
+    rows = [
+        [f"one, {way}", *(one["seconds"][way] for one in found.values())]
+        for way in ways
+    ]
+    for machines in _MACHINES:
+        row = [f"{machines:,}, calculated"]
+        for one in found.values():
+            seconds = median(one["seconds"]["one process"])
+            figures = seconds, one["messages"], one["sent"], machines
+            row.append(expected_seconds(*figures))
+        rows.append(row)
+    record.write_table("several_processes", args.record, columns, rows, ("numba",))
 
 
 def kill(args):
@@ -170,18 +185,25 @@ def main():
     parser.add_argument("--folder", type=Path, help="of the corpus, which is kept")
     for name in "--job", "--solver", "--checkpoint":
         parser.add_argument(name, help=argparse.SUPPRESS)
+    record.add_arguments(parser)
     args = parser.parse_args()
     if args.job:
         work(args)
         return
+    if args.quick:
+        args.documents, args.terms, args.iterations, args.repeats = 2000, 500, 2, 1
     with tempfile.TemporaryDirectory() as temporary:
         args.folder = args.folder or Path(temporary, "corpus")
         if not args.folder.exists():
             draw(args.folder, args.documents, args.terms, args.length)
+        found = {}
         for solver in args.solvers:
             args.solver = solver
-            compare_times(args)
-        kill(args)
+            found[solver] = compare_times(args)
+        if args.record:
+            write(args, found)
+        else:
+            kill(args)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from sklearn.utils import check_array, check_random_state
 
+from .._kernels.ranks import is_first
 from .containers import readable
 from .warning import warn_user
 
@@ -93,7 +94,8 @@ def embedding_matrix(words, vectors, *, random_state=None, return_found=False) -
     out[list(found)] = list(found.values())
     is_found = np.isin(np.arange(len(words)), list(found))
     if len(found) < _ENOUGH * len(words):
-        _warn_of_gaps(words, is_found)
+        if is_first():
+            _warn_of_gaps(words, is_found)
     return (out, is_found) if return_found else out
 
 

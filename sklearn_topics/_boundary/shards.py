@@ -51,6 +51,12 @@ def on_all_ranks(method: F) -> F:
     return call
 
 
+def reopen() -> None:
+    """Say that the next message of all ranks validates data again."""
+    if ranks.current() is not None:
+        ranks.current().opening = True
+
+
 def exchanged(about: dict) -> list[dict]:
     """What all ranks of the group know about themselves, in JSON's types.
 
@@ -129,8 +135,9 @@ def require_support(estimator, method: str) -> None:
             f"{type(estimator).__name__}.{method} cannot be used in a process group"
             f"{refused}. In a process group, TorchPoissonNMF can be fitted with solver "
             "'scd' or 'em', TorchBetaNMF with solver 'cd', 'mu' or 'scd' (beta_loss "
-            "'frobenius' or 'kullback-leibler'), and TorchTruncatedSVD with algorithm "
-            "'randomized'. Fit other models outside of it, to all documents."
+            "'frobenius' or 'kullback-leibler'), TorchLDA with learning_method "
+            "'batch', TorchTruncatedSVD with algorithm 'randomized', and TorchETM. Fit "
+            "other models outside of it, to all documents."
         )
 
 
@@ -207,6 +214,8 @@ def _text(name: str, value) -> str:
         return "not an integer"  # rank 0 draws one
     if value is None or isinstance(value, bool | str):
         return repr(value)
+    if name == "schedule_params":
+        return repr(sorted(value.items()))
     array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
     if array.dtype.kind == "O" and array.ndim == 0:
         return type(value).__name__

@@ -5,7 +5,6 @@ not its file.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,13 +13,19 @@ from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.csr import accumulation_dtype, slice_rows, take
+from .._kernels.ranks import agreed, all_rows, all_sum
 from .._kernels.threads import one_torch_thread
+from .batches import (
+    MAX_BATCH,
+    batches,
+    n_batches,
+    noise_generator,
+    shuffled_batches,
+    sum_gradients,
+)
 from .schedule import Schedule
 from .solver import Diverged, State, on_host
 from .topic_model import document_sizes
-
-#: Documents in a batch: at most, at least, and batches in an epoch of few documents.
-MAX_BATCH, _LEAST_BATCH, _BATCHES = 250, 16, 20
 
 #: Times the loss of uniform topics, above which training has diverged.
 _HOPELESS = 100.0
@@ -133,20 +138,24 @@ class ETMTrainer:
         rates = rate, self.topic_learning_rate * factor
         optimizer = Adam(self._trained(), state)
         sums = torch.zeros(2, dtype=accumulation_dtype(X.device), device=X.device)
-        n_batches = -(-X.shape[0] // self.batch_size)
-        for number, rows in enumerate(shuffled_rows(X, self.batch_size, generator)):
-            progress = state["epoch"] + (number + 1) / n_batches
+        n = all_rows(X.shape[0])
+        streams = {"generator": generator, "noise": noise}
+        drops = self.module.encoder.token_dropout > 0
+        drawn = shuffled_batches(X, self.batch_size, **streams, drops=drops)
+        for number, batch in enumerate(drawn, 1):
+            progress = state["epoch"] + number / n_batches(n, self.batch_size)
             weight = min(1.0, progress / self.kl_warmup) if self.kl_warmup else 1.0
-            bound = self.module(take(X, rows), noise)
-            loss = (weight * bound.kl - bound.log_likelihood).mean()
+            bound = self.module(take(X, batch.rows), batch.draws)
+            loss = (weight * bound.kl - bound.log_likelihood).sum() / batch.n
             loss.backward()
+            sum_gradients(self._trained().values())
             if self.max_grad_norm is not None:
                 trained = self._trained().values()
                 torch.nn.utils.clip_grad_norm_(trained, self.max_grad_norm)
             optimizer.step(*rates, self.weight_decay)
             sums += torch.stack([terms.detach().sum() for terms in bound]).to(sums)
         new = self._dump(optimizer, generator, state["epoch"] + 1)
-        log_likelihood, kl = self._means(X, sums, new["epoch"])
+        log_likelihood, kl = self._means(X, all_sum(sums) / n, new["epoch"])
         new |= {"elbo": log_likelihood - kl, "nll": -log_likelihood, "kl": kl}
         new["learning_rate"] = rate
         loss = partial(self._loss, X, new)
@@ -162,7 +171,9 @@ class ETMTrainer:
         if self.held_out is None:
             return {"objective": found["elbo"], **found}
         self.load(self.settled(X, state))
-        bound = bounds(self.module, self.held_out, self.batch_size).mean().item()
+        found_bounds = bounds(self.module, self.held_out, self.batch_size)
+        n = all_rows(self.held_out.shape[0])
+        bound = (all_sum(found_bounds.sum()) / n).item()
         if not math.isfinite(bound):
             raise self._diverged(state["epoch"], bound)
         return {"objective": bound, **found, "validation": bound}
@@ -173,7 +184,9 @@ class ETMTrainer:
 
         Training normalises by each batch and does not use these statistics.
         """
-        if not self.module.encoder.norms or min(self.batch_size, X.shape[0]) == 1:
+        if not self.module.encoder.norms:
+            return state
+        if min(self.batch_size, all_rows(X.shape[0])) == 1:
             return state  # a batch of one is normalised by them in training
         self.load(state)
         self.module.encoder.set_statistics(partial(batches, X, MAX_BATCH))
@@ -198,22 +211,27 @@ class ETMTrainer:
     def _dump(self, optimizer: Adam, generator, epoch: int) -> State:
         state = {"epoch": epoch, "generator": generator.get_state()}
         for name, value in self.module.state_dict().items():
-            state[f"module.{name}"] = value.detach()
+            # Ranks with other processors round their updates differently.
+            state[f"module.{name}"] = agreed(value.detach())
         return state | optimizer.state()
 
-    def _means(self, X: CSR | Tensor, sums: Tensor, epoch: int) -> tuple[float, float]:
-        """Means of the epoch's sums of the bound's two terms: its one read.
+    def _means(self, X: CSR | Tensor, terms: Tensor, epoch: int) -> tuple[float, float]:
+        """Means over the epoch of the bound's two terms, as numbers: its one read.
 
         Raises if parameters are not finite, or far worse than a uniform model.
         """
         some = slice_rows(X, 0, min(self.batch_size, X.shape[0]))
-        log_likelihood, kl = (sums / X.shape[0]).unbind()
+        log_likelihood, kl = terms.unbind()
+        bound, size = all_sum(
+            bounds(self.module, some, self.batch_size).sum(), document_sizes(some).sum()
+        )
+        n = all_rows(some.shape[0])
         found = on_host(
             {
                 "log_likelihood": log_likelihood,
                 "kl": kl,
-                "bound": bounds(self.module, some, self.batch_size).mean(),
-                "size": document_sizes(some).mean(),
+                "bound": bound / n,
+                "size": size / n,
             }
         )
         log_likelihood, kl, after, size = found.values()
@@ -236,36 +254,6 @@ def embedded_topics(rho: Tensor, alpha: Tensor) -> Tensor:  # [K, m]
     """The topics of embeddings of terms (m x E) and of topics (K x E)."""
     logits = (rho @ alpha.T).to(accumulation_dtype(rho.device))
     return torch.softmax(logits, 0).T.contiguous().to(rho.dtype)
-
-
-def default_batch_size(n: int) -> int:
-    """Documents in a batch of n documents."""
-    return min(MAX_BATCH, max(_LEAST_BATCH, n // _BATCHES))
-
-
-def noise_generator(host: torch.Generator, device: torch.device) -> torch.Generator:
-    """A generator on the device, seeded from that of the host; on the CPU that itself.
-
-    Its numbers depend on the type of the device.
-    """
-    if device.type == "cpu":
-        return host
-    seed = torch.randint(2**62, (), generator=host, device="cpu")
-    return torch.Generator(device).manual_seed(int(seed))
-
-
-def shuffled_rows(
-    X: CSR | Tensor, size: int, generator: torch.Generator
-) -> Iterator[Tensor]:
-    """Indices of all rows on the host, shuffled, in batches of about equal size."""
-    order = torch.randperm(X.shape[0], generator=generator, device="cpu")
-    return iter(order.tensor_split(-(-X.shape[0] // size)))
-
-
-def batches(X: CSR | Tensor, size: int) -> Iterator[CSR | Tensor]:
-    """X in batches of about equal size, in order."""
-    order = torch.arange(X.shape[0], device="cpu")
-    return (take(X, rows) for rows in order.tensor_split(-(-X.shape[0] // size)))
 
 
 @one_torch_thread()

@@ -14,9 +14,11 @@ from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.csr import take
+from .._kernels.ranks import agreed, all_any, all_rows, of_all
 from .._kernels.threads import one_torch_thread
 from .._kernels.transfer import upload
-from .etm import Adam, noise_generator, shuffled_rows
+from .batches import noise_generator, shuffled_batches, sum_gradients
+from .etm import Adam
 from .poisson_nmf import SCD
 from .topic_model import normalize_rows, topics_of
 from .unit import Unit
@@ -101,7 +103,7 @@ def init_from_nmf(
     with progress(_NMF_ITERATIONS, "iterations of Poisson NMF") as shown:
         theta, topics = nmf_topics(X, K, generator, start, shown.show, steering)
     topic_error = set_topics(module, topics, keep_embeddings=keep_embeddings)
-    documents = _ENCODER_EPOCHS * X.shape[0]
+    documents = _ENCODER_EPOCHS * all_rows(X.shape[0])
     with progress(documents, "documents to pretrain the encoder") as shown:
         pretrain_encoder(
             module,
@@ -144,11 +146,13 @@ def nmf_topics(
         state = solver.step(X, state)
         show(done)
     theta = normalize_rows(state["W"] * ops.column_sums(state["HT"]))
-    topics = topics_of(state)
-    if not bool((theta.sum() + topics.sum()).isfinite()):
-        raise FloatingPointError(
-            f"The topics at the start are not finite, computed in {X.dtype}. Values of "
-            "X are too large for it: rescale X or pass it as float64."
+    topics = agreed(topics_of(state))
+    if all_any(not bool((theta.sum() + topics.sum()).isfinite())):
+        raise of_all(
+            FloatingPointError(
+                f"The topics at the start are not finite, computed in {X.dtype}. "
+                "Values of X are too large for it: rescale X or pass it as float64."
+            )
         )
     return theta, topics
 
@@ -166,7 +170,11 @@ def set_topics(module, topics: Tensor, *, keep_embeddings: bool) -> float:
         _fit_topic_embeddings(module, aims.T)
     else:
         _factorise_logits(module, aims.log().T)
-    return float((module.topics().detach() - aims).abs().sum(1).mean() / 2)
+    with torch.no_grad():
+        for value in module.embeddings, module.topic_embeddings:
+            value.copy_(agreed(value))
+    gaps = (module.topics().detach() - aims).abs().sum(1)
+    return float(agreed(gaps.mean() / 2))
 
 
 def _factorise_logits(module, logits: Tensor) -> None:
@@ -220,13 +228,16 @@ def pretrain_encoder(
     """
     module.train()
     seen, noise = 0, noise_generator(generator, X.device)
+    streams = {"generator": generator, "noise": noise}
+    streams["drops"] = module.encoder.token_dropout > 0
     optimizer = Adam({f"encoder.{n}": p for n, p in module.encoder.named_parameters()})
     for _ in range(n_epochs):
-        for rows in shuffled_rows(X, batch_size, generator):
-            mean, _ = module.encoder(take(X, rows), noise)
-            target = theta[upload(rows, X.device)]
-            loss = -(target * torch.log_softmax(mean, 1)).sum(1).mean()
+        for batch in shuffled_batches(X, batch_size, **streams):
+            mean, _ = module.encoder(take(X, batch.rows), batch.draws)
+            target = theta[upload(batch.rows, X.device)]
+            loss = -(target * torch.log_softmax(mean, 1)).sum(1).sum() / batch.n
             loss.backward()
+            sum_gradients(optimizer.parameters.values())
             optimizer.step(learning_rate)
-            seen += len(rows)
+            seen += batch.n
             show(seen)

@@ -29,6 +29,7 @@ from .._kernels import CSR, ops
 from .._kernels.chunks import data_blocks, row_blocks, wide_sums
 from .._kernels.csr import accumulation_dtype, as_dtype, used_columns
 from .._kernels.digamma import digamma
+from .._kernels.ranks import all_sum, rows_before
 from .solver import State, on_host
 
 #: (documents, number of those drawn before) -> their first gamma (documents x K).
@@ -86,7 +87,7 @@ def variational_bound(
 
     E[log p(X, theta, beta)] - E[log q(theta, beta)] for the posteriors gamma (n x K) of
     documents, by `posterior`, and lambda^T (m x K); the terms of documents count
-    `ratio` times. A block of documents at a time.
+    `ratio` times. A block of documents at a time, of all ranks.
     """
     a, b = priors
     wide = accumulation_dtype(components.device)
@@ -102,7 +103,7 @@ def variational_bound(
         log_theta = _expected_logs(gamma)
         documents += _expected_log_likelihood(part, log_theta, log_beta.T)
         documents -= _divergence(a, gamma, log_theta)
-    return ratio * documents - _divergence(b, topics, log_beta)
+    return ratio * all_sum(documents) - _divergence(b, topics, log_beta)
 
 
 def _expected_logs(A: Tensor) -> Tensor:
@@ -168,7 +169,7 @@ class VariationalBayes(ABC):
         posterior = partial(self.inference.posterior, components=components)
         priors = self.inference.prior, self.topic_word_prior
         bound = variational_bound(X, posterior, components, priors)
-        tokens = wide_sums(X, lambda x: x)[0]
+        tokens = all_sum(wide_sums(X, lambda x: x)[0])
         found = on_host({"objective": bound, "tokens": tokens})
         bound, tokens = found["objective"], found["tokens"]
         return {"objective": bound, "perplexity": bound_perplexity(bound, tokens)}
@@ -192,13 +193,13 @@ class BatchBayes(VariationalBayes):
     """All documents in each update."""
 
     def step(self, X: CSR, state: State) -> State:
-        counts = self.expected_counts(
-            X, term_weights(state["components"]), state["drawn"]
-        )
+        before, n = rows_before(X.shape[0])
+        HT = term_weights(state["components"])
+        counts = all_sum(self.expected_counts(X, HT, state["drawn"] + before))
         return {
             "components": counts.add_(self.topic_word_prior),
             "n_updates": state["n_updates"] + 1,
-            "drawn": state["drawn"] + X.shape[0],
+            "drawn": state["drawn"] + n,
         }
 
 

@@ -97,16 +97,19 @@ def require_given_topics(W, H) -> None:
                 "if given, has the rows of this rank."
             )
         )
-    _require_same("W", "None" if W is None else "given")
+    require_same("W", "None" if W is None else "given")
 
 
 def require_equal(name: str, value) -> None:
     """Raise an error if ranks of the group have been given different arrays."""
     if current() is not None:
-        _require_same(name, fingerprint(value))
+        require_same(name, fingerprint(value))
 
 
-def _require_same(name: str, text: str) -> None:
+def require_same(name: str, text: str) -> None:
+    """Raise an error if ranks of the group have other texts for what is named."""
+    if current() is None:
+        return
     found = current().exchange(text)
     for rank, other in enumerate(found):
         if other != found[0]:

@@ -135,7 +135,7 @@ class PrintedIterations(Observer):
         self._verbose, self._every = verbose, every
 
     def end_iteration(self, run: Run) -> bool:
-        if self._verbose:
+        if self._verbose and is_first():
             line = f"iteration: {run.n_iter} of max_iter: {run.max_iter}"
             if run.n_iter % self._every == 0:
                 line += f", perplexity: {run.last_metrics['perplexity']:.4f}"

@@ -12,7 +12,7 @@ import numpy as np
 from .._core.solver import Diverged, Solver, State
 from .._kernels import CSR
 from .._kernels.graphs import RepeatedStep, is_worth_recording
-from .._kernels.ranks import agreed, agreed_numbers, of_all
+from .._kernels.ranks import agreed, agreed_numbers, current, of_all
 from .._kernels.threads import threads_for
 
 
@@ -228,15 +228,20 @@ class Run:
         self._began -= content["seconds"]
 
 
+#: Names of the topics in the states of solvers.
+_TOPICS = "HT", "components"
+
+
 def _with_agreed_topics(state: State | None) -> State | None:
     """In a process group with the topics of rank 0, to the last bit.
 
     Processors of different kinds round differently. In between, all ranks take the same
-    sums of documents, which keep their topics together.
+    sums of documents, which keep their topics together. Modules are agreed on in each
+    epoch.
     """
-    if state is None or "HT" not in state:
+    if state is None or current() is None:
         return state
-    return {**state, "HT": agreed(state["HT"])}
+    return {**state, **{n: agreed(state[n]) for n in _TOPICS if n in state}}
 
 
 class Observer:

@@ -9,6 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from . import ops
 from .csr import CSR, accumulation_dtype
+from .ranks import Ranks, current
 from .threads import threads_by_work
 
 
@@ -33,6 +34,26 @@ def log_likelihood(X: CSR | Tensor, W: Tensor, HT: Tensor, *, floor: float) -> T
 def tall_product(A: Tensor, B: Tensor) -> Tensor:  # [n, K]
     """A B^T of a tall A (n x E) and a small B (K x E), differentiable in both."""
     return _TallProduct.apply(A, B)
+
+
+def all_sum(A: Tensor) -> Tensor:
+    """The sum over all ranks, whose losses add up to the one that is differentiated."""
+    group = current()
+    return A if group is None else _AllSum.apply(A, group)
+
+
+class _AllSum(torch.autograd.Function):
+    """Gradients are sums too; torch may compute them in a thread of its own."""
+
+    @staticmethod
+    def forward(ctx, A: Tensor, group: Ranks) -> Tensor:
+        ctx.group = group
+        return group.sum(A)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor):
+        return ctx.group.sum(gradient), None
 
 
 class _TallProduct(torch.autograd.Function):

@@ -106,6 +106,8 @@ class TensorBoardLogger(FitWatcher):
         return self._writers[fit]
 
     def _iteration(self, fit):
+        shown = fit.run.n_iter % self.every == 0
+        model = fit.model() if shown else None  # made by all ranks together
         if not is_first():
             return
         writer, step = self._writer(fit), self._step(fit, fit.run.n_iter)
@@ -113,8 +115,7 @@ class TensorBoardLogger(FitWatcher):
         for name, (iteration, score) in fit.scores.items():
             if iteration == fit.run.n_iter:
                 writer.add_scalar(name, score, step)
-        if fit.run.n_iter % self.every == 0:
-            model = fit.model()
+        if shown:
             writer.add_text("topics", self._table(model), step)
             if count_rows(fit.X):  # the first rank of a process group may have none
                 writer.add_histogram("topic usage", _usage(model, fit.X), step)

@@ -4,12 +4,15 @@ import socket
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from typing import TypeVar
 
 import numpy as np
 import scipy.sparse as sp
 import torch.distributed as dist
 
 from ._group import process_group
+
+Estimator = TypeVar("Estimator")
 
 #: Name of the lock of a cluster: fits of several programs wait for each other.
 _LOCK = "sklearn_topics.fit_dask"
@@ -21,12 +24,13 @@ _OLDEST = 2026
 _PATIENCE = 5
 
 
-def fit_dask(estimator, X, client=None):
+def fit_dask(estimator: Estimator, X, client=None) -> Estimator:
     """Fit a model to a dask array, on the workers that hold its chunks.
 
     Each worker fits the model to its chunks; together the workers form a
     :func:`process_group`. The result is the model that one process would fit to all
-    rows, up to the order of sums. Only sums over documents are sent.
+    rows, up to the order of sums. Documents stay with their workers, but for
+    those that a start by k-means looks at.
 
     Read more in the :ref:`User Guide <several_machines>`.
 

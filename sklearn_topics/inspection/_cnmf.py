@@ -1,6 +1,7 @@
 """Tables of gene expression programs in the files that cNMF writes."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,6 +12,9 @@ from .._boundary.proportions import proportions_and_counts
 from .._boundary.topics import term_names, topic_distributions
 from ..models._non_negative_factorization import non_negative_factorization
 from ._frames import data_frame
+
+if TYPE_CHECKING:
+    from ._frames import DataFrame
 
 #: Tokens of each cell in transcripts per million.
 _MILLION = 1e6
@@ -24,7 +28,7 @@ _NO_THRESHOLD = 2.0
 
 def write_cnmf_results(
     model, X, folder, *, name="cNMF", theta=None, feature_names=None
-):
+) -> "dict[str, DataFrame]":
     """Write usages and spectra as cNMF does, for programs that read its results.
 
     Programs are topics of cells, their spectra are topics over genes. They are numbered

@@ -1,5 +1,7 @@
 """Terms that distinguish a topic from the others, with standard errors."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 
@@ -12,6 +14,9 @@ from .._boundary.transfer import to_numpy
 from .._core.differential import term_rates
 from .._fit.progress import Progress
 from ._frames import data_frame, name_column
+
+if TYPE_CHECKING:
+    from ._frames import DataFrame
 
 _LOG_2 = np.log(2)
 #: Rate of a term that does not occur where descent begins, times the number of terms.
@@ -29,7 +34,7 @@ def differential_terms(
     pseudocount=0.01,
     n_terms=10,
     verbose=0,
-):
+) -> "DataFrame":
     r"""Find the terms that distinguish each topic from the others, and their errors.
 
     Use it to name topics by their distinctive terms, as in fastTopics' differential

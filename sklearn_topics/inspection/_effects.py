@@ -1,5 +1,7 @@
 """Regression of topic proportions on covariates of the documents."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.stats import t as student
 
@@ -8,6 +10,9 @@ from .._boundary.proportions import proportions_and_counts
 from ._design import covariate_columns, design_matrix, factorize
 from ._frames import data_frame, name_column
 from ._intervals import quantile
+
+if TYPE_CHECKING:
+    from ._frames import DataFrame
 
 #: Documents in a block, whose products of covariates are in memory.
 _BLOCK = 20_000
@@ -26,7 +31,7 @@ def topic_effects(
     theta=None,
     confidence_level=0.95,
     verbose=0,
-):
+) -> "DataFrame":
     r"""Estimate how the topic proportions depend on covariates of the documents.
 
     Use it to test whether the share of a topic changes with time, or differs between

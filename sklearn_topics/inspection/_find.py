@@ -1,5 +1,7 @@
 """The topics that match words or a text, and the documents of a topic."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._boundary.arguments import check_integer, check_sequence, did_you_mean
@@ -12,11 +14,16 @@ from ._frames import data_frame, name_column
 from ._terms import top_terms
 from ._texts import readable_documents, texts_of
 
+if TYPE_CHECKING:
+    from ._frames import DataFrame
+
 #: A document is ranked as if it had this number of further tokens of the corpus.
 _PRIOR_TOKENS = 10
 
 
-def find_topics(model, query, n_topics=5, *, n_terms=10, feature_names=None):
+def find_topics(
+    model, query, n_topics=5, *, n_terms=10, feature_names=None
+) -> "DataFrame":
     """Find the topics of words or of a text.
 
     Parameters
@@ -117,7 +124,7 @@ def _score_text(model, text, known):
 
 def find_documents(
     model, X, topic, texts=None, *, theta=None, n_documents=10, verbose=0
-):
+) -> "DataFrame":
     r"""Find the documents that are most about a topic.
 
     Parameters

@@ -1,9 +1,14 @@
 """DataFrames and dates; the only file that imports pandas."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._boundary.arguments import check_choice
 from .._boundary.topics import topic_labels, topic_names
+
+if TYPE_CHECKING:
+    from pandas import DataFrame as DataFrame
 
 #: Units of `freq` -> pandas' names of periods.
 _PERIODS = {
@@ -29,7 +34,7 @@ _ALIASES = {
 _NUMBERS = "boolean", "integer", "floating", "mixed-integer-float", "decimal"
 
 
-def data_frame(values, **options):
+def data_frame(values, **options) -> "DataFrame":
     """A pandas DataFrame."""
     return _pandas().DataFrame(values, **options)
 

@@ -1,10 +1,12 @@
 """Nearest terms of words or topics in the embedding space of a fitted TorchETM."""
 
+import numpy as np
+
 from .._boundary.pipelines import split_pipeline
 from .._boundary.topics import term_names
 
 
-def word_neighbors(model, words, n_terms=10, *, feature_names=None):
+def word_neighbors(model, words, n_terms=10, *, feature_names=None) -> np.ndarray:
     """Find the nearest neighbors of words in the embedding space, by cosine similarity.
 
     Equivalent to :meth:`sklearn_topics.TorchETM.word_neighbors`, with the names of the
@@ -52,7 +54,7 @@ def word_neighbors(model, words, n_terms=10, *, feature_names=None):
     return etm.word_neighbors(words, n_terms, feature_names=names)
 
 
-def topic_neighbors(model, n_terms=10, *, feature_names=None):
+def topic_neighbors(model, n_terms=10, *, feature_names=None) -> np.ndarray:
     """Find the nearest terms of topics in the embedding space, by cosine similarity.
 
     Equivalent to :meth:`sklearn_topics.TorchETM.topic_neighbors`, with the names of the

@@ -1,5 +1,7 @@
 """Documents that represent a topic: typical of it, and different from each other."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -10,13 +12,16 @@ from .._boundary.top_terms import greatest
 from ._frames import data_frame, name_column
 from ._texts import readable_documents, texts_of
 
+if TYPE_CHECKING:
+    from ._frames import DataFrame
+
 #: Number of documents of each topic among which the representatives are chosen.
 _CANDIDATES = 100
 
 
 def representative_documents(
     model, X, texts=None, *, theta=None, n_documents=3, verbose=0
-):
+) -> "DataFrame":
     r"""Find documents that represent each topic.
 
     Use it to read what a topic is about. The documents with the highest proportion of a

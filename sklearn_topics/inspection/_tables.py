@@ -1,5 +1,7 @@
 """Tables of topics, documents and terms."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .._boundary.arguments import check_integer
@@ -23,6 +25,9 @@ from ._representatives import representatives
 from ._terms import top_terms
 from ._texts import readable_documents, texts_of
 
+if TYPE_CHECKING:
+    from ._frames import DataFrame
+
 #: Name of the row of documents without a dominant topic in `topic_info`.
 _NO_TOPIC = "-1_(no known terms)"
 
@@ -30,7 +35,7 @@ _NO_TOPIC = "-1_(no known terms)"
 _SUMMARISED = "Topic", "Share", "Coherence", "Representation"
 
 
-def topic_words(model, feature_names=None):
+def topic_words(model, feature_names=None) -> "DataFrame":
     """Tabulate the probability of each term in each topic.
 
     Parameters
@@ -59,7 +64,7 @@ def topic_words(model, feature_names=None):
     return data_frame(topics.T, index=names, columns=columns)
 
 
-def dominant_topics(model, X=None, *, theta=None):
+def dominant_topics(model, X=None, *, theta=None) -> "DataFrame":
     """Assign each document to its strongest topic.
 
     The topic is -1 for a document without known terms or with equal proportions of all
@@ -113,7 +118,7 @@ def topic_info(
     n_terms=10,
     n_documents=3,
     verbose=0,
-):
+) -> "DataFrame":
     """Tabulate the topics: size, top terms, representative documents and coherence.
 
     The first five columns have the names of BERTopic's ``get_topic_info``.
@@ -173,7 +178,7 @@ def topic_info(
     return data_frame(_topic_columns(model, X, *options))
 
 
-def summary(model, X, *, theta=None, feature_names=None, n_terms=8):
+def summary(model, X, *, theta=None, feature_names=None, n_terms=8) -> str:
     """Summarise a fitted model in a few lines of text.
 
     Parameters

@@ -18,7 +18,7 @@ def top_terms(
     by="probability",
     relevance_weight=0.6,
     topic_shares=None,
-):
+) -> list[list[tuple[str, float]]]:
     r"""Find the top terms of each topic, with their weights.
 
     Parameters

@@ -95,7 +95,7 @@ def choose_n_topics(
     random_state=None,
     n_jobs=None,
     verbose=0,
-):
+) -> TopicNumberChoice:
     """Compare numbers of topics: held-out likelihood, coherence, stability and error.
 
     The model is fitted `n_fits` times for each number of topics. Each fit leaves other

@@ -1,5 +1,7 @@
 """Topic proportions of groups of documents, and over time."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -10,10 +12,13 @@ from ._frames import data_frame, name_column, start_of_periods
 from ._groups import number_groups
 from ._intervals import quantile, wilson
 
+if TYPE_CHECKING:
+    from ._frames import DataFrame
+
 
 def topics_by(
     model, X, groups, *, freq=None, theta=None, confidence_level=0.95, verbose=0
-):
+) -> "DataFrame":
     r"""Tabulate the topic proportions of groups of documents, or of periods.
 
     Use it to compare topics between sources, authors or cell types, and to follow

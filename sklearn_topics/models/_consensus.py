@@ -20,7 +20,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._boundary.containers import from_torch
+from .._boundary.containers import from_torch, on_disk
 from .._boundary.documentation import page_template
 from .._boundary.shards import require_support
 from .._boundary.sklearn_private import HasMethods, Interval, _fit_context
@@ -242,6 +242,8 @@ class ConsensusTopics(
         """
         require_support(self, "fit")
         model = for_many_fits(self.estimator)
+        stored = on_disk(X)  # rows of other libraries are read once for all fits
+        X = X if stored is None else stored
         validate_data(self, _named(X), skip_check_array=True)
         seeds = check_random_state(self.random_state).randint(
             np.iinfo(np.int32).max, size=self.n_fits

@@ -24,6 +24,7 @@ from .._boundary.topics import (
     term_names,
 )
 from .._boundary.transfer import (
+    agreed_array,
     make_generator,
     numpy_dtype,
     to_device,
@@ -32,10 +33,12 @@ from .._boundary.transfer import (
 from .._boundary.validation import training_and_validation
 from .._boundary.warning import warn_user
 from .._core import etm
+from .._core.batches import MAX_BATCH, default_batch_size
 from .._core.etm_init import init_from_nmf
 from .._core.fold_in import fold_in_around
 from .._core.schedule import SCHEDULES, make_schedule
 from .._core.topic_model import document_sizes, expected_tokens, normalize_rows
+from .._fit.first_rank import require_same
 from .._fit.loop import fit_from_starts
 from .._fit.progress import Progress
 from .._fit.race import raced_factors
@@ -43,6 +46,7 @@ from .._fit.row_blocks import in_row_blocks
 from .._fit.session import fit_session
 from .._fit.steering import Steering
 from .._fit.stopping import NoImprovement
+from .._kernels.ranks import agreed, all_rows, all_sum, is_first
 from ..nn import ETM
 from ..nn._etm import ACTIVATIONS
 from ._base import BaseTopicModel, set_topic_names
@@ -552,7 +556,7 @@ class TorchETM(BaseTopicModel):
         """
         X_device, _ = self._upload(X, "elbo")
         module = self._fitted_module(X_device)
-        return float(etm.bounds(module, X_device, etm.MAX_BATCH).mean())
+        return float(etm.bounds(module, X_device, MAX_BATCH).mean())
 
     def topic_neighbors(self, n_terms=10, *, feature_names=None) -> np.ndarray:
         """Find the terms with embeddings most similar to each topic, by cosine.
@@ -635,15 +639,14 @@ class TorchETM(BaseTopicModel):
             best = run.best
             if best.state is not None:
                 vars(self).update(attributes(best.state, best.n_iter))
+                self.components_ = agreed_array(self.components_)
                 if coverage is not None:
                     self.embedding_coverage_ = coverage
                 self.batch_size_ = trainer.batch_size
                 self.topic_learning_rate_ = float(trainer.topic_learning_rate)
                 self.loss_history_ = best.loss_history
-                theta = etm.encode(
-                    self._fitted_module(X_device), X_device, etm.MAX_BATCH
-                )
-                tokens = to_numpy(expected_tokens(X_device, theta))
+                theta = etm.encode(self._fitted_module(X_device), X_device, MAX_BATCH)
+                tokens = to_numpy(all_sum(expected_tokens(X_device, theta)))
                 self.topic_tokens_ = tokens.astype(np.float64)
                 set_topic_names(self, names_of_topics)
             if run.interrupted is not None:
@@ -689,11 +692,14 @@ class TorchETM(BaseTopicModel):
         )
         dim = self.embedding_dim or _EMBEDDING_DIM
         dim = dim if given is None else given.shape[1]
+        require_same("the dimension of the embeddings", str(dim))
         options = {"generator": generator, "device": X.device, "dtype": X.dtype}
         module = self._module(self._architecture(), m, dim, **options)
-        if given is not None:
-            with torch.no_grad():
+        with torch.no_grad():
+            if given is not None:
                 module.embeddings.copy_(to_device(given, X.device))
+            # Without an int as random_state, each rank has drawn other vectors.
+            module.embeddings.copy_(agreed(module.embeddings))
         if self.init == "random":
             return module, self.learning_rate, coverage
         topic_error = init_from_nmf(
@@ -708,7 +714,7 @@ class TorchETM(BaseTopicModel):
         )
         if topic_error < _HELD:
             return module, self.learning_rate * _SLOW_TOPICS, coverage
-        size = float(module.embeddings.detach().square().mean().sqrt())
+        size = float(agreed(module.embeddings.detach().square().mean().sqrt()))
         return module, self.learning_rate * _FAST_TOPICS * size, coverage
 
     def _steering(self, X):
@@ -767,6 +773,9 @@ class TorchETM(BaseTopicModel):
             held_out=held_out,
         )
 
+    def _refused_in_groups(self, method):
+        return None
+
     _sizes = "n_components", "batch_size", "hidden_layer_sizes", "embedding_dim"
 
     def _memory(self, X):
@@ -775,7 +784,7 @@ class TorchETM(BaseTopicModel):
         return {what: 4 * X.shape[1] * width * value_bytes(X, self)}
 
     def _batch_size(self, X):
-        return int(self.batch_size or etm.default_batch_size(X.shape[0]))
+        return int(self.batch_size or default_batch_size(all_rows(X.shape[0])))
 
     def _schedule(self):
         choice, params = self.learning_rate_schedule, self.schedule_params
@@ -821,7 +830,7 @@ class TorchETM(BaseTopicModel):
 
     def _infer(self, X, topics, verbose=0):
         self._validate_params()  # the user may have set them after fit
-        proposed = etm.encode(self._fitted_module(X), X, etm.MAX_BATCH)
+        proposed = etm.encode(self._fitted_module(X), X, MAX_BATCH)
         mixture, rows = self._mixture(), self._rows_of_fit()
         if not np.array_equal(mixture, np.eye(proposed.shape[1])):
             parts = to_device((mixture.T > 0).astype(numpy_dtype(X)), X.device)
@@ -868,7 +877,7 @@ class TorchETM(BaseTopicModel):
     def _warn_of_equal_topics(self):
         found = coinciding_topics(self.components_, _COINCIDE)
         pairs = [f"{k} and {other}" for k, other in found]
-        if pairs:
+        if pairs and is_first():
             advice = "choose a smaller n_components"
             if self.init == "random":
                 advice += ", a larger max_iter, or init='nmf'"

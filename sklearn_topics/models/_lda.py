@@ -21,7 +21,13 @@ from .._boundary.sklearn_private import (
     _fit_context,
 )
 from .._boundary.topics import normalize_rows
-from .._boundary.transfer import like_input, numpy_dtype, to_device, to_numpy
+from .._boundary.transfer import (
+    agreed_seed,
+    like_input,
+    numpy_dtype,
+    to_device,
+    to_numpy,
+)
 from .._core.lda import (
     BatchBayes,
     Inference,
@@ -37,6 +43,7 @@ from .._fit.session import fit_session
 from .._fit.stopping import SmallPerplexityChange
 from .._kernels.chunks import wide_sums
 from .._kernels.csr import as_csr, as_dtype
+from .._kernels.ranks import all_rows, all_sum
 from .._kernels.threads import one_torch_thread
 from ._base import _ITERATIVE, BaseDecomposition
 
@@ -414,6 +421,8 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
             if best.state is not None:  # else interrupted in the first iteration
                 vars(self).update(_attributes(found, best.state, best.n_iter))
                 self.bound_ = best.metrics["perplexity"]
+                # As after the draws of other ranks, for their documents.
+                solver.draw(0, best.state["drawn"])
                 self.loss_history_ = best.loss_history
             if run.interrupted is not None:
                 raise run.interrupted
@@ -423,7 +432,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         """Fitted attributes that the data do not change."""
         K, a, b = self.n_components, self.doc_topic_prior, self.topic_word_prior
         return {
-            "random_state_": check_random_state(self.random_state),
+            "random_state_": check_random_state(agreed_seed(self.random_state)),
             "doc_topic_prior_": 1.0 / K if a is None else a,
             "topic_word_prior_": 1.0 / K if b is None else b,
             "n_iter_": 0,
@@ -541,6 +550,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         W = check_coordinates(self, X)
         return like_input(W @ topics.astype(W.dtype, copy=False), X)
 
+    @on_all_ranks
     @plain_torch
     def score(self, X, y=None) -> float:
         """Lower bound of the log-likelihood of documents, as in scikit-learn.
@@ -562,6 +572,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         check_is_fitted(self)
         return self._bound(self._upload(X, "score"))
 
+    @on_all_ranks
     @plain_torch
     def perplexity(self, X, sub_sampling=False) -> float:
         """Perplexity by the bound of `score`, as in scikit-learn; lower is better.
@@ -581,10 +592,20 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         """
         check_is_fitted(self)
         X_device = self._upload(X, "perplexity")
-        n = X_device.shape[0]
+        n = all_rows(X_device.shape[0])
         ratio = float(self.total_samples) / n if sub_sampling else 1.0
-        tokens = float(wide_sums(X_device, lambda x: x)) * ratio
+        tokens = float(all_sum(wide_sums(X_device, lambda x: x))) * ratio
         return bound_perplexity(self._bound(X_device, ratio), tokens)
+
+    def _refused_in_groups(self, method):
+        if method == "partial_fit" or (
+            method == "fit" and self.learning_method == "online"
+        ):
+            return (
+                " online, because the documents of a batch are side by side on one "
+                "rank: use fit with learning_method='batch'"
+            )
+        return None
 
     def _bound(self, X, ratio=1.0):
         components = self._topics(X)

@@ -99,7 +99,7 @@ class BetaMu(Optimizer):
             self.param_groups.pop()
             raise
 
-    def step(self, closure):
+    def step(self, closure) -> None:
         """Update each parameter once.
 
         Parameters

@@ -6,9 +6,11 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from .._core.batches import PartOfBatch
 from .._core.topic_model import document_sizes
 from .._kernels import CSR, autograd
 from .._kernels.csr import accumulation_dtype, map_positive
+from .._kernels.ranks import agreed, all_sum, current
 from ._random import draw
 
 ACTIVATIONS = {
@@ -78,15 +80,18 @@ class Encoder(nn.Module):
             norm.reset_parameters()
 
     def forward(
-        self, X: CSR | Tensor, generator: torch.Generator | None = None
+        self,
+        X: CSR | Tensor,
+        generator: torch.Generator | PartOfBatch | None = None,
     ) -> tuple[Tensor, Tensor]:
+        n = generator.n if isinstance(generator, PartOfBatch) else None
         if self.training and self.token_dropout > 0:
             X = _drop_tokens(self.token_dropout, generator, X)
         size = document_sizes(X).to(self.first_weight.dtype)[:, None]  # [n, 1]
         weighted = autograd.product(X, self.first_weight)  # [n, n_hidden]
-        h = self._activate(weighted / size.where(size > 0, 1) + self.first_bias, 0)
+        h = self._activate(weighted / size.where(size > 0, 1) + self.first_bias, 0, n)
         for number, layer in enumerate(self.hidden, 1):
-            h = self._activate(layer(h), number)
+            h = self._activate(layer(h), number, n)
         if self.training and self.dropout > 0:
             h = _drop(self.dropout, generator, h) / (1 - self.dropout)
         return self.mean(h), self.log_variance(h)
@@ -111,29 +116,44 @@ class Encoder(nn.Module):
             with norm.register_forward_pre_hook(moments.add):
                 for X in batches():
                     self(X)
-            norm.running_mean.copy_(moments.mean)
-            norm.running_var.copy_(moments.squares / moments.n)
+            mean, variance = moments.of_all_ranks()
+            norm.running_mean.copy_(mean)
+            norm.running_var.copy_(variance)
 
-    def _activate(self, h, number):
+    def _activate(self, h, number, n):
         if self.norms:
-            h = self.norms[number](h)
+            h = self.norms[number](h, n)
         return ACTIVATIONS[self.activation](h)
 
 
 class _BatchNorm(nn.BatchNorm1d):
-    """Batch normalisation; a batch of one document uses the running statistics."""
+    """Batch normalisation; a batch of one document uses the running statistics.
 
-    def forward(self, h: Tensor) -> Tensor:
+    If n is given, h are some of n documents; others are on other ranks.
+    """
+
+    def forward(self, h: Tensor, n: int | None = None) -> Tensor:
+        if self.training and n is not None and n > 1:
+            return self._over_ranks(h, n)
         return nn.functional.batch_norm(
             h,
             self.running_mean,
             self.running_var,
             self.weight,
             self.bias,
-            self.training and len(h) > 1,
+            self.training and len(h) > 1 and n is None,
             self.momentum,
             self.eps,
         )
+
+    def _over_ranks(self, h: Tensor, n: int) -> Tensor:
+        mean = autograd.all_sum(h.sum(0)) / n
+        centred = h - mean
+        variance = autograd.all_sum(centred.square().sum(0)) / n
+        with torch.no_grad():
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (n / (n - 1)), self.momentum)
+        return centred * (variance + self.eps).rsqrt() * self.weight + self.bias
 
 
 class _Moments:
@@ -142,15 +162,24 @@ class _Moments:
     def __init__(self):
         self.n, self.mean, self.squares = 0, 0.0, 0.0
 
-    def add(self, _, inputs: tuple[Tensor]) -> None:
-        (h,) = inputs
-        h = h.to(accumulation_dtype(h.device))
-        n, mean = len(h), h.mean(0)
-        total, gap = self.n + n, mean - self.mean
+    def add(self, _, inputs: tuple[Tensor, None]) -> None:
+        h = inputs[0].to(accumulation_dtype(inputs[0].device))
+        n, mean = len(h), h.sum(0) / max(len(h), 1)
+        total, gap = max(self.n + n, 1), mean - self.mean
         squares = (h - mean).square().sum(0) + gap.square() * (self.n * n / total)
         self.squares = self.squares + squares
         self.mean = self.mean + gap * (n / total)
-        self.n = total
+        self.n += n
+
+    def of_all_ranks(self) -> tuple[Tensor, Tensor]:
+        """The mean and the variance."""
+        if current() is None:
+            return self.mean, self.squares / self.n
+        n = self.mean.new_tensor([self.n])
+        total, sums = all_sum(n, n * self.mean)
+        mean = sums / total
+        squares = all_sum(self.squares + n * (self.mean - mean).square())
+        return agreed(mean), agreed(squares / total)
 
 
 def draw_uniform_(generator, *parameters, inputs: int) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -57,7 +58,7 @@ class ConvergenceDisplay(Display):
         self.x, self.y = x, y
 
     @classmethod
-    def from_estimators(cls, models, *, x="seconds", y="objective", ax=None):
+    def from_estimators(cls, models, *, x="seconds", y="objective", ax=None) -> Self:
         """Plot the loss histories of fitted models.
 
         Parameters

@@ -1,10 +1,12 @@
 """What all displays share."""
 
+from typing import Self
+
 
 class Display:
     """A plot whose data are in its attributes; `_draw(ax)` sets the axes and draws."""
 
-    def plot(self, ax=None):
+    def plot(self, ax=None) -> Self:
         """Draw the display.
 
         Parameters

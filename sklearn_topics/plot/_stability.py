@@ -1,5 +1,7 @@
 """Distances between the topics of several fits as a heat map."""
 
+from typing import Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
@@ -69,7 +71,7 @@ class StabilityDisplay(Display):
         X=None,
         theta=None,
         ax=None,
-    ):
+    ) -> Self:
         """Plot the distances between the topics of all fits of a consensus.
 
         Parameters

@@ -1,5 +1,7 @@
 """Topic proportions of many documents in one plot."""
 
+from typing import Self
+
 import numpy as np
 
 from .._boundary.arguments import check_integer
@@ -85,7 +87,7 @@ class StructureDisplay(Display):
         n_documents=2000,
         random_state=0,
         ax=None,
-    ):
+    ) -> Self:
         """Plot the topic proportions that a fitted model infers.
 
         The legend shows the top terms of each topic.
@@ -152,7 +154,7 @@ class StructureDisplay(Display):
         n_documents=2000,
         random_state=0,
         ax=None,
-    ):
+    ) -> Self:
         """Plot given topic proportions.
 
         Parameters

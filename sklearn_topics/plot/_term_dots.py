@@ -1,5 +1,7 @@
 """Dot plot of terms by topics."""
 
+from typing import Self
+
 import numpy as np
 
 from .._boundary.arguments import check_integer, check_sequence
@@ -69,7 +71,7 @@ class TermDotsDisplay(Display):
         terms=None,
         topics=None,
         ax=None,
-    ):
+    ) -> Self:
         """Plot the top terms of a fitted model.
 
         Parameters

@@ -1,6 +1,7 @@
 """Top terms of each topic as bar charts."""
 
 import math
+from typing import Self
 
 from .._boundary.topics import topic_labels
 from ._display import Display
@@ -57,7 +58,7 @@ class TopTermsDisplay(Display):
         X=None,
         theta=None,
         ax=None,
-    ):
+    ) -> Self:
         """Plot the top terms of a fitted model.
 
         Parameters

@@ -1,5 +1,7 @@
 """Effects of covariates on the topic proportions, with confidence intervals."""
 
+from typing import Self
+
 import numpy as np
 
 from .._boundary.arguments import check_sequence, did_you_mean
@@ -78,7 +80,7 @@ class TopicEffectsDisplay(Display):
         by="probability",
         confidence_level=0.95,
         ax=None,
-    ):
+    ) -> Self:
         """Estimate and plot the effects of covariates.
 
         Parameters

@@ -1,5 +1,7 @@
 """Topic proportions of groups of documents, and over time."""
 
+from typing import Self
+
 import numpy as np
 
 from .._boundary.arguments import check_choice
@@ -91,7 +93,7 @@ class TopicGroupsDisplay(Display):
         confidence_level=0.95,
         kind="auto",
         ax=None,
-    ):
+    ) -> Self:
         """Plot the topic proportions of groups of documents.
 
         Parameters

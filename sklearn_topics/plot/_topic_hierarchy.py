@@ -1,5 +1,7 @@
 """The tree of topics as a dendrogram."""
 
+from typing import Self
+
 import numpy as np
 from scipy.cluster.hierarchy import dendrogram
 
@@ -51,7 +53,7 @@ class TopicHierarchyDisplay(Display):
     @classmethod
     def from_estimator(
         cls, model, X=None, *, feature_names=None, by="probability", ax=None
-    ):
+    ) -> Self:
         """Plot the tree of the topics of a fitted model.
 
         Parameters

@@ -1,5 +1,7 @@
 """Topics as circles in a plane; similar topics are close to each other."""
 
+from typing import Self
+
 import numpy as np
 from scipy.spatial.distance import pdist
 from sklearn.decomposition import KernelPCA
@@ -87,7 +89,7 @@ class TopicMapDisplay(Display):
         by="probability",
         distance="hellinger",
         ax=None,
-    ):
+    ) -> Self:
         """Plot the topic map of a fitted model.
 
         Parameters

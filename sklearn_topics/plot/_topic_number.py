@@ -1,5 +1,7 @@
 """Scores against the number of topics."""
 
+from typing import Self
+
 import numpy as np
 
 from .._boundary.arguments import is_integer
@@ -57,7 +59,7 @@ class TopicNumberDisplay(Display):
         self.parameter = parameter
 
     @classmethod
-    def from_choice(cls, choice, *, ax=None):
+    def from_choice(cls, choice, *, ax=None) -> Self:
         """Plot the scores of :func:`sklearn_topics.inspection.choose_n_topics`.
 
         Parameters
@@ -88,7 +90,7 @@ class TopicNumberDisplay(Display):
         return cls(curves, best=best, parameter="n_components").plot(ax=ax)
 
     @classmethod
-    def from_search(cls, search, *, parameter=None, ax=None):
+    def from_search(cls, search, *, parameter=None, ax=None) -> Self:
         """Plot the scores of a fitted ``GridSearchCV`` or ``RandomizedSearchCV``.
 
         Parameters

@@ -1,5 +1,7 @@
 """Similarities of topics as a heat map."""
 
+from typing import Self
+
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
 from scipy.spatial.distance import squareform
@@ -85,7 +87,7 @@ class TopicSimilarityDisplay(Display):
         distance="hellinger",
         labels=None,
         ax=None,
-    ):
+    ) -> Self:
         """Plot the topic similarities within a fitted model, or between two models.
 
         Parameters

@@ -1,5 +1,7 @@
 """Volcano plots of the terms of each topic."""
 
+from typing import Self
+
 import numpy as np
 
 from .._boundary.arguments import check_integer
@@ -72,7 +74,7 @@ class VolcanoDisplay(Display):
         topics=None,
         n_labels=8,
         ax=None,
-    ):
+    ) -> Self:
         """Compute and plot the log fold changes of all terms.
 
         Parameters

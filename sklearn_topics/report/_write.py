@@ -39,7 +39,7 @@ def write_report(
     by="probability",
     n_documents=3,
     verbose=0,
-):
+) -> Path:
     """Write one HTML file about a fitted topic model.
 
     Use it to show topics to people who do not use Python, or to archive a fit. The file

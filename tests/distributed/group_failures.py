@@ -12,7 +12,8 @@ import numpy as np
 import torch.distributed as dist
 from sklearn.base import clone
 
-from sklearn_topics import TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD
+from sklearn_topics import TorchBetaNMF, TorchETM, TorchPoissonNMF, TorchTruncatedSVD
+from sklearn_topics._core.etm import ETMTrainer
 from sklearn_topics._core.poisson_nmf import EM
 from sklearn_topics._fit import checkpoint
 from sklearn_topics.callbacks import HistoryLogger, TensorBoardLogger
@@ -54,6 +55,14 @@ def errors_of_some(rank, X):
         "frozen": lambda: TorchPoissonNMF(3, frozen_topics=[[1.0, 0]]).fit(X),
         "rank": lambda: TorchBetaNMF(60, init="nndsvd").fit(X),
         "components": lambda: TorchTruncatedSVD(60).fit(X),
+        "validation": lambda: TorchETM(3).fit(X, X_val=None if odd else X),
+        "negative validation": lambda: TorchETM(3).fit(X, X_val=-X if odd else X),
+        "vectors": lambda: TorchETM(3, embeddings=np.ones((40, 2 + odd))).fit(X),
+        "schedule": lambda: TorchETM(
+            3,
+            learning_rate_schedule="StepLR",
+            schedule_params={"step_size": 1 + odd},
+        ).fit(X),
         "afterwards": lambda: TorchPoissonNMF(3, max_iter=1).fit(X),
     }
 
@@ -167,5 +176,13 @@ def resume(rank, size):
         found["other"] = outcome(lambda: clone(model).set_params(tol=1).fit(X))
     with process_group(groups[3]):
         found["resumed"] = model.fit(X).components_.tolist()
+        etm = TorchETM(3, max_iter=3, checkpoint="etm", random_state=0)
+        if hasattr(etm, "set_callbacks"):
+            etm.set_callbacks(TensorBoardLogger("etm board"))
+        expected = clone(etm).set_params(checkpoint=None).fit(X).components_.tolist()
+        before(ETMTrainer, "settled", 2, raise_memory_error)
+        with suppress(MemoryError):
+            etm.fit(X)
+        found["etm"] = etm.fit(X).components_.tolist() == expected
     found["files"] = [path.name for path in Path().glob(f"state*{rank}*")]
     return found

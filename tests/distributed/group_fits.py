@@ -6,7 +6,13 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from sklearn_topics import TorchBetaNMF, TorchPoissonNMF, TorchTruncatedSVD
+from sklearn_topics import (
+    TorchBetaNMF,
+    TorchETM,
+    TorchLDA,
+    TorchPoissonNMF,
+    TorchTruncatedSVD,
+)
 from sklearn_topics._fit import race
 from sklearn_topics._kernels import ops, ranks
 from sklearn_topics.datasets import make_topic_corpus
@@ -64,10 +70,33 @@ for name, model in {
         3, solver="scd", beta_loss=1, max_iter=20, alpha_W=0.01, **RANDOM
     ),
     "svd": TorchTruncatedSVD(3, n_iter=20, **SEED),
+    "lda": TorchLDA(3, evaluate_every=2, perp_tol=1, **SEED),
+    "etm": TorchETM(3, max_iter=3, **SEED),
+    "etm, without norms": TorchETM(
+        3,
+        max_iter=3,
+        batch_norm=False,
+        dropout=0.2,
+        batch_size=7,
+        kl_warmup=2,
+        max_grad_norm=0.1,
+        **RANDOM,
+    ),
+    "etm, single documents": TorchETM(3, max_iter=1, batch_size=1, **RANDOM),
+    "etm, held out": TorchETM(
+        3,
+        max_iter=6,
+        early_stopping=True,
+        n_iter_no_change=1,
+        validation_fraction=0.3,
+        learning_rate_schedule="ReduceLROnPlateau",
+        schedule_params={"patience": 0},
+        **SEED,
+    ),
 }.items():
     CASES[name] = model, {}
 #: Cases that are fitted to dense X too.
-DENSE = "em", "scd 30", "auto", "beta mu, kl", "svd"
+DENSE = "em", "scd 30", "auto", "beta mu, kl", "svd", "lda", "etm"
 #: Cases that are fitted to fewer documents than terms too.
 WIDE = "beta mu", "svd"
 ATTRIBUTES = (
@@ -83,6 +112,9 @@ ATTRIBUTES = (
     "singular_values_",
     "explained_variance_",
     "explained_variance_ratio_",
+    "embeddings_",
+    "topic_embeddings_",
+    "bound_",
 )
 
 
@@ -102,6 +134,9 @@ def fitted(name, X):
         model.fit(X, **arguments)
         theta = model.transform(X) if X.shape[0] else np.empty((0, 3))
         score = model.score(X) if hasattr(model, "score") else 0.0
+        if isinstance(model, TorchLDA):
+            score += model.perplexity(X, sub_sampling=True)
+            score += model.random_state_.random_sample()  # as after all draws
     found = {key: getattr(model, key) for key in ATTRIBUTES if hasattr(model, key)}
     if "n_iter_" in found:
         found["objective"] = model.loss_history_["objective"]
@@ -158,6 +193,9 @@ SAME_BITS = (
     "beta scd",
     "svd",
     "svd, wide",
+    "lda",
+    "etm",
+    "etm, held out",
 )
 
 

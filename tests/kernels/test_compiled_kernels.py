@@ -59,8 +59,8 @@ def test_every_operation_is_compiled(kernels):
 
 
 def test_a_kernel_fits_a_gpu(kernels):
-    # The bounds are those of one compiler. Others give out registers otherwise, and keep
-    # a few bytes on the stack where all are taken.
+    # The bounds are those of one compiler. Others give out registers otherwise, and
+    # keep a few bytes on the stack where all are taken.
     pinned = version("triton").split(".")[:2] == ["3", "7"]
     most = {"local": 0, "shared": MOST_SHARED, "stack": 0 if pinned else 16}
     for row in kernels:

@@ -207,3 +207,24 @@ def test_the_estimator_is_not_changed(X):
     assert estimator.get_params() == before
     assert not hasattr(estimator, "components_")
     assert model.estimator_.init_ == "custom"
+
+
+class Rows:
+    """Rows as another library holds them, and how many of them were read."""
+
+    def __init__(self, X):
+        self.X, self.shape, self.dtype, self.n_read = X, X.shape, X.dtype, 0
+
+    def __getitem__(self, rows):
+        found = self.X[rows]
+        self.n_read += found.shape[0]
+        return found
+
+
+def test_rows_of_other_libraries_are_read_once_for_all_fits(known):
+    X = sp.csr_array(known[0])
+    rows = Rows(X)
+    model = consensus(TorchPoissonNMF(3, max_iter=5)).fit(rows)
+    assert rows.n_read <= X.shape[0] + 10  # some looks at the first row
+    expected = consensus(TorchPoissonNMF(3, max_iter=5)).fit(X)
+    np.testing.assert_array_equal(model.components_, expected.components_)
