@@ -37,7 +37,7 @@ TABLES = {
     "starts": "starts.py {data} snippets tweets",
     "steering": "steering.py {data} --only seeds",
     "topic_effects": "topic_effects.py --draws 100",
-    "several_processes": "several_processes.py",
+    "several_processes": "several_processes.py --documents 200000 --iterations 10",
 }
 
 

@@ -75,7 +75,7 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
     "within_subsection_order": "gallery_order.position",
     # Programs that start several processes.
-    "ignore_pattern": r"__init__\.py|torchrun_fit|dask_fit",
+    "ignore_pattern": r"__init__\.py|torchrun_fit|dask_fit|two_million_documents",
     # "Examples using" on the pages of the API, and links from the examples to it.
     "doc_module": ("sklearn_topics",),
     "backreferences_dir": "generated/backreferences",

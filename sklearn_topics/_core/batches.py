@@ -131,6 +131,17 @@ def batches(X: CSR | Tensor, size: int) -> Iterator[CSR | Tensor]:
     return (take(X, rows) for rows in parts)
 
 
+def with_empty_rows(X: CSR | Tensor, least: int) -> CSR | Tensor:
+    """X with empty documents at the end, if it has fewer than `least`."""
+    missing = least - X.shape[0]
+    if missing <= 0:
+        return X
+    if not isinstance(X, CSR):
+        return torch.nn.functional.pad(X, (0, 0, 0, missing))
+    indptr = torch.cat([X.indptr, X.indptr[-1:].expand(missing)])
+    return CSR(indptr, X.indices, X.data, (least, X.shape[1]))
+
+
 def sum_gradients(parameters: Iterable[Tensor]) -> None:
     """Add up what the documents of all ranks give to the gradients."""
     if current() is None:

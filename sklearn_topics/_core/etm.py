@@ -22,10 +22,15 @@ from .batches import (
     noise_generator,
     shuffled_batches,
     sum_gradients,
+    with_empty_rows,
 )
 from .schedule import Schedule
 from .solver import Diverged, State, on_host
 from .topic_model import document_sizes
+
+#: Matrices with fewer rows than this are multiplied in another way by some libraries,
+#: which rounds differently.
+_LEAST_ROWS = 32
 
 #: Times the loss of uniform topics, above which training has diverged.
 _HOPELESS = 100.0
@@ -269,6 +274,13 @@ def bounds(module, X: CSR | Tensor, batch_size: int) -> Tensor:
 @one_torch_thread()
 @torch.no_grad()
 def encode(module, X: CSR | Tensor, batch_size: int) -> Tensor:
-    """Topic proportions at the encoder's mean (n x K)."""
+    """Topic proportions at the encoder's mean (n x K).
+
+    Those of a document depend on it alone.
+    """
     module.eval()
-    return torch.cat([module.proportions(batch) for batch in batches(X, batch_size)])
+    parts = [
+        module.proportions(with_empty_rows(batch, _LEAST_ROWS))[: batch.shape[0]]
+        for batch in batches(X, batch_size)
+    ]
+    return torch.cat(parts)

@@ -1,6 +1,6 @@
 """Starting points for nonnegative factorisations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -13,11 +13,8 @@ from .._kernels.transfer import upload
 from .observed import mean_value
 from .svd import flip_signs, randomized_svd
 
-#: Shape -> standard normal numbers, on the host in float64.
-Draw = Callable[..., Tensor]
-
 #: Cells of a factor that are drawn at once.
-_CELLS = 1 << 18
+CELLS = 1 << 18
 
 INITS = ("random", "nndsvd", "nndsvda", "nndsvdar")
 
@@ -25,9 +22,30 @@ INITS = ("random", "nndsvd", "nndsvda", "nndsvdar")
 _NNDSVD_EPS = 1e-6
 
 
-def standard_normal(generator: torch.Generator) -> Draw:
-    factory_kwargs = {"dtype": torch.float64, "device": generator.device}
-    return lambda *shape: torch.randn(*shape, generator=generator, **factory_kwargs)
+class Draw:
+    """Standard normal numbers in the order of one stream: on the host in float64.
+
+    Parameters
+    ----------
+    stream : callable
+        Shape -> the next numbers.
+    """
+
+    def __init__(self, stream: Callable[..., Tensor]):
+        self._stream = stream
+
+    def __call__(self, *shape: int) -> Tensor:
+        return self._stream(*shape)
+
+    def rows(self, shape: tuple[int, int], first: int, last: int) -> Iterator[Tensor]:
+        """The rows from `first` to `last` of a matrix of this shape, in parts.
+
+        The numbers of the other rows are drawn too: a row does not depend on which rows
+        are wanted.
+        """
+        for start, stop in row_blocks(*shape, CELLS):
+            drawn = self(stop - start, shape[1])
+            yield drawn[max(first - start, 0) : max(last - start, 0)]
 
 
 def _random_factors(X: CSR | Tensor, K: int, draw: Draw, order: str):
@@ -48,20 +66,14 @@ def init_scale(X: CSR | Tensor, K: int) -> float:
 def _absolute_normal(
     draw: Draw, shape: tuple[int, int], rows: tuple[int, int], like: CSR | Tensor
 ) -> Tensor:
-    """Some rows of |N(0, 1)|, drawn in parts, because numbers are drawn in float64.
-
-    The numbers of the other rows are drawn too, so that a row does not depend on which
-    rows are wanted.
-    """
+    """Some rows of |N(0, 1)|, drawn in parts, because numbers are drawn in float64."""
     first, last = rows
     size = last - first, shape[1]
     out = torch.empty(size, dtype=like.dtype, device=like.device)
-    for start, stop in row_blocks(*shape, _CELLS):
-        drawn = draw(stop - start, shape[1])
-        begin, end = max(start, first), min(stop, last)
-        if begin < end:
-            part = drawn[begin - start : end - start]
-            out[begin - first : end - first] = _absolute(part, like)
+    filled = 0
+    for part in draw.rows(shape, first, last):
+        out[filled : filled + len(part)] = _absolute(part, like)
+        filled += len(part)
     return out
 
 

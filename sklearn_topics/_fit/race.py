@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from .._core.clusters import document_vectors, factors_of_clusters
-from .._core.init import initial_factors, standard_normal
+from .._core.init import initial_factors
 from .._core.poisson_nmf import SCD
 from .._core.topic_model import document_sizes, even_weights
 from .._kernels import CSR
@@ -22,6 +22,7 @@ from .._kernels.csr import take
 from .._kernels.ranks import all_rows, current
 from .._kernels.threads import one_torch_thread, threads_for
 from .first_rank import drawn_rows, on_first_rank
+from .starts import DrawByRuns
 
 #: Steps of EM, and iterations in all, of each candidate. After so many steps of
 #: coordinate descent the order of the objectives is nearly that of converged fits.
@@ -64,7 +65,7 @@ def raced_factors(
     solver : SCD
         The objective and its updates, in the unit of X.
     """
-    solver, draw = replace(solver, em_steps=_EM_STEPS), standard_normal(generator)
+    solver, draw = replace(solver, em_steps=_EM_STEPS), DrawByRuns(generator)
     if K > min(all_rows(X.shape[0]), X.shape[1]):
         return "random", *initial_factors(X, K, "random", draw)
     if current() is not None:
@@ -115,7 +116,7 @@ def kmeans_factors(
     if X.shape[0] > _SAMPLE:
         some = drawn_rows(X.shape[0], _SAMPLE, generator)
         return even_weights(X, K), kmeans_factors(take(X, some), K, generator)[1]
-    vectors = document_vectors(X, K, standard_normal(generator))
+    vectors = document_vectors(X, K, DrawByRuns(generator))
     seed = int(
         torch.randint(2**31 - 1, (), generator=generator, device=generator.device)
     )

@@ -1,15 +1,23 @@
 """Initialisation of NMF by `init`, W and H."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import torch
+from numpy.random import Philox
 from sklearn.utils import check_random_state
 from torch import Tensor
 
 from .._boundary.inputs import check_factor
 from .._boundary.shards import checked_together
 from .._boundary.transfer import agreed_seed, numpy_dtype, to_device
-from .._core.init import Draw, init_scale, initial_factors
+from .._core.init import CELLS, Draw, init_scale, initial_factors
 from .._core.observed import mean_value
+from .._kernels.chunks import row_blocks
 from .._kernels.ranks import all_any, all_rows
+
+#: Rows of a factor whose numbers have a stream of their own.
+_RUN = 4096
 
 #: Largest exponent of the unit for which NNDSVD is that of scikit-learn. Beyond, its
 #: replacements of zeros would dominate the factors, or vanish.
@@ -125,7 +133,38 @@ def initial_weights(X, HT, *, zero: bool) -> Tensor:
     return HT.new_full(shape, value)
 
 
+class DrawByRuns(Draw):
+    """Standard normal numbers of which rows do not wait for those before them.
+
+    Row i of a matrix is drawn in the run i // 4096, from a generator that counts from
+    another number in each run (Philox: Salmon et al. 2011).
+
+    Parameters
+    ----------
+    generator : torch.Generator
+        On the host.
+    """
+
+    def __init__(self, generator: torch.Generator):
+        self._generator = generator
+
+        def stream(*shape):
+            options = {"generator": generator, "dtype": torch.float64}
+            return torch.randn(*shape, device=generator.device, **options)
+
+        super().__init__(stream)
+
+    def rows(self, shape: tuple[int, int], first: int, last: int) -> Iterator[Tensor]:
+        key = torch.randint(2**62, (), generator=self._generator, device="cpu").item()
+        for run in range(first // _RUN, -(-last // _RUN)):
+            begin, end = run * _RUN, min(last, (run + 1) * _RUN)
+            stream = np.random.Generator(Philox(key=key, counter=[0, 0, 0, run]))
+            for start, stop in row_blocks(end - begin, shape[1], CELLS):
+                drawn = stream.standard_normal((stop - start, shape[1]))
+                yield torch.from_numpy(drawn[max(first - begin - start, 0) :])
+
+
 def host_normal(seed) -> Draw:
     """Standard normal numbers in scikit-learn's order, anew for an integer seed."""
     rng = check_random_state(seed)
-    return lambda *shape: torch.from_numpy(rng.standard_normal(size=shape))
+    return Draw(lambda *shape: torch.from_numpy(rng.standard_normal(size=shape)))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .._boundary.transfer import make_generator, to_device
 from .._core import init as factors
-from .._core.init import initial_factors, standard_normal
+from .._core.init import initial_factors
 from .._core.poisson_nmf import SCD
 from .._core.softmax_adam import SoftmaxAdam
 from .._core.solver import Solver, State
@@ -19,7 +19,7 @@ from .._kernels import CSR
 from .._kernels.ranks import all_rows
 from .first_rank import require_equal, require_given_topics
 from .race import kmeans_factors, raced_factors
-from .starts import check_rank, custom_factors
+from .starts import DrawByRuns, check_rank, custom_factors
 from .steering import Steering
 
 #: Values of `init`, and those which `n_init` can repeat because they are random.
@@ -94,7 +94,7 @@ class TopicStarts:
             objective = SCD(self.solver.doc_topic_pseudocount, typical)
             return raced_factors(X, K, generator, objective)
         init = "random" if init == "auto" else init
-        return init, *initial_factors(X, K, init, standard_normal(generator))
+        return init, *initial_factors(X, K, init, DrawByRuns(generator))
 
     def _check(self, W, H):
         """Raise an error if the parameters, or W and H, cannot be used."""

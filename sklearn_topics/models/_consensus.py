@@ -161,7 +161,7 @@ class ConsensusTopics(
     >>> model.components_.shape
     (4, 100)
     >>> model.topic_support_.tolist()
-    [0.8, 1.0, 1.0, 1.0]
+    [1.0, 1.0, 1.0, 1.0]
     """
 
     # Set by `fit`.

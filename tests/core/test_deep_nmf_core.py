@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose
 from sklearn_topics._core.beta_divergence import divergence
 from sklearn_topics._core.beta_nmf import MultiplicativeUpdate, Penalties
 from sklearn_topics._core.deep_nmf import DeepNMF, document_weights
-from sklearn_topics._core.init import standard_normal
+from sklearn_topics._fit.starts import DrawByRuns
 
 SUMS = Penalties(0.3, 0.2)
 SQUARES = Penalties(0.3, 0.2, 0.1, 0.4)
@@ -16,7 +16,7 @@ SIZES = (6, 4, 2)
 
 
 def begin(solver, X, *, sizes=SIZES, init="random", steps=0, seed=0):
-    draw = standard_normal(torch.Generator().manual_seed(seed))
+    draw = DrawByRuns(torch.Generator().manual_seed(seed))
     return solver.init_state(X, sizes[: solver.n_layers], init, draw, steps)
 
 

@@ -9,7 +9,8 @@ import torch
 
 from sklearn_topics._core.etm import encode
 from sklearn_topics._core.etm_init import init_from_nmf, pretrain_encoder, set_topics
-from sklearn_topics._core.init import initial_factors, standard_normal
+from sklearn_topics._core.init import initial_factors
+from sklearn_topics._fit.starts import DrawByRuns
 from sklearn_topics.nn import ETM
 
 
@@ -70,7 +71,7 @@ def test_all_of_the_start(load, counts, keep):
     generator = torch.Generator().manual_seed(0)
 
     def start(X, K, generator, solver):
-        factors = initial_factors(X, K, "random", standard_normal(generator))
+        factors = initial_factors(X, K, "random", DrawByRuns(generator))
         return "random", *factors
 
     options = {"keep_embeddings": keep, "batch_size": 10, "progress": progress}

@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition._nmf import _initialize_nmf
 
 from sklearn_topics._core import init
+from sklearn_topics._fit import starts
 
 
 def normal(seed=0):
-    return init.standard_normal(torch.Generator().manual_seed(seed))
+    return starts.DrawByRuns(torch.Generator().manual_seed(seed))
 
 
 @pytest.fixture
@@ -25,6 +28,47 @@ def separated():
     A = 100 * weights @ topics
     A[A < 0.05] = 0
     return A
+
+
+def in_order(seed=0):
+    rng = np.random.default_rng(seed)
+    return init.Draw(lambda *shape: torch.from_numpy(rng.standard_normal(shape)))
+
+
+@pytest.mark.parametrize("draw", [normal, in_order])
+@given(
+    n=st.integers(1, 9000),
+    K=st.sampled_from([1, 3, 400]),
+    bounds=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+@settings(max_examples=25, deadline=None)
+def test_rows_do_not_depend_on_which_are_drawn(draw, n, K, bounds):
+    first, last = (round(bound * n) for bound in sorted(bounds))
+    whole = torch.cat([*draw().rows((n, K), 0, n)])
+    assert whole.shape == (n, K)
+    some = [whole[:0], *draw().rows((n, K), first, last)]
+    assert torch.equal(torch.cat(some), whole[first:last])
+
+
+def test_runs_of_rows_have_numbers_of_their_own():
+    drawn = torch.cat([*normal().rows((3 * 4096, 2), 0, 3 * 4096)]).numpy()
+    assert len(np.unique(drawn)) == drawn.size
+    assert abs(drawn.mean()) < 0.03
+    assert abs(drawn.std() - 1) < 0.03
+    draw = normal()
+    one, two = (torch.cat([*draw.rows((9, 2), 0, 9)]) for _ in range(2))
+    assert not (one == two).any()
+
+
+def test_a_rank_draws_the_runs_of_its_rows_alone(monkeypatch):
+    keys = []
+    philox = starts.Philox
+    monkeypatch.setattr(
+        starts, "Philox", lambda **o: keys.append(o["counter"][3]) or philox(**o)
+    )
+    rows = [*normal().rows((10**12, 2), 10**11, 10**11 + 5)]
+    assert sum(map(len, rows)) == 5
+    assert keys == [10**11 // 4096]
 
 
 @pytest.mark.parametrize("name", init.INITS)

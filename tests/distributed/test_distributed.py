@@ -75,8 +75,8 @@ def test_a_group_fits_as_one_process(results, alone, name, size):
             if isinstance(expected[key], str):
                 assert found[key] == expected[key], key
             else:
-                # Embeddings near zero are differences of larger numbers.
-                least = 1e-12 if "embeddings" in key else 1e-14
+                # Of embeddings near zero, Adam makes large steps of small gradients.
+                least = 1e-9 if "embeddings" in key else 1e-14
                 tolerance = {"rtol": 1e-9, "atol": least, "err_msg": key}
                 assert_allclose(found[key], expected[key], **tolerance)
     if not name.startswith("beta mu"):  # which stops by all rows that it is given

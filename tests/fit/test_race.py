@@ -12,8 +12,8 @@ from sklearn_topics._core.clusters import (
     document_vectors,
     factors_of_clusters,
 )
-from sklearn_topics._core.init import standard_normal
 from sklearn_topics._fit import race
+from sklearn_topics._fit.starts import DrawByRuns
 from sklearn_topics.datasets import make_topic_corpus
 
 CPU = torch.device("cpu")
@@ -32,7 +32,7 @@ def test_document_vectors_are_lsa_of_tf_idf(short):
     X = short[0].astype(np.float64)
     vectors = {}
     for name, data in ("sparse", X), ("dense", X.toarray()):
-        draw = standard_normal(torch.Generator().manual_seed(0))
+        draw = DrawByRuns(torch.Generator().manual_seed(0))
         vectors[name] = document_vectors(to_device(data, CPU), 8, draw).numpy()
     tf_idf = TfidfTransformer().fit_transform(X).toarray()
     U, s, _ = np.linalg.svd(tf_idf, full_matrices=False)

@@ -164,8 +164,11 @@ def test_purity_of_newsgroups(corpus, corpus_lines):
     model = TorchPoissonNMF(10, init="random", random_state=0).fit(X)
     theta = model.transform(X)
     with pytest.warns(UserWarning, match=f"^65 {LEFT_OUT}"):
-        assert purity(labels, theta) == pytest.approx(0.723, abs=0.002)
-    assert purity(labels, theta.argmax(axis=1)) == pytest.approx(0.708, abs=0.002)
+        found = purity(labels, theta)
+    topic, known = theta.argmax(axis=1), np.asarray(X.sum(axis=1)).ravel() > 0
+    for value, some in (found, known), (purity(labels, topic), known | True):
+        table = pd.crosstab(topic[some], np.asarray(labels)[some])
+        assert value == pytest.approx(table.max(axis=1).sum() / some.sum())
     info = topic_info(model, X).set_index("Topic")["Count"]
     assert info[-1] == 65
     assert info[0] == (theta.argmax(axis=1) == 0).sum() - 65

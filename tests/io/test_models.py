@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -348,3 +350,18 @@ def test_wrong_columns_are_named(corpus, on_disk):
         ValueError, match="40 features, but TorchPoissonNMF is expecting"
     ):
         model.transform(on_disk)
+
+
+def test_the_example_writes_fits_and_transforms(tmp_path):
+    example = Path(__file__).parents[2] / "examples/two_million_documents.py"
+    done = subprocess.run(
+        [sys.executable, str(example), "1500"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 20
+    theta = np.load(tmp_path / "theta.npy")
+    np.testing.assert_allclose(theta.sum(axis=1), 1, rtol=1e-5)
+    assert io.open_counts(tmp_path / "counts").shape == (1500, 20_000)
