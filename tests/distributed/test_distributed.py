@@ -148,7 +148,7 @@ def test_a_failing_rank_ends_all_with_its_message(results, what, message):
     failures = [results[f"fail 3 {rank}"] for rank in (0, 2)]
     for found in failures:
         assert message in found[what]["error"]
-        assert found[what]["seconds"] < 30
+        assert found[what]["seconds"] < 90  # the groups wait for 100
         assert found["afterwards"]["error"] == ""
     assert failures[0]["interrupt"]["n_iter"] == failures[1]["interrupt"]["n_iter"] > 0
 
@@ -162,7 +162,7 @@ def test_a_rank_that_computes_for_long_is_not_called_dead(results):
     for rank in 0, 2:
         found = results[f"wait 3 {rank}"]["killed"]
         assert "all ranks stop: rank 1 ended" in found["error"]
-        assert found["seconds"] < 30
+        assert found["seconds"] < 90  # the groups wait for 100
 
 
 @pytest.fixture
