@@ -120,16 +120,19 @@ def require_documents(X, theta) -> None:
 def row_labels(**containers):
     """The pandas index that containers of the same documents share, or None.
 
-    A default index, which only numbers the rows, agrees with any other.
+    A default index, which only numbers the rows, agrees with any other but one that has
+    the same numbers in another order.
     """
     found = None
     for name, container in containers.items():
         if not hasattr(container, "iloc"):
             continue
         index = container.index
-        if found is None or _is_numbering(found[1]):
+        if found is None:
             found = name, index
-        elif not _is_numbering(index) and not index.equals(found[1]):
+        elif _agree(index, found[1]):
+            found = (name, index) if _is_numbering(found[1]) else found
+        else:
             raise ValueError(
                 f"{found[0]} and {name} have different indexes, so their rows may be "
                 f"different documents. Pass {name} in the order of {found[0]}, "
@@ -167,6 +170,17 @@ def _is_sparse_frame(X) -> bool:
     if not (hasattr(X, "iloc") and hasattr(X, "columns")) or X.shape[1] == 0:
         return False
     return all(hasattr(dtype, "fill_value") for dtype in set(X.dtypes))
+
+
+def _agree(one, other) -> bool:
+    """Whether two indexes may be those of the same rows."""
+    if not (_is_numbering(one) or _is_numbering(other)):
+        return one.equals(other)
+    numbers = other if _is_numbering(one) else one
+    if len(one) != len(other) or numbers.dtype.kind not in "iu":
+        return True
+    own, default = numbers.to_numpy(), np.arange(len(numbers))
+    return np.array_equal(own, default) or not np.array_equal(np.sort(own), default)
 
 
 def _is_numbering(index) -> bool:

@@ -38,7 +38,7 @@ def accepts_missing(estimator) -> bool:
     return tagged and get_tags(model).input_tags.allow_nan
 
 
-def _check_texts(before, X) -> None:
+def check_texts(before, X) -> None:
     """Raise an error for a table where the pipeline begins with a vectorizer of text.
 
     A vectorizer would fail on counts, and take the columns of a DataFrame for texts.
@@ -65,6 +65,6 @@ def model_input(before, X, *, missing: bool = False):
     sparse one.
     """
     if before is not None:
-        _check_texts(before, X)
+        check_texts(before, X)
     found = readable(X if before is None else before.transform(X), missing=missing)
     return found if hasattr(found, "sum") else as_counts(found)

@@ -59,7 +59,8 @@ def start_of_periods(dates, freq: str) -> np.ndarray:
     unit = _PERIODS[check_choice(freq, "freq", _PERIODS, _ALIASES)]
     found = pd.Series(dates)
     values = found.astype(object)  # of categories, too
-    if pd.api.types.infer_dtype(values, skipna=True) in _NUMBERS:
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    if kind in _NUMBERS:
         raise ValueError(
             "groups must contain dates if freq is given. Got numbers such as "
             f"{found.iloc[0]!s}. Leave freq out, or convert them, for example "
@@ -68,10 +69,14 @@ def start_of_periods(dates, freq: str) -> np.ndarray:
     try:
         if isinstance(found.dtype, pd.PeriodDtype):
             found = found.dt.to_timestamp()
-        found = pd.to_datetime(found)
+        # 05.04.2020 may be in April or in May.
+        options = {"format": "ISO8601"} if kind == "string" else {}
+        found = pd.to_datetime(found, **options)
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"groups must contain dates if freq is given: {error}"
+            "groups must contain dates, or texts such as 2020-05-31, if freq is given. "
+            "Convert other texts first, for example with pandas.to_datetime(texts, "
+            f"dayfirst=True). {error}"
         ) from error
     # Periods begin at local midnight.
     found = found.dt.tz_localize(None)

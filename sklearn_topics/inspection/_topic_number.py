@@ -10,6 +10,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from .._boundary.arguments import check_integer, check_number, check_sequence
 from .._boundary.documents import as_counts
 from .._boundary.inputs import count_rows, take_rows
+from .._boundary.pipelines import check_texts
 from .._boundary.shards import require_no_group
 from .._boundary.topics import topic_distributions
 from .._fit.consensus import find_consensus, training_error, with_random_init
@@ -188,6 +189,7 @@ def _model_and_counts(estimator, X):
     if hasattr(estimator, "steps"):
         pipeline = clone(estimator)
         if len(pipeline.steps) > 1:
+            check_texts(pipeline[:-1], X)
             X = pipeline[:-1].fit_transform(X)
         estimator = pipeline[-1]
     return with_random_init(estimator, "choose_n_topics"), as_counts(X)

@@ -163,7 +163,8 @@ def write_report(
 
 def _checked_ids(ids, index, n) -> list | None:
     if ids is None:
-        return None if index is None else list(index)
+        given = index is not None and len(index) == n
+        return list(index) if given else None
     ids = list(ids)
     if len(ids) != n:
         raise ValueError(f"ids has {len(ids)} items, but X has {n} documents.")

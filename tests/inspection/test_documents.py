@@ -247,6 +247,10 @@ def test_indexes_that_differ(pipe):
     theta = pd.DataFrame(model.transform(counts), index=texts.index)
     with pytest.raises(ValueError, match="X and theta have different indexes"):
         dominant_topics(model, shuffled, theta=theta)
+    with pytest.raises(ValueError, match="X and texts have different indexes"):
+        topic_info(model, counts, pd.Series(TEXTS).sample(frac=1, random_state=0))
+    same = pd.Series(TEXTS, index=np.arange(20))
+    assert len(topic_info(model, counts, same)) == 2
     assert len(topic_info(model, counts, texts)) == 2
     found = dominant_topics(model, sp.csr_array(counts), theta=theta)
     assert found.index.tolist() == texts.index.tolist()

@@ -1,6 +1,7 @@
 """Fits with several numbers of topics, and the recommendation."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.decomposition import NMF, LatentDirichletAllocation
 from sklearn.feature_extraction.text import CountVectorizer
@@ -153,3 +154,10 @@ def test_errors(options, error, message, X):
     estimator = options.pop("estimator")
     with pytest.raises(error, match=message):
         choose_n_topics(estimator, X, **options)
+
+
+def test_a_table_of_texts_is_refused():
+    pipe = make_pipeline(CountVectorizer(), TorchPoissonNMF())
+    frame = pd.DataFrame({"text": ["one two", "two three"] * 5})
+    with pytest.raises(ValueError, match="X is a table"):
+        choose_n_topics(pipe, frame, [2, 3])

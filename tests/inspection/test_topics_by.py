@@ -193,7 +193,8 @@ def test_names_of_topics(fitted):
     [
         (["a"] * 7, {}, "groups has 7 labels, but there are 120 documents"),
         ([2000] * 120, {"freq": "year"}, "Got numbers such as 2000. Leave freq out"),
-        (["x"] * 120, {"freq": "year"}, "groups must contain dates if freq is given"),
+        (["x"] * 120, {"freq": "year"}, "groups must contain dates, or texts such as"),
+        (["05.04.2020"] * 120, {"freq": "month"}, "dayfirst=True"),
         (DATES, {"freq": "moth"}, "Did you mean 'month'"),
         (["a"] * 120, {"confidence_level": 95}, "confidence_level must be between 0"),
         (pd.Series(["a"] * 120, index=range(1, 121)), {}, "different indexes"),

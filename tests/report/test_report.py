@@ -297,6 +297,9 @@ def test_long_names_of_groups_break(pipe, tmp_path):
 def test_errors(pipe, tmp_path):
     with pytest.raises(ValueError, match="groups has 3 labels, but there are 40"):
         write_report(pipe, TEXTS, tmp_path / "r.html", groups=["a"] * 3)
+    few = pd.Series(["a"] * 3, index=["x", "y", "z"])
+    with pytest.raises(ValueError, match="groups has 3 labels, but there are 40"):
+        write_report(pipe, TEXTS, tmp_path / "r.html", groups=few)
     with pytest.raises(ValueError, match="ids has 3 items, but X has 40"):
         write_report(pipe, TEXTS, tmp_path / "r.html", ids=["a"] * 3)
     with pytest.raises(ValueError, match="texts has 3 items, but X has 40"):
