@@ -3,12 +3,19 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.distributed as dist
 
 from .._kernels import ranks
 from ._ranks import TorchRanks
+
+#: Group -> its backend for the CPU, which goes after the group. A group that ends its
+#: backend holds Python's lock (seen with torch 2.6), and waits for ever if a thread of
+#: the backend needs the lock, to free the tensors of the last message. A backend that
+#: ends by itself does not hold it.
+_BACKENDS = WeakKeyDictionary()
 
 
 @contextmanager
@@ -66,6 +73,7 @@ def process_group(group=None) -> Iterator[None]:
         raise RuntimeError("Process groups cannot be nested: leave the first one.")
     with _torch_group(group) as found, ranks.marked():
         _require_cpu(found)
+        _BACKENDS[found] = found._get_backend(torch.device("cpu"))
         members = TorchRanks(found)
         with ranks.joined(members), members.answering():
             try:

@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
+import torch
 import torch.distributed as dist
 from sklearn.base import clone
 
@@ -16,6 +17,7 @@ from sklearn_topics import TorchBetaNMF, TorchETM, TorchPoissonNMF, TorchTruncat
 from sklearn_topics._core.etm import ETMTrainer
 from sklearn_topics._core.poisson_nmf import EM
 from sklearn_topics._fit import checkpoint
+from sklearn_topics._kernels import ranks
 from sklearn_topics.callbacks import HistoryLogger, TensorBoardLogger
 from sklearn_topics.distributed import _ranks, process_group
 
@@ -180,9 +182,22 @@ def resume(rank, size):
         if hasattr(etm, "set_callbacks"):
             etm.set_callbacks(TensorBoardLogger("etm board"))
         expected = clone(etm).set_params(checkpoint=None).fit(X).components_.tolist()
-        before(ETMTrainer, "settled", 2, raise_memory_error)
+        before(ETMTrainer, "step", 2, raise_memory_error)
         with suppress(MemoryError):
             etm.fit(X)
         found["etm"] = etm.fit(X).components_.tolist() == expected
     found["files"] = [path.name for path in Path().glob(f"state*{rank}*")]
     return found
+
+
+def end_often(rank, size):
+    """Groups that end while their threads free what the last message has sent."""
+    dist.destroy_process_group()
+    for number in range(50):
+        store = dist.FileStore(f"end {number}", size)
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=size)
+        with process_group():
+            for _ in range(3):
+                rows = ranks.gathered_rows(torch.ones(50, 50))
+        dist.destroy_process_group()
+    return len(rows)

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from .group_failures import fail, resume, wait
+from .group_failures import end_often, fail, resume, wait
 from .group_fits import fit_all, round_otherwise
 
 #: Jobs, and the sizes of the groups that do them.
@@ -27,6 +27,7 @@ GROUPS = (
     (wait, 3),
     (round_otherwise, 2),
     (resume, 2),
+    (end_often, 2),
 )
 
 

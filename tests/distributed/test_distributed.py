@@ -51,7 +51,7 @@ def results(tmp_path_factory):
         timeout=500,
     )
     found = {p.stem: json.loads(p.read_text()) for p in folder.glob("*.json")}
-    assert len(found) == 2 + 3 + 2 + 2 + 2 + 2, done.stderr  # a rank was killed
+    assert len(found) == 2 + 3 + 2 + 2 + 2 + 2 + 2, done.stderr  # a rank was killed
     return found
 
 
@@ -151,6 +151,10 @@ def test_a_failing_rank_ends_all_with_its_message(results, what, message):
         assert found[what]["seconds"] < 90  # the groups wait for 100
         assert found["afterwards"]["error"] == ""
     assert failures[0]["interrupt"]["n_iter"] == failures[1]["interrupt"]["n_iter"] > 0
+
+
+def test_groups_end(results):
+    assert results["end_often 2 0"] == results["end_often 2 1"] == 100
 
 
 def test_random_states_of_all_ranks_stay_alike(results):
