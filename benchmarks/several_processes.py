@@ -48,7 +48,7 @@ def model_of(args, **options):
 
 
 def expected_seconds(seconds, messages, sent, machines):
-    """Of an iteration on several machines, which takes `seconds` on one."""
+    """Seconds of an iteration on several machines, from those on one machine."""
     waits = messages * 2 * (machines - 1) * _LATENCY
     return seconds / machines + waits + 2 * sent / _BANDWIDTH
 

@@ -75,7 +75,7 @@ def test_a_group_fits_as_one_process(results, alone, name, size):
             if isinstance(expected[key], str):
                 assert found[key] == expected[key], key
             else:
-                # Of embeddings near zero, Adam makes large steps of small gradients.
+                # Adam makes large steps where gradients are near zero.
                 least = 1e-9 if "embeddings" in key else 1e-14
                 tolerance = {"rtol": 1e-9, "atol": least, "err_msg": key}
                 assert_allclose(found[key], expected[key], **tolerance)
