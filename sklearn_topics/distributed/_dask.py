@@ -10,15 +10,12 @@ import numpy as np
 import scipy.sparse as sp
 import torch.distributed as dist
 
-from ._group import process_group
+from ._group import made_group, process_group
 
 Estimator = TypeVar("Estimator")
 
 #: Name of the lock of a cluster: fits of several programs wait for each other.
 _LOCK = "sklearn_topics.fit_dask"
-
-#: The first year of versions that were tested: a fit with 2024.8 waited without end.
-_OLDEST = 2026
 
 #: Seconds in which the other workers of a fit that failed may end.
 _PATIENCE = 5
@@ -51,7 +48,7 @@ def fit_dask(estimator: Estimator, X, client=None) -> Estimator:
     Raises
     ------
     ImportError
-        If dask.distributed is not installed, or older than 2026.
+        If dask.distributed is not installed.
     ValueError
         If X is not split into rows, or workers are threads of one process.
     RuntimeError
@@ -112,11 +109,6 @@ def _distributed():
             "fit_dask needs dask.distributed: pip install distributed, or "
             "pip install sklearn_topics[dask]."
         ) from missing
-    if int(distributed.__version__.split(".")[0]) < _OLDEST:
-        raise ImportError(
-            f"fit_dask needs distributed {_OLDEST} or later, and this is "
-            f"{distributed.__version__}: pip install --upgrade distributed."
-        )
     return distributed
 
 
@@ -158,7 +150,7 @@ def _places(runs, workers: list[str], who_has: Mapping, chunks) -> list[str]:
     return places
 
 
-def _free_address() -> str:
+def _free_address() -> tuple[str, int]:
     """Where the first rank meets the others, on this worker."""
     from distributed import get_worker
     from distributed.comm import get_address_host
@@ -166,18 +158,14 @@ def _free_address() -> str:
     host = get_address_host(get_worker().address)
     with socket.socket() as unused:
         unused.bind(("", 0))
-        return f"tcp://{host}:{unused.getsockname()[1]}"
+        return host, unused.getsockname()[1]
 
 
 def _fit_part(estimator, parts, *, address, rank, size):
     """Fit to the chunks of this worker; the model, if it is the first."""
     sparse = any(map(sp.issparse, parts))
     X = sp.vstack(parts, format="csr") if sparse else np.vstack(parts)
-    options = {"rank": rank, "world_size": size}
-    dist.init_process_group("gloo", init_method=address, **options)
-    try:
-        with process_group():
-            estimator.fit(X)
-    finally:
-        dist.destroy_process_group()
+    store = dist.TCPStore(*address, size, is_master=rank == 0)
+    with made_group("gloo", store, rank, size), process_group():
+        estimator.fit(X)
     return estimator if rank == 0 else None

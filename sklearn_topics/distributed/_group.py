@@ -3,6 +3,8 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from itertools import count
 from weakref import WeakKeyDictionary
 
 import torch
@@ -16,6 +18,9 @@ from ._ranks import TorchRanks
 #: the backend needs the lock, to free the tensors of the last message. A backend that
 #: ends by itself does not hold it.
 _BACKENDS = WeakKeyDictionary()
+
+#: What torchrun sets, and `torch.distributed.rendezvous` reads.
+_ENVIRONMENT = "RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"
 
 
 @contextmanager
@@ -100,11 +105,12 @@ def _torch_group(group) -> Iterator[dist.ProcessGroup]:
     if group is not None or dist.is_initialized():
         yield dist.group.WORLD if group is None else group
         return
-    missing = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} - set(os.environ)
+    environment = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    missing = sorted(name for name, value in environment.items() if value is None)
     if missing:
         raise RuntimeError(
             "There is no process group, and no environment of torchrun to create one: "
-            f"{', '.join(sorted(missing))} not set. Start the program with torchrun, "
+            f"{', '.join(missing)} not set. Start the program with torchrun, "
             "or call torch.distributed.init_process_group first."
         )
     card, backend = int(os.environ.get("LOCAL_RANK", 0)), "gloo"
@@ -112,8 +118,35 @@ def _torch_group(group) -> Iterator[dist.ProcessGroup]:
     if with_card:
         torch.cuda.set_device(card)
         backend = "cpu:gloo,cuda:nccl"
-    dist.init_process_group(backend)
+    (store, rank, size), numbers = _meeting(*environment.values())
+    own = dist.PrefixStore(f"sklearn_topics group {next(numbers)}", store)
+    with made_group(backend, own, rank, size) as made:
+        yield made
+
+
+@lru_cache(maxsize=1)
+def _meeting(*environment):
+    """The store in which all processes meet, with rank and size; numbers of groups.
+
+    It is kept for all groups of this process, and has a place for each, because torch
+    would take the addresses of the last group for those of the next.
+    """
+    return next(dist.rendezvous("env://")), count()
+
+
+@contextmanager
+def made_group(
+    backend: str, store: dist.Store, rank: int, size: int
+) -> Iterator[dist.ProcessGroup]:
+    """The default group, from when all processes have connected to its end.
+
+    A process that fails at once, and ends the group, would break connections that
+    others are making, and these would not end with the reason, or not at all.
+    """
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     try:
+        store.set(f"connected {rank}", "yes")
+        store.wait([f"connected {r}" for r in range(size)])
         yield dist.group.WORLD
     finally:
         dist.destroy_process_group()

@@ -21,7 +21,7 @@ from sklearn_topics._kernels import ranks
 from sklearn_topics.callbacks import HistoryLogger, TensorBoardLogger
 from sklearn_topics.distributed import _ranks, process_group
 
-from .group_fits import COUNTS, RANDOM, TOPICS
+from .group_fits import COUNTS, RANDOM, TOPICS, join
 
 
 def outcome(fit):
@@ -192,10 +192,8 @@ def resume(rank, size):
 
 def end_often(rank, size):
     """Groups that end while their threads free what the last message has sent."""
-    dist.destroy_process_group()
     for number in range(50):
-        store = dist.FileStore(f"end {number}", size)
-        dist.init_process_group("gloo", store=store, rank=rank, world_size=size)
+        join(f"end {number}", rank, size)
         with process_group():
             for _ in range(3):
                 rows = ranks.gathered_rows(torch.ones(50, 50))

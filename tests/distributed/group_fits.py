@@ -1,10 +1,12 @@
 """Fits that processes of a group make, and one process for comparison."""
 
 import warnings
+from datetime import timedelta
 
 import numpy as np
 import scipy.sparse as sp
 import torch
+import torch.distributed as dist
 
 from sklearn_topics import (
     TorchBetaNMF,
@@ -116,6 +118,12 @@ ATTRIBUTES = (
     "topic_embeddings_",
     "bound_",
 )
+
+
+def join(name, rank, size):
+    """Make the default group, of processes that meet at a file with this name."""
+    options = {"rank": rank, "world_size": size, "timeout": timedelta(seconds=90)}
+    dist.init_process_group("gloo", store=dist.FileStore(name, size), **options)
 
 
 def shard(rank, size, name=""):

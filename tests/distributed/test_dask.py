@@ -37,24 +37,9 @@ def test_workers_get_consecutive_chunks(sizes, n_workers, expected):
     assert _dask._consecutive_runs(np.array(sizes, float), n_workers) == expected
 
 
-def of_dask():
-    """The module, in a version whose workers were not seen to wait for each other."""
-    module = pytest.importorskip("distributed")
-    if int(module.__version__.split(".")[0]) < _dask._OLDEST:
-        pytest.skip("fit_dask refuses this version of dask: see below")
-    return module
-
-
-def test_an_older_dask_is_refused(monkeypatch):
-    module = pytest.importorskip("distributed")
-    monkeypatch.setattr(module, "__version__", "2024.8.0")
-    with pytest.raises(ImportError, match=r"distributed 2026 or later.*is 2024\.8\.0"):
-        fit_dask(TorchPoissonNMF(3), None)
-
-
 @pytest.fixture(scope="module")
 def client():
-    distributed = of_dask()
+    distributed = pytest.importorskip("distributed")
     options = {"threads_per_worker": 1, "dashboard_address": None}
     with distributed.LocalCluster(2, **options) as cluster:
         with distributed.Client(cluster) as client:
@@ -119,7 +104,7 @@ def test_chunks_of_some_columns_are_refused(client):
 
 
 def test_workers_that_are_threads_are_refused():
-    distributed = of_dask()
+    distributed = pytest.importorskip("distributed")
     with distributed.Client(
         processes=False, n_workers=1, dashboard_address=":0"
     ) as client:
@@ -128,7 +113,7 @@ def test_workers_that_are_threads_are_refused():
 
 
 def test_the_example_runs():
-    of_dask()
+    pytest.importorskip("distributed")
     example = Path(__file__).parents[2] / "examples/dask_fit.py"
     done = subprocess.run(
         [sys.executable, str(example)], capture_output=True, text=True, timeout=200

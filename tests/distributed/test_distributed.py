@@ -148,7 +148,7 @@ def test_a_failing_rank_ends_all_with_its_message(results, what, message):
     failures = [results[f"fail 3 {rank}"] for rank in (0, 2)]
     for found in failures:
         assert message in found[what]["error"]
-        assert found[what]["seconds"] < 90  # the groups wait for 100
+        assert found[what]["seconds"] < 80  # the groups wait for 90
         assert found["afterwards"]["error"] == ""
     assert failures[0]["interrupt"]["n_iter"] == failures[1]["interrupt"]["n_iter"] > 0
 
@@ -166,7 +166,7 @@ def test_a_rank_that_computes_for_long_is_not_called_dead(results):
     for rank in 0, 2:
         found = results[f"wait 3 {rank}"]["killed"]
         assert "all ranks stop: rank 1 ended" in found["error"]
-        assert found["seconds"] < 90  # the groups wait for 100
+        assert found["seconds"] < 80  # the groups wait for 90
 
 
 @pytest.fixture
@@ -326,13 +326,29 @@ def test_without_torchrun_process_group_says_what_to_do(monkeypatch):
         process_group().__enter__()
 
 
-def test_torchrun_runs_the_example():
-    example = Path(__file__).parents[2] / "examples/torchrun_fit.py"
+def launched(*program):
+    """A program that torchrun has started twice, and that has succeeded."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*launch, "--standalone", str(example)], capture_output=True, text=True
+        [*launch, "--standalone", *program],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_a_program_of_torchrun_can_make_groups_one_after_the_other():
+    """Also after groups in which a rank failed before the other had connected."""
+    found = launched("-m", "tests.distributed.groups_of_torchrun").stdout.splitlines()
+    assert sorted(found) == [f"rank {r}: 10 fits, 10 failures" for r in range(2)]
+
+
+def test_torchrun_runs_the_example():
+    example = Path(__file__).parents[2] / "examples/torchrun_fit.py"
+    done = launched(str(example))
     assert done.stdout.startswith("2 processes, 2000 documents: perplexity=")
     announced = "TorchPoissonNMF: 2,000 documents, 100 terms, 4 topics, on cpu"
     assert done.stderr.count(announced) == 1, done.stderr
