@@ -19,6 +19,10 @@ from .solver import State, select
 _FIRST, _GROWTH, _DECAY = 0.5, 1.1, 0.75
 _BOUND_GROWTH, _BOUND = 1.05, 0.99
 
+#: What sums of another order may differ by, as a share of the objective. Smaller falls
+#: are none: near the optimum, ranks and threads would decide otherwise than one alone.
+_ROUNDING = 1e-13
+
 #: No entry falls below this share of itself: an EM step could not leave zero again.
 _LEAST = 0.5
 
@@ -48,7 +52,8 @@ def extrapolated_step(
     if "moving" not in state:
         state = {**state, **_first_step(objective)}
     beta, bound, moving = (state[name] for name in ("beta", "bound", "moving"))
-    rose = (objective >= state["objective"]) | ~moving  # NaN has not risen
+    least = state["objective"] - _ROUNDING * state["objective"].abs()
+    rose = (objective >= least) | ~moving  # NaN has not risen
     limit = select(moving, (bound * _BOUND_GROWTH).clamp(max=_BOUND), bound)
     grown = select(moving, torch.minimum(limit, beta * _GROWTH), beta)
     return {
