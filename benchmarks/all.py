@@ -36,7 +36,7 @@ TABLES = {
     "tinytopics": "tinytopics_article.py --documents 1000 --repeats 3",
     "starts": "starts.py {data} snippets tweets",
     "steering": "steering.py {data} --only seeds",
-    "topic_effects": "topic_effects.py --draws 100",
+    "topic_effects": "topic_effects.py --draws 200",
     "several_processes": "several_processes.py --documents 200000 --iterations 10",
 }
 

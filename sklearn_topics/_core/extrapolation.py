@@ -52,8 +52,9 @@ def extrapolated_step(
     if "moving" not in state:
         state = {**state, **_first_step(objective)}
     beta, bound, moving = (state[name] for name in ("beta", "bound", "moving"))
-    least = state["objective"] - _ROUNDING * state["objective"].abs()
-    rose = (objective >= least) | ~moving  # NaN has not risen
+    before = state["objective"]
+    rose = objective >= torch.sub(before, before.abs(), alpha=_ROUNDING)
+    rose = moving <= rose  # or it was not moving; NaN has not risen
     limit = select(moving, (bound * _BOUND_GROWTH).clamp(max=_BOUND), bound)
     grown = select(moving, torch.minimum(limit, beta * _GROWTH), beta)
     return {
@@ -63,7 +64,7 @@ def extrapolated_step(
         "beta": select(rose, grown, beta * _DECAY),
         "bound": select(rose, limit, beta),
         "moving": rose,
-        "objective": select(rose, objective, state["objective"]),
+        "objective": select(rose, objective, before),
     }
 
 
@@ -76,10 +77,11 @@ def _first_step(objective: Tensor) -> State:
     }
 
 
-def beyond(state: State, name: str, rows: slice = slice(None)) -> Tensor:
+def beyond(state: State, name: str, rows: slice | None = None) -> Tensor:
     """Where the iteration begins: a factor itself where it is also the previous one."""
     factor = state[name]
     previous = state.get(f"previous_{name}", factor)
-    if previous is factor:
-        return factor[rows]
-    return ops.extrapolate(factor[rows], previous[rows], state["beta"], _LEAST)
+    moves = previous is not factor
+    if rows is not None:
+        factor, previous = factor[rows], previous[rows]
+    return ops.extrapolate(factor, previous, state["beta"], _LEAST) if moves else factor

@@ -110,5 +110,5 @@ def normalize_rows(A: Tensor) -> Tensor:
 def _normalized(A: Tensor) -> Tensor:
     wide = A.to(accumulation_dtype(A.device))
     total = wide.sum(1, keepdim=True)
-    uniform = torch.full_like(wide, 1 / A.shape[1])
-    return torch.where(total <= 0, uniform, wide / total).to(A.dtype)  # keeps NaN
+    shares = wide / total
+    return shares.masked_fill_(total <= 0, 1 / A.shape[1]).to(A.dtype)  # keeps NaN

@@ -89,24 +89,25 @@ def topic_effects(
     Notes
     -----
     stm draws the proportions of all documents from their posterior several times,
-    regresses each draw and pools the results by Rubin's rules [2]_. This function
-    computes the limit of infinitely many draws, so that the result has no randomness.
-    The posterior of document i with :math:`s_i` tokens is a Dirichlet distribution with
-    mean :math:`\theta_i`, as concentrated as after :math:`s_i` tokens whose topics are
-    known; its variances are
-    :math:`v_{ik} = \theta_{ik} (1 - \theta_{ik}) / (s_i + 1)`. With the
-    residuals :math:`r_{ik}`, the leverages :math:`h_i` and the design matrix Z, the
-    covariance of the effects on topic k is
+    regresses each draw and adds the variance within draws to that between draws, by
+    Rubin's rules [2]_. This function computes the limit of infinitely many draws, so
+    that the result has no randomness. The posterior of document i with :math:`s_i`
+    tokens is a Dirichlet distribution with mean :math:`\theta_i`, as concentrated as
+    after :math:`s_i` tokens whose topics are known; its variances are
+    :math:`v_{ik} = \theta_{ik} (1 - \theta_{ik}) / (s_i + 1)`. With the residuals
+    :math:`r_{ik}` of :math:`\theta`, the leverages :math:`h_i` and the design matrix
+    Z, the covariance of the effects on topic k is
 
     .. math::
-        (Z^T Z)^{-1} \left(\sum_i z_i z_i^T \left[\frac{r_{ik}^2 + v_{ik}}{(1 - h_i)^2}
+        (Z^T Z)^{-1} \left(\sum_i z_i z_i^T \left[\frac{r_{ik}^2}{(1 - h_i)^2}
         + v_{ik}\right]\right) (Z^T Z)^{-1}.
 
-    The first term is the variance within a draw (HC3, which is robust to the unequal
-    variances of proportions), the second one the variance between draws. The residuals
-    contain the errors of :math:`\theta` as well, so that the intervals of short
-    documents are wider than necessary. The topics are taken as known. Effects are those
-    on an average document, whatever its length.
+    The first term is HC3, which is robust to the unequal variances of proportions, and
+    the second one the variance between draws. The rules would add :math:`v_{ik}` to
+    :math:`r_{ik}^2` as well, for the residuals of a draw. It is left out because the
+    residuals of :math:`\theta` contain its errors already; even so, the intervals of
+    short documents are rather too wide than too narrow. The topics are taken as known.
+    Effects are those on an average document, whatever its length.
 
     References
     ----------
@@ -176,7 +177,7 @@ def _regress(matrix, names, theta, tokens) -> tuple[np.ndarray, np.ndarray]:
         shares = np.abs(q[alone] @ inverse.T)
         without_error |= (shares > _ROUNDING * shares.max(initial=0)).any(axis=0)
         remaining[alone] = 1
-        weights = (residuals**2 + spread) / remaining**2 + spread
+        weights = (residuals / remaining) ** 2 + spread
         weights[alone] = 0
         products = (q[:, :, None] * q[:, None, :]).reshape(len(q), p * p)
         middle += products.T @ weights

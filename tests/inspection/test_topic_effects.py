@@ -1,4 +1,4 @@
-"""Effects of covariates: least squares, Rubin's rules, formulas, and coverage."""
+"""Effects of covariates: least squares, errors, formulas, and coverage."""
 
 import sys
 
@@ -56,8 +56,8 @@ def test_least_squares(fitted, covariates):
     np.testing.assert_allclose(total, [1, 0, 0, 0], atol=1e-10)
 
 
-def test_rubins_rules_of_many_draws(fitted, covariates):
-    """HC3 within each draw of the posterior, and the variance between draws."""
+def test_the_limit_of_many_draws(fitted, covariates):
+    """HC3 of the mean proportions, and the variance between draws of the posterior."""
     X, model = fitted
     rng = np.random.default_rng(0)
     Z, theta = design(covariates), model.transform(X).astype(float)
@@ -65,15 +65,15 @@ def test_rubins_rules_of_many_draws(fitted, covariates):
     tokens = np.asarray(X.sum(axis=1)).ravel()
     inverse = np.linalg.inv(Z.T @ Z)
     leverage = np.einsum("ij,jk,ik->i", Z, inverse, Z)
-    effects, within = [], []
+    weights = ((theta - Z @ inverse @ Z.T @ theta) / (1 - leverage)[:, None]) ** 2
+    middle = np.einsum("ij,ik,il->kjl", Z, weights, Z)
+    within = np.diagonal(inverse @ middle @ inverse, axis1=1, axis2=2).T
+    effects = []
     for _ in range(1500):
         drawn = rng.standard_gamma(np.maximum(tokens[:, None] * theta, 1e-12))
         drawn /= drawn.sum(axis=1, keepdims=True)
         effects.append(inverse @ Z.T @ drawn)
-        weights = ((drawn - Z @ effects[-1]) / (1 - leverage)[:, None]) ** 2
-        middle = np.einsum("ij,ik,il->kjl", Z, weights, Z)
-        within.append(np.diagonal(inverse @ middle @ inverse, axis1=1, axis2=2).T)
-    total = np.mean(within, axis=0) + np.var(effects, axis=0, ddof=1)
+    total = within + np.var(effects, axis=0, ddof=1)
     centered = covariates.assign(year=covariates["year"] - 2010)
     found = column(topic_effects(model, X, centered), "SE")
     np.testing.assert_allclose(found.T, np.sqrt(total), rtol=0.03)
@@ -101,7 +101,8 @@ def test_interval_and_p_value_agree(fitted, covariates):
         assert ((table["P"] < 1 - level) == outside).all()
 
 
-def test_coverage():
+@pytest.mark.parametrize("length", [10, 80])
+def test_coverage(length):
     """Of proportions that tokens of known topics give, in 200 draws."""
     rng = np.random.default_rng(0)
     n, base, slope = 200, np.array([0.4, 0.4, 0.2]), np.array([-0.2, 0.2, 0.0])
@@ -110,7 +111,7 @@ def test_coverage():
         x = rng.random(n)
         theta = rng.standard_gamma(4 * (base + np.outer(x, slope)))
         theta /= theta.sum(axis=1, keepdims=True)
-        X = rng.multinomial(rng.poisson(80, n) + 1, theta)
+        X = rng.multinomial(rng.poisson(length, n) + 1, theta)
         found = X / X.sum(axis=1, keepdims=True)
         table = topic_effects(np.eye(3), X, {"x": x}, theta=found)
         low, high = column(table, "Lower")[:, 1], column(table, "Upper")[:, 1]
