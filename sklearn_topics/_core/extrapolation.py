@@ -3,7 +3,7 @@
 Each iteration begins not at the last factors but beyond them, on the line from the
 ones before. Where that lowers the objective, the iteration is dropped and the next one
 begins at the last factors: with updates that never lower the objective, the
-extrapolated ones do not either.
+extrapolated ones do not either, but for rounding.
 """
 
 from collections.abc import Callable
@@ -19,8 +19,9 @@ from .solver import State, select
 _FIRST, _GROWTH, _DECAY = 0.5, 1.1, 0.75
 _BOUND_GROWTH, _BOUND = 1.05, 0.99
 
-#: What sums of another order may differ by, as a share of the objective. Smaller falls
-#: are none: near the optimum, ranks and threads would decide otherwise than one alone.
+#: Relative rounding error of an objective in float64. A smaller fall is ignored:
+#: near the optimum, the order of its sums would decide whether an iteration is dropped,
+#: and several processes would go on otherwise than one.
 _ROUNDING = 1e-13
 
 #: No entry falls below this share of itself: an EM step could not leave zero again.
@@ -53,8 +54,8 @@ def extrapolated_step(
         state = {**state, **_first_step(objective)}
     beta, bound, moving = (state[name] for name in ("beta", "bound", "moving"))
     before = state["objective"]
-    rose = objective >= torch.sub(before, before.abs(), alpha=_ROUNDING)
-    rose = moving <= rose  # or it was not moving; NaN has not risen
+    least = torch.sub(before, before.abs(), alpha=_ROUNDING)
+    rose = (objective >= least) | ~moving  # NaN has not risen
     limit = select(moving, (bound * _BOUND_GROWTH).clamp(max=_BOUND), bound)
     grown = select(moving, torch.minimum(limit, beta * _GROWTH), beta)
     return {

@@ -37,11 +37,12 @@ from .fold_in import fold_in
 from .solver import State
 
 #: Sweeps over a document, and the change of its proportions below which it stops. Five
-#: sweeps lower the perplexity by less than half a percent, for a fifth of the time.
+#: sweeps instead of three lower the perplexity by less than half a percent, and take a
+#: fifth longer.
 _SWEEPS, _TOL = 3, 1e-3
 
-#: Number of first batches, in which documents are folded in so often, and a token in N
-#: counts so much compared with one of the batch.
+#: Number of first batches, in which documents are folded in so often, but for the very
+#: first, and a token in N counts so much compared with one of the batch.
 EARLY, _PASSES, _SHARE = 5, 2, 1 / 2
 
 #: Smallest sum of counts to divide by.

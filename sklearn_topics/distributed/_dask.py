@@ -163,9 +163,10 @@ def _free_address() -> tuple[str, int]:
 
 def _fit_part(estimator, parts, *, address, rank, size):
     """Fit to the chunks of this worker; the model, if it is the first."""
-    sparse = any(map(sp.issparse, parts))
-    X = sp.vstack(parts, format="csr") if sparse else np.vstack(parts)
-    store = dist.TCPStore(*address, size, is_master=rank == 0)
+    options = {"is_master": rank == 0, "timeout": dist.default_pg_timeout}
+    store = dist.TCPStore(*address, size, **options)
     with made_group("gloo", store, rank, size), process_group():
+        sparse = any(map(sp.issparse, parts))
+        X = sp.vstack(parts, format="csr") if sparse else np.vstack(parts)
         estimator.fit(X)
     return estimator if rank == 0 else None

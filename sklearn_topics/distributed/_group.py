@@ -1,10 +1,10 @@
 """Process groups of torch.distributed: `process_group`."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from itertools import count
 from weakref import WeakKeyDictionary
 
 import torch
@@ -105,8 +105,7 @@ def _torch_group(group) -> Iterator[dist.ProcessGroup]:
     if group is not None or dist.is_initialized():
         yield dist.group.WORLD if group is None else group
         return
-    environment = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    missing = sorted(name for name, value in environment.items() if value is None)
+    missing = sorted(set(_ENVIRONMENT) - set(os.environ))
     if missing:
         raise RuntimeError(
             "There is no process group, and no environment of torchrun to create one: "
@@ -118,35 +117,57 @@ def _torch_group(group) -> Iterator[dist.ProcessGroup]:
     if with_card:
         torch.cuda.set_device(card)
         backend = "cpu:gloo,cuda:nccl"
-    (store, rank, size), numbers = _meeting(*environment.values())
-    own = dist.PrefixStore(f"sklearn_topics group {next(numbers)}", store)
+    environment = [os.environ[name] for name in _ENVIRONMENT]
+    store, rank, size = _meeting(os.getpid(), *environment)
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)
+    store = dist.PrefixStore(f"sklearn_topics {attempt}", store)
+    number = store.add(f"groups of rank {rank}", 1)
+    own = dist.PrefixStore(f"group {number} of {size}", store)
     with made_group(backend, own, rank, size) as made:
         yield made
 
 
 @lru_cache(maxsize=1)
-def _meeting(*environment):
-    """The store in which all processes meet, with rank and size; numbers of groups.
+def _meeting(*environment) -> tuple[dist.Store, int, int]:
+    """The store in which all processes meet, rank and size.
 
-    It is kept for all groups of this process, and has a place for each, because torch
-    would take the addresses of the last group for those of the next.
+    It is kept for all groups of this process. Each has a place of its own there:
+    otherwise torch would take the addresses of the last group for those of the next.
     """
-    return next(dist.rendezvous("env://")), count()
+    return next(dist.rendezvous("env://"))
 
 
 @contextmanager
 def made_group(
     backend: str, store: dist.Store, rank: int, size: int
 ) -> Iterator[dist.ProcessGroup]:
-    """The default group, from when all processes have connected to its end.
+    """Make the default group, wait for all to connect, and destroy it at the end.
 
-    A process that fails at once, and ends the group, would break connections that
-    others are making, and these would not end with the reason, or not at all.
+    If a process fails and ends before the others have connected, they report a broken
+    connection instead of the reason, or hang: so it waits for them.
     """
-    dist.init_process_group(backend, store=store, rank=rank, world_size=size)
     try:
-        store.set(f"connected {rank}", "yes")
-        store.wait([f"connected {r}" for r in range(size)])
+        dist.init_process_group(backend, store=store, rank=rank, world_size=size)
+    except BaseException as error:
+        store.set(f"connected {rank}", f"{type(error).__name__}: {error}")
+        raise
+    try:
+        store.set(f"connected {rank}", "")
+        _await_all(store, size)
         yield dist.group.WORLD
     finally:
         dist.destroy_process_group()
+
+
+def _await_all(store: dist.Store, size: int) -> None:
+    names = [f"connected {rank}" for rank in range(size)]
+    end = time.monotonic() + dist.default_pg_timeout.total_seconds()
+    while not store.check(names):  # no wait in torch: Ctrl-C would do nothing
+        if time.monotonic() > end:
+            raise RuntimeError("Not all processes have connected to the process group.")
+        time.sleep(0.01)
+    for rank, name in enumerate(names):
+        if problem := store.get(name).decode():
+            raise RuntimeError(
+                f"Rank {rank} could not connect to the process group: {problem}"
+            )

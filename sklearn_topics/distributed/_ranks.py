@@ -10,11 +10,9 @@ may compute for a long time before it waits for a message.
 import json
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from itertools import count
 
 import torch
 import torch.distributed as dist
@@ -25,9 +23,6 @@ _POLL, _PATIENCE = 1.0, 20.0
 
 #: The message of a rank that leaves the context, to ranks that begin a fit.
 _LEAVING = json.dumps({"problem": "it leaves the process group, without this call"})
-
-#: The number of the next context, by the ranks of the group, which all count alike.
-_NUMBERS = defaultdict(count)
 
 
 class RankFailed(RuntimeError):
@@ -50,11 +45,11 @@ class TorchRanks:
         self.messages = self.sent_bytes = 0
         self.common_error = self._failure = None
         self.opening, self._settled = False, -1
-        members = ",".join(map(str, self._members))
-        self._store = dist.PrefixStore(
-            f"sklearn_topics {members} {next(_NUMBERS[members])}",
-            dist.distributed_c10d._get_default_store(),
-        )
+        store = dist.distributed_c10d._get_default_store()
+        members = f"sklearn_topics {','.join(map(str, self._members))}"
+        # Counted there, because a process may have had groups without the others.
+        number = store.add(f"{members}, contexts of rank {self.rank}", 1)
+        self._store = dist.PrefixStore(f"{members}, context {number}", store)
         self._store.set(f"entered {self.rank}", "yes")
 
     @contextmanager

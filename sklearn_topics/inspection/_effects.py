@@ -104,10 +104,11 @@ def topic_effects(
 
     The first term is HC3, which is robust to the unequal variances of proportions, and
     the second one the variance between draws. The rules would add :math:`v_{ik}` to
-    :math:`r_{ik}^2` as well, for the residuals of a draw. It is left out because the
-    residuals of :math:`\theta` contain its errors already; even so, the intervals of
-    short documents are rather too wide than too narrow. The topics are taken as known.
-    Effects are those on an average document, whatever its length.
+    :math:`r_{ik}^2` as well, for the residuals of a draw. That is left out, because the
+    residuals of :math:`\theta` contain some of its errors: none if :math:`\theta` are
+    exact posterior means, all of them by maximum likelihood, where intervals are rather
+    too wide. The topics are taken as known. Effects are those on an average document,
+    whatever its length.
 
     References
     ----------

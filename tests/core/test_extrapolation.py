@@ -46,6 +46,13 @@ def test_the_second_iteration_begins_beyond_the_first():
     assert float(second["beta"]) == pytest.approx(0.55)
 
 
+@pytest.mark.parametrize(("fall", "kept"), [(5e-14, True), (1e-12, False)])
+def test_a_fall_within_rounding_is_none(fall, kept):
+    X, values = torch.tensor(0.0, dtype=torch.float64), iter((-1.0, -1.0, -1.0 - fall))
+    *_, last = run(X, begin(8.0), 3, objective=lambda X, state: next(values))
+    assert bool(last["moving"]) == kept
+
+
 def test_no_entry_falls_to_zero_between_iterations():
     X = torch.tensor(1e-12, dtype=torch.float64)
     begun = []

@@ -335,14 +335,22 @@ def launched(*program):
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
+        timeout=200,
     )
     assert done.returncode == 0, done.stderr
     return done
 
 
-def test_a_program_of_torchrun_can_make_groups_one_after_the_other():
+@pytest.mark.parametrize("restarts", [0, 1])
+def test_a_program_of_torchrun_can_make_groups_one_after_the_other(restarts):
     """Also after groups in which a rank failed before the other had connected."""
-    found = launched("-m", "tests.distributed.groups_of_torchrun").stdout.splitlines()
+    options = [
+        "--max-restarts",
+        str(restarts),
+        "-m",
+        "tests.distributed.groups_of_torchrun",
+    ]
+    found = launched(*options, *["fail"] * restarts).stdout.splitlines()
     assert sorted(found) == [f"rank {r}: 10 fits, 10 failures" for r in range(2)]
 
 
