@@ -19,7 +19,7 @@ from ._ranks import TorchRanks
 #: ends by itself does not hold it.
 _BACKENDS = WeakKeyDictionary()
 
-#: What torchrun sets, and `torch.distributed.rendezvous` reads.
+#: Variables that torchrun sets, and that `torch.distributed.rendezvous` needs.
 _ENVIRONMENT = "RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"
 
 
