@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -31,6 +32,7 @@ from sklearn_topics._kernels import ranks
 from sklearn_topics.callbacks import EarlyStopping
 from sklearn_topics.curation import split_topic
 from sklearn_topics.distributed import process_group
+from sklearn_topics.distributed._group import made_group
 from sklearn_topics.inspection import choose_n_topics
 
 from . import group_fits
@@ -339,6 +341,38 @@ def launched(*program):
     )
     assert done.returncode == 0, done.stderr
     return done
+
+
+@pytest.fixture
+def without_connections(monkeypatch):
+    """Groups of torch that connect to nobody."""
+    for name in "init_process_group", "destroy_process_group":
+        monkeypatch.setattr(dist, name, lambda *args, **options: None)
+
+
+def test_a_group_begins_when_all_have_connected(without_connections):
+    store = dist.HashStore()
+    other = threading.Timer(0.3, store.set, ("connected 1", ""))
+    other.start()
+    with made_group("gloo", store, 0, 2):
+        assert store.check(["connected 1"])
+    other.join()
+
+
+def no_room(*args, **options):
+    raise MemoryError("no room")
+
+
+def test_who_cannot_connect_is_named(without_connections, monkeypatch):
+    store = dist.HashStore()
+    store.set("connected 1", "OSError: no route")
+    message = "Rank 1 could not connect to the process group: OSError: no route"
+    with pytest.raises(RuntimeError, match=message):
+        made_group("gloo", store, 0, 2).__enter__()
+    monkeypatch.setattr(dist, "init_process_group", no_room)
+    with pytest.raises(MemoryError):
+        made_group("gloo", store, 0, 2).__enter__()
+    assert store.get("connected 0") == b"MemoryError: no room"
 
 
 @pytest.mark.parametrize("restarts", [0, 1])
