@@ -30,6 +30,7 @@ from .._kernels.chunks import data_blocks, row_blocks, wide_sums
 from .._kernels.csr import accumulation_dtype, as_dtype, used_columns
 from .._kernels.digamma import digamma
 from .._kernels.ranks import all_sum, rows_before
+from .._kernels.threads import one_torch_thread
 from .solver import State, on_host
 
 #: (documents, number of those drawn before) -> their first gamma (documents x K).
@@ -225,6 +226,7 @@ class OnlineBayes(VariationalBayes):
     offset: float = 10.0
     decay: float = 0.7
 
+    @one_torch_thread()  # operations on a batch are small
     def step(self, X: CSR, state: State) -> State:
         (n, m), b = X.shape, self.topic_word_prior
         update, drawn = state["n_updates"], state["drawn"]
@@ -233,15 +235,17 @@ class OnlineBayes(VariationalBayes):
         for start in range(0, n, self.batch_size):
             batch = X.rows(start, min(start + self.batch_size, n))
             terms, batch = used_columns(batch)
-            present = excess[terms].mul_(factor).add_(b)
-            HT = ops.exp_digamma(present, digamma(sums))
+            present = excess.index_select(0, terms)
+            HT = ops.exp_digamma(present * factor + b, digamma(sums))
             counts = self.expected_counts(batch, HT, drawn)
             rate = (self.offset + update) ** -self.decay
             weight = rate * float(self.total_samples) / batch.shape[0]
             factor *= 1 - rate
             if factor < _LEAST_FACTOR:
-                excess, factor = excess.mul_(factor), 1.0
-            excess.index_add_(0, terms, counts, alpha=weight / factor)
+                for kept in excess, present:
+                    kept.mul_(factor)
+                factor = 1.0
+            excess[terms] = present.add_(counts, alpha=weight / factor)
             sums = (1 - rate) * sums + rate * m * b + weight * ops.column_sums(counts)
             update, drawn = update + 1, drawn + batch.shape[0]
         components = excess.mul_(factor).add_(b)

@@ -13,6 +13,7 @@ from .._core.online import EARLY, OnlineEM
 from .._core.solver import State
 from .._kernels import CSR
 from .._kernels.csr import accumulation_dtype
+from .._kernels.threads import threads_for
 from .first_rank import require_equal
 from .steering import Steering
 
@@ -64,8 +65,9 @@ def update_online(estimator, X, X_device: CSR | torch.Tensor, steering: Steering
     )
     first = not hasattr(estimator, "components_")
     begin = _first_state if first else _last_state
-    before, state = begin(estimator, X, X_device, solver)
-    state = solver.step(X_device, state)
+    with threads_for(X_device):
+        before, state = begin(estimator, X, X_device, solver)
+        state = solver.step(X_device, state)
     tokens = agreed_array(to_numpy(state["counts"].sum(0)).astype(np.float64))
     if not np.isfinite(tokens).all():
         raise FloatingPointError(

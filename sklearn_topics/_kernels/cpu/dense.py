@@ -56,10 +56,9 @@ def _ratio_at(x, w, H, j, floor, shift):
 
 
 @kernel
-def _by_rows(first, last, bounds, X, W, H, floor, shift, out):
+def _by_rows(first, last, bounds, X, W, H, floor, shift, out, ratio, places):
     """out[i] = sum_j ratio_ij H[:, j]."""
-    # X [n, m]; W, out [n, K]; H [K, m]
-    ratio, places = np.empty(_PIECE, W.dtype), np.empty(_FEW, np.int64)
+    # X [n, m]; W, out [n, K]; H [K, m]; ratio [_PIECE]; places [_FEW]
     m, K = X.shape[1], W.shape[1]
     for i in range(first, last):
         w, total = W[i], out[i]
@@ -84,10 +83,9 @@ def _by_rows(first, last, bounds, X, W, H, floor, shift, out):
 
 
 @kernel
-def _by_columns(first, last, bounds, X, W, H, floor, shift, out):
+def _by_columns(first, last, bounds, X, W, H, floor, shift, out, ratio, places):
     """out[:, j] = sum_i ratio_ij W[i], for pieces of columns."""
-    # X [n, m]; W [n, K]; H, out [K, m]
-    ratio, places = np.empty(_PIECE, W.dtype), np.empty(_FEW, np.int64)
+    # X [n, m]; W [n, K]; H, out [K, m]; ratio [_PIECE]; places [_FEW]
     n, K = W.shape
     for piece in range(first, last):
         begin, end = bounds[piece] // n, bounds[piece + 1] // n
@@ -116,6 +114,15 @@ def _is_full(X: Tensor) -> bool:
     return np.count_nonzero(sample) > sample.size / 4
 
 
+def _with_memory(kernel, dtype):
+    """The kernel with memory of its own for each block: kernels allocate none."""
+
+    def run(*args):
+        kernel(*args, np.empty(_PIECE, dtype), np.empty(_FEW, np.int64))
+
+    return run
+
+
 def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor, shift) -> Tensor:
     n, m = X.shape
     if W.shape[1] > _WIDE and _is_full(X):
@@ -127,12 +134,12 @@ def dense_ratio_product(X: Tensor, W: Tensor, HT: Tensor, floor, shift) -> Tenso
         out = torch.empty_like(W)
         factors = array_of(W), HT.numpy().T.copy()
         args = X.numpy(), *factors, *limits, out.numpy()
-        run_blocks(_by_rows, np.arange(n + 1) * m, work, *args)
+        run_blocks(_with_memory(_by_rows, real), np.arange(n + 1) * m, work, *args)
         return out
     # X is a transposed view: its columns lie in memory as rows.
     out = W.new_empty(W.shape[1], n)
     factors = array_of(HT), W.numpy().T.copy()
     args = X.numpy().T, *factors, *limits, out.numpy()
     pieces = np.minimum(np.arange(0, n + _PIECE, _PIECE), n) * m
-    run_blocks(_by_columns, pieces, work, *args)
+    run_blocks(_with_memory(_by_columns, real), pieces, work, *args)
     return out.T.contiguous()

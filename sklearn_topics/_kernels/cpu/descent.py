@@ -121,7 +121,7 @@ def _csr_rows(
     for i in range(first, last):
         begin, end = indptr[i], indptr[i + 1]
         given, own = W[i], prior[min(i, len(prior) - 1)]
-        moving = _moving(u, own, places)
+        moving = places[: _moving(u, own, places)]
         padded = (end - begin + _LANES - 1) // _LANES * _LANES
         topics = len(moving)
         if topics * padded > len(tiles):
@@ -156,20 +156,21 @@ def _dense_rows(
     # units [3, 2048]; logs [n]; tile [K, padded]; columns [m]; places [K]
     for i in range(first, last):
         own = prior[min(i, len(prior) - 1)]
-        row, moving = (X[i], W[i], out[i], own, lines), _moving(u, own, places)
-        row_columns, held = (columns, HT), (tile, False)
+        moving = places[: _moving(u, own, places)]
+        row, held = (X[i], W[i], out[i], own, lines), (tile, False)
+        row_columns = columns, HT
         logs[i] = _descend(row, row_columns, moving, held, u, share, units, options)
 
 
 @inlined
 def _moving(u, prior, places):
-    """The topics whose weights can move, in order."""
+    """The number of topics whose weights can move; they are put in their places."""
     count = 0
     for k in range(len(u)):
         places[count] = k
         # No branch: which topics move differs from row to row.
         count += not (u[k] <= 0 or prior[k] < 0)
-    return places[:count]
+    return count
 
 
 @inlined

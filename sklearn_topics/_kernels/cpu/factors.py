@@ -263,13 +263,11 @@ def _gradient(tile, numerator, line, g):
 
 
 @kernel
-def _hals_step(first, last, bounds, A, N, G, l1, order, out, violation):
-    # A, N, out [n, K]; G [K, K]; order [K]; violation [chunks]
-    K = A.shape[1]
-    zero = l1 - l1
-    # Rows are independent: a tile holds several side by side, [K, _LANES].
-    tile, numerator = np.zeros((K, _LANES), A.dtype), np.zeros((K, _LANES), A.dtype)
-    g, seen = np.empty(_LANES, A.dtype), np.empty(_LANES, A.dtype)
+def _hals_step(first, last, bounds, A, N, G, l1, order, out, violation, tiles, lines):
+    # A, N, out [n, K]; G [K, K]; order [K]; violation [chunks]; lines [2, _LANES]
+    # Rows are independent: tiles hold several side by side, [2, K, _LANES].
+    K, zero = A.shape[1], l1 - l1
+    tile, numerator, g, seen = tiles[0], tiles[1], lines[0], lines[1]
     for chunk in range(first, last):
         total = 0.0
         for begin in range(bounds[chunk], bounds[chunk + 1], _LANES):
@@ -298,5 +296,11 @@ def dense_hals_step(A, N, G, l1: float, order: Tensor) -> tuple[Tensor, Tensor]:
     out, violation = torch.empty_like(A), np.empty(_CHUNKS)
     factors = array_of(A), array_of(N), array_of(G)
     args = *factors, factors[0].dtype.type(l1), order.numpy(), out.numpy(), violation
-    run_blocks(_hals_step, _bounds(A.shape[0]), 2 * A.shape[1] ** 2, *args)
+
+    def rows(*args):
+        dtype = factors[0].dtype
+        tiles = np.zeros((2, A.shape[1], _LANES), dtype)
+        _hals_step(*args, tiles, np.empty((2, _LANES), dtype))
+
+    run_blocks(rows, _bounds(A.shape[0]), 2 * A.shape[1] ** 2, *args)
     return out, torch.from_numpy(np.asarray(violation.sum()))

@@ -30,11 +30,13 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which has no fork
     )
 
 #: ``fastmath`` allows reassociation (sums become vector sums), fused multiply-add and
-#: reciprocals, but not the assumption that nothing is NaN or infinite.
+#: reciprocals, but not the assumption that nothing is NaN or infinite. ``_nrt=False``:
+#: arrays are neither allocated nor returned, so their references need not be counted.
 _FLAGS = {
     "nogil": True,
     "error_model": "numpy",
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
+    "_nrt": False,
     "no_cfunc_wrapper": True,  # C calls none of them: less to compile
 }
 
