@@ -13,9 +13,11 @@ import numpy as np
 import skops.io
 
 from sklearn_topics import (
+    ConsensusTopics,
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
     __version__,
@@ -28,6 +30,8 @@ MODELS = [
     TorchETM(3, embedding_dim=6, hidden_layer_sizes=(8,), max_iter=4, random_state=0),
     TorchDeepNMF((6, 3), tol=1e-3, max_iter=500, random_state=0),
     TorchTruncatedSVD(3, random_state=0),
+    TorchLDA(3, random_state=0),
+    ConsensusTopics(TorchPoissonNMF(3), n_fits=4, random_state=0),
 ]
 
 

@@ -14,8 +14,8 @@ FILES = sorted(Path(__file__).parent.glob("*/*.skops"))
 
 def test_there_is_a_file_of_each_model():
     names = {file.stem for file in FILES}
-    models = "BetaNMF", "DeepNMF", "ETM", "PoissonNMF", "TruncatedSVD"
-    assert names >= {f"Torch{model}" for model in models}
+    models = "BetaNMF", "DeepNMF", "ETM", "LDA", "PoissonNMF", "TruncatedSVD"
+    assert names >= {"ConsensusTopics", *(f"Torch{model}" for model in models)}
     assert max(file.stat().st_size for file in FILES) < 50_000
 
 
