@@ -127,8 +127,11 @@ class PoissonObjective:
             total = (excess * log_u).sum() + ops.log_sum(HT, empty, b.clamp(min=0))
         else:
             total = excess * log_u.sum()
-            total = total + b * ops.log_sum(HT, empty) if b > 0 else total
-        return total + a * all_sum(ops.log_sum(W, empty)) if a > 0 else total
+            if b > 0:
+                total = torch.add(total, ops.log_sum(HT, empty), alpha=b)
+        if a == 0:
+            return total
+        return torch.add(total, all_sum(ops.log_sum(W, empty)), alpha=a)
 
     def _document_violation(self, X, W, HT, u) -> Tensor:  # []
         def violation(start, stop):

@@ -46,6 +46,7 @@ class CSR:
     find_transpose: "Callable[[], CSR] | None" = field(default=None, repr=False)
     _transpose: "CSR | None" = field(default=None, repr=False)
     _host_indptr: Tensor | None = field(default=None, repr=False)
+    _lengths: Tensor | None = field(default=None, repr=False)
     _row_plan: object = field(default=None, repr=False)  # of the kernels for CUDA
 
     @property
@@ -97,7 +98,9 @@ class CSR:
 
     def entry_rows(self) -> Tensor:  # [nnz], int64
         """The row of each entry."""
-        return torch.repeat_interleave(self.indptr.diff(), output_size=self.nnz)
+        if self._lengths is None:
+            self._lengths = self.indptr.diff()
+        return torch.repeat_interleave(self._lengths, output_size=self.nnz)
 
     def chunks(self, entries: int) -> Iterator[tuple[int, int]]:
         """Ranges of whole rows that hold about `entries` stored entries each."""

@@ -39,7 +39,7 @@ _ML = {"doc_topic_pseudocount": 0, "topic_word_pseudocount": 0}
 BUDGETS = {
     "scd": (TorchPoissonNMF, {"solver": "scd"}, 2000),
     "scd, no pseudocounts": (TorchPoissonNMF, {"solver": "scd", **_ML}, 2000),
-    "em": (TorchPoissonNMF, {"solver": "em"}, 130),
+    "em": (TorchPoissonNMF, {"solver": "em"}, 120),
     "adam, one batch": (TorchPoissonNMF, {"solver": "adam"}, 120),
     "mu, beta 1": (TorchBetaNMF, {"solver": "mu", "beta_loss": 1}, 80),
     "mu, beta 1.5": (TorchBetaNMF, {"solver": "mu", "beta_loss": 1.5}, 80),
