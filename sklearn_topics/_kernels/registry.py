@@ -91,6 +91,7 @@ if find_spec("triton"):
         ("ratio_product", "csr", "cuda"): "cuda.products:csr_ratio_product",
         ("log_sums", "csr", "cuda"): "cuda.products:csr_log_sums",
         ("scd_rows", "csr", "cuda"): "cuda.descent:csr_scd_rows",
+        ("lda_rows", "csr", "cuda"): "cuda.lda:csr_lda_rows",
         ("ratio_product", "dense", "cuda"): "cuda.dense:dense_ratio_product",
         ("log_sums", "dense", "cuda"): "cuda.dense:dense_log_sums",
         ("column_sums", "dense", "cuda"): "cuda.factors:dense_column_sums",
@@ -102,6 +103,7 @@ if find_spec("triton"):
         ("ratio_step", "dense", "cuda"): "cuda.factors:dense_ratio_step",
         ("hals_step", "dense", "cuda"): "cuda.factors:dense_hals_step",
         ("log_sum", "dense", "cuda"): "cuda.factors:dense_log_sum",
+        ("exp_digamma", "dense", "cuda"): "cuda.lda:dense_exp_digamma",
     }
 
 

@@ -73,6 +73,10 @@ CALLS = {
             ({}, {"l2": 0.5}, {"pseudocount": W}) if len(u) == 50 else ({},)
         )
     ],
+    "lda_rows": lambda X, W, HT, u: ops.lda_rows(
+        X, W, HT, prior=0.1, n_sweeps=9, tol=1e-3
+    ),
+    "exp_digamma": lambda X, W, HT, u: ops.exp_digamma(W, u),
     "log_sum": lambda X, W, HT, u: (
         ops.log_sum(W),
         ops.log_sum(W, u > 0),

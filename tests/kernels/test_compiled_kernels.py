@@ -26,6 +26,7 @@ REGISTERS = {
     "_hals_step": 168,
     "_dense_log_sums": 168,
     "_dense_ratio_product": 208,
+    "_lda_rows": 168,
     "_log_sums": 168,
     "_ratio_product": 168,
     "_scd_rows": 255,

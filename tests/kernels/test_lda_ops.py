@@ -12,7 +12,7 @@ from sklearn_topics._kernels import ops
 from sklearn_topics._kernels.cpu import lda
 from sklearn_topics._kernels.digamma import digamma
 
-from .conftest import _long_rows
+from .conftest import _long_rows, interpreted
 
 
 def series(x):
@@ -73,7 +73,10 @@ def test_exp_digamma(exp_digamma, K):
 def test_lda_rows(lda_rows, problem, options):
     X, gamma, HT = lda_rows.round(*problem)
     prior, n_sweeps, tol = options
-    expected = naive_lda(X, gamma, HT, *options, lda_rows.eps)[:2]
+    if interpreted(lda_rows):  # a sweep over a document takes milliseconds
+        some = slice(None, None, 1 + len(X) // 3)
+        X, gamma, n_sweeps, tol = X[some], gamma[some], min(n_sweeps, 3), 20 * tol
+    expected = naive_lda(X, gamma, HT, prior, n_sweeps, tol, lda_rows.eps)[:2]
     found = lda_rows(X, gamma, HT, prior=prior, n_sweeps=n_sweeps, tol=tol)
     rtol = 5e-3 if lda_rows.dtype == "float32" else 1e-9
     for a, b in zip(found, expected, strict=True):
@@ -96,9 +99,10 @@ def _sparse_topics(n, m, K, concentration=0.05):
 # A topic without tokens has counts below 1e-8 up to a prior of about 0.05.
 @pytest.mark.parametrize("prior", [0.0, 0.01, 0.03, 0.05, 0.06, 0.1])
 def test_topics_that_rest_change_nothing(lda_rows, prior):
-    X, gamma, HT = lda_rows.round(*_sparse_topics(12, 120, 70))
+    size = (1, 20, 10) if interpreted(lda_rows) else (12, 120, 70)
+    X, gamma, HT = lda_rows.round(*_sparse_topics(*size))
     expected = naive_lda(X, gamma, HT, prior, 100, 1e-3, lda_rows.eps)
-    assert max(expected[2]) > 20
+    assert max(expected[2]) >= 20
     found = lda_rows(X, gamma, HT, prior=prior, n_sweeps=100, tol=1e-3)
     # In float32 a document may stop a sweep earlier or later.
     close = {"rtol": 1e-9} if lda_rows.dtype == "float64" else {"atol": 0.1}
@@ -118,10 +122,11 @@ def test_topics_return(to_csr, monkeypatch, prior):
 
 
 def test_lda_rows_of_a_row_depend_on_that_row_alone(lda_rows):
-    X, gamma, HT = _sparse_topics(30, 120, 20)
-    options = {"prior": 0.05, "n_sweeps": 100, "tol": 1e-3}
+    size = (3, 40, 20) if interpreted(lda_rows) else (30, 120, 20)
+    X, gamma, HT = _sparse_topics(*size)
+    options = {"prior": 0.05, "n_sweeps": 100, "tol": 0.05}
     whole = lda_rows(X, gamma, HT, **options)
-    for i in (0, 7, 29):
+    for i in (0, len(X) // 4, len(X) - 1):
         one = lda_rows(X[i : i + 1], gamma[i : i + 1], HT, **options)
         for a, b in zip(one, whole, strict=True):
             assert_array_equal(a[0], b[i])
@@ -158,8 +163,8 @@ def test_lda_rows_of_any_number_of_topics(to_csr, K, dtype):
 
 
 def test_lda_rows_leaves_its_arguments(lda_rows):
-    X, gamma, HT = (lda_rows.round(A)[0] for A in _sparse_topics(10, 50, 9))
+    X, gamma, HT = (lda_rows.round(A)[0] for A in _sparse_topics(3, 50, 9))
     given = [lda_rows.tensor(A) for A in (gamma, HT)]
-    lda_rows(X, *given, prior=0.1, n_sweeps=9, tol=0.0)
+    lda_rows(X, *given, prior=0.1, n_sweeps=2, tol=0.0)
     for tensor, array in zip(given, (gamma, HT), strict=True):
         assert_array_equal(tensor.cpu().numpy(), array)
