@@ -38,6 +38,8 @@ Draw = Callable[[int, int], Tensor]
 
 #: The factor of all terms is put into them before it is less than this.
 _LEAST_FACTOR = 1e-6
+#: Updates of all documents before those that are relaxed, and their largest step.
+_FREE_UPDATES, _LARGEST_RATIO = 2, 100.0
 #: Sums of exponentials below this are computed by their logarithms.
 _LEAST_SUM = 1e-250
 #: Stored entries whose logarithms are in memory at once.
@@ -190,15 +192,32 @@ def bound_perplexity(bound: float, tokens: float) -> float:
         return float("inf")
 
 
+@dataclass(frozen=True)
 class BatchBayes(VariationalBayes):
-    """All documents in each update."""
+    r"""All documents in each update.
+
+    Parameters
+    ----------
+    relaxation : float
+        An update from :math:`\lambda` to :math:`\lambda'` goes on to
+        :math:`\lambda' (\lambda' / \lambda)^{\eta - 1}` for a relaxation
+        :math:`\eta > 1` (Salakhutdinov and Roweis 2003, equation 6).
+    """
+
+    relaxation: float = 1.0
 
     def step(self, X: CSR, state: State) -> State:
         before, n = rows_before(X.shape[0])
         HT = term_weights(state["components"])
         counts = all_sum(self.expected_counts(X, HT, state["drawn"] + before))
+        components = counts.add_(self.topic_word_prior)
+        # The first steps leave a random start, in directions that do not last.
+        if self.relaxation > 1 and state["n_updates"] > _FREE_UPDATES:
+            ratios = components / state["components"]
+            ratios.clamp_(1 / _LARGEST_RATIO, _LARGEST_RATIO)
+            components *= ratios.pow_(self.relaxation - 1)
         return {
-            "components": counts.add_(self.topic_word_prior),
+            "components": components,
             "n_updates": state["n_updates"] + 1,
             "drawn": state["drawn"] + n,
         }

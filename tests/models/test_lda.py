@@ -157,10 +157,55 @@ def test_a_document_without_tokens_has_the_prior(X):
     assert_allclose(gamma, 0.25, rtol=1e-12)
 
 
-def test_a_resumed_online_fit_draws_on(tmp_path, monkeypatch):
+def test_relaxed_steps_end_higher_after_as_many_iterations(X):
+    options = {"max_iter": 5, "random_state": 0}
+    bounds = [
+        TorchLDA(4, relaxation=eta, **options).fit(X).score(X) for eta in (1, 1.7)
+    ]
+    assert bounds[1] > bounds[0] + 1e-4 * abs(bounds[0])
+
+
+def test_relaxed_steps_end_where_others_end(X):
+    """Both at a fixed point: the end of one is left by neither."""
+    options = {"mean_change_tol": 1e-9, "max_doc_update_iter": 500, "random_state": 0}
+    ends = [
+        TorchLDA(4, relaxation=eta, max_iter=n, **options).fit(X)
+        for eta, n in ((1.7, 300), (1.7, 301))
+    ]
+    assert_allclose(ends[0].components_, ends[1].components_, rtol=1e-4)
+    counts = ends[0].transform(X, normalize=False).sum(0)
+    assert_allclose(counts.sum(), X.sum() + X.shape[0], rtol=1e-6)  # K a = 1
+    update = TorchLDA(4, max_iter=1, **options).fit(X)
+    update.components_ = ends[0].components_
+    assert_allclose(update.score(X), ends[1].score(X), rtol=1e-8)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_relaxed_steps_of_counts_that_vanish(X, dtype):
+    options = {"topic_word_prior": 1e-5, "doc_topic_prior": 0.01, "max_iter": 30}
+    model = TorchLDA(4, relaxation=1.99, random_state=0, **options)
+    model.fit(X.astype(dtype))
+    assert np.isfinite(model.components_).all()
+    assert_allclose(model.components_.sum(), X.sum(), rtol=0.2)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_online_steps_are_not_relaxed(X, method):
+    model = TorchLDA(4, learning_method="online", relaxation=1.5)
+    with pytest.raises(ValueError, match="relaxation=1.5 is for fits with learning_me"):
+        getattr(model, method)(X)
+    assert not hasattr(model, "components_")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"learning_method": "online", "batch_size": 20}, {"relaxation": 1.7}],
+    ids=["online", "relaxed"],
+)
+def test_a_resumed_fit_draws_on(tmp_path, monkeypatch, options):
     X = make_topic_corpus(70, 30, 3, random_state=0)[0]
     model = TorchLDA(3, random_state=5, max_iter=6, checkpoint=tmp_path / "state")
-    model.set_params(learning_method="online", batch_size=20)
+    model.set_params(**options)
     expected = clone(model).fit(X)
     from sklearn_topics._fit import checkpoint
     from sklearn_topics._fit.run import Run
@@ -200,6 +245,7 @@ def test_wrong_parameters_and_data(X):
         ("n_components", 0),
         ("batch_size", 0),
         ("max_iter", -1),
+        ("relaxation", 2.0),
     ]:
         with pytest.raises(ValueError, match=name):
             TorchLDA(**{name: value}).fit(X)
