@@ -3,13 +3,14 @@
     python benchmarks/disk.py --documents 1000000 --terms 50000 --topics 50
     python benchmarks/disk.py --data nips.npz newsgroups20.npz
     python benchmarks/disk.py --documents 10000000 --terms 100000 --disk-only
+    python benchmarks/disk.py --model TorchLDA --iterations 1
 
-A corpus is drawn once, block by block, into a folder (--folder keeps it). Every fit has
-a process of its own; those from disk and from memory take turns. Memory is that of the
-process which no file backs (RssAnon in /proc), sampled every 20 ms: the pages of memory
-maps belong to the system, which takes them back when it needs them. "above" is the peak
-less what the process had before the fit and one W, one H; the maximum of all resident
-pages, with those of the maps, stands beside it.
+TorchLDA learns online. A corpus is drawn once, block by block, into a folder (--folder
+keeps it). Every fit has a process of its own; those from disk and from memory take
+turns. Memory is that of the process which no file backs (RssAnon in /proc), sampled
+every 20 ms: the pages of memory maps belong to the system, which takes them back when
+it needs them. "above" is the peak less what the process had before the fit and one W,
+one H; the maximum of all resident pages, with those of the maps, stands beside it.
 """
 
 import argparse
@@ -27,6 +28,9 @@ import numpy as np
 import scipy.sparse as sp
 
 _BLOCK = 250_000
+#: Options of a model, and of a small fit that compiles the kernels.
+_OPTIONS = {"TorchLDA": ({"learning_method": "online"},) * 2}
+_OTHERS = {"tol": 1e-12}, {"tol": 0, "init": "random"}
 
 
 def draw(folder, documents, terms, length):
@@ -64,10 +68,11 @@ def fit(folder, source, model, topics, iterations):
     X = io.open_counts(folder)
     if source == "memory":
         X = X.tocsr()
-    options = {"max_iter": iterations, "tol": 1e-12, "random_state": 0}
-    estimator = getattr(sklearn_topics, model)(topics, **options)
+    options, small = _OPTIONS.get(model, _OTHERS)
+    Model = getattr(sklearn_topics, model)
+    estimator = Model(topics, max_iter=iterations, random_state=0, **options)
     warm = sp.random_array((300, 200), density=0.2, format="csr", rng=0)
-    type(estimator)(topics, max_iter=1, tol=0, init="random").fit(warm.astype("f4"))
+    Model(topics, max_iter=1, **small).fit(warm.astype("f4"))
     before = {field: resident(field) for field in ("RssAnon", "VmRSS")}
     peaks, stop, stamps = dict(before), threading.Event(), []
     threading.Thread(target=watch, args=(peaks, stop), daemon=True).start()
@@ -82,7 +87,8 @@ def fit(folder, source, model, topics, iterations):
         json.dumps(
             {
                 "seconds": seconds,
-                "iteration": (stamps[-1] - stamps[0]) / max(steps[-1] - steps[0], 1),
+                "iteration": (stamps[-1] - stamps[0]) / max(steps[-1] - steps[0], 1)
+                or seconds / steps[-1],
                 "above": peaks["RssAnon"] - before["RssAnon"] - factors,
                 "anonymous": peaks["RssAnon"],
                 "resident": peaks["VmRSS"],
