@@ -29,6 +29,7 @@ TABLES = {
     "traces": "peers.py {data}/newsgroups20/counts.npz -k 50 --seconds 4",
     "lda": "lda.py {data} --corpora etm_20ng --K 50 --documents 5000"
     " --parts fit online transform",
+    "lda_relaxed": "lda.py {data} --K 20 50 --parts relaxed",
     "nmf": "beta_nmf.py {data} --only nips -k 50",
     "svd": "truncated_svd.py {data}/nips/counts.npz -k 50 --repeats 3",
     "torch_nmf": "torch_nmf.py --repeats 5",
