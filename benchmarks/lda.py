@@ -119,6 +119,10 @@ def compare_relaxed(processes, problem, K, repeats):
         reached, _ = fit(**relaxed)
         if reached >= bound:
             break
+    else:
+        raise RuntimeError(
+            f"{reached:.4f} after {iterations} iterations: below {bound}"
+        )
     times = [(fit()[1], fit(**relaxed)[1]) for _ in range(repeats)]
     ratio = median(ours / default for default, ours in times)
     default, ours = (list(column) for column in zip(*times, strict=True))

@@ -39,7 +39,7 @@ Draw = Callable[[int, int], Tensor]
 #: The factor of all terms is put into them before it is less than this.
 _LEAST_FACTOR = 1e-6
 #: Updates of all documents before those that are relaxed, and their largest step.
-_FREE_UPDATES, _LARGEST_RATIO = 2, 100.0
+_FREE_UPDATES, _LARGEST_RATIO = 3, 100.0
 #: Sums of exponentials below this are computed by their logarithms.
 _LEAST_SUM = 1e-250
 #: Stored entries whose logarithms are in memory at once.
@@ -199,28 +199,35 @@ class BatchBayes(VariationalBayes):
     Parameters
     ----------
     relaxation : float
-        An update from :math:`\lambda` to :math:`\lambda'` goes on to
+        After an update from :math:`\lambda` to :math:`\lambda'`, the next one begins at
         :math:`\lambda' (\lambda' / \lambda)^{\eta - 1}` for a relaxation
-        :math:`\eta > 1` (Salakhutdinov and Roweis 2003, equation 6).
+        :math:`\eta > 1` (Salakhutdinov and Roweis 2003, equation 6). What an update
+        returns is not relaxed: the posterior of the documents' expected counts.
     """
 
     relaxation: float = 1.0
 
     def step(self, X: CSR, state: State) -> State:
         before, n = rows_before(X.shape[0])
-        HT = term_weights(state["components"])
-        counts = all_sum(self.expected_counts(X, HT, state["drawn"] + before))
-        components = counts.add_(self.topic_word_prior)
-        # The first steps leave a random start, in directions that do not last.
-        if self.relaxation > 1 and state["n_updates"] > _FREE_UPDATES:
-            ratios = components / state["components"]
-            ratios.clamp_(1 / _LARGEST_RATIO, _LARGEST_RATIO)
-            components *= ratios.pow_(self.relaxation - 1)
-        return {
-            "components": components,
+        begin = self._beyond(state)
+        counts = self.expected_counts(X, term_weights(begin), state["drawn"] + before)
+        new = {
+            "components": all_sum(counts).add_(self.topic_word_prior),
             "n_updates": state["n_updates"] + 1,
             "drawn": state["drawn"] + n,
         }
+        return {**new, "previous": begin} if self.relaxation > 1 else new
+
+    def _beyond(self, state: State) -> Tensor:  # [m, K]
+        """Where the update begins."""
+        components, previous = state["components"], state.get("previous")
+        # The first steps leave a random start, in directions that do not last.
+        if previous is None or state["n_updates"] <= _FREE_UPDATES:
+            return components
+        # Without a prior, counts may become 0 and stay there.
+        ratios = torch.where(previous > 0, components / previous, 1)
+        ratios.clamp_(1 / _LARGEST_RATIO, _LARGEST_RATIO)
+        return components * ratios.pow_(self.relaxation - 1)
 
 
 @dataclass(frozen=True)
@@ -245,27 +252,29 @@ class OnlineBayes(VariationalBayes):
     offset: float = 10.0
     decay: float = 0.7
 
-    @one_torch_thread()  # operations on a batch are small
     def step(self, X: CSR, state: State) -> State:
         (n, m), b = X.shape, self.topic_word_prior
         update, drawn = state["n_updates"], state["drawn"]
         sums = ops.column_sums(state["components"])
         excess, factor = state["components"] - b, 1.0
-        for start in range(0, n, self.batch_size):
-            batch = X.rows(start, min(start + self.batch_size, n))
-            terms, batch = used_columns(batch)
-            present = excess.index_select(0, terms)
-            HT = ops.exp_digamma(present * factor + b, digamma(sums))
-            counts = self.expected_counts(batch, HT, drawn)
-            rate = (self.offset + update) ** -self.decay
-            weight = rate * float(self.total_samples) / batch.shape[0]
-            factor *= 1 - rate
-            if factor < _LEAST_FACTOR:
-                for kept in excess, present:
-                    kept.mul_(factor)
-                factor = 1.0
-            excess[terms] = present.add_(counts, alpha=weight / factor)
-            sums = (1 - rate) * sums + rate * m * b + weight * ops.column_sums(counts)
-            update, drawn = update + 1, drawn + batch.shape[0]
+        with one_torch_thread():  # operations on a batch are small
+            for start in range(0, n, self.batch_size):
+                batch = X.rows(start, min(start + self.batch_size, n))
+                terms, batch = used_columns(batch)
+                present = excess.index_select(0, terms)
+                HT = ops.exp_digamma(present * factor + b, digamma(sums))
+                counts = self.expected_counts(batch, HT, drawn)
+                rate = (self.offset + update) ** -self.decay
+                weight = rate * float(self.total_samples) / batch.shape[0]
+                factor *= 1 - rate
+                if factor < _LEAST_FACTOR:
+                    for kept in excess, present:
+                        kept.mul_(factor)
+                    factor = 1.0
+                excess[terms] = present.add_(counts, alpha=weight / factor)
+                sums = (
+                    (1 - rate) * sums + rate * m * b + weight * ops.column_sums(counts)
+                )
+                update, drawn = update + 1, drawn + batch.shape[0]
         components = excess.mul_(factor).add_(b)
         return {"components": components, "n_updates": update, "drawn": drawn}

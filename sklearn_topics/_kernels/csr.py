@@ -81,7 +81,8 @@ class CSR:
 
     def with_data(self, data: Tensor) -> "CSR":
         """The same pattern with other values; indices are shared."""
-        known = {"_host_indptr": self._host_indptr, "_row_plan": self._row_plan}
+        names = "_host_indptr", "_lengths", "_row_plan"
+        known = {name: getattr(self, name) for name in names}
         return CSR(self.indptr, self.indices, data, self.shape, **known)
 
     def rows(self, start: int, stop: int) -> "CSR":

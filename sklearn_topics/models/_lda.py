@@ -126,10 +126,10 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         slowly. Time is at most proportional to it.
 
     relaxation : float, default=1.0
-        Length of the steps of "batch" updates, at least 1, below 2. 1 are those of
-        scikit-learn. With 1.7 and ``max_doc_update_iter=20``, fits reached the bound of
-        a default fit in 0.45 to 0.77 of its time (reference [3]_; see :ref:`lda`).
-        Larger values may overshoot.
+        Length of the steps between "batch" updates, from the fourth one on: at least 1,
+        below 2. 1 are those of scikit-learn; online updates need 1. With 1.7 and
+        ``max_doc_update_iter=20``, fits reached the bound of a default fit in 0.45 to
+        0.77 of its time (reference [3]_; see :ref:`lda`). Larger values may overshoot.
 
     n_jobs : int, default=None
         Number of threads on the CPU. None is the number of threads of torch, -1 all
@@ -468,9 +468,9 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
             return BatchBayes(*shared, relaxation=relaxation)
         if relaxation != 1:
             raise ValueError(
-                f"relaxation={self.relaxation} is for fits with "
-                "learning_method='batch': online updates have the step sizes of "
-                "learning_decay and learning_offset. Use relaxation=1."
+                f"relaxation={self.relaxation}, but partial_fit and fits with "
+                "learning_method='online' need 1: their step sizes are those of "
+                "learning_decay and learning_offset. Call set_params(relaxation=1)."
             )
         return OnlineBayes(
             *shared,

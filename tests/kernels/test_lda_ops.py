@@ -109,16 +109,44 @@ def test_topics_that_rest_change_nothing(lda_rows, prior):
     assert_allclose(found[0], expected[0], **close)
 
 
-@pytest.mark.parametrize("prior", [0.01, 0.05])
-def test_topics_return(to_csr, monkeypatch, prior):
-    """With a bound that is often passed, the results are as without it."""
-    X, gamma, HT = _sparse_topics(12, 120, 70)
-    given = to_csr(X), torch.from_numpy(gamma), torch.from_numpy(HT), prior, 100, 1e-3
-    expected = lda.csr_lda_rows(*given)
-    monkeypatch.setattr(lda, "_MARGIN", 1 + 1e-6)
-    returned = lda.csr_lda_rows(*given)
-    for a, b in zip(returned, expected, strict=True):
-        assert_allclose(a, b, rtol=1e-10)
+@pytest.mark.parametrize("size", [1e3, 1e6, 1e9])
+def test_large_counts(lda_rows, size):
+    """A topic with 1e-8 of the tokens has not come to rest, if these are many."""
+    X, gamma, HT = lda_rows.round(*_sparse_topics(4, 60, 20))
+    X = X * size
+    expected = naive_lda(X, gamma, HT, 0.05, 20, 0, lda_rows.eps)
+    found = lda_rows(X, gamma, HT, prior=0.05, n_sweeps=20, tol=0.0)
+    close = {"rtol": 1e-8} if lda_rows.dtype == "float64" else {"atol": 1e-3 * size}
+    assert_allclose(found[0], expected[0], **close)
+
+
+@pytest.mark.parametrize(
+    ("start", "HT", "n_sweeps"),
+    [([1.45, 0.0273], [9.9e-18, 1.9e-8], 10), ([0.7, 0.0195], [1.7e-17, 2.5e-5], 30)],
+)
+def test_topics_return_where_tokens_are_in_no_topic(to_csr, start, HT, n_sweeps):
+    """While reconstructions are about eps, the sum of gamma changes."""
+    gamma, HT = np.array([start]), np.array([HT])
+    expected = naive_lda(np.array([[2.0]]), gamma, HT, 0.02, n_sweeps, 0, 2**-52)
+    tensors = to_csr(np.array([[2.0]])), torch.from_numpy(gamma), torch.from_numpy(HT)
+    found = lda.csr_lda_rows(*tensors, 0.02, n_sweeps, 0.0)
+    assert expected[0][0, 1] > 2
+    for a, b in zip(found, expected[:2], strict=True):
+        assert_allclose(a, b, rtol=1e-9)
+
+
+def test_topics_return_if_reconstructions_fall(to_csr, monkeypatch):
+    """The first topic takes the tokens of the second, which alone explains a term."""
+    x = np.array([[1e6, 1.0]])
+    HT = np.array([[0.5, 0.49, 1e-9], [1e-30, 1e-6, 1e-4]])
+    gamma = np.array([[1e5, 9e5, 0.1]])
+    expected = naive_lda(x, gamma, HT, 0.1, 3000, 0, 2**-52)[0]
+    tensors = to_csr(x), torch.from_numpy(gamma), torch.from_numpy(HT)
+    found = lda.csr_lda_rows(*tensors, 0.1, 3000, 0.0)[0].numpy()
+    assert_allclose(found, expected, rtol=1e-8)
+    monkeypatch.setattr(lda, "_MARGIN", 1e300)
+    found = lda.csr_lda_rows(*tensors, 0.1, 3000, 0.0)[0].numpy()
+    assert np.abs(found / expected - 1).max() > 5e-6
 
 
 def test_lda_rows_of_a_row_depend_on_that_row_alone(lda_rows):

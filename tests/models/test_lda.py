@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.decomposition import LatentDirichletAllocation
 
 from sklearn_topics import TorchLDA
+from sklearn_topics._core.lda import BatchBayes, Inference
+from sklearn_topics._kernels.csr import as_csr
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.metrics import completion_score
 
@@ -165,34 +168,40 @@ def test_relaxed_steps_end_higher_after_as_many_iterations(X):
     assert bounds[1] > bounds[0] + 1e-4 * abs(bounds[0])
 
 
-def test_relaxed_steps_end_where_others_end(X):
-    """Both at a fixed point: the end of one is left by neither."""
+def test_relaxed_steps_end_where_others_stay(X):
+    """A fixed point of the relaxed updates is one of the plain update."""
     options = {"mean_change_tol": 1e-9, "max_doc_update_iter": 500, "random_state": 0}
-    ends = [
-        TorchLDA(4, relaxation=eta, max_iter=n, **options).fit(X)
-        for eta, n in ((1.7, 300), (1.7, 301))
-    ]
-    assert_allclose(ends[0].components_, ends[1].components_, rtol=1e-4)
-    counts = ends[0].transform(X, normalize=False).sum(0)
-    assert_allclose(counts.sum(), X.sum() + X.shape[0], rtol=1e-6)  # K a = 1
-    update = TorchLDA(4, max_iter=1, **options).fit(X)
-    update.components_ = ends[0].components_
-    assert_allclose(update.score(X), ends[1].score(X), rtol=1e-8)
+    end = TorchLDA(4, relaxation=1.7, max_iter=300, **options).fit(X)
+    counts = as_csr(torch.from_numpy(X.astype(np.float64).toarray()))
+    draw = lambda n, drawn: torch.ones(n, 4, dtype=torch.float64)  # noqa: E731
+    update = BatchBayes(Inference(1 / 4, 500, 1e-9), 1 / 4, draw)
+    before = torch.from_numpy(end.components_.T.copy())
+    after = update.step(counts, {"components": before, "n_updates": 9, "drawn": 0})
+    assert_allclose(after["components"].T, end.components_, rtol=1e-4)
 
 
+@pytest.mark.parametrize("n_iter", [3, 5, 10])
+def test_relaxed_fits_return_a_posterior(X, n_iter):
+    """Expected counts of all tokens, and the prior."""
+    model = TorchLDA(4, relaxation=1.7, max_iter=n_iter, random_state=0).fit(X)
+    expected = X.sum() + 4 * X.shape[1] * 0.25
+    assert_allclose(model.components_.sum(), expected, rtol=1e-5)
+    assert model.components_.min() >= 0.25
+
+
+@pytest.mark.parametrize("prior", [0.0, 1e-300, 1e-5])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_relaxed_steps_of_counts_that_vanish(X, dtype):
-    options = {"topic_word_prior": 1e-5, "doc_topic_prior": 0.01, "max_iter": 30}
-    model = TorchLDA(4, relaxation=1.99, random_state=0, **options)
-    model.fit(X.astype(dtype))
-    assert np.isfinite(model.components_).all()
-    assert_allclose(model.components_.sum(), X.sum(), rtol=0.2)
+def test_relaxed_steps_of_counts_that_vanish(prior, dtype):
+    X = make_topic_corpus(70, 30, 3, random_state=0)[0].astype(dtype)
+    options = {"topic_word_prior": prior, "max_iter": 30, "random_state": 0}
+    model = TorchLDA(4, relaxation=1.99, **options).fit(X)
+    assert_allclose(model.components_.sum(), X.sum(), rtol=1e-3)
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit"])
 def test_online_steps_are_not_relaxed(X, method):
     model = TorchLDA(4, learning_method="online", relaxation=1.5)
-    with pytest.raises(ValueError, match="relaxation=1.5 is for fits with learning_me"):
+    with pytest.raises(ValueError, match="relaxation=1.5, but partial_fit"):
         getattr(model, method)(X)
     assert not hasattr(model, "components_")
 

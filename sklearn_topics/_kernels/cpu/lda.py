@@ -29,9 +29,9 @@ from .jit import INLINED, array_of, arrays_of, inlined, kernel
 _LANES = 8
 _TILE = 1 << 25  # bytes of a thread's tile
 _SWEEPS = 32  # over a document, or so
-#: A topic rests if it adds at most `_REST` of each y; topics return if a y falls to
-#: 1 / `_MARGIN` of what it was. The mean change of gamma, which ends the sweeps below
-#: 1e-3 or so, is without the changes of c below 1e-8.
+#: A topic rests with at most `_REST` tokens, and if it adds at most that share of each
+#: y; topics return if a y falls to 1 / `_MARGIN` of what it was. The mean change of
+#: gamma, which ends the sweeps below 1e-3 or so, is without changes of c below `_REST`.
 _REST, _MARGIN = 1e-8, 32.0
 
 
@@ -100,22 +100,25 @@ def _infer(document, start, options, topics, places, new, weights):
     if padded == chunk:
         gather(indices, HT, 0, tile)
     base[:] = real(eps)
-    moved, fell, fewest, bound = np.inf, False, real(0), real(rest) * smallest
+    moved, fell, fewest, bound = np.inf, False, real(0), real(rest) * min(smallest, 1)
     active, returned, level, known = K, padded > chunk, real(0), -1.0
     for sweep in range(int(n_sweeps) + 1):
         done = sweep == n_sweeps or moved / K < tol
-        if active < K and (done or fell):
+        # Constant but for rounding, since all tokens of a document are in topics. With
+        # reconstructions of about eps they are not.
+        drifted = abs(total - known) > max(64 * eps, rest if active < K else 0) * total
+        if active < K and (done or fell or drifted):
             total += _return(y, tile, g, w, c, s, places, active, prior)
             base[:] = real(eps)
-            active, returned = K, True
-        if abs(total - known) > 64 * eps * total:
+            active, returned, drifted = K, True, True
+        if drifted:
             level, known = real(digamma(total)), total
         lanes = (active + _LANES - 1) // _LANES * _LANES
         shift[:lanes] = level
         exp_psi(g[:lanes], shift, w[:lanes])
         if done:
             break
-        if sweep > 1 and fewest <= bound and not returned:
+        if sweep > 1 and fewest <= bound and not (returned or drifted):
             # Not after the first sweep: a start may be below the prior.
             active = _rest(tile, base, g, w, c, places, active, bound)
         fell, s[:] = False, 0
