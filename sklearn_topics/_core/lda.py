@@ -252,29 +252,27 @@ class OnlineBayes(VariationalBayes):
     offset: float = 10.0
     decay: float = 0.7
 
+    @one_torch_thread()  # torch's threads would spin beside the kernels of each batch
     def step(self, X: CSR, state: State) -> State:
         (n, m), b = X.shape, self.topic_word_prior
         update, drawn = state["n_updates"], state["drawn"]
         sums = ops.column_sums(state["components"])
         excess, factor = state["components"] - b, 1.0
-        with one_torch_thread():  # operations on a batch are small
-            for start in range(0, n, self.batch_size):
-                batch = X.rows(start, min(start + self.batch_size, n))
-                terms, batch = used_columns(batch)
-                present = excess.index_select(0, terms)
-                HT = ops.exp_digamma(present * factor + b, digamma(sums))
-                counts = self.expected_counts(batch, HT, drawn)
-                rate = (self.offset + update) ** -self.decay
-                weight = rate * float(self.total_samples) / batch.shape[0]
-                factor *= 1 - rate
-                if factor < _LEAST_FACTOR:
-                    for kept in excess, present:
-                        kept.mul_(factor)
-                    factor = 1.0
-                excess[terms] = present.add_(counts, alpha=weight / factor)
-                sums = (
-                    (1 - rate) * sums + rate * m * b + weight * ops.column_sums(counts)
-                )
-                update, drawn = update + 1, drawn + batch.shape[0]
+        for start in range(0, n, self.batch_size):
+            batch = X.rows(start, min(start + self.batch_size, n))
+            terms, batch = used_columns(batch)
+            present = excess.index_select(0, terms)
+            HT = ops.exp_digamma(present * factor + b, digamma(sums))
+            counts = self.expected_counts(batch, HT, drawn)
+            rate = (self.offset + update) ** -self.decay
+            weight = rate * float(self.total_samples) / batch.shape[0]
+            factor *= 1 - rate
+            if factor < _LEAST_FACTOR:
+                for kept in excess, present:
+                    kept.mul_(factor)
+                factor = 1.0
+            excess[terms] = present.add_(counts, alpha=weight / factor)
+            sums = (1 - rate) * sums + rate * m * b + weight * ops.column_sums(counts)
+            update, drawn = update + 1, drawn + batch.shape[0]
         components = excess.mul_(factor).add_(b)
         return {"components": components, "n_updates": update, "drawn": drawn}

@@ -44,7 +44,7 @@ from .._fit.stopping import SmallPerplexityChange
 from .._kernels.chunks import wide_sums
 from .._kernels.csr import as_csr, as_dtype
 from .._kernels.ranks import all_rows, all_sum
-from .._kernels.threads import one_torch_thread
+from .._kernels.threads import one_torch_thread, threads_for
 from ._base import _ITERATIVE, BaseDecomposition
 
 #: Shape and scale of the gamma distribution of first posteriors.
@@ -544,7 +544,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         """Dirichlet parameters of documents (n x K tensor)."""
         self._validate_params()  # the user may have set them after fit
         infer = partial(self._inference(vars(self)).posterior, components=components)
-        with self._threads():
+        with self._threads(), threads_for(X):
             return in_row_blocks(infer, X, verbose=verbose)
 
     def inverse_transform(self, X) -> np.ndarray:
