@@ -51,7 +51,7 @@ def test_passes_over_all_widths_of_parts(dtype, n_vectors):
     rng, L, n_lines = np.random.default_rng(n_vectors), lanes(dtype), 5
     length, topics = n_vectors * L, np.array([3, 0, 4])
     lines = rng.random((n_lines, length)).astype(dtype)
-    tile, rows = aligned(lines.size, dtype), aligned((5, length), dtype)
+    tile, rows = aligned((lines.size,), dtype), aligned((5, length), dtype)
     weights, sums = rng.random(3).astype(dtype), aligned((4, L), dtype)
     found = np.empty(n_lines + 1)
     _store(lines, tile, L)
@@ -71,7 +71,7 @@ def test_passes_over_all_widths_of_parts(dtype, n_vectors):
 
 @pytest.mark.parametrize("place", [0, 31, 32, 40])
 def test_one_low_reconstruction_is_found(place):
-    tile, rows = aligned(41 * 8 * 2, "float64"), aligned((5, 41 * 8), "float64")
+    tile, rows = aligned((41 * 8 * 2,), "float64"), aligned((5, 41 * 8), "float64")
     tile[:], rows[:], rows[2] = 1, 1, 0.5
     args = np.ones(1), np.zeros(1, int), tile, rows, aligned((2, 8), "float64")
     found = np.empty(3)

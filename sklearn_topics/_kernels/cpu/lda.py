@@ -54,7 +54,7 @@ def csr_lda_rows(X: CSR, gamma: Tensor, HT: Tensor, prior, n_sweeps, tol):
         # Python allocates for each block: kernels without allocations compile faster.
         longest = padded(np.diff(indptr[first : last + 1]).max(initial=0), dtype)
         entries = max(min(longest, _TILE // (data.itemsize * K)), lanes(dtype))
-        tile, lines = aligned(K * entries, dtype), aligned((4, longest), dtype)
+        tile, lines = aligned((K * entries,), dtype), aligned((4, longest), dtype)
         topics, places = aligned((4, padded(K, dtype)), dtype), np.empty(K, np.int64)
         counts = aligned((K, lanes(dtype)), dtype)
         _rows(first, last, indptr, *args, tile, lines, topics, places, counts)

@@ -9,6 +9,7 @@ So a tile is stored in parts of four vectors of entries, then two and one where 
 are left: each is [topics, entries of the part]. A topic's line is all it has in them.
 """
 
+import math
 from contextlib import contextmanager
 
 import numpy as np
@@ -33,11 +34,11 @@ def padded(length, dtype) -> int:
     return -(-int(length) // lanes(dtype)) * lanes(dtype)
 
 
-def aligned(shape, dtype) -> np.ndarray:
+def aligned(shape: tuple[int, ...], dtype) -> np.ndarray:
     """Memory whose vectors lie in one cache line each."""
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     memory = np.empty(size + lanes(dtype), dtype)
-    first = -memory.ctypes.data % _BYTES // memory.itemsize
+    first = -memory.__array_interface__["data"][0] % _BYTES // memory.itemsize
     return memory[first : first + size].reshape(shape)
 
 
