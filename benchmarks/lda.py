@@ -211,6 +211,7 @@ def main():
                 else:
                     options = args.repeats, args.cpu
                     rows.append(compare_times(processes, part, problem, K, *options))
+    processes.close()
     if args.record and relaxed:
         write_relaxed(args.record, relaxed)
     elif args.record:  # of one corpus and one K
