@@ -16,8 +16,8 @@ def digamma(x: Tensor) -> Tensor:
     all_above = z.device.type == "cpu" and not (z < 6).any()
     for _ in range(0 if all_above else 6):
         low = z < 6
-        total -= torch.where(low, 1 / z, 0)
-        z = torch.where(low, z + 1, z)
+        total -= low / z
+        z += low
     r = 1 / z
     total += z.log() - 0.5 * r
     r = r * r

@@ -23,8 +23,10 @@ from sklearn_topics._boundary import transfer
 from sklearn_topics._core.beta_nmf import Penalties
 from sklearn_topics._core.deep_nmf import document_weights
 from sklearn_topics._core.fold_in import fold_in
+from sklearn_topics._core.lda import Inference
 from sklearn_topics._fit.run import Run
 from sklearn_topics._fit.stopping import SmallViolation
+from sklearn_topics._kernels.csr import as_csr
 from sklearn_topics.datasets import make_topic_corpus
 from sklearn_topics.models import _beta_nmf
 
@@ -157,6 +159,11 @@ SWEEPS = {
         ),
         40,
         0,
+    ),
+    "LDA": (
+        lambda X, topics, n: Inference(0.1, n, tol=0).posterior(as_csr(X), topics.T),
+        120,
+        1,
     ),
 }
 
