@@ -43,7 +43,7 @@ SECTIONS = {
     "estimators": ("gpu_correctness:estimator_results", 45, 15),
     "bandwidth": ("gpu_sections:bandwidth", 4, 4),
     "iterations": ("gpu_sections:iterations", 65, 25),
-    "fits": ("gpu_fits:fits", 20, 15),
+    "fits": ("gpu_fits:fits", 30, 15),
     "crossover": ("gpu_fits:crossover", 60, 0),
     "etm": ("gpu_fits:etm", 15, 0),
     "svd": ("gpu_fits:svd", 10, 8),

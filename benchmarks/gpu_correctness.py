@@ -20,6 +20,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -323,6 +324,9 @@ def estimators(tiny: bool):
     for beta in 1, 2:
         model = TorchDeepNMF((K, K // 2), beta_loss=beta, **shared)
         yield f"TorchDeepNMF {beta:g}", model, False, 1e-9
+    for method in "batch", "online":
+        options = {"learning_method": method, "max_iter": 3, "random_state": 0}
+        yield f"TorchLDA {method}", TorchLDA(K, **options), False, 1e-6
     yield "TorchTruncatedSVD", TorchTruncatedSVD(K, random_state=0), False, 1e-9
     options = {"random_state": 0, "max_iter": 2 if tiny else 20}
     # Its noise is drawn on the device: other numbers than on the CPU.
@@ -361,5 +365,6 @@ def _fitted(model, X) -> dict[str, np.ndarray]:
     found = {"components": model.components_, "transformed": transformed}
     history = getattr(model, "loss_history_", None)
     if history is not None:
-        found["objective"] = np.atleast_1d(np.asarray(history["objective"])[-1])
+        value = history["perplexity" if "perplexity" in history else "objective"][-1]
+        found["objective"] = np.atleast_1d(value)
     return {name: np.asarray(A, np.float64) for name, A in found.items()}

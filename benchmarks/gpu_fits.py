@@ -22,6 +22,7 @@ from sklearn_topics import (
     TorchBetaNMF,
     TorchDeepNMF,
     TorchETM,
+    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -32,29 +33,39 @@ from sklearn_topics._kernels.csr import compressed
 
 def fits(bench: Bench) -> None:
     """Default fits of real corpora, beside the CPU of this machine."""
-    for name in "nips", "newsgroups20":
-        X, real = corpus(name, bench.tiny)
-        if not bench.enough(15, name):
-            continue
-        K, seconds, objectives = 3 if bench.tiny else 50, {}, {}
-        for device in str(bench.device), "cpu":
-            model = TorchPoissonNMF(K, random_state=0, device=device)
-            _quiet(model.set_params(max_iter=18).fit, X)  # compiles
-            model.set_params(max_iter=18 if bench.tiny else 200)
-            seconds[device] = bench.timed(partial(_quiet, model.fit, X))
-            objectives[device] = float(model.loss_history_["objective"][-1])
-        ratio = seconds["cpu"] / seconds[str(bench.device)]
-        bench.figure(
-            corpus=name if real else f"synthetic, of the size of {name}",
-            K=K,
-            device_seconds=seconds[str(bench.device)],
-            cpu_seconds=seconds["cpu"],
-            cpu_threads=torch.get_num_threads(),
-            iterations=int(model.n_iter_),
-            device_objective=objectives[str(bench.device)],
-            cpu_objective=objectives["cpu"],
-        )
-        bench.bar(f"default fit, {name}: CPU's time over the device's", ratio, least=1)
+    # The first iterations compile.
+    for Class, few, many in (TorchPoissonNMF, 18, 200), (TorchLDA, 1, 10):
+        for name in "nips", "newsgroups20":
+            X, real = corpus(name, bench.tiny)
+            if bench.enough(15, f"{Class.__name__}, {name}"):
+                name = name if real else f"synthetic, of the size of {name}"
+                _fit_on_both(bench, Class, few, few if bench.tiny else many, X, name)
+
+
+def _fit_on_both(bench, Class, few, many, X, name):
+    K, seconds, objectives = 3 if bench.tiny else 50, {}, {}
+    for device in str(bench.device), "cpu":
+        model = Class(K, random_state=0, device=device)
+        _quiet(model.set_params(max_iter=few).fit, X)
+        model.set_params(max_iter=many)
+        seconds[device] = bench.timed(partial(_quiet, model.fit, X))
+        history = model.loss_history_
+        key = "perplexity" if "perplexity" in history else "objective"
+        objectives[device] = float(history[key][-1])
+    ratio = seconds["cpu"] / seconds[str(bench.device)]
+    bench.figure(
+        model=Class.__name__,
+        corpus=name,
+        K=K,
+        device_seconds=seconds[str(bench.device)],
+        cpu_seconds=seconds["cpu"],
+        cpu_threads=torch.get_num_threads(),
+        iterations=int(model.n_iter_),
+        device_objective=objectives[str(bench.device)],
+        cpu_objective=objectives["cpu"],
+    )
+    what = f"default fit of {Class.__name__}, {name}: CPU's time over the device's"
+    bench.bar(what, ratio, least=1)
 
 
 def _quiet(function, *args, **options):
