@@ -19,7 +19,7 @@ from ..csr import CSR
 from ..floors import SQUARE_FLOOR
 from ..reference.descent import unit_exponents
 from .blocks import run_blocks
-from .jit import array_of, arrays_of, inlined, kernel
+from .jit import array_of, arrays_of, inlined, kernel, spliced
 from .logarithms import sum_x_log_y
 from .products import dots
 
@@ -209,7 +209,7 @@ def _gather_some(indices, HT, topics, tile):
             line[j] = 0
 
 
-@inlined
+@spliced
 def _descend(row, columns, moving, held, u, share, units, options):
     """Descend on one row, from `given` to w; returns its sum of x log y.
 
@@ -295,7 +295,7 @@ def _next_place(place, k, held):
     return after if gathers else k
 
 
-@inlined
+@spliced
 def _reconstruct(columns, moving, held, w, y):
     """y = w HT; returns whether the tile holds all that moves."""
     # columns: indices [entries], HT [m, K]; moving [..]; w [K]; y [padded]

@@ -1,6 +1,7 @@
 """Compile CPU kernels with numba and cache them on disk.
 
-Python calls a `kernel` over blocks of rows; kernels call pieces that are `inlined`.
+Python calls a `kernel` over blocks of rows; kernels call pieces that are `inlined`, or
+`spliced`.
 """
 
 import functools
@@ -72,6 +73,15 @@ def inlined(function):
     the last bits would differ.
     """
     return numba.njit(**INLINED)(function)
+
+
+def spliced(function):
+    """Put the function's own lines into the one kernel that calls it.
+
+    A large function is compiled once so: one that is `inlined` is compiled by itself,
+    then in the kernel. In its calls numba takes no ``*args``.
+    """
+    return numba.njit(**INLINED, inline="always")(function)
 
 
 class _FolderCache(FunctionCache):

@@ -22,7 +22,7 @@ from ..csr import CSR
 from .blocks import run_blocks
 from .descent import gather
 from .digamma import digamma, exp_psi
-from .jit import array_of, arrays_of, inlined, kernel
+from .jit import array_of, arrays_of, inlined, kernel, spliced
 from .lines import (
     add_dots,
     add_line,
@@ -90,7 +90,7 @@ def _rows(
         _infer(document, gamma[i], options, own, new[i], weights[i])
 
 
-@inlined
+@spliced
 def _infer(document, start, options, own, new, weights):
     """Sweeps over one document, from `start` to its `new` gamma and their weights."""
     data, memory, lines = document[1], document[3], document[4]
@@ -138,7 +138,7 @@ def _infer(document, start, options, own, new, weights):
         new[places[k]], weights[places[k]] = g[k], w[k]
 
 
-@inlined
+@spliced
 def _sweep(document, lines, held, w, places, counts):
     """The sums of ratios by active topic; returns whether a y fell too far."""
     indices, _, HT, memory, _ = document
@@ -234,7 +234,7 @@ def _rest(tile, base, g, w, c, places, active, bound):
     return stay
 
 
-@inlined
+@spliced
 def _return(r, tile, g, w, counts, places, active, prior):
     """gamma of topics at rest, by the last ratios; returns its sum above prior."""
     K, above = len(places), 0.0
