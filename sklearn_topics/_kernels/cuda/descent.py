@@ -111,19 +111,9 @@ def _scd_rows(
     x *= unit
     given, w_row, own_prior = W + row * K, out + row * K, prior + row * K
     total = begin_row(
-        given,
-        w_row,
-        u,
-        share,
-        own_prior,
-        unit,
-        pseudocount,
-        size,
-        tiny,
-        K,
-        COLUMNS,
-        BY_ENTRY,
-    )
+        given, w_row, u, share, own_prior, unit, pseudocount, size, tiny,
+        K, COLUMNS, BY_ENTRY,
+    )  # fmt: skip
     tl.debug_barrier()  # all threads read what one has written
 
     y = tl.zeros([ENTRIES], x.dtype)
