@@ -128,8 +128,8 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
     relaxation : float, default=1.0
         Length of the steps between "batch" updates, from the fourth one on: at least 1,
         below 2. 1 are those of scikit-learn; online updates need 1. With 1.7 and
-        ``max_doc_update_iter=20``, fits reached the bound of a default fit in 0.44 to
-        0.69 of its time (reference [3]_; see :ref:`lda`). Larger values may overshoot.
+        ``max_doc_update_iter=20``, fits reached the bound of a default fit in 0.48 to
+        0.76 of its time (reference [3]_; see :ref:`lda`). Larger values may overshoot.
 
     n_jobs : int, default=None
         Number of threads on the CPU. None is the number of threads of torch, -1 all
