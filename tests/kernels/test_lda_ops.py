@@ -11,6 +11,7 @@ from scipy.special import psi
 from sklearn_topics._kernels import ops
 from sklearn_topics._kernels.cpu import lda
 from sklearn_topics._kernels.digamma import digamma
+from sklearn_topics._kernels.reference import lda as reference_lda
 
 from .conftest import _long_rows, interpreted
 
@@ -147,6 +148,54 @@ def test_topics_return_if_reconstructions_fall(to_csr, monkeypatch):
     monkeypatch.setattr(lda, "_MARGIN", 1e300)
     found = lda.csr_lda_rows(*tensors, 0.1, 3000, 0.0)[0].numpy()
     assert np.abs(found / expected - 1).max() > 5e-6
+
+
+@pytest.mark.parametrize("n_sweeps", [5, 10, 40])
+@pytest.mark.parametrize(
+    ("x", "gamma", "HT"),
+    [
+        (
+            [1e6, 1.0],
+            [2.279, 142300, 0.1241],
+            [[0.5, 3.19e-6, 5.16e-14], [1.77e-20, 9.58e-7, 0.909]],
+        ),
+        (
+            [1e6, 0.1],
+            [35.57, 15550, 0.0514],
+            [[0.5, 2.19e-6, 7.65e-12], [9.44e-24, 7.42e-5, 0.508]],
+        ),
+    ],
+)
+def test_topics_return_if_reconstructions_fall_at_once(to_csr, x, gamma, HT, n_sweeps):
+    """In the sweep after the one whose counts are those of a topic at rest."""
+    x, gamma, HT = np.array([x]), np.array([gamma]), np.array(HT)
+    expected = naive_lda(x, gamma, HT, 0.05, n_sweeps, 0, 2**-52)[0]
+    tensors = to_csr(x), torch.from_numpy(gamma), torch.from_numpy(HT)
+    found = lda.csr_lda_rows(*tensors, 0.05, n_sweeps, 0.0)[0].numpy()
+    assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("tol", [0.0, 1e-3])
+@pytest.mark.parametrize("size", [1e4, 1e6])
+def test_topics_that_rest_return_in_time(size, tol):
+    """A topic loses the frequent term; the rare one, which another leaves, is its own."""
+    n, prior, rng = 30_000, 0.05, np.random.default_rng(0)
+
+    def powers(low, high):
+        return 10 ** rng.uniform(low, high, n)
+
+    x = np.stack([np.full(n, size), rng.choice([1.0, 0.01, 1e-3, 1e-5], n)], 1)
+    most = np.log10(size)
+    gamma = np.stack([powers(0, most), powers(0, most), prior + powers(-3, 0)], 1)
+    HT = np.empty((n, 2, 3))
+    HT[:, 0] = np.stack([np.full(n, 0.5), powers(-6, -0.3), powers(-14, -6)], 1)
+    HT[:, 1] = np.stack([powers(-30, -8), powers(-8, 0), powers(-8, 0)], 1)
+    indptr, indices = torch.arange(0, 2 * n + 1, 2), torch.arange(2 * n).int()
+    X = ops.CSR(indptr, indices, torch.from_numpy(x.ravel()), (n, 2 * n))
+    args = X, torch.from_numpy(gamma), torch.from_numpy(HT.reshape(-1, 3))
+    found = lda.csr_lda_rows(*args, prior, 40, tol)[0]
+    expected = reference_lda.csr_lda_rows(*args, prior, 40, tol)[0]
+    assert_allclose(found, expected, rtol=1e-6)
 
 
 def test_lda_rows_of_a_row_depend_on_that_row_alone(lda_rows):

@@ -69,9 +69,10 @@ def test_passes_over_all_widths_of_parts(dtype, n_vectors):
     assert not found[n_lines]
 
 
-@pytest.mark.parametrize("place", [0, 31, 32, 40])
+@pytest.mark.parametrize("place", [0, 319, 320, 335, 336, 343])
 def test_one_low_reconstruction_is_found(place):
-    tile, rows = aligned((41 * 8 * 2,), "float64"), aligned((5, 41 * 8), "float64")
+    """In parts of four vectors, of two and of one."""
+    tile, rows = aligned((43 * 8 * 2,), "float64"), aligned((5, 43 * 8), "float64")
     tile[:], rows[:], rows[2] = 1, 1, 0.5
     args = np.ones(1), np.zeros(1, int), tile, rows, aligned((2, 8), "float64")
     found = np.empty(3)

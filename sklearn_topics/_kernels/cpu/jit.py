@@ -76,10 +76,10 @@ def inlined(function):
 
 
 def spliced(function):
-    """Put the function's own lines into the one kernel that calls it.
+    """Put the lines of a large function into the only one that calls it.
 
-    A large function is compiled once so: one that is `inlined` is compiled by itself,
-    then in the kernel. In its calls numba takes no ``*args``.
+    They are compiled once so: an `inlined` function is compiled by itself, then in the
+    kernel. numba accepts no ``*args`` where such a function is called.
     """
     return numba.njit(**INLINED, inline="always")(function)
 

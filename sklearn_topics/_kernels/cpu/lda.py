@@ -36,8 +36,9 @@ from .lines import (
 _TILE = 1 << 25  # bytes of a thread's tile
 _SWEEPS = 32  # over a document, or so
 #: A topic rests with at most `_REST` tokens, and if it adds at most that share of each
-#: y; topics return if a y falls to 1 / `_MARGIN` of what it was then. The mean change
-#: of gamma, which ends the sweeps below 1e-3 or so, is without those below `_REST`.
+#: y. Topics return if a y falls below 1 / `_MARGIN` of what it was when one came to
+#: rest, so that none has more than `_MARGIN` * `_REST` tokens. The mean change of
+#: gamma, which ends the sweeps below 1e-3 or so, leaves out those of topics at rest.
 _REST, _MARGIN = 1e-8, 32.0
 
 
@@ -109,13 +110,17 @@ def _infer(document, start, options, own, new, weights):
     moved, fell, fewest, bound = np.inf, False, real(0), real(rest) * min(smallest, 1)
     active, returned, level, known = K, padded > held, real(0), -1.0
     for sweep in range(int(n_sweeps) + 1):
-        done = sweep == n_sweeps or moved / K < tol
         # The sum of gamma is constant but for rounding, since all tokens of a document
         # are in topics; unless reconstructions are about eps. And a small drift changes
         # all weights and each y by one factor, but no count.
         drifted = abs(total - known) > max(64 * eps, rest) * total
+        done = sweep == n_sweeps or moved / K < tol
         if active < K and (done or fell or drifted):
-            total += _return(r, memory, g, w, counts, places, active, prior)
+            grown = _return(r, memory, g, w, counts, places, active, prior)
+            total += grown
+            if fell:
+                moved += grown
+                done = sweep == n_sweeps or moved / K < tol
             base[:] = real(eps)
             active, returned, drifted = K, True, True
         if drifted or done:
@@ -128,10 +133,10 @@ def _infer(document, start, options, own, new, weights):
         # Not after the first sweep: a start may be below the prior.
         resting = sweep > 1 and fewest <= bound and not (returned or drifted)
         if resting:
+            # By the y that these counts were computed with, not by those to come.
+            _set_lowest(x, r, lowest, real(margin))
             active = _rest(memory, base, g, w, c, places, active, bound)
         fell = _sweep(document, lines, held, w[:active], places, counts)
-        if resting:
-            _set_lowest(x, r, lowest, real(margin))
         moved, change, fewest = _update(g, w, c, counts, active, prior)
         total = change + (K - active) * prior
     for k in range(K):
@@ -156,7 +161,7 @@ def _sweep(document, lines, held, w, places, counts):
 
 @inlined
 def _set_lowest(x, r, lowest, margin):
-    """How far each y may fall before the topics that are at rest now return."""
+    """How far each y = x / r of the last sweep may fall until topics return."""
     for j in range(len(x)):
         if x[j] > 0:
             lowest[j] = max(lowest[j], x[j] / (r[j] * margin))

@@ -7,6 +7,9 @@ they are in the nearest cache.
 
 So a tile is stored in parts of four vectors of entries, then two and one where fewer
 are left: each is [topics, entries of the part]. A topic's line is all it has in them.
+
+All arrays but weights and topics must be `aligned`, or begin whole vectors after the
+beginning of such an array, with entries side by side: nothing checks it.
 """
 
 import math
