@@ -178,7 +178,7 @@ def test_topics_return_if_reconstructions_fall_at_once(to_csr, x, gamma, HT, n_s
 @pytest.mark.parametrize("tol", [0.0, 1e-3])
 @pytest.mark.parametrize("size", [1e4, 1e6])
 def test_topics_that_rest_return_in_time(size, tol):
-    """A topic loses the frequent term; the rare one, which another leaves, is its own."""
+    """A topic loses the frequent term, and gains the rare one that another leaves."""
     n, prior, rng = 30_000, 0.05, np.random.default_rng(0)
 
     def powers(low, high):
