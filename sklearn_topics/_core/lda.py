@@ -262,7 +262,7 @@ class OnlineBayes(VariationalBayes):
             batch = X.rows(start, min(start + self.batch_size, n))
             terms, batch = used_columns(batch)
             present = excess.index_select(0, terms)
-            HT = ops.exp_digamma(present * factor + b, digamma(sums))
+            HT = ops.exp_digamma(present.mul(factor).add_(b), digamma(sums))
             counts = self.expected_counts(batch, HT, drawn)
             rate = (self.offset + update) ** -self.decay
             weight = rate * float(self.total_samples) / batch.shape[0]
