@@ -135,9 +135,9 @@ def require_support(estimator, method: str) -> None:
             f"{type(estimator).__name__}.{method} cannot be used in a process group"
             f"{refused}. In a process group, TorchPoissonNMF can be fitted with solver "
             "'scd' or 'em', TorchBetaNMF with solver 'cd', 'mu' or 'scd' (beta_loss "
-            "'frobenius' or 'kullback-leibler'), TorchLDA with learning_method "
-            "'batch', TorchTruncatedSVD with algorithm 'randomized', and TorchETM. Fit "
-            "other models outside of it, to all documents."
+            "'frobenius' or 'kullback-leibler'), TorchTruncatedSVD with algorithm "
+            "'randomized', TorchLDA and TorchETM. Fit other models outside of it, to "
+            "all documents."
         )
 
 

@@ -29,7 +29,7 @@ from .._kernels import CSR, ops
 from .._kernels.chunks import data_blocks, row_blocks, wide_sums
 from .._kernels.csr import accumulation_dtype, as_dtype, used_columns
 from .._kernels.digamma import digamma
-from .._kernels.ranks import all_sum, rows_before
+from .._kernels.ranks import agreed, all_sum, batches, is_member, rows_before
 from .._kernels.threads import one_torch_thread
 from .solver import State, on_host
 
@@ -230,9 +230,16 @@ class BatchBayes(VariationalBayes):
         return components * ratios.pow_(self.relaxation - 1)
 
 
+def _terms_of(X: CSR) -> tuple[Tensor, CSR]:
+    """Numbers of the terms of a batch, and X of these terms: all that a group has."""
+    if is_member():
+        return torch.arange(X.shape[1], device=X.device), X
+    return used_columns(X)
+
+
 @dataclass(frozen=True)
 class OnlineBayes(VariationalBayes):
-    """Some documents in each update, in their order.
+    """Some documents in each update, in their order: equal shares of all ranks.
 
     An update takes time for the terms of its documents only. The others decay towards
     the prior: lambda - b is held as `excess` times a factor of all terms.
@@ -258,14 +265,13 @@ class OnlineBayes(VariationalBayes):
         update, drawn = state["n_updates"], state["drawn"]
         sums = ops.column_sums(state["components"])
         excess, factor = state["components"] - b, 1.0
-        for start in range(0, n, self.batch_size):
-            batch = X.rows(start, min(start + self.batch_size, n))
-            terms, batch = used_columns(batch)
+        for share in batches(n, self.batch_size):
+            terms, batch = _terms_of(X.rows(share.start, share.stop))
             present = excess.index_select(0, terms)
             HT = ops.exp_digamma(present.mul(factor).add_(b), digamma(sums))
-            counts = self.expected_counts(batch, HT, drawn)
+            counts = all_sum(self.expected_counts(batch, HT, drawn + share.before))
             rate = (self.offset + update) ** -self.decay
-            weight = rate * float(self.total_samples) / batch.shape[0]
+            weight = rate * float(self.total_samples) / share.size
             factor *= 1 - rate
             if factor < _LEAST_FACTOR:
                 for kept in excess, present:
@@ -273,6 +279,7 @@ class OnlineBayes(VariationalBayes):
                 factor = 1.0
             excess[terms] = present.add_(counts, alpha=weight / factor)
             sums = (1 - rate) * sums + rate * m * b + weight * ops.column_sums(counts)
-            update, drawn = update + 1, drawn + batch.shape[0]
-        components = excess.mul_(factor).add_(b)
+            update, drawn = update + 1, drawn + share.size
+        self.draw(0, drawn)  # as after the draws of other ranks
+        components = agreed(excess.mul_(factor).add_(b))
         return {"components": components, "n_updates": update, "drawn": drawn}

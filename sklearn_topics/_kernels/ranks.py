@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import accumulate
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -216,6 +216,53 @@ def rows_before(n: int) -> tuple[int, int]:
     counts[ranks.rank] = n
     ends = list(accumulate(ranks.sum(counts).tolist(), initial=0))
     return ends[ranks.rank], ends[-1]
+
+
+class Share(NamedTuple):
+    """The rows of this rank in a batch of all ranks.
+
+    Attributes
+    ----------
+    start, stop : int
+    before : int
+        Number of the batch's rows on the ranks before this one.
+    size : int
+        Number of the batch's rows on all ranks.
+    """
+
+    start: int
+    stop: int
+    before: int
+    size: int
+
+
+def batches(n: int, size: int) -> Iterator[Share]:
+    """Batches of this many rows, for the n rows of this rank.
+
+    Each batch takes as equal a share of the rows of each rank as it can: the next one
+    is always that row whose (2 i + 1) / 2 n is the least, row i of the n of its rank.
+    Within a batch, rows are in the order of the ranks.
+    """
+    ranks = current()
+    if ranks is None:
+        for start in range(0, n, size):
+            stop = min(start + size, n)
+            yield Share(start, stop, 0, stop - start)
+        return
+    numbers = torch.zeros(ranks.size, 1, dtype=torch.int64, device="cpu")
+    numbers[ranks.rank] = n
+    numbers = ranks.sum(numbers)
+    taken = torch.zeros_like(numbers)
+    while (left := int((numbers - taken).sum())) > 0:
+        rows = taken + torch.arange(min(size, left), device="cpu")
+        order = (2 * rows + 1) / (2 * numbers).double()
+        order[rows >= numbers] = torch.inf
+        first = order.reshape(-1).sort(stable=True).indices[: rows.shape[1]]
+        shares = torch.bincount(first // rows.shape[1], minlength=ranks.size)
+        start, own = int(taken[ranks.rank]), int(shares[ranks.rank])
+        before = int(shares[: ranks.rank].sum())
+        yield Share(start, start + own, before, rows.shape[1])
+        taken += shares[:, None]
 
 
 def gathered_rows(A: Tensor) -> Tensor:

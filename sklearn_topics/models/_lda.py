@@ -413,7 +413,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         with fit_session(self, X, y, **options) as observers, self._threads():
             X_device = self._upload(X, "fit", reset=True)
             found = self._first_attributes()
-            n = X_device.shape[0]
+            n = all_rows(X_device.shape[0])
             solver = self._solver(found, X_device, n, self.learning_method)
             start = self._first_state(found, X_device)
             run = fit_from_starts(
@@ -616,13 +616,6 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         return bound_perplexity(self._bound(X_device, ratio), tokens)
 
     def _refused_in_groups(self, method):
-        if method == "partial_fit" or (
-            method == "fit" and self.learning_method == "online"
-        ):
-            return (
-                " online, because the documents of a batch are side by side on one "
-                "rank: use fit with learning_method='batch'"
-            )
         return None
 
     def _bound(self, X, ratio=1.0):

@@ -178,9 +178,25 @@ def fitted_in_batches(batches):
     return found
 
 
+def fitted_online(batches):
+    """What an online fit to all and partial_fit set."""
+    options = {"batch_size": 16, **SEED}
+    whole = TorchLDA(3, learning_method="online", max_iter=2, **options)
+    whole.fit(sp.vstack(batches, format="csr"))
+    parts = TorchLDA(3, total_samples=90, **options)
+    for X in batches:
+        parts.partial_fit(X)
+    return [
+        [model.components_.tolist(), model.n_batch_iter_, float(bound)]
+        + [model.random_state_.random_sample()]  # as after all draws
+        for model, bound in ((whole, whole.bound_), (parts, 0))
+    ]
+
+
 def fit_all(rank, size):
     found = {}
     with process_group():
+        found["online"] = fitted_online(thirds(shard(rank, size)))
         found["partial_fit"] = fitted_in_batches(thirds(shard(rank, size)))
         for name in names():
             before = ranks.current().messages

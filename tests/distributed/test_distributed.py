@@ -23,7 +23,6 @@ import sklearn_topics
 from sklearn_topics import (
     TorchBetaNMF,
     TorchETM,
-    TorchLDA,
     TorchPoissonNMF,
     TorchTruncatedSVD,
 )
@@ -95,6 +94,35 @@ def test_partial_fit_of_a_group_is_that_of_one_process(results, size):
         found = results[f"fit_all {size} {rank}"]["partial_fit"]
         for name, value in expected.items():
             assert_allclose(found[name], value, rtol=1e-9, err_msg=name)
+
+
+def dealt(shards):
+    """The rows of all ranks, in the order in which batches of 16 have them."""
+    places = sorted(
+        ((2 * i + 1) / (2 * X.shape[0]), rank, i)
+        for rank, X in enumerate(shards)
+        for i in range(X.shape[0])
+    )
+    batches = (places[b : b + 16] for b in range(0, len(places), 16))
+    # Those of a batch by rank: documents draw random numbers in this order.
+    places = [place for batch in batches for place in sorted(p[1:] for p in batch)]
+    return sp.vstack([shards[rank][[i]] for rank, i in places], format="csr")
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_online_lda_of_a_group_is_that_of_one_process(results, size):
+    """With batches that have equal shares of the documents of all ranks."""
+    shards = [group_fits.shard(rank, size) for rank in range(size)]
+    parts = zip(*map(group_fits.thirds, shards), strict=True)
+    whole, _ = group_fits.fitted_online([dealt(shards)])
+    _, calls = group_fits.fitted_online([*map(dealt, parts)])
+    found = [results[f"fit_all {size} {rank}"]["online"] for rank in range(size)]
+    for one in found:
+        for values, expected in zip(one, (whole, calls), strict=True):
+            assert values[1] == expected[1] > 6
+            for k in 0, 2, 3:
+                assert_allclose(values[k], expected[k], rtol=1e-9)
+    assert all(one == found[0] for one in found)
 
 
 def test_a_fit_is_resumed_from_the_checkpoints_of_all_ranks(results):
@@ -218,8 +246,6 @@ def test_an_estimator_fits_or_refuses(name, group_of_one):
         (TorchBetaNMF(3, solver="mu", beta_loss=0.5), "fit"),
         (TorchBetaNMF(3, solver="mu", missing="mask"), "fit"),
         (TorchBetaNMF(3, init="nndsvdar"), "fit"),
-        (TorchLDA(3, learning_method="online"), "fit"),
-        (TorchLDA(3), "partial_fit"),
         (TorchTruncatedSVD(3, algorithm="arpack"), "fit"),
     ],
     ids=str,
