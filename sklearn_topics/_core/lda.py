@@ -27,7 +27,7 @@ from torch import Tensor
 
 from .._kernels import CSR, ops
 from .._kernels.chunks import data_blocks, row_blocks, wide_sums
-from .._kernels.csr import accumulation_dtype, as_dtype, used_columns
+from .._kernels.csr import accumulation_dtype, as_dtype, take_columns, used_columns
 from .._kernels.digamma import digamma
 from .._kernels.ranks import agreed, all_sum, batches, is_member, rows_before
 from .._kernels.threads import one_torch_thread
@@ -231,15 +231,17 @@ class BatchBayes(VariationalBayes):
 
 
 def _terms_of(X: CSR) -> tuple[Tensor, CSR]:
-    """Numbers of the terms of a batch, and X of these terms: all that a group has."""
-    if is_member():
-        return torch.arange(X.shape[1], device=X.device), X
-    return used_columns(X)
+    """The terms of a batch on all ranks, ascending, and X of these alone."""
+    if not is_member():
+        return used_columns(X)
+    used = X.data.new_zeros(X.shape[1]).index_fill_(0, X.indices.long(), 1)
+    terms = all_sum(used).nonzero().squeeze(1)
+    return terms, take_columns(X, terms)
 
 
 @dataclass(frozen=True)
 class OnlineBayes(VariationalBayes):
-    """Some documents in each update, in their order: equal shares of all ranks.
+    """Some documents in each update, in their order: of each rank its share.
 
     An update takes time for the terms of its documents only. The others decay towards
     the prior: lambda - b is held as `excess` times a factor of all terms.

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import accumulate
+from math import ceil
 from typing import NamedTuple, Protocol
 
 import torch
@@ -237,11 +238,11 @@ class Share(NamedTuple):
 
 
 def batches(n: int, size: int) -> Iterator[Share]:
-    """Batches of this many rows, for the n rows of this rank.
+    """Batches of this many rows, of which each rank has as many as of all rows.
 
-    Each batch takes as equal a share of the rows of each rank as it can: the next one
-    is always that row whose (2 i + 1) / 2 n is the least, row i of the n of its rank.
-    Within a batch, rows are in the order of the ranks.
+    The next row is always that whose (2 i + 1) / 2 n is the least, row i of the n of
+    its rank: as seats go to parties by the method of Webster. Within a batch, rows are
+    in the order of the ranks.
     """
     ranks = current()
     if ranks is None:
@@ -252,16 +253,19 @@ def batches(n: int, size: int) -> Iterator[Share]:
     numbers = torch.zeros(ranks.size, 1, dtype=torch.int64, device="cpu")
     numbers[ranks.rank] = n
     numbers = ranks.sum(numbers)
-    taken = torch.zeros_like(numbers)
+    taken, most = torch.zeros_like(numbers), float(numbers.max() / numbers.sum())
     while (left := int((numbers - taken).sum())) > 0:
-        rows = taken + torch.arange(min(size, left), device="cpu")
+        size = min(size, left)
+        # Shares are proportional but for a few rows.
+        few = torch.arange(min(size, ceil(size * most) + ranks.size + 2), device="cpu")
+        rows = taken + few
         order = (2 * rows + 1) / (2 * numbers).double()
         order[rows >= numbers] = torch.inf
-        first = order.reshape(-1).sort(stable=True).indices[: rows.shape[1]]
-        shares = torch.bincount(first // rows.shape[1], minlength=ranks.size)
+        first = order.reshape(-1).sort(stable=True).indices[:size]
+        shares = torch.bincount(first // len(few), minlength=ranks.size)
         start, own = int(taken[ranks.rank]), int(shares[ranks.rank])
         before = int(shares[: ranks.rank].sum())
-        yield Share(start, start + own, before, rows.shape[1])
+        yield Share(start, start + own, before, size)
         taken += shares[:, None]
 
 

@@ -36,9 +36,10 @@ def process_group(group=None) -> Iterator[None]:
 
     :class:`~sklearn_topics.TorchPoissonNMF` can be fitted with solver "scd" or "em", at
     once or by ``partial_fit``; :class:`~sklearn_topics.TorchBetaNMF` with solver "cd",
-    "mu" (Frobenius or Kullback-Leibler) or "scd"; :class:`~sklearn_topics.TorchLDA`
-    with learning_method "batch";
-    :class:`~sklearn_topics.TorchTruncatedSVD` with algorithm "randomized"; and
+    "mu" (Frobenius or Kullback-Leibler) or "scd";
+    :class:`~sklearn_topics.TorchTruncatedSVD` with algorithm "randomized";
+    :class:`~sklearn_topics.TorchLDA`, whose online updates take documents of all
+    processes: one process would find the same with its rows in another order; and
     :class:`~sklearn_topics.TorchETM`, which takes the batches of one process, of which
     each process computes its own documents. Other models raise an error.
 

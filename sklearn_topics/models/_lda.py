@@ -36,6 +36,7 @@ from .._core.lda import (
     term_weights,
     variational_bound,
 )
+from .._fit.first_rank import require_equal
 from .._fit.loop import fit_from_starts
 from .._fit.progress import PrintedIterations
 from .._fit.row_blocks import in_row_blocks
@@ -390,6 +391,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
         """
         first = not hasattr(self, "components_")
         X_device = self._upload(X, "partial_fit", reset=first)
+        self._require_one_model(first)
         found = self._first_attributes() if first else vars(self)
         solver = self._solver(found, X_device, self.total_samples)
         if first:
@@ -404,6 +406,13 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
             state = solver.step(X_device, state)
         vars(self).update(found, **_topic_attributes(state))
         return self
+
+    def _require_one_model(self, first):
+        """Raise an error if ranks of a process group would continue other models."""
+        require_equal("components_", None if first else self._components())
+        if not first:
+            require_equal("n_batch_iter_", self.n_batch_iter_)
+            require_equal("random_state_", repr(self.random_state_.get_state()))
 
     def _fit(self, X, y):
         """Set the fitted attributes; return X on the device."""

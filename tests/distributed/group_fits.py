@@ -193,10 +193,26 @@ def fitted_online(batches):
     ]
 
 
+def continued_from_others(rank, size):
+    """The errors of partial_fit where rank 0 has another model."""
+    found = []
+    for before in (0, 2), (1, 2):
+        model = TorchLDA(3, total_samples=90, **SEED)
+        with ranks.alone():
+            for X in thirds(COUNTS)[: before[min(rank, 1)]]:
+                model.partial_fit(X)
+        try:
+            model.partial_fit(shard(rank, size))
+        except ValueError as error:
+            found.append(str(error))
+    return found
+
+
 def fit_all(rank, size):
     found = {}
     with process_group():
         found["online"] = fitted_online(thirds(shard(rank, size)))
+        found["other models"] = continued_from_others(rank, size)
         found["partial_fit"] = fitted_in_batches(thirds(shard(rank, size)))
         for name in names():
             before = ranks.current().messages
@@ -228,6 +244,7 @@ SAME_BITS = (
 ROUNDED = (
     "column_sums",
     "combine_columns",
+    "exp_digamma",
     "extrapolate",
     "gram",
     "multiplicative_step",
@@ -245,7 +262,9 @@ def round_otherwise(rank, size):
         for name in ROUNDED:
             setattr(ops, name, rounding(getattr(ops, name)))
     with process_group():
-        return {name: fitted(name, shard(rank, size, name)) for name in SAME_BITS}
+        found = {name: fitted(name, shard(rank, size, name)) for name in SAME_BITS}
+        found["online"] = {"found": fitted_online(thirds(shard(rank, size)))}
+        return found
 
 
 def rounding(function, sign=1):

@@ -123,6 +123,11 @@ def test_online_lda_of_a_group_is_that_of_one_process(results, size):
             for k in 0, 2, 3:
                 assert_allclose(values[k], expected[k], rtol=1e-9)
     assert all(one == found[0] for one in found)
+    for rank in range(size):
+        errors = results[f"fit_all {size} {rank}"]["other models"]
+        assert len(errors) == 2
+        for error in errors:
+            assert "The ranks of the process group must agree, but comp" in error
 
 
 def test_a_fit_is_resumed_from_the_checkpoints_of_all_ranks(results):
@@ -142,11 +147,11 @@ def test_one_rank_writes_the_logs(results):
     assert results["resume 2 0"]["boards"] == 1
 
 
-@pytest.mark.parametrize("name", group_fits.SAME_BITS)
+@pytest.mark.parametrize("name", [*group_fits.SAME_BITS, "online"])
 def test_ranks_with_other_processors_end_with_the_same_bits(results, name):
     fits = [dict(results[f"round_otherwise 2 {rank}"][name]) for rank in (0, 1)]
     for found in fits:
-        del found["transformed"]  # of other rows
+        found.pop("transformed", None)  # of other rows
     assert fits[0] == fits[1]
 
 
