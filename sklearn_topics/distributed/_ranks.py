@@ -161,16 +161,21 @@ class TorchRanks:
         if sent.device.type != "cpu" and dist.get_backend(self._group) != "gloo":
             work.wait()  # for the stream: the host goes on
             return
-        while (error := _awaited(work)) is not None:
-            if work.is_completed():
-                raise self._lost(error) from error
+        while not self._arrived(work):
             try:
                 self._look()
             except RankFailed:
                 # It may be the last message, of ranks that have left meanwhile.
-                if _awaited(work) is not None:
-                    raise
-                return
+                with suppress(RuntimeError):
+                    if _has_arrived(work):
+                        return
+                raise
+
+    def _arrived(self, work) -> bool:
+        try:
+            return _has_arrived(work)
+        except RuntimeError as error:
+            raise self._lost(error) from error
 
     def _look(self) -> None:
         """Raise an error if a rank has failed, or has not come to this message."""
@@ -232,20 +237,15 @@ class TorchRanks:
             return  # the store is gone, and its rank is what the others will name
 
 
-def _awaited(work) -> RuntimeError | None:
-    """Wait a little for a message; why it has not arrived, if it has not."""
+def _has_arrived(work) -> bool:
+    """Wait a little for a message; whether it has come. An error if it never will."""
     try:
         work.wait(timedelta(seconds=_POLL))
-    except RuntimeError as error:
+    except RuntimeError:
         if not work.is_completed():
-            return error
-    else:
-        return None
-    try:
+            return False
         work.wait()  # it may have come just after the time was over
-    except RuntimeError as error:
-        return error
-    return None
+    return True
 
 
 def _ranks(numbers: list[int]) -> str:

@@ -261,6 +261,28 @@ def test_settings_that_a_group_cannot_have_are_refused(model, method, group_of_o
     assert not hasattr(model, "n_features_in_")
 
 
+class LateMessage:
+    """A message that comes just after one has stopped to wait for it."""
+
+    late, waited = False, 0
+
+    def wait(self, timeout=None):
+        self.waited += 1
+        if not self.late:
+            raise RuntimeError("Operation timed out!")
+
+    def is_completed(self):
+        before, self.late = self.late, True
+        return before
+
+
+def test_a_message_that_comes_late_is_not_lost(group_of_one):
+    message = LateMessage()
+    group_of_one._send(lambda *args, **options: message, torch.zeros(1))
+    assert message.waited == 2
+    assert group_of_one.sum(torch.ones(1)) == 1
+
+
 def test_a_group_belongs_to_a_thread(group_of_one):
     fit = TorchPoissonNMF(2).fit
     with ThreadPoolExecutor(1) as pool, pytest.raises(RuntimeError, match="n_jobs=1"):
