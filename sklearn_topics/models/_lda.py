@@ -1,6 +1,6 @@
 """TorchLDA: scikit-learn's latent Dirichlet allocation on any device."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, Self
@@ -402,7 +402,7 @@ class TorchLDA(CallbackSupportMixin, BaseDecomposition):
                 "n_updates": self.n_batch_iter_,
                 "drawn": 0,
             }
-        with self._threads():
+        with self._threads(), _drawn_if_done(found["random_state_"]):
             state = solver.step(X_device, state)
         vars(self).update(found, **_topic_attributes(state))
         return self
@@ -642,6 +642,18 @@ def _topic_attributes(state):
 def _attributes(found, state, n_iter):
     """Fitted attributes of a state, for callbacks too."""
     return {**found, **_topic_attributes(state), "n_iter_": n_iter}
+
+
+@contextmanager
+def _drawn_if_done(rng):
+    """Give a generator its state back if an update fails or is interrupted."""
+    before, done = rng.get_state(), False
+    try:
+        yield
+        done = True
+    finally:
+        if not done:
+            rng.set_state(before)
 
 
 class _Draws:

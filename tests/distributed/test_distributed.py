@@ -104,7 +104,7 @@ def dealt(shards):
         for i in range(X.shape[0])
     )
     batches = (places[b : b + 16] for b in range(0, len(places), 16))
-    # Those of a batch by rank: documents draw random numbers in this order.
+    # The documents of a batch draw random numbers in the order of the ranks.
     places = [place for batch in batches for place in sorted(p[1:] for p in batch)]
     return sp.vstack([shards[rank][[i]] for rank, i in places], format="csr")
 

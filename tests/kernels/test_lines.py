@@ -3,16 +3,9 @@
 import numpy as np
 import pytest
 
+from sklearn_topics._kernels.cpu import lines as passes
 from sklearn_topics._kernels.cpu.jit import inlined, kernel
-from sklearn_topics._kernels.cpu.lines import (
-    add_dots,
-    add_line,
-    aligned,
-    lanes,
-    padded,
-    part_width,
-    ratio_sums,
-)
+from sklearn_topics._kernels.cpu.lines import aligned, lanes, padded
 
 
 @kernel
@@ -20,12 +13,12 @@ def _passes(weights, topics, tile, rows, sums, found):
     n_lines = len(found) - 1
     x, base, lowest, ratios, more = rows[0], rows[1], rows[2], rows[3], rows[4]
     row = x, base, lowest, ratios
-    found[n_lines] = ratio_sums(weights, topics, tile, n_lines, *row, sums)
+    found[n_lines] = passes.ratio_sums(weights, topics, tile, n_lines, *row, sums)
     for k in range(n_lines):
-        add_line(weights[0], tile, n_lines, k, more)
+        passes.add_line(weights[0], tile, n_lines, k, more)
         dots = sums[len(topics)]
         dots[:] = 0
-        add_dots(ratios, tile, n_lines, k, dots)
+        passes.add_dots(ratios, tile, n_lines, k, dots)
         found[k] = dots.sum()
 
 
@@ -40,7 +33,7 @@ def _fill(part, begin, lines):
 def _store(lines, tile, lanes):
     begin, (n_lines, length) = 0, lines.shape
     while begin < length:
-        width = part_width(length - begin, lanes)
+        width = passes.part_width(length - begin, lanes)
         _fill(tile[begin * n_lines : (begin + width) * n_lines], begin, lines)
         begin += width
 

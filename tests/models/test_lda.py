@@ -95,6 +95,28 @@ def test_partial_fit(X):
     assert_allclose(ours.transform(X), peer.transform(X), rtol=1e-7)
 
 
+def test_an_interrupted_partial_fit_changes_nothing(X, monkeypatch):
+    models = [TorchLDA(3, batch_size=32, random_state=0) for _ in range(2)]
+    for model in models:
+        model.partial_fit(X[:64])
+    infer, calls = Inference.__call__, []
+
+    def interrupted(*args):
+        calls.append(args)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return infer(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Inference, "__call__", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            models[0].partial_fit(X[64:])
+    for model in models:
+        model.partial_fit(X[64:])
+    assert_array_equal(models[0].components_, models[1].components_)
+    assert models[0].n_batch_iter_ == models[1].n_batch_iter_
+
+
 def test_partial_fit_continues_a_fit(X):
     X = X[:90].astype(np.float64)
     peer, ours = both(X, 4, max_iter=2)
