@@ -282,11 +282,6 @@ def _swept(
     together, which is nearly as good there, and only the others are swept. `shared`
     rows have entries on all ranks.
     """
-    share = torch.zeros_like(cost) if share is None else share
-    if isinstance(pseudocount, Tensor) or pseudocount > 0:
-        N = ops.ratio_product(X, A, B, floor=solver.floor)
-        N = all_sum(N) if shared else N
-        A, pseudocount = ops.settle(A, N, cost, pseudocount, share)
     options = {"n_sweeps": solver.inner_sweeps, "floor": solver.floor, "share": share}
     sweep = scd_shared_rows if shared else ops.scd_rows
-    return sweep(X, A, B, cost, pseudocount=pseudocount, **options)
+    return sweep(X, A, B, cost, pseudocount=pseudocount, settles=True, **options)

@@ -274,6 +274,7 @@ def scd_rows(
     n_sweeps: int,
     tol: float = 0.0,
     floor: float = 0.0,
+    settles: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Sequential coordinate descent on every row of W; no step raises the objective.
 
@@ -318,6 +319,9 @@ def scd_rows(
         Smallest reconstruction y. In any case y is at least a tiny part, of the
         dtype, of the row's size, its tokens and pseudocounts. A row is computed on in
         that unit, so that it has the same result whatever its size.
+    settles : bool
+        Whether the weights that their pseudocounts dominate `settle` first, from their
+        own ``ratio_product``.
 
     Returns
     -------
@@ -326,10 +330,17 @@ def scd_rows(
     log_sums : Tensor of shape (n,), float64
         sum_j x_j log y_j of the new rows, from the y that descent kept up to date.
     """
-    impl = registry.find("scd_rows", X)
     share = torch.zeros_like(u) if share is None else share
     if (isinstance(pseudocount, Tensor) or pseudocount > 0) and l2 > 0:
         raise ValueError("scd_rows takes a pseudocount or an l2 penalty, not both.")
+    operation = "scd_rows"
+    settles = settles and (isinstance(pseudocount, Tensor) or pseudocount > 0)
+    if settles and registry.has("settled_scd_rows", X):
+        operation = "settled_scd_rows"
+    elif settles:
+        N = ratio_product(X, W, HT, floor=floor)
+        W, pseudocount = settle(W, N, u, pseudocount, share)
+    impl = registry.find(operation, X)
     return impl(X, W, HT, u, share, pseudocount, l2, n_sweeps, tol, floor)
 
 

@@ -40,6 +40,7 @@ IMPLEMENTATIONS = {
     ("log_sums", "csr", "any"): "reference.sparse:csr_log_sums",
     ("scd_rows", "csr", "cpu"): "cpu.descent:csr_scd_rows",
     ("scd_rows", "csr", "any"): "reference.sparse:csr_scd_rows",
+    ("settled_scd_rows", "csr", "cpu"): "cpu.descent:csr_settled_scd_rows",
     ("coordinate_sums_", "csr", "cpu"): "cpu.shared_rows:csr_coordinate_sums_",
     ("coordinate_sums_", "csr", "any"): "reference.sparse:csr_coordinate_sums_",
     ("lda_rows", "csr", "cpu"): "cpu.lda:csr_lda_rows",
@@ -109,17 +110,31 @@ if find_spec("triton"):
 
 def find(operation: str, X) -> Callable:
     """The implementation of an operation for a Tensor or a CSR, where it is."""
-    container = "dense" if isinstance(X, Tensor) else "csr"
-    return _find(operation, container, X.device.type)
+    container, device = _kind(X)
+    found = _find(operation, container, device)
+    if found is None:
+        raise NotImplementedError(
+            f"{operation} has no {container} version for {device}."
+        )
+    return found
+
+
+def has(operation: str, X) -> bool:
+    """Whether there is one, of an operation that makes others in one pass."""
+    return _find(operation, *_kind(X)) is not None
+
+
+def _kind(X) -> tuple[str, str]:
+    return "dense" if isinstance(X, Tensor) else "csr", X.device.type
 
 
 @cache  # looking for it would take as long as a small kernel
-def _find(operation: str, container: str, device: str) -> Callable:
+def _find(operation: str, container: str, device: str) -> Callable | None:
     for kind in device, "any":
         place = IMPLEMENTATIONS.get((operation, container, kind))
         if place is not None:
             return load(place)
-    raise NotImplementedError(f"{operation} has no {container} version for {device}.")
+    return None
 
 
 def load(place: str) -> Callable:

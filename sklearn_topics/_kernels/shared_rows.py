@@ -26,17 +26,23 @@ def scd_shared_rows(
     l2: float = 0.0,
     n_sweeps: int,
     floor: float,
+    settles: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """`ops.scd_rows`, where the columns of X and the rows of HT are spread over ranks.
 
     W, u and the options are the same on all ranks; so are the results.
     """
-    options = {"pseudocount": pseudocount, "l2": l2, "n_sweeps": n_sweeps}
-    if current() is None:
-        return ops.scd_rows(X, W, HT, u, share=share, floor=floor, **options)
-    kind = SharedSparseRows if isinstance(X, CSR) else SharedDenseRows
     share = torch.zeros_like(u) if share is None else share
-    return kind(X, W, HT, floor).run(u, share, tol=0.0, **options)
+    options = {"l2": l2, "n_sweeps": n_sweeps}
+    if current() is None:
+        options |= {"pseudocount": pseudocount, "floor": floor, "settles": settles}
+        return ops.scd_rows(X, W, HT, u, share=share, **options)
+    if settles and (isinstance(pseudocount, Tensor) or pseudocount > 0):
+        N = all_sum(ops.ratio_product(X, W, HT, floor=floor))
+        W, pseudocount = ops.settle(W, N, u, pseudocount, share)
+    kind = SharedSparseRows if isinstance(X, CSR) else SharedDenseRows
+    rows = kind(X, W, HT, floor)
+    return rows.run(u, share, pseudocount=pseudocount, tol=0.0, **options)
 
 
 class SharedDenseRows(DenseRows):

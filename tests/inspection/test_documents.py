@@ -218,10 +218,14 @@ def test_tables_keep_the_index(pipe, framed, kind):
     ):
         pd.testing.assert_index_equal(table.index, index)
     # Labels of the documents, or their texts: those of the same rows in every case.
-    places = topic_info(pipe[-1], pipe[0].transform(TEXTS))["Representative_Docs"]
-    for info in (topic_info(pipe, series), topic_info(model, frame, series)):
+    cases = [
+        (pipe[-1], pipe[0].transform(TEXTS), (pipe, series)),
+        (model, frame.to_numpy(), (model, frame, series)),
+    ]
+    for plain, X, given in cases:
+        places = topic_info(plain, X)["Representative_Docs"]
         expected = [[TEXTS[i] for i in row] for row in places]
-        assert info["Representative_Docs"].tolist() == expected
+        assert topic_info(*given)["Representative_Docs"].tolist() == expected
     found = topic_info(model, frame)["Representative_Docs"]
     assert found.tolist() == [index[row].tolist() for row in places]
 

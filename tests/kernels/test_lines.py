@@ -5,7 +5,7 @@ import pytest
 
 from sklearn_topics._kernels.cpu import lines as passes
 from sklearn_topics._kernels.cpu.jit import inlined, kernel
-from sklearn_topics._kernels.cpu.lines import aligned, lanes, padded
+from sklearn_topics._kernels.cpu.vectors import aligned, lanes, padded
 
 
 @kernel

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import brentq, minimize
 
 from sklearn_topics._kernels import ops, ranks, registry, shared_rows
-from sklearn_topics._kernels.cpu import descent, logarithms, products, structure
+from sklearn_topics._kernels.cpu import descent, group, logarithms, products, structure
 from sklearn_topics._kernels.reference import descent as reference_descent
 from sklearn_topics._kernels.reference import sparse as reference
 
@@ -602,12 +602,17 @@ def test_share_adds_to_each_coordinates_pseudocount(scd_rows, problem):
 
 @numba.njit
 def scalar_numba(w, S, q, u, a, l2=0.0):
-    return descent._coordinate(w, S, q, u, a, l2)
+    if l2 > 0:
+        return group._ridge_coordinate(w, S, q, u, l2)
+    return group._coordinate(w, S, q, u, a)
 
 
 def scalar_torch(w, S, q, u, a, l2=0.0):
     values = (torch.tensor([v], dtype=torch.float64) for v in (w, S, q, u, a))
     return float(reference_descent.coordinate_step(*values, l2)[0])
+
+
+STEPS = scalar_numba, scalar_torch
 
 
 @settings(max_examples=300)
@@ -647,7 +652,7 @@ def test_one_coordinate_lies_within_its_brackets(seed, n_terms, w, u, spread, pr
     assert low <= best + rtol * (best + w)
     if u > S - q * w or l2 > 0:  # otherwise the upper bound on S never meets u
         assert up >= best * (1 - rtol)
-    for step in (scalar_numba, scalar_torch):
+    for step in STEPS:
         new = step(w, S, q, u, pseudocount, l2)
         naive = naive_step(w, S, q, u, pseudocount, l2)
         assert_allclose(new, naive, rtol=rtol, atol=rtol * w)
@@ -658,7 +663,7 @@ def test_one_coordinate_lies_within_its_brackets(seed, n_terms, w, u, spread, pr
             assert f(max(new, 1e-300)) <= f(w) + 1e-9 * (abs(f(w)) + u * w + l2 * w * w)
 
 
-@pytest.mark.parametrize("step", [scalar_numba, scalar_torch])
+@pytest.mark.parametrize("step", STEPS)
 def test_a_coordinate_without_data_goes_to_the_prior(step):
     assert step(3.0, 0.0, 0.0, 4.0, 0.0) == 0
     assert step(3.0, 0.0, 0.0, 4.0, 0.5) == 0.125
@@ -726,6 +731,7 @@ def test_descent_in_groups_of_topics_is_the_same(to_csr, monkeypatch, dtype, opt
     if l2 > 0:
         factors[3] = torch.zeros_like(factors[3])
     args = to_csr(X.astype(dtype)), *factors, pseudocount, l2, n_sweeps, 1e-4, FLOOR
+    monkeypatch.setattr(descent, "_SHORT", 0)  # only a row alone has such a tile
     expected = descent.csr_scd_rows(*args)
     for topics in 0, 1, 2, 5, 16:  # of the longest row, and more of the others
         monkeypatch.setattr(descent, "_TILE", topics * 1032 * np.dtype(dtype).itemsize)

@@ -76,7 +76,7 @@ def run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
 
 def _run_blocks(kernel, indptr: np.ndarray, work_per_entry: int, *args) -> None:
     n_threads, n_rows = thread_count(), len(indptr) - 1
-    if n_threads == 1 or indptr[-1] * work_per_entry < _SERIAL_WORK:
+    if n_threads == 1 or int(indptr[-1]) * work_per_entry < _SERIAL_WORK:
         kernel(0, n_rows, indptr, *args)
         return
     this = threading.get_ident()

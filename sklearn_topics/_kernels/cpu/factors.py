@@ -122,7 +122,7 @@ def _priors(A: np.ndarray, pseudocount: float | Tensor) -> tuple:
     return A.dtype.type(pseudocount), A[:0]
 
 
-def _inverse(cost: Tensor) -> Tensor:
+def inverse_of(cost: Tensor) -> Tensor:
     """1 / cost, and 0 for an empty topic."""
     # An overflow of the cost must not make a weight zero: inf - inf is NaN.
     return torch.where(cost <= 0, 0, cost.reciprocal() + (cost - cost))
@@ -130,7 +130,7 @@ def _inverse(cost: Tensor) -> Tensor:
 
 def dense_multiplicative_step(A, N, cost, pseudocount: float | Tensor) -> Tensor:
     out = torch.empty_like(A)
-    factors = array_of(A), array_of(N), array_of(_inverse(cost))
+    factors = array_of(A), array_of(N), array_of(inverse_of(cost))
     args = *factors, *_priors(factors[0], pseudocount), out.numpy()
     run_blocks(_multiplicative_step, _bounds(A.shape[0]), A.shape[1], *args)
     return out
@@ -151,7 +151,7 @@ def _settle(first, last, bounds, A, N, inverse, share, a, prior, out, left):
 
 def dense_settle(A, N, cost, pseudocount, share) -> tuple[Tensor, Tensor]:
     out, left = torch.empty_like(A), torch.empty_like(A)
-    factors = array_of(A), array_of(N), array_of(_inverse(cost)), array_of(share)
+    factors = array_of(A), array_of(N), array_of(inverse_of(cost)), array_of(share)
     args = *factors, *_priors(factors[0], pseudocount), out.numpy(), left.numpy()
     run_blocks(_settle, _bounds(A.shape[0]), A.shape[1], *args)
     return out, left

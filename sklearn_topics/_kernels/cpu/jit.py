@@ -65,14 +65,17 @@ def kernel(function=None, *, in_order: bool = False):
     return compiled
 
 
-def inlined(function):
+def inlined(function=None, *, in_order: bool = False):
     """Compile a function that kernels call into each of them.
 
     LLVM inlines the function, so that there is one copy of its code. With several, the
     process that compiles would run another copy than processes that read the cache, and
-    the last bits would differ.
+    the last bits would differ. `in_order` is as for a `kernel`.
     """
-    return numba.njit(**INLINED)(function)
+    if function is None:
+        return functools.partial(inlined, in_order=in_order)
+    flags = {**INLINED, "fastmath": False} if in_order else INLINED
+    return numba.njit(**flags)(function)
 
 
 def spliced(function):

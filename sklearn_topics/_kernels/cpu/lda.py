@@ -20,18 +20,10 @@ from torch import Tensor
 
 from ..csr import CSR
 from .blocks import run_blocks
-from .descent import gather
 from .digamma import digamma, exp_psi
 from .jit import array_of, arrays_of, inlined, kernel, spliced
-from .lines import (
-    add_dots,
-    add_line,
-    aligned,
-    lanes,
-    padded,
-    part_width,
-    ratio_sums,
-)
+from .lines import add_dots, add_line, gather, part_width, ratio_sums
+from .vectors import aligned, lanes, padded
 
 _TILE = 1 << 25  # bytes of a thread's tile
 _SWEEPS = 32  # over a document, or so

@@ -12,37 +12,11 @@ All arrays but weights and topics must be `aligned`, or begin whole vectors afte
 beginning of such an array, with entries side by side: nothing checks it.
 """
 
-import math
-from contextlib import contextmanager
-
-import numpy as np
-from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from .jit import inlined
-
-_BYTES = 64  # of a vector; where the processor's are narrower, it takes several
-_INDEX = ir.IntType(64)
-#: Products may be fused with sums, and sums be reordered, as in `jit`.
-_FLAGS = "reassoc", "contract", "nsz"
-
-
-def lanes(dtype) -> int:
-    """Entries in a vector."""
-    return _BYTES // np.dtype(dtype).itemsize
-
-
-def padded(length, dtype) -> int:
-    return -(-int(length) // lanes(dtype)) * lanes(dtype)
-
-
-def aligned(shape: tuple[int, ...], dtype) -> np.ndarray:
-    """Memory whose vectors lie in one cache line each."""
-    size = math.prod(shape)
-    memory = np.empty(size + lanes(dtype), dtype)
-    first = -memory.__array_interface__["data"][0] % _BYTES // memory.itemsize
-    return memory[first : first + size].reshape(shape)
+from .vectors import INDEX, typed
 
 
 @inlined
@@ -51,6 +25,29 @@ def part_width(left, lanes):
     if left >= 4 * lanes:
         return 4 * lanes
     return 2 * lanes if left >= 2 * lanes else lanes
+
+
+@inlined
+def gather(indices, HT, first, tile):
+    """tile[t, j] = HT[indices[j], first + t], and zeros where the row is padded."""
+    # indices [entries]; HT [m, K]; tile [topics, padded]
+    topics, length = len(tile), len(indices)
+    whole = length // 4 * 4
+    for j in range(0, whole, 4):
+        h0, h1 = HT[indices[j]], HT[indices[j + 1]]
+        h2, h3 = HT[indices[j + 2]], HT[indices[j + 3]]
+        for t in range(topics):
+            line, k = tile[t], first + t
+            line[j], line[j + 1] = h0[k], h1[k]
+            line[j + 2], line[j + 3] = h2[k], h3[k]
+    for j in range(whole, length):
+        h = HT[indices[j]]
+        for t in range(topics):
+            tile[t, j] = h[first + t]
+    for t in range(topics):
+        line = tile[t]
+        for j in range(length, len(line)):
+            line[j] = 0
 
 
 @intrinsic
@@ -75,14 +72,14 @@ def ratio_sums(typing, weights, topics, tile, n_lines, x, base, lowest, ratios, 
         builder, fell = vectors.builder, vectors.variable(vectors.falses)
         number = builder.extract_value(weights.shape, 0)
         arrays = [vectors.pointer(array) for array in (x, *others)]
-        for place, count, part in vectors.parts(tile, n_lines, x):
+        for place, count, part in _parts(vectors, tile, n_lines, x):
             lines = number, weights.data, topics.data, part
             below = _ratio_sums_of(vectors, place, count, lines, *arrays)
             builder.store(builder.or_(builder.load(fell), below), fell)
         return vectors.any(builder.load(fell))
 
     args = weights, topics, tile, n_lines, x, base, lowest, ratios, sums
-    return _typed(build, types.boolean, *args)
+    return typed(build, types.boolean, *args)
 
 
 def _ratio_sums_of(vectors, place, count, lines, x, base, lowest, ratios, sums):
@@ -93,7 +90,7 @@ def _ratio_sums_of(vectors, place, count, lines, x, base, lowest, ratios, sums):
     with cgutils.for_range(builder, number) as loop:
         topic = builder.load(builder.gep(topics, [loop.index]))
         weight = vectors.repeat(builder.load(builder.gep(weights, [loop.index])))
-        line = vectors.line(part, topic, count)
+        line = _line(vectors, part, topic, count)
         for value, total in zip(line, totals, strict=True):
             more = vectors.multiply_add(weight, value, builder.load(total))
             builder.store(more, total)
@@ -106,7 +103,7 @@ def _ratio_sums_of(vectors, place, count, lines, x, base, lowest, ratios, sums):
         vectors.store(factors[-1], ratios, p)
     with cgutils.for_range(builder, number) as loop:
         topic = builder.load(builder.gep(topics, [loop.index]))
-        total, line = vectors.load(sums, loop.index), vectors.line(part, topic, count)
+        total, line = vectors.load(sums, loop.index), _line(vectors, part, topic, count)
         for value, factor in zip(line, factors, strict=True):
             total = vectors.multiply_add(factor, value, total)
         vectors.store(total, sums, loop.index)
@@ -119,13 +116,13 @@ def add_line(typing, weight, tile, n_lines, topic, sums):
 
     def build(vectors, weight, tile, n_lines, topic, sums):
         weight, totals = vectors.repeat(weight), vectors.pointer(sums)
-        for place, count, part in vectors.parts(tile, n_lines, sums):
-            for q, value in enumerate(vectors.line(part, topic, count)):
+        for place, count, part in _parts(vectors, tile, n_lines, sums):
+            for q, value in enumerate(_line(vectors, part, topic, count)):
                 p = vectors.builder.add(place, place.type(q))
                 more = vectors.multiply_add(weight, value, vectors.load(totals, p))
                 vectors.store(more, totals, p)
 
-    return _typed(build, types.void, weight, tile, n_lines, topic, sums)
+    return typed(build, types.void, weight, tile, n_lines, topic, sums)
 
 
 @intrinsic
@@ -136,110 +133,35 @@ def add_dots(typing, values, tile, n_lines, topic, sums):
     """
 
     def build(vectors, values, tile, n_lines, topic, sums):
-        builder, zero = vectors.builder, _INDEX(0)
+        builder, zero = vectors.builder, INDEX(0)
         factors, sums = vectors.pointer(values), vectors.pointer(sums)
         total = vectors.variable(vectors.load(sums, zero))
-        for place, count, part in vectors.parts(tile, n_lines, values):
-            for q, value in enumerate(vectors.line(part, topic, count)):
+        for place, count, part in _parts(vectors, tile, n_lines, values):
+            for q, value in enumerate(_line(vectors, part, topic, count)):
                 factor = vectors.load(factors, builder.add(place, place.type(q)))
                 more = vectors.multiply_add(factor, value, builder.load(total))
                 builder.store(more, total)
         vectors.store(builder.load(total), sums, zero)
 
-    return _typed(build, types.void, values, tile, n_lines, topic, sums)
+    return typed(build, types.void, values, tile, n_lines, topic, sums)
 
 
-def _typed(build, result, *kinds):
-    """Type and code of an intrinsic, for numba; all its arrays have one dtype."""
-    dtype = next(
-        kind.dtype for kind in reversed(kinds) if isinstance(kind, types.Array)
-    )
+def _parts(vectors, tile, n_lines, row):
+    """Loops over the parts of a tile, whose code the caller builds.
 
-    def generate(context, builder, signature, args):
-        values = []
-        for kind, value in zip(signature.args, args, strict=True):
-            if isinstance(kind, types.Array):
-                value = context.make_array(kind)(context, builder, value)
-            elif isinstance(kind, types.Integer):
-                value = context.cast(builder, value, kind, types.int64)
-            values.append(value)
-        out = build(_Vectors(context, builder, dtype), *values)
-        return context.get_dummy_value() if out is None else out
-
-    return result(*kinds), generate
+    Yields the part's place in a row and its number of vectors, and its lines.
+    """
+    builder, tile = vectors.builder, vectors.pointer(tile)
+    end = vectors.length(row)
+    place = vectors.variable(end.type(0))
+    for count in 4, 2, 1:
+        with vectors.while_left(place, end, count):
+            first = builder.load(place)
+            yield first, count, builder.gep(tile, [builder.mul(first, n_lines)])
 
 
-class _Vectors:
-    """Operations on vectors in memory, which begin at multiples of their size."""
-
-    def __init__(self, context, builder, dtype):
-        self.builder, self._lanes = builder, _BYTES * 8 // dtype.bitwidth
-        self._type = ir.VectorType(context.get_data_type(dtype), self._lanes)
-        self.falses = ir.Constant(ir.VectorType(ir.IntType(1), self._lanes), None)
-
-    def pointer(self, array):
-        return self.builder.bitcast(array.data, self._type.as_pointer())
-
-    def load(self, pointer, place):
-        return self.builder.load(self.builder.gep(pointer, [place]), align=_BYTES)
-
-    def store(self, value, pointer, place):
-        self.builder.store(value, self.builder.gep(pointer, [place]), align=_BYTES)
-
-    def variable(self, value):
-        """A place for a value that changes: LLVM makes a register of it."""
-        place = cgutils.alloca_once(self.builder, value.type)
-        self.builder.store(value, place)
-        return place
-
-    def repeat(self, number):
-        """A vector that has this number in all lanes."""
-        nothing = ir.Constant(self._type, ir.Undefined)
-        first = self.builder.insert_element(nothing, number, ir.IntType(32)(0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self._lanes), None)
-        return self.builder.shuffle_vector(first, nothing, zeros)
-
-    def multiply_add(self, a, b, c):
-        product = self.builder.fmul(a, b, flags=_FLAGS)
-        return self.builder.fadd(product, c, flags=_FLAGS)
-
-    def any(self, bits):
-        """Whether a bit is set in any lane."""
-        number = self.builder.bitcast(bits, ir.IntType(self._lanes))
-        return self.builder.icmp_unsigned("!=", number, number.type(0))
-
-    def parts(self, tile, n_lines, row):
-        """Loops over the parts of a tile, whose code the caller builds.
-
-        Yields the part's place in a row and its number of vectors, and its lines.
-        """
-        builder, tile = self.builder, self.pointer(tile)
-        length = builder.extract_value(row.shape, 0)
-        end = builder.udiv(length, length.type(self._lanes))
-        place = self.variable(end.type(0))
-        for count in 4, 2, 1:
-            with self._while_left(place, end, count):
-                first = builder.load(place)
-                yield first, count, builder.gep(tile, [builder.mul(first, n_lines)])
-
-    def line(self, part, topic, count):
-        """The vectors of a topic's line of a part."""
-        first = self.builder.mul(topic, topic.type(count))
-        for q in range(count):
-            yield self.load(part, self.builder.add(first, first.type(q)))
-
-    @contextmanager
-    def _while_left(self, place, end, step):
-        """A loop with steps of this size, while one more does not pass the end."""
-        builder = self.builder
-        names = "test", "body", "after"
-        test, body, after = (builder.append_basic_block(name) for name in names)
-        builder.branch(test)
-        builder.position_at_end(test)
-        last = builder.add(builder.load(place), end.type(step))
-        builder.cbranch(builder.icmp_signed("<=", last, end), body, after)
-        builder.position_at_end(body)
-        yield
-        builder.store(builder.add(builder.load(place), end.type(step)), place)
-        builder.branch(test)
-        builder.position_at_end(after)
+def _line(vectors, part, topic, count):
+    """The vectors of a topic's line of a part."""
+    first = vectors.builder.mul(topic, topic.type(count))
+    for q in range(count):
+        yield vectors.load(part, vectors.builder.add(first, first.type(q)))

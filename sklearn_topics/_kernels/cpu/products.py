@@ -10,13 +10,16 @@ from torch import Tensor
 from ..csr import CSR
 from .blocks import run_blocks
 from .jit import array_of, arrays_of, inlined, kernel
+from .prefetch import fetch_ahead, is_far
 
 
 @inlined
 def dots(w, HT, indices, out):
     """out[p] = the dot product of w, [K], with row indices[p] of HT, [m, K]."""
-    whole = len(indices) // 4 * 4
+    whole, far = len(indices) // 4 * 4, is_far(HT)
     for p in range(0, whole, 4):
+        if far:
+            fetch_ahead(indices, p, HT)
         h0, h1 = HT[indices[p]], HT[indices[p + 1]]
         h2, h3 = HT[indices[p + 2]], HT[indices[p + 3]]
         y0 = y1 = y2 = y3 = w.dtype.type(0)
@@ -52,7 +55,7 @@ def csr_sddmm(X: CSR, W: Tensor, HT: Tensor) -> Tensor:
 @kernel
 def _spmm_rows(first, last, indptr, indices, data, B, out):
     # B [m, K], out [n, K]
-    K = B.shape[1]
+    K, far = B.shape[1], is_far(B)
     for i in range(first, last):
         total = out[i]
         for k in range(K):
@@ -60,6 +63,8 @@ def _spmm_rows(first, last, indptr, indices, data, B, out):
         begin, end = indptr[i], indptr[i + 1]
         whole = begin + (end - begin) // 4 * 4
         for p in range(begin, whole, 4):
+            if far:
+                fetch_ahead(indices, p, B)
             x0, x1, x2, x3 = data[p], data[p + 1], data[p + 2], data[p + 3]
             b0, b1 = B[indices[p]], B[indices[p + 1]]
             b2, b3 = B[indices[p + 2]], B[indices[p + 3]]
@@ -84,7 +89,7 @@ def csr_spmm(X: CSR, B: Tensor) -> Tensor:
 @kernel
 def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, shift, out):
     # W [n, K], HT [m, K], out [n, K]
-    K = W.shape[1]
+    K, far = W.shape[1], is_far(HT)
     for i in range(first, last):
         w, total = W[i], out[i]
         for k in range(K):
@@ -92,6 +97,8 @@ def _ratio_rows(first, last, indptr, indices, data, W, HT, floor, shift, out):
         begin, end = indptr[i], indptr[i + 1]
         whole = begin + (end - begin) // 4 * 4
         for p in range(begin, whole, 4):
+            if far:
+                fetch_ahead(indices, p, HT)
             h0, h1 = HT[indices[p]], HT[indices[p + 1]]
             h2, h3 = HT[indices[p + 2]], HT[indices[p + 3]]
             y0 = y1 = y2 = y3 = shift

@@ -1,0 +1,259 @@
+"""Coordinate descent on a group of rows: the pieces of `descent`'s kernels.
+
+A group has a row in each lane, or the same row in all. Its memory, which the kernels
+get from Python, is by lane, or by topic and lane; numbers are in the unit of the row.
+
+The tile of a very long row holds some topics at a time, and is gathered anew whenever
+others are needed: the same operations in the same order, hence the same bits.
+"""
+
+import numpy as np
+
+from .jit import inlined, spliced
+from .lanes import gather_ratios, spread_first, step_sums, sum_lanes
+
+#: The memory is (rows, kept, numbers, topics, weights, moving, count, nothing, spare).
+#: rows [lanes]: the row in each lane, and -1 for none. weights [lanes, padded K].
+#: moving [K]: the topics that move in any lane. count [padded K]: 0 to K - 1, and -1.
+#: nothing: zeros. spare [4, padded K]: lines of a pass whose results nobody needs.
+
+#: kept [3, lanes], in float64
+TOKENS, LOG_UNIT, BACK = range(3)
+#: numbers [10, lanes]; the last two are sums of a pass
+UNIT, _FLOOR, _LEAST, _BOUND, _L2, _ACTIVE, _MOVED, _STEP, _SUMS = range(9)
+#: topics [4, at least K and lanes, lanes]
+WEIGHT, PRIOR, NUMERATOR, NOTHING = range(4)
+
+
+@spliced
+def enter(alone, members, W, u, prior, units, options, memory):
+    """Weights and pseudocounts of a group, from its rows and their tokens."""
+    # members [at most lanes]; W [n, K]; u [K]; prior [n or 1, K]; units [3, 2048]
+    rows, kept, numbers, topics, _, _, _, nothing, spare = memory
+    w, b, real, L = topics[WEIGHT], topics[PRIOR], W.dtype.type, len(rows)
+    for lane in range(L):
+        source = 0 if alone else lane
+        rows[lane] = members[source] if source < len(members) else -1
+        kept[TOKENS, lane] = kept[TOKENS, source] if source < len(members) else 0.0
+        kept[BACK, lane] = kept[TOKENS, lane]
+    passed = spare[0, :L], spare[1, :L], spare[2], spare[3], spare
+    gather_ratios(rows, W, nothing, 0, w[: len(u)], topics[NOTHING], *passed, 0)
+    if len(prior) > 1:
+        gather_ratios(rows, prior, nothing, 0, b[: len(u)], topics[NOTHING], *passed, 0)
+    for k in range(len(u)):
+        for lane in range(L):
+            own = b[k, lane] if len(prior) > 1 else prior[0, k]
+            b[k, lane] = own
+            kept[BACK, lane] += np.float64(max(own, real(0)))
+    for lane in range(L):
+        _enter_lane(lane, units, options, memory)
+    for k in range(len(u)):
+        is_empty = u[k] <= 0
+        for lane in range(L):
+            value, own, unit = w[k, lane], b[k, lane], numbers[UNIT, lane]
+            # An empty topic explains nothing and gets no weight, but where it is fixed.
+            w[k, lane] = real(0) if is_empty & (own >= 0) else value * unit
+            b[k, lane] = own * unit
+            topics[NUMERATOR, k, lane] = 0
+
+
+@inlined
+def _enter_lane(lane, units, options, memory):
+    """The unit of a row, and numbers in it."""
+    rows, kept, numbers, topics, _, _, _, _, _ = memory
+    l2, _, _, floor, tiny, least, _ = options
+    real = topics.dtype.type
+    size, tokens = kept[BACK, lane], kept[TOKENS, lane]
+    # The exponent bits of the size are the place of the unit.
+    place = np.float64(size if size > 0 else 1.0).view(np.int64) >> 52
+    unit = real(units[1, place])
+    kept[LOG_UNIT, lane] = tokens * units[0, place] * np.log(2.0)
+    kept[BACK, lane] = units[2, place]
+    tokens = real(tokens * np.float64(unit))
+    numbers[UNIT, lane], numbers[_ACTIVE, lane] = unit, rows[lane] >= 0
+    numbers[_FLOOR, lane] = max(real(floor) * unit, real(least))
+    numbers[_LEAST, lane], numbers[_BOUND, lane] = real(tiny) * tokens, tokens
+    numbers[_L2, lane], numbers[_STEP, lane] = real(l2 / np.float64(unit)), 0
+
+
+@spliced
+def gather_all(group, tile, kind, memory, wanted):
+    """y += weights times the other factor, by as many topics as the tile holds.
+
+    `kind` says which weights. And the numerators of a step of EM, if they are wanted.
+    """
+    columns, HT, x, y, ratios = group
+    _, _, numbers, topics, _, _, _, nothing, _ = memory
+    w, N, K = topics[kind], topics[NUMERATOR], HT.shape[1]
+    for k in range(0, K, len(tile)):
+        some = min(len(tile), K - k)
+        lines, sums = tile[:some], N[k : k + some]
+        args = lines, w[k : k + some], x, y, numbers[_FLOOR], ratios, sums, wanted
+        gather_ratios(columns, HT, nothing, k, *args)
+
+
+@inlined
+def settle(alone, u, share, inverse, options, memory):
+    """Weights that settle take their step; returns how many topics move in any lane.
+
+    `moving` says which. Then a topic's prior is what its steps need, and negative where
+    it is at rest.
+    """
+    # u, share, inverse [K]
+    _, _, numbers, topics, _, moving, _, _, _ = memory
+    w, b, N = topics[WEIGHT], topics[PRIOR], topics[NUMERATOR]
+    real, tol, n_moving = w.dtype.type, w.dtype.type(options[2]), 0
+    settles = real(options[6])
+    for k in range(len(u)):
+        if alone and settles > 0:
+            sum_lanes(N[k])
+        is_empty, share_k, inverse_k = u[k] <= 0, share[k], inverse[k]
+        for lane in range(w.shape[1]):
+            value, own = w[k, lane], b[k, lane]
+            full, explained = own + share_k * value, value * N[k, lane]
+            settled = (own * settles > 0) & (explained < full) & (not is_empty)
+            new = (explained + full) * inverse_k if settled else value
+            w[k, lane] = new
+            fixed = settled | (own < 0)
+            numbers[_BOUND, lane] += (real(0) if fixed else own) + share_k * new
+            rests = fixed | is_empty | (numbers[_ACTIVE, lane] == 0)
+            b[k, lane] = real(-1) if rests else full
+        moves = 0
+        for lane in range(w.shape[1]):
+            moves += not b[k, lane] < 0
+        moving[n_moving] = k
+        n_moving += moves > 0
+    for lane in range(w.shape[1]):
+        numbers[_BOUND, lane] *= tol
+    return n_moving
+
+
+@spliced
+def sweep(alone, complete, n_moving, group, tile, u, options, memory):
+    """Sweeps over the topics of a group; y becomes its reconstructions."""
+    columns, HT, x, y, ratios = group
+    _, _, numbers, topics, _, moving, _, nothing, _ = memory
+    floors, sums, n_lines = numbers[_FLOOR], numbers[_SUMS:], len(tile)
+    last, held = x, 0 if complete else -1
+    # All lanes of a row alone would take the same step: the first one does.
+    n_lanes = 1 if alone else len(floors)
+    for _ in range(int(options[1])):
+        for lane in range(len(floors)):
+            numbers[_MOVED, lane] = 0
+        for k in moving[:n_moving]:
+            part = k // n_lines
+            if part != held:
+                # y takes the step of a line that is about to go.
+                step_sums(x, y, x, last, numbers[_STEP], floors, sums)
+                for lane in range(len(floors)):
+                    numbers[_STEP, lane] = 0
+                held, k0 = part, part * n_lines
+                some = tile[: min(n_lines, len(u) - k0)]
+                args = topics[NOTHING], x, y, floors, ratios, sums, 0
+                gather_ratios(columns, HT, nothing, k0, some, *args)
+            line = tile[k - part * n_lines]
+            step_sums(x, y, line, last, numbers[_STEP], floors, sums)
+            if alone:
+                sum_lanes(sums[0])
+                sum_lanes(sums[1])
+            _step(k, u[k], n_lanes, options, memory)
+            if alone:
+                spread_first(numbers[_STEP])
+            last = line
+        n_active = 0
+        for lane in range(n_lanes):
+            stops = numbers[_MOVED, lane] <= numbers[_BOUND, lane]
+            numbers[_ACTIVE, lane] = (numbers[_ACTIVE, lane] > 0) & (not stops)
+            n_active += numbers[_ACTIVE, lane] > 0
+        if n_active == 0:
+            break
+    # In any case: this is where a row whose topics are all fixed meets the floor.
+    step_sums(x, y, x, last, numbers[_STEP], floors, sums)
+
+
+@inlined
+def _step(k, u, n_lanes, options, memory):
+    """A step of one coordinate in each lane, from the sums of a pass."""
+    numbers, topics = memory[2], memory[3]
+    w, b, S, q = topics[WEIGHT, k], topics[PRIOR, k], numbers[_SUMS], numbers[_SUMS + 1]
+    real, cost, ridge = w.dtype.type, np.float64(u), options[0] > 0
+    for lane in range(n_lanes):
+        value, own = w[lane], b[lane]
+        # In the rows' type the squares of a large row would overflow.
+        wide = np.float64(value), np.float64(S[lane]), np.float64(q[lane]), cost
+        if ridge:
+            new = real(_ridge_coordinate(*wide, np.float64(numbers[_L2, lane])))
+        else:
+            new = real(_coordinate(*wide, np.float64(own)))
+        new = real(0) if (own == 0) & (new * u < numbers[_LEAST, lane]) else new
+        moves = (numbers[_ACTIVE, lane] > 0) & (not own < 0)
+        step = new - value if moves else real(0)
+        numbers[_STEP, lane] = step
+        w[lane] = new if moves else value
+        numbers[_MOVED, lane] = max(numbers[_MOVED, lane], abs(step) * u)
+
+
+@inlined
+def _coordinate(w, S, q, u, a):
+    """`reference.descent.coordinate_step` for one row, with all terms multiplied by q.
+
+    Latency counts, because nothing else runs between two passes over a group: one root
+    is followed by one division, and the limit on steps down depends on neither. Choices
+    are no branches, so that all lanes take them together.
+    """
+    qw = q * w if w != 0 else 0.0
+    qA, slope = max(S - qw, 0.0), S * (S - u)
+    b = a * q + slope + u * qw
+    root = np.sqrt(b * b + 4 * u * q * a * qA)
+    above = 2 * a * qA if b < 0 else b + root
+    below = root - b if b < 0 else 2 * u * q
+    # Without a pseudocount it is the same but for rounding, and for an infinite q.
+    above = above if a != 0 else max(slope + u * qw, 0.0)
+    new = above / (below if a != 0 else u * q)
+    # No further down than the square of the upper bound, above / below, over w.
+    above, below = qw * w + a, u - S + qw
+    above, below = above * above, below * below * w
+    new = above / below if (new < w) & (new * below < above) else new
+    return a / u if q <= 0 else new
+
+
+@inlined
+def _ridge_coordinate(w, S, q, u, l2):
+    """`_coordinate` with a quadratic penalty and without a pseudocount."""
+    if q <= 0:
+        return 0.0
+    gain = S * (S - u) / q + u * w  # C - u A
+    new = 0.0
+    if gain > 0:
+        slope = u + l2 * max(S / q - w, 0.0)
+        new = 2 * gain / (slope + np.sqrt(slope * slope + 4 * l2 * gain))
+    p, c = u - S + q * w, q * w * w
+    root = np.sqrt(p * p + 4 * l2 * c)
+    least = 2 * c / (p + root) if p > 0 else (root - p) / (2 * l2)
+    if new < w and new * w < least * least:
+        new = least * least / w
+    return new
+
+
+@spliced
+def rows_of_weights(memory):
+    """Put the weights of each lane side by side: weights [lanes, padded K]."""
+    _, _, _, topics, weights, _, count, nothing, spare = memory
+    args = weights, topics[NOTHING], spare[0], spare[1], spare[2], spare[3], spare, 0
+    gather_ratios(count, topics[WEIGHT], nothing, 0, *args)
+
+
+@inlined
+def clear(y, columns):
+    """Where there is no entry, x = 0 and y = 1 add nothing."""
+    for s in range(len(y)):
+        y[s] = columns[s] < 0
+
+
+@inlined
+def leave(given, own, weights, back, out):
+    """The weights of a row; those that are fixed stay as they were."""
+    # given, own, out [K]; weights [at least K]
+    back = out.dtype.type(back)
+    for k in range(len(out)):
+        out[k] = given[k] if own[k] < 0 else weights[k] * back
