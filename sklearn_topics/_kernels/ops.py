@@ -321,7 +321,7 @@ def scd_rows(
         that unit, so that it has the same result whatever its size.
     settles : bool
         Whether the weights that their pseudocounts dominate `settle` first, from their
-        own ``ratio_product``.
+        own ``ratio_product``, and then stay. Without a pseudocount there are none.
 
     Returns
     -------

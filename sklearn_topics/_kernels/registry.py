@@ -120,7 +120,7 @@ def find(operation: str, X) -> Callable:
 
 
 def has(operation: str, X) -> bool:
-    """Whether there is one, of an operation that makes others in one pass."""
+    """Whether X has a version of an operation that only makes others faster."""
     return _find(operation, *_kind(X)) is not None
 
 

@@ -291,14 +291,18 @@ def test_a_prior_that_is_no_number_is_not_hidden(where):
 
 
 @pytest.mark.parametrize("short", [descent._SHORT, 0])
-def test_an_overflow_of_the_curvature_stops_nothing(monkeypatch, short):
+@pytest.mark.parametrize("start", [0.0, 1e-21])
+@pytest.mark.parametrize("a", [0.0, 0.1])
+def test_an_overflow_of_the_curvature_stops_nothing(monkeypatch, short, start, a):
     monkeypatch.setattr(descent, "_SHORT", short)
     X = _csr(sp.csr_array(np.array([[5, 2]], np.float32)))
     HT = torch.tensor([[1e6, 1.0], [1e5, 2.0]])
-    W, u, share = torch.zeros(1, 2), HT.sum(0), torch.zeros(2)
-    found = descent.csr_scd_rows(X, W, HT, u, share, 0.0, 0.0, 2, 0.0, 0.0)
-    expected = reference.csr_scd_rows(X, W, HT, u, share, 0.0, 0.0, 2, 0.0, 0.0)
-    assert_allclose(found[0], expected[0], rtol=1e-3)
+    W, u, share = torch.full((1, 2), start), HT.sum(0), torch.zeros(2)
+    found, _ = descent.csr_scd_rows(X, W, HT, u, share, a, 0.0, 20, 0.0, 0.0)
+    wide = (A.double() for A in (W, HT, u, share))
+    args = CSR(X.indptr, X.indices, X.data.double(), X.shape), *wide
+    expected, _ = reference.csr_scd_rows(*args, a, 0.0, 20, 0.0, 0.0)
+    assert_allclose(found, expected, rtol=1e-3, atol=1e-6)
 
 
 def test_log_sums_after_a_far_start():

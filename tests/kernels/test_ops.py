@@ -722,7 +722,10 @@ def test_descent_of_any_number_of_components(to_csr, K, dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("options", [(0.1, 0.0, 5), (0.0, 0.5, 5), (0.0, 0.0, 1)])
-def test_descent_in_groups_of_topics_is_the_same(to_csr, monkeypatch, dtype, options):
+@pytest.mark.parametrize("settles", [False, True])
+def test_descent_in_groups_of_topics_is_the_same(
+    to_csr, monkeypatch, dtype, options, settles
+):
     rng, (pseudocount, l2, n_sweeps) = np.random.default_rng(0), options
     X, K = _long_rows(), 17
     W, HT = (rng.random((n, K)).astype(dtype) for n in X.shape)
@@ -732,10 +735,11 @@ def test_descent_in_groups_of_topics_is_the_same(to_csr, monkeypatch, dtype, opt
         factors[3] = torch.zeros_like(factors[3])
     args = to_csr(X.astype(dtype)), *factors, pseudocount, l2, n_sweeps, 1e-4, FLOOR
     monkeypatch.setattr(descent, "_SHORT", 0)  # only a row alone has such a tile
-    expected = descent.csr_scd_rows(*args)
+    expected = descent.csr_scd_rows(*args, settles=settles)
     for topics in 0, 1, 2, 5, 16:  # of the longest row, and more of the others
         monkeypatch.setattr(descent, "_TILE", topics * 1032 * np.dtype(dtype).itemsize)
-        for found, whole in zip(descent.csr_scd_rows(*args), expected, strict=True):
+        again = descent.csr_scd_rows(*args, settles=settles)
+        for found, whole in zip(again, expected, strict=True):
             assert torch.equal(found, whole)
 
 

@@ -55,8 +55,9 @@ def csr_scd_rows(X: CSR, W, HT, u, share, *options, settles: bool = False):
 
     def rows(first, last, indptr, *args):
         # Python allocates for each block: kernels without allocations compile faster.
-        order, begins, longest = _groups(np.diff(indptr[first : last + 1]), dtype, K)
-        groups = begins, first + order, min(_SHORT // K, _FEW), indptr
+        short, lengths = min(_SHORT // K, _FEW), np.diff(indptr[first : last + 1])
+        order, begins, longest = _groups(lengths, short, dtype)
+        groups = begins, first + order, short, indptr
         memory = _entries(longest, dtype, K), _memory(dtype, K)
         _csr_rows(0, len(begins) - 1, *groups, *args, *memory)
 
@@ -86,9 +87,9 @@ def dense_scd_rows(X: Tensor, W, HT, u, share, *options):
     return out, logs
 
 
-def _groups(lengths: np.ndarray, dtype, K: int):
+def _groups(lengths: np.ndarray, short: int, dtype):
     """The order of rows, where each group begins, the longest short and long row."""
-    n, long = len(lengths), min(_SHORT // K, _FEW) + 1
+    n, long = len(lengths), short + 1
     n_windows = -(-n // _WINDOW)
     windows = np.full((n_windows, _WINDOW), long, np.int16)
     windows.ravel()[:n] = np.minimum(lengths, long)
@@ -121,7 +122,7 @@ def _memory(dtype, K: int):
     count = np.full(padded_K, -1, np.int64)
     count[:K] = np.arange(K)
     numbers, weights = aligned((10, L), dtype), aligned((L, padded_K), dtype)
-    # For what is read as a tile, whose passes have no result.
+    # Both serve gathers that only transpose.
     nothing, spare = np.zeros(max(K, L), dtype), aligned((4, padded_K), dtype)
     spare[:] = 1
     rows, kept, moving = np.empty(L, np.int64), np.empty((3, L)), np.empty(K, np.int64)
@@ -178,10 +179,9 @@ def _csr_rows(
     entries,
     memory,
 ):
-    # Of `_groups`: begins, order; short, the entries of the
-    # longest short row. W, out [n, K]; HT [m, K]; u,
-    # share, inverse [K]; prior [n or 1, K]; units [3, 2048]; logs [n]; entries, memory:
-    # see there
+    # first, last: of groups; begins, order: see `_groups`; short: entries of the
+    # longest short row. W, out [n, K]; HT [m, K]; u, share, inverse [K]; prior
+    # [n or 1, K]; units [3, 2048]; logs [n]; entries, memory: see `_entries`, `_memory`
     tiles, lines, columns = entries
     _, kept, numbers, topics, weights, _, count, _, _ = memory
     settles, L, K = options[6] > 0, topics.shape[2], len(u)
@@ -227,14 +227,14 @@ def _csr_rows(
         rows_of_weights(memory)
         for lane in range(len(members)):
             i = members[lane]
-            length, own = indptr[i + 1] - indptr[i], prior[min(i, len(prior) - 1)]
+            n, own = indptr[i + 1] - indptr[i], prior[min(i, len(prior) - 1)]
             leave(W[i], own, weights[lane], kept[BACK, lane], out[i])
-            values, sums = lines[2][:length], lines[3][:length]
-            for j in range(length):
-                values[j], sums[j] = x2[j, lane], y2[j, lane]
+            row_x, row_y = lines[2][:n], lines[3][:n]
+            for j in range(n):
+                row_x[j], row_y[j] = x2[j, lane], y2[j, lane]
             # x and y are their values in the row's unit.
             logs[i] = (
-                sum_x_log_y(values, sums) * kept[BACK, lane] - kept[LOG_UNIT, lane]
+                sum_x_log_y(row_x, row_y) * kept[BACK, lane] - kept[LOG_UNIT, lane]
             )
 
 

@@ -24,6 +24,8 @@ UNIT, _FLOOR, _LEAST, _BOUND, _L2, _ACTIVE, _MOVED, _STEP, _SUMS = range(9)
 #: topics [4, at least K and lanes, lanes]
 WEIGHT, PRIOR, NUMERATOR, NOTHING = range(4)
 
+_MOST = 1e100  # of a curvature: squares of its products are numbers
+
 
 @spliced
 def enter(alone, members, W, u, prior, units, options, memory):
@@ -52,7 +54,10 @@ def enter(alone, members, W, u, prior, units, options, memory):
         for lane in range(L):
             value, own, unit = w[k, lane], b[k, lane], numbers[UNIT, lane]
             # An empty topic explains nothing and gets no weight, but where it is fixed.
-            w[k, lane] = real(0) if is_empty & (own >= 0) else value * unit
+            value = real(0) if is_empty & (own >= 0) else value * unit
+            # Times the zeros where a lane has no entry, infinity would be NaN in some
+            # groups only: it is NaN in all.
+            w[k, lane] = value + (value - value)
             b[k, lane] = own * unit
             topics[NUMERATOR, k, lane] = 0
 
@@ -67,6 +72,7 @@ def _enter_lane(lane, units, options, memory):
     # The exponent bits of the size are the place of the unit.
     place = np.float64(size if size > 0 else 1.0).view(np.int64) >> 52
     unit = real(units[1, place])
+    # Until here `BACK` was the row's size.
     kept[LOG_UNIT, lane] = tokens * units[0, place] * np.log(2.0)
     kept[BACK, lane] = units[2, place]
     tokens = real(tokens * np.float64(unit))
@@ -80,7 +86,8 @@ def _enter_lane(lane, units, options, memory):
 def gather_all(group, tile, kind, memory, wanted):
     """y += weights times the other factor, by as many topics as the tile holds.
 
-    `kind` says which weights. And the numerators of a step of EM, if they are wanted.
+    `kind` is WEIGHT, or NOTHING where y is complete and only the numerators of a step
+    of EM are `wanted`: 1 or 0.
     """
     columns, HT, x, y, ratios = group
     _, _, numbers, topics, _, _, _, nothing, _ = memory
@@ -94,10 +101,10 @@ def gather_all(group, tile, kind, memory, wanted):
 
 @inlined
 def settle(alone, u, share, inverse, options, memory):
-    """Weights that settle take their step; returns how many topics move in any lane.
+    """Weights that settle take their step, and all is ready for sweeps.
 
-    `moving` says which. Then a topic's prior is what its steps need, and negative where
-    it is at rest.
+    A topic's prior becomes what its steps need, and negative where it is at rest.
+    Returns how many topics move in any lane; `moving` says which.
     """
     # u, share, inverse [K]
     _, _, numbers, topics, _, moving, _, _, _ = memory
@@ -134,6 +141,7 @@ def sweep(alone, complete, n_moving, group, tile, u, options, memory):
     columns, HT, x, y, ratios = group
     _, _, numbers, topics, _, moving, _, nothing, _ = memory
     floors, sums, n_lines = numbers[_FLOOR], numbers[_SUMS:], len(tile)
+    # There is no line yet: the first step is zero.
     last, held = x, 0 if complete else -1
     # All lanes of a row alone would take the same step: the first one does.
     n_lanes = 1 if alone else len(floors)
@@ -188,6 +196,7 @@ def _step(k, u, n_lanes, options, memory):
         new = real(0) if (own == 0) & (new * u < numbers[_LEAST, lane]) else new
         moves = (numbers[_ACTIVE, lane] > 0) & (not own < 0)
         step = new - value if moves else real(0)
+        step += step - step  # NaN where it is infinite, as in `enter`
         numbers[_STEP, lane] = step
         w[lane] = new if moves else value
         numbers[_MOVED, lane] = max(numbers[_MOVED, lane], abs(step) * u)
@@ -201,13 +210,14 @@ def _coordinate(w, S, q, u, a):
     is followed by one division, and the limit on steps down depends on neither. Choices
     are no branches, so that all lanes take them together.
     """
-    qw = q * w if w != 0 else 0.0
-    qA, slope = max(S - qw, 0.0), S * (S - u)
+    q = min(q, _MOST)  # infinite where a square overflows in the rows' type
+    qw, slope = q * w, S * (S - u)
+    qA = max(S - qw, 0.0)
     b = a * q + slope + u * qw
     root = np.sqrt(b * b + 4 * u * q * a * qA)
     above = 2 * a * qA if b < 0 else b + root
     below = root - b if b < 0 else 2 * u * q
-    # Without a pseudocount it is the same but for rounding, and for an infinite q.
+    # Without a pseudocount it is the same, but for the rounding of a root.
     above = above if a != 0 else max(slope + u * qw, 0.0)
     new = above / (below if a != 0 else u * q)
     # No further down than the square of the upper bound, above / below, over w.
@@ -222,6 +232,7 @@ def _ridge_coordinate(w, S, q, u, l2):
     """`_coordinate` with a quadratic penalty and without a pseudocount."""
     if q <= 0:
         return 0.0
+    q = min(q, _MOST)
     gain = S * (S - u) / q + u * w  # C - u A
     new = 0.0
     if gain > 0:
@@ -245,7 +256,7 @@ def rows_of_weights(memory):
 
 @inlined
 def clear(y, columns):
-    """Where there is no entry, x = 0 and y = 1 add nothing."""
+    """y = 0 at entries, and 1 where there is none: there x = 0 adds nothing."""
     for s in range(len(y)):
         y[s] = columns[s] < 0
 

@@ -79,10 +79,11 @@ def inlined(function=None, *, in_order: bool = False):
 
 
 def spliced(function):
-    """Put the lines of a large function into the only one that calls it.
+    """Put the lines of a large function into the kernels that call it.
 
-    They are compiled once so: an `inlined` function is compiled by itself, then in the
-    kernel. numba accepts no ``*args`` where such a function is called.
+    They are compiled once a call so: an `inlined` function is compiled by itself, with
+    all that it calls, then in the kernel. numba accepts no ``*args`` where such a
+    function is called.
     """
     return numba.njit(**INLINED, inline="always")(function)
 

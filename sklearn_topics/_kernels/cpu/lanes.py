@@ -1,13 +1,13 @@
 """Passes of coordinate descent over vectors, for `descent`.
 
 A group of rows lies in vectors of x, of y and of each topic's line of a tile: one entry
-of each row in a vector, or several entries of one row. `lanes` numbers belong to a
-group: one for each row, or as many times the one of its row.
+of each row in a vector, or several entries of one row. Each group has `lanes` numbers:
+one a row, or one row's number repeated.
 
 All arrays must be `aligned`, or begin whole vectors after the beginning of such an
 array, with numbers side by side: nothing checks it. Columns need not be.
 
-Sums are in order, so that what a row adds to does not matter: more zeros, for one.
+Sums add in order, so that more zeros change no bit.
 """
 
 from numba.core import cgutils, types
@@ -77,7 +77,7 @@ def _build_gather(vectors, m, K, left, lines, end, wanted, *pointers):
         v = builder.load(total)
         vectors.store(v, y, p)
         ratio = builder.fdiv(vectors.load(x, p), vectors.at_least(v, least))
-        # A ratio that is stored is not divided again for each topic.
+        # As it is stored, LLVM does not divide again for each topic.
         vectors.store(ratio, ratios, p)
         with builder.if_then(is_wanted), cgutils.for_range(builder, lines) as inner:
             line, more = builder.mul(inner.index, end), vectors.load(sums, inner.index)

@@ -1,7 +1,7 @@
 """Load rows of a factor into the cache before a kernel comes to them.
 
 A sparse row names rows of the other factor all over memory, and the processor does not
-guess which: a term that occurs in many documents would wait for each of them.
+guess which: a term that occurs in many documents would wait for each one's row.
 """
 
 from llvmlite import ir

@@ -95,6 +95,7 @@ def _transposed(builder, square):
             _parts(builder, a, b),
             _parts(builder, c, d),
         )
+        # Turns by 1, 2, .. numbers leave column r where its bits in reverse say.
         column = int(f"{r:0{part.bit_length() - 1}b}"[::-1], 2)
         columns[column], columns[2 * part + column] = _parts(builder, even, later_even)
         columns[part + column], columns[3 * part + column] = _parts(

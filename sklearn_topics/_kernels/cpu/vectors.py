@@ -1,7 +1,7 @@
 """Vectors in CPU kernels, built for LLVM.
 
 numba leaves it to LLVM which loops become loops over vectors, and what stays in
-registers meanwhile. An `intrinsic` of `typed` says it.
+registers meanwhile. An `intrinsic` of `typed` builds the vectors itself.
 """
 
 import math
