@@ -151,9 +151,9 @@ def main():
     from sklearn_topics import io
 
     with tempfile.TemporaryDirectory() as temporary:
-        for name in args.data:
+        for number, name in enumerate(args.data):  # whose files may be named alike
             X = sp.csr_array(sp.load_npz(name))
-            folder = Path(temporary, Path(name).stem)
+            folder = Path(temporary, str(number))
             io.write_counts(folder, X, dtype="float32")
             print(f"{name}: {X.shape[0]:,} x {X.shape[1]:,}, {X.nnz:,} counts")
             compare(folder, args)
