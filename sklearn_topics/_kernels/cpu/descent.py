@@ -97,7 +97,7 @@ def _groups(lengths: np.ndarray, short: int, dtype):
     alone = np.take_along_axis(windows, order, 1) == long
     begins = alone | (np.arange(_WINDOW) % lanes(dtype) == 0)
     order += _WINDOW * np.arange(n_windows)[:, None]
-    # What is padded comes last.
+    # The last window is filled up with rows that do not exist: they are its last.
     order, alone, begins = (array.ravel()[:n] for array in (order, alone, begins))
     lengths = lengths[order]
     longest = lengths[~alone].max(initial=0), lengths[alone].max(initial=0)
@@ -184,7 +184,8 @@ def _csr_rows(
     # [n or 1, K]; units [3, 2048]; logs [n]; entries, memory: see `_entries`, `_memory`
     tiles, lines, columns = entries
     _, kept, numbers, topics, weights, _, count, _, _ = memory
-    settles, L, K = options[6] > 0, topics.shape[2], len(u)
+    _, _, _, _, _, _, settling = options
+    settles, L, K = settling > 0, topics.shape[2], len(u)
     for g in range(first, last):
         members = order[begins[g] : begins[g + 1]]
         end = members[-1]

@@ -109,8 +109,9 @@ def settle(alone, u, share, inverse, options, memory):
     # u, share, inverse [K]
     _, _, numbers, topics, _, moving, _, _, _ = memory
     w, b, N = topics[WEIGHT], topics[PRIOR], topics[NUMERATOR]
-    real, tol, n_moving = w.dtype.type, w.dtype.type(options[2]), 0
-    settles = real(options[6])
+    _, _, tol, _, _, _, settles = options
+    real, n_moving = w.dtype.type, 0
+    tol, settles = real(tol), real(settles)
     for k in range(len(u)):
         if alone and settles > 0:
             sum_lanes(N[k])
@@ -145,7 +146,8 @@ def sweep(alone, complete, n_moving, group, tile, u, options, memory):
     last, held = x, 0 if complete else -1
     # All lanes of a row alone would take the same step: the first one does.
     n_lanes = 1 if alone else len(floors)
-    for _ in range(int(options[1])):
+    _, n_sweeps, _, _, _, _, _ = options
+    for _sweep in range(int(n_sweeps)):
         for lane in range(len(floors)):
             numbers[_MOVED, lane] = 0
         for k in moving[:n_moving]:
@@ -184,7 +186,8 @@ def _step(k, u, n_lanes, options, memory):
     """A step of one coordinate in each lane, from the sums of a pass."""
     numbers, topics = memory[2], memory[3]
     w, b, S, q = topics[WEIGHT, k], topics[PRIOR, k], numbers[_SUMS], numbers[_SUMS + 1]
-    real, cost, ridge = w.dtype.type, np.float64(u), options[0] > 0
+    l2, _, _, _, _, _, _ = options
+    real, cost, ridge = w.dtype.type, np.float64(u), l2 > 0
     for lane in range(n_lanes):
         value, own = w[lane], b[lane]
         # In the rows' type the squares of a large row would overflow.
