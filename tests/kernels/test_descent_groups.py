@@ -11,8 +11,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn_topics._kernels import ops
 from sklearn_topics._kernels.cpu import descent, prefetch
 from sklearn_topics._kernels.cpu.jit import kernel
-from sklearn_topics._kernels.cpu.lanes import add_lines, gather_ratios, step_sums
-from sklearn_topics._kernels.cpu.vectors import aligned, lanes
+from sklearn_topics._kernels.cpu.lanes import (
+    add_lines,
+    gather_ratios,
+    read_ratios,
+    step_sums,
+)
+from sklearn_topics._kernels.cpu.vectors import aligned, lanes, padded
 from sklearn_topics._kernels.csr import CSR
 from sklearn_topics._kernels.reference import dense as reference_dense
 from sklearn_topics._kernels.reference import sparse as reference
@@ -24,6 +29,11 @@ FLOOR = 1e-10
 @kernel
 def _gather(first, last, bounds, *args):
     gather_ratios(*args)
+
+
+@kernel
+def _read(first, last, bounds, *args):
+    read_ratios(*args)
 
 
 @kernel
@@ -58,7 +68,7 @@ def test_a_gathered_tile_and_its_sums(dtype, K, first, n_lines, n_vectors, wante
     w, sums, x, y, floors = (_aligned(A, dtype) for A in (w, sums, x, y, floors))
     tile, ratios = aligned((n_lines, size), dtype), aligned((size,), dtype)
     before = y.copy(), sums.copy()
-    lines = tile, w, x, y, floors, ratios, sums
+    lines = np.arange(n_lines, dtype=np.int64), tile, w, x, y, floors, ratios, sums
     args = columns, HT, np.zeros(K, dtype), first, *lines, wanted
     _gather(0, 1, None, *args)
     expected = np.zeros((n_lines, size))
@@ -72,6 +82,51 @@ def test_a_gathered_tile_and_its_sums(dtype, K, first, n_lines, n_vectors, wante
     assert_allclose(ratios, x / np.maximum(new, floors[spread]), rtol=eps)
     added = (ratios * expected).reshape(n_lines, n_vectors, L).sum(1)
     assert_allclose(sums, before[1] + added * wanted, rtol=eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("K", [3, 20])
+def test_lines_of_some_columns(dtype, K):
+    """The others end in the last line of the tile; y has all."""
+    rng, L = np.random.default_rng(K), lanes(dtype)
+    HT, size = rng.random((9, K)).astype(dtype), 3 * L
+    columns, places = rng.integers(-1, 9, size), np.full(K, 2, np.int64)
+    places[[0, K - 1]] = 1, 0
+    x, w, sums = np.zeros(size), rng.random((K, L)), np.zeros((K, L))
+    x, w, sums, y, floors = (
+        _aligned(A, dtype) for A in (x, w, sums, np.zeros(size), np.ones(L))
+    )
+    tile, ratios = aligned((3, size), dtype), aligned((size,), dtype)
+    lines = places, tile, w, x, y, floors, ratios, sums
+    _gather(0, 1, None, columns, HT, np.zeros(K, dtype), 0, *lines, 0)
+    values = np.where(columns >= 0, HT.T[:, columns], 0)
+    assert_array_equal(tile[:2], values[[K - 1, 0]])
+    expected = (w[:, np.tile(np.arange(L), 3)] * values).sum(0)
+    assert_allclose(y, expected, rtol=50 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("K", [1, 7, 16, 40])
+@pytest.mark.parametrize("far", [False, True])
+def test_the_ratios_of_a_row_that_is_read(monkeypatch, dtype, K, far):
+    if far:
+        monkeypatch.setattr(prefetch, "_NEAR", 1)
+    rng, L = np.random.default_rng(K), lanes(dtype)
+    HT, size, width = rng.random((9, K)).astype(dtype), 3 * L, padded(K, dtype)
+    columns, x, floors = rng.integers(-1, 9, size), rng.random(size), np.full(L, 0.4)
+    w, sums = np.zeros(width), np.zeros(width)
+    w[:K], sums[:K] = rng.random((2, K))
+    before, floors = sums[:K].copy(), _aligned(floors, dtype)
+    w, x, sums = (_aligned(A, dtype) for A in (w, x, sums))
+    rows = aligned((size, width), dtype)
+    nothing = np.zeros(K, dtype)
+    _read(0, 1, None, columns, HT, nothing, 8, w, x, floors, rows, sums)
+    expected = np.zeros((size, width))
+    expected[columns >= 0, :K] = HT[columns[columns >= 0]]
+    assert_array_equal(rows, expected.astype(dtype))
+    ratios = x / np.maximum(expected @ w, 0.4)
+    eps = 100 * np.finfo(dtype).eps
+    assert_allclose(sums[:K], before + ratios @ expected[:, :K], rtol=eps)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -99,7 +154,7 @@ def test_a_pass_over_lines(dtype, n_vectors):
 def test_steps_of_some_lines(dtype, n_vectors, topics):
     rng, L = np.random.default_rng(n_vectors), lanes(dtype)
     tile, y = rng.random((5, n_vectors * L)), rng.random(n_vectors * L)
-    steps, topics = rng.standard_normal((5, L)), np.array(topics, int)
+    steps, topics = rng.standard_normal((5, L)), np.array(topics, np.int64)
     spread = np.tile(np.arange(L), n_vectors)
     expected = y + (steps[:, spread] * tile)[topics].sum(0)
     y, tile, steps = (_aligned(A, dtype) for A in (y, tile, steps))
@@ -179,6 +234,7 @@ def test_settling_first_is_both_operations(monkeypatch, dtype, kind, lengths, K,
     monkeypatch.setattr(descent, "_SHORT", 30 * K)
     if held == "some":
         monkeypatch.setattr(descent, "_TILE", 3 * 272 * np.dtype(dtype).itemsize)
+        monkeypatch.setattr(descent, "_COPY", 64 * K * np.dtype(dtype).itemsize)
     rng = np.random.default_rng(K)
     X, *factors = _problem(rng, LENGTHS[lengths], 300, K, dtype)
     prior = _priors(rng, (X.shape[0], K), dtype, kind)
@@ -190,6 +246,22 @@ def test_settling_first_is_both_operations(monkeypatch, dtype, kind, lengths, K,
     eps = np.finfo(dtype).eps
     assert_allclose(found[0], expected[0], rtol=5e3 * eps, atol=2e3 * eps)
     assert_allclose(found[1], expected[1], rtol=1e3 * eps, atol=1e4 * eps)
+
+
+def test_numerators_of_a_very_long_row_keep_their_digits():
+    """All topics settle: the step of EM is all that happens to the row."""
+    rng, K, m = np.random.default_rng(0), 4, 300_000
+    W, HT = rng.random((1, K)), rng.random((m, K))
+    X = sp.csr_array(rng.integers(1, 4, (1, m)).astype("f8"))
+    factors = [W, HT, HT.sum(0), np.zeros(K)]
+
+    def settled(dtype):
+        args = [torch.from_numpy(np.asarray(A, dtype)) for A in factors]
+        prior = torch.full((1, K), 1e6, dtype=args[0].dtype)  # above all tokens
+        args = _csr(X, dtype), *args, prior, 0.0, 1, 0.0, FLOOR
+        return descent.csr_settled_scd_rows(*args)[0]
+
+    assert_allclose(settled("f4"), settled("f8"), rtol=1e-6)
 
 
 def test_settling_is_refused_nowhere():

@@ -736,8 +736,10 @@ def test_descent_in_groups_of_topics_is_the_same(
     args = to_csr(X.astype(dtype)), *factors, pseudocount, l2, n_sweeps, 1e-4, FLOOR
     monkeypatch.setattr(descent, "_SHORT", 0)  # only a row alone has such a tile
     expected = descent.csr_scd_rows(*args, settles=settles)
-    for topics in 0, 1, 2, 5, 16:  # of the longest row, and more of the others
+    # Topics of the longest row, and more of the others; with copies, and with few.
+    for topics, copies in (0, 0), (1, descent._COPY), (2, 0), (5, 5000), (16, 1 << 20):
         monkeypatch.setattr(descent, "_TILE", topics * 1032 * np.dtype(dtype).itemsize)
+        monkeypatch.setattr(descent, "_COPY", copies)
         again = descent.csr_scd_rows(*args, settles=settles)
         for found, whole in zip(again, expected, strict=True):
             assert torch.equal(found, whole)

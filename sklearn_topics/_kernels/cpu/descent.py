@@ -2,10 +2,12 @@
 
 The weights of a row's terms are copied into a tile, [topics, padded], where those of
 one topic lie side by side, in vectors. A long row descends alone: a vector holds
-several of its entries. Between two passes over a short row the step of one coordinate
-runs, and nothing else can, so that short rows descend in groups, each in a lane of its
-own: a vector holds one entry of each. Passes and steps are the same for both, see
-`group`. Whether a row is short depends on that row alone.
+several of its entries, and the tile only topics that move, from a copy of the rows of
+the other factor; its last line takes what is not needed. Between two passes over a
+short row the step of one coordinate runs, and nothing else can, so that short rows
+descend in groups, each in a lane of its own: a vector holds one entry of each. Passes
+and steps are the same for both, see `group`. Whether a row is short depends on that row
+alone.
 """
 
 from functools import cache
@@ -23,13 +25,16 @@ from .group import (
     BACK,
     LOG_UNIT,
     NOTHING,
+    RUN,
     TOKENS,
     UNIT,
     WEIGHT,
     clear,
     enter,
-    gather_all,
+    gather_group,
+    gather_moving,
     leave,
+    read_alone,
     rows_of_weights,
     settle,
     sweep,
@@ -39,7 +44,9 @@ from .lanes import add_lines
 from .logarithms import sum_x_log_y
 from .vectors import aligned, lanes, padded
 
-_TILE = 1 << 25  # bytes of a thread's tile, which holds one topic at least
+_TILE = 1 << 25  # bytes of a thread's tile, which has two lines at least
+#: Bytes of a thread's copy of a row's part of the other factor: longer rows have none.
+_COPY = 1 << 23
 #: Entries times topics of the longest row that is short, whose tile stays in the second
 #: cache; and its entries at most: each lane adds them up one by one.
 _SHORT, _FEW = 1 << 14, 1 << 9
@@ -58,7 +65,7 @@ def csr_scd_rows(X: CSR, W, HT, u, share, *options, settles: bool = False):
         short, lengths = min(_SHORT // K, _FEW), np.diff(indptr[first : last + 1])
         order, begins, longest = _groups(lengths, short, dtype)
         groups = begins, first + order, short, indptr
-        memory = _entries(longest, dtype, K), _memory(dtype, K)
+        memory = _entries(longest, dtype, K, settles), _memory(dtype, K)
         _csr_rows(0, len(begins) - 1, *groups, *args, *memory)
 
     run_blocks(rows, indptr, work, indices, data, *args)
@@ -104,14 +111,21 @@ def _groups(lengths: np.ndarray, short: int, dtype):
     return order, np.append(np.flatnonzero(begins), n), longest
 
 
-def _entries(longest: tuple[int, int], dtype, K: int):
-    """Memory of a group by entry: the tile; x, y and two more; columns."""
+def _entries(longest: tuple[int, int], dtype, K: int, settles: bool):
+    """Memory of a group by entry: the tile; x, y and two more; columns.
+
+    And of a row alone: 0, 1, .. and copies of the rows of HT.
+    """
     # With an odd number of vectors, which may be one more.
-    short = (longest[0] + 1) * lanes(dtype)
-    long = padded(longest[1], dtype) + lanes(dtype)
-    size = min(K * long, max(_TILE // np.dtype(dtype).itemsize, long))
-    entries, tile = max(short, long), aligned((max(K * short, size),), dtype)
-    return tile, aligned((4, entries), dtype), np.empty(entries, np.int64)
+    L, width, most = lanes(dtype), padded(K, dtype), _TILE // np.dtype(dtype).itemsize
+    short, long = (longest[0] + 1) * L, padded(longest[1], dtype) + L
+    # A row alone has a line for topics that it does not need.
+    tile = aligned((max(K * short, min((K + 1) * long, max(most, 2 * long))),), dtype)
+    held = max(_COPY // np.dtype(dtype).itemsize // width, RUN)
+    copies = aligned((max(min(long, held), L) if settles else 0, width), dtype)
+    lines, counted = aligned((4, max(short, long)), dtype), np.arange(len(copies))
+    columns = np.empty(lines.shape[1], np.int64)
+    return tile, lines, columns, counted.astype(np.int64), copies
 
 
 def _memory(dtype, K: int):
@@ -119,14 +133,16 @@ def _memory(dtype, K: int):
     L, padded_K = lanes(dtype), padded(K, dtype)
     topics = aligned((4, max(K, L), L), dtype)
     topics[NOTHING] = 0
-    count = np.full(padded_K, -1, np.int64)
-    count[:K] = np.arange(K)
+    count = np.tile(np.arange(padded_K, dtype=np.int64), (2, 1))
+    count[1, K:] = -1
     numbers, weights = aligned((10, L), dtype), aligned((L, padded_K), dtype)
-    # Both serve gathers that only transpose.
+    # Also of gathers that only transpose.
     nothing, spare = np.zeros(max(K, L), dtype), aligned((4, padded_K), dtype)
     spare[:] = 1
-    rows, kept, moving = np.empty(L, np.int64), np.empty((3, L)), np.empty(K, np.int64)
-    return rows, kept, numbers, topics, weights, moving, count, nothing, spare
+    rows, kept = np.empty(L, np.int64), np.empty((3, L))
+    places = np.empty((3, K), np.int64)
+    own = rows, kept, numbers, topics, weights, places, count
+    return *own, nothing, spare, np.empty(K)
 
 
 def _arguments(W: Tensor, pseudocount, l2, n_sweeps, tol, floor, settles):
@@ -182,8 +198,8 @@ def _csr_rows(
     # first, last: of groups; begins, order: see `_groups`; short: entries of the
     # longest short row. W, out [n, K]; HT [m, K]; u, share, inverse [K]; prior
     # [n or 1, K]; units [3, 2048]; logs [n]; entries, memory: see `_entries`, `_memory`
-    tiles, lines, columns = entries
-    _, kept, numbers, topics, weights, _, count, _, _ = memory
+    tiles, lines, columns, counted, copies = entries
+    _, kept, numbers, topics, weights, _, count, _, _, _ = memory
     _, _, _, _, _, _, settling = options
     settles, L, K = settling > 0, topics.shape[2], len(u)
     for g in range(first, last):
@@ -210,21 +226,25 @@ def _csr_rows(
         for j in range(len(x2)):
             for lane in range(width):
                 x2[j, lane] *= numbers[UNIT, lane]
-        n_lines = min(K, len(tiles) // size)
-        tile, complete = tiles[: n_lines * size].reshape(n_lines, size), n_lines == K
+        n_lines = min(K, len(tiles) // size - alone)
+        tile = tiles[: (n_lines + alone) * size].reshape(n_lines + alone, size)
         group = places, HT, x, y, lines[2][:size]
-        clear(y, places)
-        gather_all(group, tile, WEIGHT, memory, int(settles and complete))
-        if settles and not complete:
-            gather_all(group, tile, NOTHING, memory, 1)
-        n_moving = settle(alone, u, share, inverse, options, memory)
-        if settles:
+        if not alone:
             clear(y, places)
-            if complete:
-                add_lines(y, tile, topics[WEIGHT], count[:K])
-            else:
-                gather_all(group, tile, WEIGHT, memory, 0)
-        sweep(alone, complete, n_moving, group, tile, u, options, memory)
+            gather_group(group, tile, memory, int(settles))
+        elif settles:
+            read_alone(places, HT, x, copies[:size], memory)
+            if size <= len(copies):
+                # From now on, the row's part of the other factor lies side by side.
+                group = counted[:size], copies, x, y, lines[2][:size]
+        n_moving = settle(alone, u, share, inverse, options, memory)
+        if alone:
+            clear(y, places)
+            gather_moving(WEIGHT, 0, n_moving, group, tile, memory)
+        elif settles:
+            clear(y, places)
+            add_lines(y, tile, topics[WEIGHT], count[0, :K])
+        sweep(alone, n_lines, n_moving, group, tile, u, options, memory)
         rows_of_weights(memory)
         for lane in range(len(members)):
             i = members[lane]
@@ -260,7 +280,7 @@ def _dense_rows(
     # X [n, m]; W, out [n, K]; u, share [K]; prior [n or 1, K]; units [3, 2048];
     # logs [n]; tile [K, padded]; lines [2, padded]; for the rest, see `_memory`
     x, y, m = lines[0], lines[1], X.shape[1]
-    members, kept, numbers, topics, weights, _, count, _, _ = memory
+    members, kept, numbers, topics, weights, _, count, _, _, _ = memory
     for i in range(first, last):
         tokens = 0.0
         for j in range(m):
@@ -272,11 +292,11 @@ def _dense_rows(
             x[j], y[j] = x[j] * numbers[UNIT, 0], 0
         for j in range(m, len(x)):
             x[j], y[j] = 0, 1
-        add_lines(y, tile, topics[WEIGHT], count[: len(u)])
-        n_moving = settle(True, u, share, u, options, memory)
+        add_lines(y, tile, topics[WEIGHT], count[0, : len(u)])
+        n_moving = settle(False, u, share, u, options, memory)
         # The tile is complete: nothing is gathered.
         group = members, tile, x, y, x
-        sweep(True, True, n_moving, group, tile, u, options, memory)
+        sweep(True, len(u), n_moving, group, tile, u, options, memory)
         own = prior[min(i, len(prior) - 1)]
         rows_of_weights(memory)
         leave(W[i], own, weights[0], kept[BACK, 0], out[i])

@@ -10,12 +10,16 @@ others are needed: the same operations in the same order, hence the same bits.
 import numpy as np
 
 from .jit import inlined, spliced
-from .lanes import gather_ratios, spread_first, step_sums, sum_lanes
+from .lanes import gather_ratios, read_ratios, spread_first, step_sums, sum_lanes
+from .prefetch import distance
 
-#: The memory is (rows, kept, numbers, topics, weights, moving, count, nothing, spare).
+#: The memory is rows, kept, numbers, topics, weights, places, count, nothing, spare and
+#: wide.
 #: rows [lanes]: the row in each lane, and -1 for none. weights [lanes, padded K].
-#: moving [K]: the topics that move in any lane. count [padded K]: 0 to K - 1, and -1.
-#: nothing: zeros. spare [4, padded K]: lines of a pass whose results nobody needs.
+#: places [3, K]: see below. count [2, padded K]: 0, 1, .., and the same with -1 from K
+#: on. nothing: zeros.
+#: spare [4, padded K]: lines of a pass whose results nobody needs, or of a moment.
+#: wide [K], in float64.
 
 #: kept [3, lanes], in float64
 TOKENS, LOG_UNIT, BACK = range(3)
@@ -23,7 +27,11 @@ TOKENS, LOG_UNIT, BACK = range(3)
 UNIT, _FLOOR, _LEAST, _BOUND, _L2, _ACTIVE, _MOVED, _STEP, _SUMS = range(9)
 #: topics [4, at least K and lanes, lanes]
 WEIGHT, PRIOR, NUMERATOR, NOTHING = range(4)
+#: places [3, K]: the topics that move in any lane, and each one's line of the tile; the
+#: line of each topic in a gather.
+MOVING, LINE, _GATHERED = range(3)
 
+RUN = 64  # entries of a row alone that are read, and added up, at a time
 _MOST = 1e100  # of a curvature: squares of its products are numbers
 
 
@@ -31,7 +39,7 @@ _MOST = 1e100  # of a curvature: squares of its products are numbers
 def enter(alone, members, W, u, prior, units, options, memory):
     """Weights and pseudocounts of a group, from its rows and their tokens."""
     # members [at most lanes]; W [n, K]; u [K]; prior [n or 1, K]; units [3, 2048]
-    rows, kept, numbers, topics, _, _, _, nothing, spare = memory
+    rows, kept, numbers, topics, _, _, count, nothing, spare, _ = memory
     w, b, real, L = topics[WEIGHT], topics[PRIOR], W.dtype.type, len(rows)
     for lane in range(L):
         source = 0 if alone else lane
@@ -39,9 +47,10 @@ def enter(alone, members, W, u, prior, units, options, memory):
         kept[TOKENS, lane] = kept[TOKENS, source] if source < len(members) else 0.0
         kept[BACK, lane] = kept[TOKENS, lane]
     passed = spare[0, :L], spare[1, :L], spare[2], spare[3], spare
-    gather_ratios(rows, W, nothing, 0, w[: len(u)], topics[NOTHING], *passed, 0)
+    zeros, count = topics[NOTHING], count[0, : len(u)]
+    gather_ratios(rows, W, nothing, 0, count, w, zeros, *passed, 0)
     if len(prior) > 1:
-        gather_ratios(rows, prior, nothing, 0, b[: len(u)], topics[NOTHING], *passed, 0)
+        gather_ratios(rows, prior, nothing, 0, count, b, zeros, *passed, 0)
     for k in range(len(u)):
         for lane in range(L):
             own = b[k, lane] if len(prior) > 1 else prior[0, k]
@@ -65,7 +74,7 @@ def enter(alone, members, W, u, prior, units, options, memory):
 @inlined
 def _enter_lane(lane, units, options, memory):
     """The unit of a row, and numbers in it."""
-    rows, kept, numbers, topics, _, _, _, _, _ = memory
+    rows, kept, numbers, topics, _, _, _, _, _, _ = memory
     l2, _, _, floor, tiny, least, _ = options
     real = topics.dtype.type
     size, tokens = kept[BACK, lane], kept[TOKENS, lane]
@@ -83,38 +92,79 @@ def _enter_lane(lane, units, options, memory):
 
 
 @spliced
-def gather_all(group, tile, kind, memory, wanted):
-    """y += weights times the other factor, by as many topics as the tile holds.
+def gather_group(group, tile, memory, wanted):
+    """y += weights times the other factor, which becomes a tile of all topics.
 
-    `kind` is WEIGHT, or NOTHING where y is complete and only the numerators of a step
-    of EM are `wanted`: 1 or 0.
+    And the numerators of a step of EM, if they are `wanted`: 1 or 0.
     """
     columns, HT, x, y, ratios = group
-    _, _, numbers, topics, _, _, _, nothing, _ = memory
-    w, N, K = topics[kind], topics[NUMERATOR], HT.shape[1]
-    for k in range(0, K, len(tile)):
-        some = min(len(tile), K - k)
-        lines, sums = tile[:some], N[k : k + some]
-        args = lines, w[k : k + some], x, y, numbers[_FLOOR], ratios, sums, wanted
-        gather_ratios(columns, HT, nothing, k, *args)
+    _, _, numbers, topics, _, _, count, nothing, _, _ = memory
+    args = count[0, : HT.shape[1]], tile, topics[WEIGHT], x, y, numbers[_FLOOR], ratios
+    gather_ratios(columns, HT, nothing, 0, *args, topics[NUMERATOR], wanted)
+
+
+@spliced
+def read_alone(columns, HT, x, rows, memory):
+    """The numerators of a step of EM of a row alone, and its rows of HT.
+
+    `rows` are those of all entries, or, where they are too many, are overwritten.
+    """
+    _, _, numbers, topics, weights, _, _, nothing, spare, wide = memory
+    w, sums, K = weights[0], spare[0], HT.shape[1]
+    for k in range(len(w)):
+        w[k] = topics[WEIGHT, k, 0] if k < K else 0
+    wide[:] = 0
+    # A sum of many float32 would lose digits.
+    for first in range(0, len(x), RUN):
+        some = x[first : first + RUN]
+        begin = first if len(x) <= len(rows) else 0
+        sums[:] = 0
+        args = distance(HT) // 4 * 4, w, some, numbers[_FLOOR], rows[begin:], sums
+        read_ratios(columns[first:], HT, nothing, *args)
+        for k in range(K):
+            wide[k] += np.float64(sums[k])
+    for k in range(K):
+        for lane in range(topics.shape[2]):
+            topics[NUMERATOR, k, lane] = wide[k]
+
+
+@spliced
+def gather_moving(kind, first, n_moving, group, tile, memory):
+    """A tile of some topics that move, from the `first` one on.
+
+    `kind` is WEIGHT, to add all topics to y, or NOTHING where it is complete. The last
+    line of the tile takes what is not needed.
+    """
+    columns, HT, x, y, ratios = group
+    _, _, numbers, topics, _, places, _, nothing, _, _ = memory
+    moving, gathered, n_lines = places[MOVING], places[_GATHERED], len(tile) - 1
+    last = min(first + n_lines, n_moving)
+    gathered[:] = n_lines
+    for t in range(first, last):
+        gathered[moving[t]] = t - first
+    begin, end = 0, places.shape[1]
+    if kind == NOTHING:
+        begin, end = moving[first], moving[last - 1] + 1
+    args = gathered[begin:end], tile, topics[kind, begin:end], x, y, numbers[_FLOOR]
+    gather_ratios(columns, HT, nothing, begin, *args, ratios, topics[NUMERATOR], 0)
 
 
 @inlined
-def settle(alone, u, share, inverse, options, memory):
+def settle(compact, u, share, inverse, options, memory):
     """Weights that settle take their step, and all is ready for sweeps.
 
+    The tile is to be `compact`, with lines for topics that move, or has one for each.
+
     A topic's prior becomes what its steps need, and negative where it is at rest.
-    Returns how many topics move in any lane; `moving` says which.
+    Returns how many topics move in any lane; `places` say which.
     """
     # u, share, inverse [K]
-    _, _, numbers, topics, _, moving, _, _, _ = memory
+    _, _, numbers, topics, _, places, _, _, _, _ = memory
     w, b, N = topics[WEIGHT], topics[PRIOR], topics[NUMERATOR]
     _, _, tol, _, _, _, settles = options
     real, n_moving = w.dtype.type, 0
     tol, settles = real(tol), real(settles)
     for k in range(len(u)):
-        if alone and settles > 0:
-            sum_lanes(N[k])
         is_empty, share_k, inverse_k = u[k] <= 0, share[k], inverse[k]
         for lane in range(w.shape[1]):
             value, own = w[k, lane], b[k, lane]
@@ -129,7 +179,8 @@ def settle(alone, u, share, inverse, options, memory):
         moves = 0
         for lane in range(w.shape[1]):
             moves += not b[k, lane] < 0
-        moving[n_moving] = k
+        places[MOVING, n_moving] = k
+        places[LINE, n_moving] = n_moving if compact else k
         n_moving += moves > 0
     for lane in range(w.shape[1]):
         numbers[_BOUND, lane] *= tol
@@ -137,31 +188,32 @@ def settle(alone, u, share, inverse, options, memory):
 
 
 @spliced
-def sweep(alone, complete, n_moving, group, tile, u, options, memory):
-    """Sweeps over the topics of a group; y becomes its reconstructions."""
-    columns, HT, x, y, ratios = group
-    _, _, numbers, topics, _, moving, _, nothing, _ = memory
-    floors, sums, n_lines = numbers[_FLOOR], numbers[_SUMS:], len(tile)
+def sweep(alone, n_lines, n_moving, group, tile, u, options, memory):
+    """Sweeps over the topics of a group; y becomes its reconstructions.
+
+    A tile with fewer lines than topics that move holds the first ones.
+    """
+    _, _, x, y, _ = group
+    _, _, numbers, _, _, places, _, _, _, _ = memory
+    floors, sums = numbers[_FLOOR], numbers[_SUMS:]
     # There is no line yet: the first step is zero.
-    last, held = x, 0 if complete else -1
+    last, held = x, 0
     # All lanes of a row alone would take the same step: the first one does.
     n_lanes = 1 if alone else len(floors)
     _, n_sweeps, _, _, _, _, _ = options
     for _sweep in range(int(n_sweeps)):
         for lane in range(len(floors)):
             numbers[_MOVED, lane] = 0
-        for k in moving[:n_moving]:
-            part = k // n_lines
-            if part != held:
+        for t in range(n_moving):
+            part, k = t // n_lines, places[MOVING, t]
+            if alone and part != held:
                 # y takes the step of a line that is about to go.
                 step_sums(x, y, x, last, numbers[_STEP], floors, sums)
                 for lane in range(len(floors)):
                     numbers[_STEP, lane] = 0
-                held, k0 = part, part * n_lines
-                some = tile[: min(n_lines, len(u) - k0)]
-                args = topics[NOTHING], x, y, floors, ratios, sums, 0
-                gather_ratios(columns, HT, nothing, k0, some, *args)
-            line = tile[k - part * n_lines]
+                held = part
+                gather_moving(NOTHING, part * n_lines, n_moving, group, tile, memory)
+            line = tile[places[LINE, t] - part * n_lines]
             step_sums(x, y, line, last, numbers[_STEP], floors, sums)
             if alone:
                 sum_lanes(sums[0])
@@ -252,9 +304,10 @@ def _ridge_coordinate(w, S, q, u, l2):
 @spliced
 def rows_of_weights(memory):
     """Put the weights of each lane side by side: weights [lanes, padded K]."""
-    _, _, _, topics, weights, _, count, nothing, spare = memory
-    args = weights, topics[NOTHING], spare[0], spare[1], spare[2], spare[3], spare, 0
-    gather_ratios(count, topics[WEIGHT], nothing, 0, *args)
+    _, _, _, topics, weights, _, count, nothing, spare, _ = memory
+    lines = count[0, : len(weights)], weights, topics[NOTHING]
+    args = spare[0], spare[1], spare[2], spare[3], spare, 0
+    gather_ratios(count[1], topics[WEIGHT], nothing, 0, *lines, *args)
 
 
 @inlined

@@ -5,9 +5,11 @@ of each row in a vector, or several entries of one row. Each group has `lanes` n
 one a row, or one row's number repeated.
 
 All arrays must be `aligned`, or begin whole vectors after the beginning of such an
-array, with numbers side by side: nothing checks it. Columns need not be.
+array, with numbers side by side: nothing checks it. Columns, places, HT and zeros need
+not be.
 
-Sums add in order, so that more zeros change no bit.
+Sums add in order, so that more zeros change no bit. `read_ratios` alone has topics in
+the lanes, and entries one after the other.
 """
 
 from numba.core import cgutils, types
@@ -15,14 +17,14 @@ from numba.extending import intrinsic
 
 from .jit import inlined
 from .transpose import Rows
-from .vectors import INDEX, shuffle, typed
+from .vectors import INDEX, typed
 
 
 @inlined(in_order=True)
 def gather_ratios(
-    columns, HT, nothing, first, tile, w, x, y, floors, ratios, sums, wanted
+    columns, HT, nothing, first, places, tile, w, x, y, floors, ratios, sums, wanted
 ):
-    """tile = rows of HT, y += w tile, ratios = x / max(y, floors).
+    """tile = rows of HT, y += w HT, ratios = x / max(y, floors).
 
     And sums += ratios tile^T, if they are wanted.
 
@@ -31,46 +33,66 @@ def gather_ratios(
     columns : [padded] of int64
         The row of HT of each entry, and -1 for none.
     HT : [m, K]
-        Of its columns, those from `first` on, as many as the tile has lines.
+        Of its columns, those from `first` on, as many as there are places.
     nothing : [K] of zeros
         The row of an entry that has none.
+    places : [topics] of int64
+        The line of the tile that a column becomes. Where it is not the column's own,
+        sums cannot be wanted.
     tile : [lines, padded]
-    w, sums : [lines, lanes]
+    w, sums : [topics, lanes]
     """
-    lines = tile, w, x, y, floors, ratios, sums
+    lines = places, tile, w, x, y, floors, ratios, sums
     _gather_ratios(columns, HT, nothing, first, *lines, wanted)
 
 
 @intrinsic
 def _gather_ratios(
-    typing, columns, HT, nothing, first, tile, w, x, y, floors, ratios, sums, wanted
+    typing,
+    columns,
+    HT,
+    nothing,
+    first,
+    places,
+    tile,
+    w,
+    x,
+    y,
+    floors,
+    ratios,
+    sums,
+    wanted,
 ):
-    def build(vectors, columns, HT, nothing, first, tile, *others):
+    def build(vectors, columns, HT, nothing, first, places, *others):
         *lines, wanted = others
         builder = vectors.builder
         K, m = (builder.extract_value(HT.shape, axis) for axis in (1, 0))
-        count, padded = (builder.extract_value(tile.shape, axis) for axis in (0, 1))
+        count, padded = (builder.extract_value(a.shape, 0) for a in (places, columns))
         numbers = m, K, builder.sub(K, first), count, vectors.count(padded)
         at = [builder.gep(array.data, [first]) for array in (HT, nothing)]
-        pointers = columns.data, *at, *map(vectors.pointer, (tile, *lines))
+        pointers = columns.data, *at, places.data, *map(vectors.pointer, lines)
         vectors.call(_build_gather, *numbers, wanted, *pointers)
 
-    args = columns, HT, nothing, first, tile, w, x, y, floors, ratios, sums, wanted
+    rows = columns, HT, nothing, first, places
+    args = *rows, tile, w, x, y, floors, ratios, sums, wanted
     return typed(build, types.void, *args)
 
 
 def _build_gather(vectors, m, K, left, lines, end, wanted, *pointers):
-    columns, HT, nothing, tile, w, x, y, floors, ratios, sums = pointers
+    columns, HT, nothing, places, tile, w, x, y, floors, ratios, sums = pointers
     builder = vectors.builder
     rows = Rows(vectors, columns, HT, nothing, m, K, left)
+    entries = builder.mul(end, INDEX(vectors.lanes))
     is_wanted = builder.icmp_signed("!=", wanted, INDEX(0))
     least = vectors.load(floors, INDEX(0))
     with cgutils.for_range(builder, end) as loop:
         p = loop.index
-        rows.fetch(builder.add(p, INDEX(1)), end)
+        coming = builder.mul(builder.add(p, INDEX(1)), INDEX(vectors.lanes))
+        rows.fetch(coming, vectors.lanes, entries)
         total = vectors.variable(vectors.load(y, p))
         for k, value in rows.transposed(p, lines):
-            vectors.store(value, tile, builder.add(builder.mul(k, end), p))
+            line = builder.mul(builder.load(builder.gep(places, [k])), end)
+            vectors.store(value, tile, builder.add(line, p))
             weight = vectors.load(w, k)
             more = vectors.multiply_add(weight, value, builder.load(total))
             builder.store(more, total)
@@ -84,6 +106,81 @@ def _build_gather(vectors, m, K, left, lines, end, wanted, *pointers):
             value = vectors.load(tile, builder.add(line, p))
             more = vectors.multiply_add(ratio, value, more)
             vectors.store(more, sums, inner.index)
+
+
+@inlined(in_order=True)
+def read_ratios(columns, HT, nothing, ahead, w, x, floors, rows, sums):
+    """rows = rows of HT; sums += ratios rows, with ratios = x / max(rows w, floors).
+
+    Parameters
+    ----------
+    columns, HT, nothing
+        As for `gather_ratios`. Columns after those of x are read next.
+    ahead : int
+        A multiple of 4: how many entries ahead a row should be on its way.
+    w, sums : [padded K]
+    x : [padded]
+        Of one row, as the floors are.
+    rows : [at least padded, padded K]
+    """
+    _read_ratios(columns, HT, nothing, ahead, w, x, floors, rows, sums)
+
+
+@intrinsic
+def _read_ratios(typing, columns, HT, nothing, ahead, w, x, floors, rows, sums):
+    def build(vectors, columns, HT, nothing, ahead, *others):
+        builder = vectors.builder
+        m, K = (builder.extract_value(HT.shape, axis) for axis in (0, 1))
+        w, x, floors, rows, sums = others
+        known, end = (builder.extract_value(a.shape, 0) for a in (columns, x))
+        width = vectors.count(builder.extract_value(w.shape, 0))
+        numbers = m, K, ahead, known, end, width
+        given = columns.data, HT.data, nothing.data, x.data, floors.data
+        own = (vectors.pointer(array) for array in (w, rows, sums))
+        vectors.call(_build_read, *numbers, *given, *own)
+
+    args = columns, HT, nothing, ahead, w, x, floors, rows, sums
+    return typed(build, types.void, *args)
+
+
+def _build_read(vectors, m, K, ahead, known, end, width, *pointers):
+    columns, HT, nothing, x, floors, w, copies, sums = pointers
+    builder, four = vectors.builder, range(4)
+    rows = Rows(vectors, columns, HT, nothing, m, K, K)
+    least = builder.load(floors)
+    with cgutils.for_range(builder, builder.udiv(end, INDEX(4))) as loop:
+        first = builder.mul(loop.index, INDEX(4))
+        rows.fetch(builder.add(first, ahead), 4, known)
+        entries = [builder.add(first, INDEX(n)) for n in four]
+        lines = [rows.row(e) for e in entries]
+        begins = [builder.mul(e, width) for e in entries]
+        totals = [vectors.variable(vectors.zeros) for _ in four]
+        with cgutils.for_range(builder, width) as inner:
+            v = inner.index
+            place = builder.mul(v, INDEX(vectors.lanes))
+            inside, weight = (
+                vectors.first_lanes(builder.sub(K, place)),
+                vectors.load(w, v),
+            )
+            for line, begin, total in zip(lines, begins, totals, strict=True):
+                value = vectors.load_some(builder.gep(line, [place]), inside)
+                vectors.store(value, copies, builder.add(begin, v))
+                more = vectors.multiply_add(weight, value, builder.load(total))
+                builder.store(more, total)
+        ratios = []
+        for e, total in zip(entries, totals, strict=True):
+            total = vectors.total(builder.load(total))
+            y = builder.extract_element(total, INDEX(0))
+            y = vectors.at_least(y, least)
+            ratio = builder.fdiv(builder.load(builder.gep(x, [e])), y)
+            ratios.append(vectors.repeat(ratio))
+        with cgutils.for_range(builder, width) as inner:
+            v = inner.index
+            more = vectors.load(sums, v)
+            for ratio, begin in zip(ratios, begins, strict=True):
+                value = vectors.load(copies, builder.add(begin, v))
+                more = vectors.multiply_add(ratio, value, more)
+            vectors.store(more, sums, v)
 
 
 @inlined(in_order=True)
@@ -165,14 +262,8 @@ def sum_lanes(values):
 @intrinsic
 def _sum_lanes(typing, values):
     def build(vectors, values):
-        builder, values, half = vectors.builder, vectors.pointer(values), vectors.lanes
-        total = vectors.load(values, INDEX(0))
-        while half > 1:
-            half //= 2
-            other = shuffle(
-                builder, total, total, [n ^ half for n in range(vectors.lanes)]
-            )
-            total = builder.fadd(total, other)
+        values = vectors.pointer(values)
+        total = vectors.total(vectors.load(values, INDEX(0)))
         vectors.store(total, values, INDEX(0))
 
     return typed(build, types.void, values)

@@ -22,12 +22,18 @@ def is_far(A):
 
 
 @inlined
+def distance(A):
+    """How many entries ahead its row of A, [m, K], should be on its way."""
+    return max(4, min(16, _BYTES // (A.shape[1] * A.itemsize)))
+
+
+@inlined
 def fetch_ahead(indices, p, A):
     """Begin to load the rows of A, [m, K], of four entries that come some way after p.
 
     A kernel asks for them four at a time, as it uses them.
     """
-    ahead = p + max(4, min(16, _BYTES // (A.shape[1] * A.itemsize)))
+    ahead = p + distance(A)
     for q in range(ahead, min(ahead + 4, len(indices))):
         _fetch(A, indices[q])
 

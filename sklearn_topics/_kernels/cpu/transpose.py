@@ -1,6 +1,5 @@
 """Rows of a matrix, by entry, as the lines of a tile, by topic: for `lanes`."""
 
-from llvmlite import ir
 from numba.core import cgutils
 
 from .prefetch import fetch_bytes, is_far_bytes
@@ -35,13 +34,12 @@ class Rows:
         vectors, builder, lanes = self.vectors, self.vectors.builder, self.vectors.lanes
         with cgutils.for_range(builder, INDEX(lanes)) as loop:
             place = builder.gep(self.rows, [loop.index])
-            builder.store(self._row(p, loop.index), place)
-        numbers = ir.Constant(ir.VectorType(INDEX, lanes), list(range(lanes)))
+            entry = builder.add(builder.mul(p, INDEX(lanes)), loop.index)
+            builder.store(self.row(entry), place)
         n_squares = builder.udiv(builder.add(lines, INDEX(lanes - 1)), INDEX(lanes))
         with cgutils.for_range(builder, n_squares) as loop:
             first, square = builder.mul(loop.index, INDEX(lanes)), []
-            left = vectors.repeat(builder.sub(self.left, first))
-            inside = builder.icmp_signed("<", numbers, left)
+            inside = vectors.first_lanes(builder.sub(self.left, first))
             for lane in range(lanes):
                 row = builder.load(builder.gep(self.rows, [INDEX(lane)]))
                 square.append(vectors.load_some(builder.gep(row, [first]), inside))
@@ -50,18 +48,18 @@ class Rows:
                 with builder.if_then(builder.icmp_signed("<", k, lines), likely=True):
                     yield k, vector
 
-    def fetch(self, p, end):
-        """Begin to load the rows of vector p, if there is one."""
-        builder, lanes = self.vectors.builder, self.vectors.lanes
-        exists = builder.icmp_signed("<", p, end)
+    def fetch(self, first, count: int, end):
+        """Begin to load the rows of some entries, if they exist."""
+        builder = self.vectors.builder
+        exists = builder.icmp_signed("<", first, end)
         with builder.if_then(builder.and_(self.far, exists)):
-            with cgutils.for_range(builder, INDEX(lanes)) as loop:
-                fetch_bytes(builder, self._row(p, loop.index), self.size)
+            with cgutils.for_range(builder, INDEX(count)) as loop:
+                row = self.row(builder.add(first, loop.index))
+                fetch_bytes(builder, row, self.size)
 
-    def _row(self, p, lane):
+    def row(self, entry):
         """Where the row of an entry begins."""
         builder = self.vectors.builder
-        entry = builder.add(builder.mul(p, INDEX(self.vectors.lanes)), lane)
         row = builder.load(builder.gep(self.columns, [entry]))
         place = builder.gep(self.A, [builder.mul(row, self.width)])
         missing = builder.icmp_signed("<", row, INDEX(0))

@@ -95,6 +95,21 @@ class Vectors:
         product = self.builder.fmul(a, b, flags=_FLAGS)
         return self.builder.fadd(product, c, flags=_FLAGS)
 
+    def total(self, values):
+        """The sum of the numbers of a vector, in all lanes."""
+        half = self.lanes
+        while half > 1:
+            half //= 2
+            turned = [n ^ half for n in range(self.lanes)]
+            other = shuffle(self.builder, values, values, turned)
+            values = self.builder.fadd(values, other)
+        return values
+
+    def first_lanes(self, count):
+        """The mask of the first lanes, as many as a number says."""
+        numbers = ir.Constant(ir.VectorType(INDEX, self.lanes), list(range(self.lanes)))
+        return self.builder.icmp_signed("<", numbers, self.repeat(count))
+
     def any(self, bits):
         """Whether a bit is set in any lane."""
         number = self.builder.bitcast(bits, ir.IntType(self.lanes))
