@@ -293,7 +293,7 @@ def test_entries_are_not_in_memory(name, large, monkeypatch):
     model = clone(MODELS[name])
     few = {"init": "random", "max_iter": 2, "max_doc_update_iter": 4}
     model.set_params(**{k: v for k, v in few.items() if k in model.get_params()})
-    clone(model).fit(X[:500])  # compiles
+    clone(model).fit(X[:500]).transform(X[:500])  # compiles
     above = anonymous_above(lambda: model.fit(X).transform(X))
     assert above < 8 * X.nnz  # the entries; and as many of the transpose
 
