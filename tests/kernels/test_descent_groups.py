@@ -228,10 +228,12 @@ LENGTHS = {
 @pytest.mark.parametrize("kind", ["one", "each"])
 @pytest.mark.parametrize("lengths", LENGTHS)
 @pytest.mark.parametrize("K", [1, 5, 16, 35])
-@pytest.mark.parametrize("held", ["all", "some"])
+@pytest.mark.parametrize("held", ["all", "moving", "some"])
 def test_settling_first_is_both_operations(monkeypatch, dtype, kind, lengths, K, held):
     # Rows of 30 entries and more descend alone; their tile holds some topics.
     monkeypatch.setattr(descent, "_SHORT", 30 * K)
+    if held == "moving":
+        monkeypatch.setattr(descent, "_MANY", 0)
     if held == "some":
         monkeypatch.setattr(descent, "_TILE", 3 * 272 * np.dtype(dtype).itemsize)
         monkeypatch.setattr(descent, "_COPY", 64 * K * np.dtype(dtype).itemsize)
@@ -248,8 +250,9 @@ def test_settling_first_is_both_operations(monkeypatch, dtype, kind, lengths, K,
     assert_allclose(found[1], expected[1], rtol=1e3 * eps, atol=1e4 * eps)
 
 
-def test_numerators_of_a_very_long_row_keep_their_digits():
+def test_numerators_of_a_very_long_row_keep_their_digits(monkeypatch):
     """All topics settle: the step of EM is all that happens to the row."""
+    monkeypatch.setattr(descent, "_MANY", 0)
     rng, K, m = np.random.default_rng(0), 4, 300_000
     W, HT = rng.random((1, K)), rng.random((m, K))
     X = sp.csr_array(rng.integers(1, 4, (1, m)).astype("f8"))
@@ -292,6 +295,7 @@ def test_rows_alone_are_rows_in_a_group(monkeypatch, dtype, l2):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("short", [descent._SHORT, 100])
+@pytest.mark.parametrize("many", [descent._MANY, 0])
 @settings(
     max_examples=10,
     deadline=None,
@@ -305,10 +309,11 @@ def test_rows_alone_are_rows_in_a_group(monkeypatch, dtype, l2):
     n_sweeps=st.sampled_from([1, 6]),
 )
 def test_a_row_depends_on_no_other(
-    monkeypatch, dtype, short, lengths, K, seed, settles, n_sweeps
+    monkeypatch, dtype, short, many, lengths, K, seed, settles, n_sweeps
 ):
     """To the last bit, whichever rows it descends with; some have no pseudocount."""
     monkeypatch.setattr(descent, "_SHORT", short)
+    monkeypatch.setattr(descent, "_MANY", many)
     rng = np.random.default_rng(seed)
     X, W, HT, u, share = _problem(rng, lengths, 50, K, dtype)
     prior = _priors(rng, W.shape, dtype, "each")

@@ -735,6 +735,7 @@ def test_descent_in_groups_of_topics_is_the_same(
         factors[3] = torch.zeros_like(factors[3])
     args = to_csr(X.astype(dtype)), *factors, pseudocount, l2, n_sweeps, 1e-4, FLOOR
     monkeypatch.setattr(descent, "_SHORT", 0)  # only a row alone has such a tile
+    monkeypatch.setattr(descent, "_MANY", 0)
     expected = descent.csr_scd_rows(*args, settles=settles)
     # Topics of the longest row, and more of the others; with copies, and with few.
     for topics, copies in (0, 0), (1, descent._COPY), (2, 0), (5, 5000), (16, 1 << 20):

@@ -2,12 +2,12 @@
 
 The weights of a row's terms are copied into a tile, [topics, padded], where those of
 one topic lie side by side, in vectors. A long row descends alone: a vector holds
-several of its entries, and the tile only topics that move, from a copy of the rows of
-the other factor; its last line takes what is not needed. Between two passes over a
-short row the step of one coordinate runs, and nothing else can, so that short rows
-descend in groups, each in a lane of its own: a vector holds one entry of each. Passes
-and steps are the same for both, see `group`. Whether a row is short depends on that row
-alone.
+several of its entries. Where topics are many, its tile is compact: it holds those that
+move, from a copy of the rows of the other factor, and a last line for the rest. Between
+two passes over a short row the step of one coordinate runs, and nothing else can, so
+that short rows descend in groups, each in a lane of its own: a vector holds one entry
+of each. Passes and steps are the same for both, see `group`. Whether a row is short
+depends on that row alone.
 """
 
 from functools import cache
@@ -50,6 +50,9 @@ _COPY = 1 << 23
 #: Entries times topics of the longest row that is short, whose tile stays in the second
 #: cache; and its entries at most: each lane adds them up one by one.
 _SHORT, _FEW = 1 << 14, 1 << 9
+#: Topics from which on a row alone has a compact tile: of fewer, most move, and a
+#: second pass to leave out the others costs more than they do.
+_MANY = 128
 _WINDOW = 512  # rows of which those of equal length descend together
 
 
@@ -64,7 +67,7 @@ def csr_scd_rows(X: CSR, W, HT, u, share, *options, settles: bool = False):
         # Python allocates for each block: kernels without allocations compile faster.
         short, lengths = min(_SHORT // K, _FEW), np.diff(indptr[first : last + 1])
         order, begins, longest = _groups(lengths, short, dtype)
-        groups = begins, first + order, short, indptr
+        groups = begins, first + order, short, _MANY, indptr
         memory = _entries(longest, dtype, K, settles), _memory(dtype, K)
         _csr_rows(0, len(begins) - 1, *groups, *args, *memory)
 
@@ -121,8 +124,10 @@ def _entries(longest: tuple[int, int], dtype, K: int, settles: bool):
     short, long = (longest[0] + 1) * L, padded(longest[1], dtype) + L
     # A row alone has a line for topics that it does not need.
     tile = aligned((max(K * short, min((K + 1) * long, max(most, 2 * long))),), dtype)
+    is_compact = K >= _MANY or K * long > len(tile)
     held = max(_COPY // np.dtype(dtype).itemsize // width, RUN)
-    copies = aligned((max(min(long, held), L) if settles else 0, width), dtype)
+    copies = max(min(long, held), L) if settles and is_compact else 0
+    copies = aligned((copies, width), dtype)
     lines, counted = aligned((4, max(short, long)), dtype), np.arange(len(copies))
     columns = np.empty(lines.shape[1], np.int64)
     return tile, lines, columns, counted.astype(np.int64), copies
@@ -179,6 +184,7 @@ def _csr_rows(
     begins,
     order,
     short,
+    many,
     indptr,
     indices,
     data,
@@ -196,8 +202,9 @@ def _csr_rows(
     memory,
 ):
     # first, last: of groups; begins, order: see `_groups`; short: entries of the
-    # longest short row. W, out [n, K]; HT [m, K]; u, share, inverse [K]; prior
-    # [n or 1, K]; units [3, 2048]; logs [n]; entries, memory: see `_entries`, `_memory`
+    # longest short row; many: see `_MANY`. W, out [n, K]; HT [m, K]; u, share,
+    # inverse [K]; prior [n or 1, K]; units [3, 2048]; logs [n]; for the rest, see
+    # `_entries` and `_memory`
     tiles, lines, columns, counted, copies = entries
     _, kept, numbers, topics, weights, _, count, _, _, _ = memory
     _, _, _, _, _, _, settling = options
@@ -226,19 +233,20 @@ def _csr_rows(
         for j in range(len(x2)):
             for lane in range(width):
                 x2[j, lane] *= numbers[UNIT, lane]
-        n_lines = min(K, len(tiles) // size - alone)
-        tile = tiles[: (n_lines + alone) * size].reshape(n_lines + alone, size)
+        compact = alone and (K >= many or K * size > len(tiles))
+        n_lines = min(K, len(tiles) // size - compact)
+        tile = tiles[: (n_lines + compact) * size].reshape(n_lines + compact, size)
         group = places, HT, x, y, lines[2][:size]
-        if not alone:
+        if not compact:
             clear(y, places)
-            gather_group(group, tile, memory, int(settles))
+            gather_group(alone, group, tile, memory, int(settles))
         elif settles:
             read_alone(places, HT, x, copies[:size], memory)
             if size <= len(copies):
                 # From now on, the row's part of the other factor lies side by side.
                 group = counted[:size], copies, x, y, lines[2][:size]
-        n_moving = settle(alone, u, share, inverse, options, memory)
-        if alone:
+        n_moving = settle(compact, u, share, inverse, options, memory)
+        if compact:
             clear(y, places)
             gather_moving(WEIGHT, 0, n_moving, group, tile, memory)
         elif settles:

@@ -92,7 +92,7 @@ def _enter_lane(lane, units, options, memory):
 
 
 @spliced
-def gather_group(group, tile, memory, wanted):
+def gather_group(alone, group, tile, memory, wanted):
     """y += weights times the other factor, which becomes a tile of all topics.
 
     And the numerators of a step of EM, if they are `wanted`: 1 or 0.
@@ -101,6 +101,9 @@ def gather_group(group, tile, memory, wanted):
     _, _, numbers, topics, _, _, count, nothing, _, _ = memory
     args = count[0, : HT.shape[1]], tile, topics[WEIGHT], x, y, numbers[_FLOOR], ratios
     gather_ratios(columns, HT, nothing, 0, *args, topics[NUMERATOR], wanted)
+    if alone and wanted:
+        for k in range(HT.shape[1]):
+            sum_lanes(topics[NUMERATOR, k])
 
 
 @spliced
