@@ -63,12 +63,15 @@ def csr_scd_rows(X: CSR, W, HT, u, share, *options, settles: bool = False):
     args = *factors, array_of(inverse_of(u)), prior, *options, out.numpy(), logs.numpy()
     dtype, K = data.dtype, W.shape[1]
 
+    # Entries of the longest row with a tile of all topics: other rows do not change it.
+    full = _TILE // dtype.itemsize // (K + 1) if K < _MANY else 0
+
     def rows(first, last, indptr, *args):
         # Python allocates for each block: kernels without allocations compile faster.
         short, lengths = min(_SHORT // K, _FEW), np.diff(indptr[first : last + 1])
         order, begins, longest = _groups(lengths, short, dtype)
-        groups = begins, first + order, short, _MANY, indptr
-        memory = _entries(longest, dtype, K, settles), _memory(dtype, K)
+        groups = begins, first + order, short, full, indptr
+        memory = _entries(longest, full, dtype, K, settles), _memory(dtype, K)
         _csr_rows(0, len(begins) - 1, *groups, *args, *memory)
 
     run_blocks(rows, indptr, work, indices, data, *args)
@@ -114,19 +117,18 @@ def _groups(lengths: np.ndarray, short: int, dtype):
     return order, np.append(np.flatnonzero(begins), n), longest
 
 
-def _entries(longest: tuple[int, int], dtype, K: int, settles: bool):
+def _entries(longest: tuple[int, int], full: int, dtype, K: int, settles: bool):
     """Memory of a group by entry: the tile; x, y and two more; columns.
 
-    And of a row alone: 0, 1, .. and copies of the rows of HT.
+    And of compact tiles: 0, 1, .. and copies of the rows of HT.
     """
     # With an odd number of vectors, which may be one more.
     L, width, most = lanes(dtype), padded(K, dtype), _TILE // np.dtype(dtype).itemsize
     short, long = (longest[0] + 1) * L, padded(longest[1], dtype) + L
-    # A row alone has a line for topics that it does not need.
+    # A compact tile has a line for topics that it does not need.
     tile = aligned((max(K * short, min((K + 1) * long, max(most, 2 * long))),), dtype)
-    is_compact = K >= _MANY or K * long > len(tile)
     held = max(_COPY // np.dtype(dtype).itemsize // width, RUN)
-    copies = max(min(long, held), L) if settles and is_compact else 0
+    copies = max(min(long, held), L) if settles and long > full else 0
     copies = aligned((copies, width), dtype)
     lines, counted = aligned((4, max(short, long)), dtype), np.arange(len(copies))
     columns = np.empty(lines.shape[1], np.int64)
@@ -184,7 +186,7 @@ def _csr_rows(
     begins,
     order,
     short,
-    many,
+    full,
     indptr,
     indices,
     data,
@@ -202,8 +204,8 @@ def _csr_rows(
     memory,
 ):
     # first, last: of groups; begins, order: see `_groups`; short: entries of the
-    # longest short row; many: see `_MANY`. W, out [n, K]; HT [m, K]; u, share,
-    # inverse [K]; prior [n or 1, K]; units [3, 2048]; logs [n]; for the rest, see
+    # longest short row; full: of those whose tile has all topics.
+    # W, out [n, K]; HT [m, K]; u, share, inverse [K]; prior [n or 1, K]; units [3, 2048]; logs [n]; for the rest, see
     # `_entries` and `_memory`
     tiles, lines, columns, counted, copies = entries
     _, kept, numbers, topics, weights, _, count, _, _, _ = memory
@@ -233,7 +235,7 @@ def _csr_rows(
         for j in range(len(x2)):
             for lane in range(width):
                 x2[j, lane] *= numbers[UNIT, lane]
-        compact = alone and (K >= many or K * size > len(tiles))
+        compact = alone and size > full
         n_lines = min(K, len(tiles) // size - compact)
         tile = tiles[: (n_lines + compact) * size].reshape(n_lines + compact, size)
         group = places, HT, x, y, lines[2][:size]

@@ -3,8 +3,8 @@
 A group has a row in each lane, or the same row in all. Its memory, which the kernels
 get from Python, is by lane, or by topic and lane; numbers are in the unit of the row.
 
-The tile of a very long row holds some topics at a time, and is gathered anew whenever
-others are needed: the same operations in the same order, hence the same bits.
+The compact tile of a very long row holds some topics at a time, and is gathered anew
+whenever others are needed: the same operations in the same order, hence the same bits.
 """
 
 import numpy as np
