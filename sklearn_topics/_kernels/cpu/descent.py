@@ -205,8 +205,8 @@ def _csr_rows(
 ):
     # first, last: of groups; begins, order: see `_groups`; short: entries of the
     # longest short row; full: of those whose tile has all topics.
-    # W, out [n, K]; HT [m, K]; u, share, inverse [K]; prior [n or 1, K]; units [3, 2048]; logs [n]; for the rest, see
-    # `_entries` and `_memory`
+    # W, out [n, K]; HT [m, K]; u, share, inverse [K]; prior [n or 1, K];
+    # units [3, 2048]; logs [n]; for the rest, see `_entries` and `_memory`
     tiles, lines, columns, counted, copies = entries
     _, kept, numbers, topics, weights, _, count, _, _, _ = memory
     _, _, _, _, _, _, settling = options
